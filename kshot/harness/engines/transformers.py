@@ -1,0 +1,220 @@
+"""The transformers engine: requests to tokens, tokens to texts, around the prefix-sharing decoder.
+
+Any causal language model that transformers loads, on CPU or CUDA. Greedy output equals `model.generate`
+token for token in float32, but for ties within rounding. Parameters, stop strings and seeds are a
+request's own; a finished row is replaced at once. Concedes: a generation config's repetition penalty and
+its like are not applied; a model whose attention cannot be shared runs a row at a time, and says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from kshot.harness.prefix.attention import NAME
+from kshot.harness.prefix.decoder import Flight, PrefixDecoder
+from kshot.harness.prefix.plain import PlainDecoder
+from kshot.types import EngineError, Generation, Message, Prompt, Request, UserError
+
+DECODING = 1  # part of the engine's id: raise it when a change of the decoder changes what it writes
+
+
+class TransformersEngine:
+    """Answers requests with a loaded model.
+
+    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running
+    rows and half for prefixes. Raises UserError for a prompt that does not fit the model's context.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        id: str,
+        chat: bool,
+        context_length: int,
+        rows: int = 48,
+        memory: int = 4 << 30,
+        share: bool = True,
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.id = f"{id}/decoding-{DECODING}"
+        self.chat = chat
+        self.context_length = context_length
+        self.capacity = rows
+        self.ready: list[tuple[int, Generation]] = []
+        self.end_ids = end_tokens(model, tokenizer)
+        if rows < 1:
+            raise UserError(f"--batch is {rows}; it must be at least 1.")
+        per_token = key_bytes(model)
+        budget = max(memory // 2 // per_token, 1)
+        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped}
+        self.shares = share and shares_prefixes(model)
+        self.decoder: PrefixDecoder | PlainDecoder = (
+            PrefixDecoder(model, budget=budget, kept=budget, **options) if self.shares else PlainDecoder(model, **options)
+        )
+        if share and not self.shares:
+            warnings.warn(
+                f"{type(model).__name__} does not take kshot's shared-prefix attention; it runs on the plain path, a row at a time.",
+                stacklevel=2,
+            )
+
+    # ------------------------------------------------------------ requests to tokens
+
+    def encode(self, prompt: Prompt) -> list[int]:
+        """A prompt's tokens, with exactly one beginning-of-sequence token where the model has one."""
+        if isinstance(prompt, str):
+            ids: list[int] = self.tokenizer(prompt).input_ids
+            bos = self.tokenizer.bos_token_id
+            while bos is not None and ids[:2] == [bos, bos]:
+                ids = ids[1:]  # the text brought one along
+            eos = self.tokenizer.eos_token_id
+            return ids[:-1] if len(ids) > 1 and ids[-1] == eos and not prompt.endswith(self.tokenizer.eos_token) else ids
+        return list(self.tokenizer(self.render(prompt), add_special_tokens=False).input_ids)
+
+    def render(self, messages: tuple[Message, ...]) -> str:
+        """Messages through the model's chat template. One that ends in an assistant turn is left open."""
+        if not self.chat:
+            raise EngineError("messages were sent to a model without a chat template")
+        turns = [{"role": m.role, "content": m.content} for m in messages]
+        open_turn = messages[-1].role == "assistant"
+        text: str = self.tokenizer.apply_chat_template(
+            turns[:-1] if open_turn else turns, tokenize=False, add_generation_prompt=True
+        )
+        # appended verbatim: templates strip what they render, and a chain must go on from its very last character
+        return text + messages[-1].content if open_turn else text
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Number of tokens of a prompt."""
+        return len(self.encode(prompt))
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Queues a request. Raises UserError where its prompt is longer than the model's context."""
+        ids = self.encode(request.prompt)
+        if not ids:
+            raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
+        if request.continuation is not None:
+            targets = self.continuation_ids(request, ids)
+            self.check_length(len(ids) + len(targets))
+            self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
+            return
+        self.check_length(len(ids) + 1)
+        room = min(request.params.max_new_tokens, self.context_length - len(ids))
+        self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
+
+    def continuation_ids(self, request: Request, prompt_ids: list[int]) -> list[int]:
+        """The tokens that the continuation adds to its prompt (as lm-evaluation-harness splits them)."""
+        assert request.continuation is not None
+        text = self.render(request.prompt) if not isinstance(request.prompt, str) else request.prompt
+        special = isinstance(request.prompt, str)
+        whole = self.tokenizer(text + request.continuation, add_special_tokens=special).input_ids
+        if len(whole) > len(prompt_ids) and whole[: len(prompt_ids)] == prompt_ids:
+            return list(whole[len(prompt_ids) :])
+        targets = self.tokenizer(request.continuation, add_special_tokens=False).input_ids
+        if not targets:
+            raise UserError("a continuation to score is empty; give it some text.")
+        return list(targets)
+
+    def check_length(self, tokens: int) -> None:
+        if tokens > self.context_length:
+            raise UserError(
+                f"the prompt needs {tokens} tokens and the model's context holds {self.context_length}; "
+                "use fewer or shorter exemplars, or a model with a longer context."
+            )
+
+    # ------------------------------------------------------------ tokens to texts
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        """Runs passes until at least one request is answered; [] when none waits."""
+        while self.decoder:
+            try:
+                finished = self.decoder.step()
+            except torch.OutOfMemoryError as error:
+                raise EngineError(f"out of memory with {self.capacity} rows; try --batch {self.capacity // 2}.") from error
+            if finished:
+                return [(flight.ticket, self.generation(flight)) for flight in finished]
+        return []
+
+    def generation(self, flight: Flight) -> Generation:
+        assert flight.finish is not None
+        if flight.targets is not None:
+            text, tokens = self.tokenizer.decode(flight.targets), len(flight.targets)
+        else:
+            text, tokens = self.text(flight), len(flight.out)
+        return Generation(
+            text=text,
+            finish_reason=flight.finish,
+            prompt_tokens=flight.prompt_tokens,
+            cached_tokens=flight.cached,
+            completion_tokens=tokens,
+            logprob=flight.logprob,
+            seconds=flight.seconds,
+        )
+
+    def text(self, flight: Flight) -> str:
+        """The completion up to its first stop string, without the end token."""
+        text: str = self.tokenizer.decode(flight.out, skip_special_tokens=True)
+        ends = [at for stop in flight.params.stop if (at := text.find(stop)) >= 0]
+        return text[: min(ends)] if ends else text
+
+    def stopped(self, flight: Flight) -> bool:
+        """Whether the last token completed a stop string. A token is at least a byte, so a short tail tells."""
+        if not flight.params.stop:
+            return False
+        reach = max(len(stop.encode()) for stop in flight.params.stop) + 4
+        tail = self.tokenizer.decode(flight.out[-reach:], skip_special_tokens=True)
+        if not any(stop in tail for stop in flight.params.stop):
+            return False
+        text = self.tokenizer.decode(flight.out, skip_special_tokens=True)
+        return any(stop in text for stop in flight.params.stop)
+
+    def close(self) -> None:
+        """Frees the model and all that was kept for it."""
+        self.decoder = PlainDecoder(None, rows=1, end_ids=frozenset(), stopped=self.stopped)
+        self.model = None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a completion: the generation config's, or the model's, and the tokenizer's."""
+    found: set[int] = set()
+    for owner in (getattr(model, "generation_config", None), model.config, tokenizer):
+        value = getattr(owner, "eos_token_id", None)
+        found.update(value if isinstance(value, (list, tuple)) else [] if value is None else [value])
+    return frozenset(found)
+
+
+def key_bytes(model: Any) -> int:
+    """Bytes of keys and values a token takes over all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
+
+
+@torch.inference_mode()
+def shares_prefixes(model: Any) -> bool:
+    """Whether the shared-prefix attention gives this model's own logits, tried on a few tokens.
+
+    Leaves the model switched to it where it does, and as it was where it does not.
+    """
+    before = model.config._attn_implementation
+    vocabulary = model.config.get_text_config().vocab_size
+    ids = [(7 * at + 3) % min(vocabulary, 1000) for at in range(24)]
+    expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
+    try:
+        model.set_attn_implementation(NAME)
+        decoder = PrefixDecoder(model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False)
+        got = decoder.probe(ids, 4).float()
+    except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):
+        model.set_attn_implementation(before)
+        return False
+    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
+    scale = max(1.0, float(expected.abs().max()))
+    if float((got - expected).abs().max()) <= tolerance * scale:
+        return True
+    model.set_attn_implementation(before)
+    return False

@@ -1,0 +1,61 @@
+"""The plain path, for models whose attention cannot be shared: each row with transformers' own cache.
+
+Same interface and same results as the prefix decoder. Concedes speed: rows are not batched, because
+models that land here (recurrent ones, unusual caches) do not all accept padded batches.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from kshot.harness.prefix.decoder import Flight, conclude
+from kshot.harness.prefix.sampler import sample
+
+
+class PlainDecoder:
+    """Decodes sequences one at a time."""
+
+    def __init__(
+        self, model: Any, *, rows: int, end_ids: frozenset[int], stopped: Callable[[Flight], bool]
+    ) -> None:
+        self.model = model
+        self.rows = rows
+        self.end_ids = end_ids
+        self.stopped = stopped
+        self.waiting: deque[Flight] = deque()
+
+    def add(self, flight: Flight) -> None:
+        """Puts a sequence in the queue."""
+        self.waiting.append(flight)
+
+    def __bool__(self) -> bool:
+        return bool(self.waiting)
+
+    @torch.inference_mode()
+    def step(self) -> list[Flight]:
+        """Answers the next waiting sequence."""
+        flight = self.waiting.popleft()
+        started = time.perf_counter()
+        ids = torch.tensor([flight.ids], device=self.model.device)
+        if flight.targets is not None:
+            logits = self.model(input_ids=ids, use_cache=False).logits[0, -len(flight.targets) :].float()
+            wanted = torch.tensor(flight.targets, device=logits.device)[:, None]
+            flight.logprob = float((logits.gather(-1, wanted).squeeze(-1) - logits.logsumexp(-1)).sum())
+            flight.finish = "scored"
+        else:
+            reply = self.model(input_ids=ids, use_cache=True)
+            while flight.finish is None:
+                tokens, logprobs = sample(reply.logits[:, -1], [(flight.params, flight.seed, len(flight.out))])
+                flight.out.append(tokens[0])
+                flight.logprob += logprobs[0]
+                conclude(flight, self.end_ids, self.stopped)
+                if flight.finish is None:
+                    last = torch.tensor([tokens], device=self.model.device)
+                    reply = self.model(input_ids=last, past_key_values=reply.past_key_values, use_cache=True)
+        flight.seconds = time.perf_counter() - started
+        return [flight]

@@ -1,0 +1,252 @@
+"""The nouns of kshot: what is asked of a model, what it wrote, how that is read and recorded.
+
+Standard library only, and no behaviour beyond what a value must know about itself: every other
+module imports this one, and this one imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeVar
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: one clear sentence with the remedy. The command exits with 2."""
+
+
+class EngineError(Exception):
+    """The engine failed on a request. A failure is never graded: it stops the run."""
+
+
+# ---------------------------------------------------------------- what is asked of a model
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. A prompt that ends in an assistant turn is continued, not answered."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+Prompt = str | tuple[Message, ...]
+"""A str goes to the model verbatim; messages go through the model's chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """How to decode. temperature 0 is greedy; `stop` strings end a completion and are not part of it."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0:
+            raise UserError(f"temperature is {self.temperature}; it must be 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1:
+            raise UserError(f"top_p is {self.top_p}; it must be above 0 and at most 1.")
+        if self.max_new_tokens < 1:
+            raise UserError(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
+        if "" in self.stop:
+            raise UserError("a stop string is empty; remove it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of a model. With `continuation`, its log-likelihood is asked for and nothing is generated."""
+
+    prompt: Prompt
+    params: SamplingParams = SamplingParams()
+    seed: int = 0
+    continuation: str | None = None
+
+
+FinishReason = Literal["stop", "length", "scored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """What a model wrote for a request, or the score of the request's continuation."""
+
+    text: str
+    finish_reason: FinishReason  # stop: end token or stop string; length: max_new_tokens; scored: continuation
+    prompt_tokens: int = 0
+    cached_tokens: int = 0  # of the prompt's tokens, those whose keys and values were already at hand
+    completion_tokens: int = 0
+    logprob: float = 0.0  # natural log; sum over the completion's (or the continuation's) tokens
+    seconds: float = 0.0  # this request's share of the engine's time: steps split by the tokens they worked on
+
+
+T = TypeVar("T")
+Program = Generator[Sequence[Request], list[Generation], T]
+"""Yields lists of requests, is sent their generations in the same order, returns a T."""
+
+
+# ---------------------------------------------------------------- what is asked of a task
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item of a task: a question with its target."""
+
+    id: str
+    question: str
+    target: str  # canonical, as the task's extractor writes it; for choices the letter, "A" the first
+    rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
+    choices: tuple[str, ...] = ()
+    cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The answer found in a text, by which rule, and where; answer None when no rule found one."""
+
+    answer: str | None
+    rule: str = "none"
+    span: tuple[int, int] | None = None  # characters of the text
+    explicit: bool = False  # the text states it as its answer, so that a cut-off text can be trusted with it
+
+
+Status = Literal["ok", "unparsed", "truncated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A strategy's answer to a question, and how it came about."""
+
+    answer: str | None
+    status: Status
+    detail: Mapping[str, Any] = field(default_factory=dict)  # JSON-able; "rule" and "span" where text was read
+
+
+Extractor = Callable[[str, tuple[str, ...]], Extraction]
+"""(text, choices) -> the answer stated in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFormat:
+    """What we ask for and how we read it, together."""
+
+    name: str  # number, letter, yes-no, text, label ...
+    instruction: str  # "Answer with a number."
+    trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
+    extract: Extractor
+    statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
+
+    def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
+        """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
+        found = self.extract(generation.text, choices)
+        detail = {"rule": found.rule, "span": list(found.span) if found.span else None}
+        cut = generation.finish_reason == "length"
+        if found.answer is None or (cut and not found.explicit):
+            return Prediction(None, "truncated" if cut else "unparsed", {**detail, "rejected": found.answer})
+        return Prediction(found.answer, "ok", detail)
+
+
+@dataclass(frozen=True, slots=True)
+class Decomposition:
+    """An exemplar of least-to-most: a question, its subquestions in order, and each one's answer."""
+
+    question: str
+    steps: tuple[tuple[str, str], ...]  # (subquestion, answer); the last subquestion is the question itself
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that a strategy may see of a sample: never the target."""
+
+    text: str
+    format: AnswerFormat
+    choices: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # classification: the answers that exist
+    exemplars: tuple[Sample, ...] = ()  # the pool, in the task's own order; a strategy chooses from it
+    instructions: tuple[str, ...] = ()  # the task said in words, several wordings
+    decompositions: tuple[Decomposition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A prediction held against its target: value in [0, 1]; answered is False where there was no answer."""
+
+    value: float
+    answered: bool
+
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where and how a task's samples are to be had."""
+
+    data: Path | None = None  # folder of local JSONL files; None: the generator, or the hub
+    seed: int = 0  # for generated samples; test and train draws never overlap
+    limit: int | None = None  # at most so many samples; None: all, or a generator's default number
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Samples, an answer format and a score. `train` samples are the exemplar pool."""
+
+    name: str
+    load: Callable[[Split, Source], Sequence[Sample]]
+    format: AnswerFormat
+    score: Callable[[str | None, Sample], Score]
+    version: int = 1
+    instructions: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    decompositions: tuple[Decomposition, ...] = ()
+    exemplars: tuple[Sample, ...] = ()  # fixed, published exemplars, first in the pool (Wei et al. for gsm8k)
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A named program with its hyperparameters bound. `name` is canonical: the spec that makes it again."""
+
+    name: str
+    function: Callable[..., Program[Prediction]]
+    params: Mapping[str, Any]
+
+    def __call__(self, question: Question, **overrides: Any) -> Program[Prediction]:
+        return self.function(question, **{**self.params, **overrides})
+
+
+# ---------------------------------------------------------------- who answers, and what is kept
+
+
+class Engine(Protocol):
+    """Answers requests, many at a time, in any order. One thread submits and collects."""
+
+    id: str  # names everything that changes output: weights hash, adapter, dtype, decoding version
+    chat: bool  # whether messages go through a chat template of the model's own
+    capacity: int  # requests that keep it busy; submitting a few times as many lets it find shared prefixes
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Takes a request. Raises UserError where it can never be answered (longer than the context)."""
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        """Works until at least one request is answered; [] when nothing was waiting. Raises EngineError."""
+
+    def close(self) -> None:
+        """Frees what the engine holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One strategy's attempt at one sample."""
+
+    task: str
+    strategy: str
+    sample_id: str
+    repeat: int
+    prediction: Prediction
+    score: Score
+    calls: tuple[str, ...]  # journal keys of its requests, in order
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
