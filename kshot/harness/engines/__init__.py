@@ -1,1 +1,42 @@
-"""Engines answer requests. `load_engine` makes one by name; each is a file of its own, imported when used."""
+"""Engines answer requests. `load_engine` makes the transformers engine for a model by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kshot.harness.engines.transformers import TransformersEngine
+
+
+def load_engine(
+    model: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    rows: int | None = None,
+    template: str = "auto",
+    memory: int | None = None,
+    share: bool = True,
+    trust_remote_code: bool = False,
+) -> TransformersEngine:
+    """Loads a model (bundled name, hub id, folder or .gguf file) and an engine around it.
+
+    `rows` is the batch (default: 48 on a CPU, 256 on a GPU), `memory` the bytes for keys and values
+    (default: a quarter of what is free). `template`: auto (the model's own chat template where it has one),
+    chat, or plain. Raises UserError where the model cannot be had or loaded.
+    """
+    from kshot.harness import models
+    from kshot.harness.engines.transformers import TransformersEngine
+
+    loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    chat = models.use_chat(loaded, template)
+    return TransformersEngine(
+        loaded.model,
+        loaded.tokenizer,
+        id=f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}",
+        chat=chat,
+        context_length=loaded.context_length,
+        rows=rows if rows is not None else (48 if loaded.device == "cpu" else 256),
+        memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
+        share=share,
+    )

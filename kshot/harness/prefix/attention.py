@@ -52,7 +52,7 @@ class Pass:
     nodes: list[tuple[Node, torch.Tensor | None]]  # and the tokens that attend to it; None: all of them
     device: torch.device
     dtype: torch.dtype
-    masks: dict[Any, torch.Tensor] = field(default_factory=dict)
+    masks: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -88,20 +88,20 @@ class Pass:
             self.masks[key] = additive(seen, self.dtype).repeat(folds, 1)
         return self.masks[key]
 
-    def node_mask(self, index: int, node: Node, tokens: torch.Tensor | None, window: int | None, folds: int) -> Any:
-        """(folds * tokens, keys) where the window hides a part of the node from some token; None: nothing is hidden."""
+    def node_mask(
+        self, index: int, node: Node, tokens: torch.Tensor | None, window: int | None, folds: int
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Where a window hides a part of the node: (folds * tokens, keys), and (tokens,) for those that see none of it."""
         if window is None:
-            return None
-        key = ("node", index, window, folds)
+            return None, None
+        key = ("node", index, window)
         if key not in self.masks:
             positions = self.positions if tokens is None else self.positions[tokens]
             at = torch.arange(node.start, node.end, device=self.device)[None]
             seen = at > positions[:, None] - window
-            self.masks[key] = (
-                torch.zeros(0, device=self.device) if bool(seen.all()) else additive(seen, self.dtype).repeat(folds, 1)
-            )
-        mask = self.masks[key]
-        return mask if mask.numel() else None
+            hides = not bool(seen.all())
+            self.masks[key] = (additive(seen, self.dtype).repeat(folds, 1), ~seen.any(-1)) if hides else (None, None)
+        return self.masks[key]
 
 
 def additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -176,15 +176,14 @@ def prefix_attention(
         assert node.layers is not None
         keys, values = node.layers[layer]
         queries = grouped if at is None else grouped[:, :, at]
-        mask = step.node_mask(index, node, at, sliding_window, folds)
+        mask, blind = step.node_mask(index, node, at, sliding_window, folds)
         found, weight = attend(
             queries.reshape(1, kv_heads, -1, queries.shape[-1]), keys[None], values[None], scale, mask
         )
         found = found.view(kv_heads, folds, queries.shape[2], -1)
         weight = weight.reshape(kv_heads, folds, queries.shape[2])
-        if mask is not None:  # queries whose window lies beyond the node saw nothing: NaN or minus infinity
-            blind = ~(weight > torch.finfo(torch.float32).min)
-            found, weight = found.masked_fill(blind[..., None], 0.0), weight.masked_fill(blind, float("-inf"))
+        if blind is not None:  # the kernel gives them a log-sum-exp of 0 or NaN; a weight of zero is right
+            found, weight = found.masked_fill(blind[:, None], 0.0), weight.masked_fill(blind, float("-inf"))
         if at is None:
             out, total = merge(out, total, found, weight)
         else:

@@ -1,0 +1,32 @@
+"""k solved exemplars before the question."""
+
+from __future__ import annotations
+
+from kshot.prompts.exemplars import choose
+from kshot.prompts.strategies.registry import ask, strategy, wording_of
+from kshot.prompts.templates import conversation
+from kshot.types import Prediction, Program, Question
+
+
+@strategy
+def few_shot(
+    question: Question,
+    *,
+    k: int = 8,
+    select: str = "first",
+    order: str = "drawn",
+    noise: float = 0.0,
+    exemplar_seed: int = 0,
+    wording: int = -1,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    max_new_tokens: int = 32,
+) -> Program[Prediction]:
+    """k exemplars with their answers, then the question (Brown et al. 2020, arXiv 2005.14165, section 2).
+
+    `noise` is the share of exemplars with another's answer (Min et al. 2022, arXiv 2202.12837).
+    """
+    exemplars = choose(question, k=k, select=select, order=order, noise=noise, seed=exemplar_seed)
+    prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording))
+    reply = yield from ask(prompt, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+    return question.format.read(reply, question.choices)

@@ -1,0 +1,18 @@
+"""The question and nothing else."""
+
+from __future__ import annotations
+
+from kshot.prompts.strategies.registry import ask, strategy
+from kshot.prompts.templates import conversation
+from kshot.types import Prediction, Program, Question
+
+
+@strategy
+def zero_shot(
+    question: Question, *, temperature: float = 0.0, top_p: float = 1.0, max_new_tokens: int = 32
+) -> Program[Prediction]:
+    """The question alone: no exemplars, no instruction (Brown et al. 2020, arXiv 2005.14165, section 2)."""
+    reply = yield from ask(
+        conversation(question), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
+    )
+    return question.format.read(reply, question.choices)
