@@ -256,6 +256,17 @@ def read_text(text: str, choices: tuple[str, ...] = ()) -> Extraction:
     return shifted(answer.lower(), "first line", (begin, begin + len(sentence)), offset, whole) if answer else NOTHING
 
 
+def read_line(text: str, choices: tuple[str, ...] = ()) -> Extraction:
+    """A line as it stands, for answers made of signs: after the last "the answer is", or the first that is not blank."""
+    text, offset = tail(text)
+    for line, begin, end in statements(text):
+        if line.strip():
+            return shifted(line.strip(), "the answer is", (begin, end), offset, end < len(text))
+    for found in re.finditer(r"[^\n]*\S[^\n]*", text):
+        return shifted(found.group(0).strip(), "first line", found.span(), offset, found.end() < len(text))
+    return NOTHING
+
+
 def read_word(text: str, choices: tuple[str, ...] = ()) -> Extraction:
     """A run of letters (last letters): stated or the last quoted or lone run; quotes, spaces and hyphens between letters go."""
     text, offset = tail(text)
@@ -312,6 +323,7 @@ YES_NO = AnswerFormat(
     "yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no"))
 )
 TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
+LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
 WORD = AnswerFormat("word", "Give only the resulting letters.", "Therefore, the answer is", read_word, 'The answer is "{answer}".')
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 

@@ -1,0 +1,120 @@
+"""Pairs of strategies on the same samples: the difference, whether it is real, and what could have been seen.
+
+Meets: only samples that both answered are paired; p-values are corrected by Holm over every comparison of the
+report at once. Concedes: the smallest detectable difference is that of one uncorrected test at 80% power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from kshot.eval import statistics
+from kshot.eval.report.measures import Measure, clusters_of, percent, points, probability
+from kshot.registry import suggest
+from kshot.types import Sample, UserError
+
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One strategy against another on one task."""
+
+    task: str
+    strategy: str
+    baseline: str
+    result: statistics.Paired
+    detectable: float  # the smallest difference that this n would have shown with 80% power
+    adjusted: float = 1.0  # p after Holm over the family
+
+    @property
+    def real(self) -> bool:
+        """Whether the difference is shown, after correction."""
+        return self.adjusted < LEVEL
+
+    @property
+    def word(self) -> str:
+        """better, worse, or no difference shown."""
+        return "no difference shown" if not self.real else "better" if self.result.difference > 0 else "worse"
+
+    @property
+    def verdict(self) -> str:
+        """The word, and where nothing was shown what could have been."""
+        if self.real:
+            return self.word
+        if self.detectable >= 1:
+            return f"{self.word}; {self.result.n} samples are too few to show any"
+        return f"{self.word}; {self.result.n} samples would show {100 * self.detectable:.0f} points or more"
+
+    @property
+    def sentence(self) -> str:
+        """The figures in one parenthesis."""
+        low, high = self.result.interval.low, self.result.interval.high
+        return (
+            f"{points(self.result.difference)} points (95% interval {points(low)} to {points(high)}, "
+            f"p {as_relation(self.adjusted)})"
+        )
+
+
+def as_relation(p: float) -> str:
+    """A p-value with its relation: "= 0.012", "< 0.001"."""
+    text = probability(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def pair(
+    a: Measure, b: Measure, samples: Mapping[tuple[str, str], Sample], baseline: str | None = None
+) -> Comparison | None:
+    """a against b on the samples that both have, uncorrected; None where they share none."""
+    shared = [sample_id for sample_id in a.scores if sample_id in b.scores]
+    if not shared:
+        return None
+    clusters = clusters_of(samples, a.task, shared)
+    result = statistics.paired(
+        [a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters
+    )
+    discordant = (result.only_a + result.only_b) / result.n
+    detectable = statistics.smallest_detectable(result.clusters or result.n, discordant=discordant)
+    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable)
+
+
+def corrected(family: Sequence[Comparison]) -> list[Comparison]:
+    """The family with Holm-adjusted p-values."""
+    adjusted = statistics.holm([comparison.result.p for comparison in family])
+    return [replace(comparison, adjusted=p) for comparison, p in zip(family, adjusted, strict=True)]
+
+
+def against_baseline(
+    measures: Mapping[tuple[str, str], Measure],
+    samples: Mapping[tuple[str, str], Sample],
+    baseline: str | None = None,
+) -> list[Comparison]:
+    """Every strategy against each task's baseline. Raises UserError where the baseline named never ran."""
+    strategies = dict.fromkeys(strategy for _, strategy in measures)
+    if baseline is not None and baseline not in strategies:
+        raise UserError(f"no record of a baseline {baseline!r}: {suggest(baseline, strategies)}")
+    family = []
+    for task in dict.fromkeys(task for task, _ in measures):
+        here = [strategy for name, strategy in measures if name == task]
+        base = baseline_of(here, baseline)
+        for strategy in here:
+            found = None if strategy == base else pair(measures[task, strategy], measures[task, base], samples)
+            if found:
+                family.append(found)
+    return corrected(family)
+
+
+def baseline_of(strategies: Iterable[str], wanted: str | None = None) -> str:
+    """The baseline among a task's strategies: the one wanted, else zero-shot, else the first."""
+    here = list(strategies)
+    if wanted in here:
+        return str(wanted)
+    plain = [name for name in here if name == "zero-shot" or name.startswith("zero-shot:")]
+    return plain[0] if plain else here[0]
+
+
+def described(measure: Measure) -> str:
+    """Accuracy and its interval: "45.0% (29.3–61.5%)"."""
+    low, high = 100 * measure.interval.low, 100 * measure.interval.high
+    return f"{percent(measure.accuracy)} ({low:.1f}–{high:.1f}%)"

@@ -1,0 +1,131 @@
+"""What is measured of each strategy on each task: accuracy, what could not be read, and what it cost.
+
+Meets: unparsed and truncated answers are counted apart from wrong ones; repeats of a sample are averaged
+before anything else, so that a sample counts once. Concedes: clusters are used only where there are at least
+`FEWEST_CLUSTERS`, because resampling fewer says little; the report then says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kshot.eval import statistics
+from kshot.eval.report.data import RunData
+from kshot.eval.report.model import Outcome
+from kshot.types import Record, Sample
+
+FEWEST_CLUSTERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One strategy on one task."""
+
+    task: str
+    strategy: str
+    records: Sequence[Record]
+    scores: Mapping[str, float]  # sample id -> score, the mean over its repeats
+    interval: statistics.Interval  # of the accuracy over all samples
+
+    @property
+    def n(self) -> int:
+        """Samples."""
+        return len(self.scores)
+
+    @property
+    def accuracy(self) -> float:
+        """Over all samples; no answer counts as wrong."""
+        return sum(self.scores.values()) / self.n
+
+    @property
+    def accuracy_answered(self) -> float | None:
+        """Over the records that have an answer; None where none has."""
+        answered = [record.score.value for record in self.records if record.score.answered]
+        return sum(answered) / len(answered) if answered else None
+
+    @property
+    def unparsed(self) -> float:
+        """Share of records in which no answer could be read."""
+        return self.share("unparsed")
+
+    @property
+    def truncated(self) -> float:
+        """Share of records cut off before they stated an answer."""
+        return self.share("truncated")
+
+    def share(self, status: str) -> float:
+        """Share of records with that status."""
+        return sum(record.prediction.status == status for record in self.records) / len(self.records)
+
+    def mean(self, what: str) -> float:
+        """Mean over records of a cost: prompt_tokens, cached_tokens, completion_tokens or seconds."""
+        return sum(float(getattr(record, what)) for record in self.records) / len(self.records)
+
+
+def measure(run: RunData) -> dict[tuple[str, str], Measure]:
+    """Every (task, strategy) of a run, in the order of first appearance."""
+    grouped: dict[tuple[str, str], list[Record]] = {}
+    for record in run.records:
+        grouped.setdefault((record.task, record.strategy), []).append(record)
+    tasks, strategies = list(dict.fromkeys(t for t, _ in grouped)), list(dict.fromkeys(s for _, s in grouped))
+    found = {}
+    for task in tasks:
+        for strategy in strategies:
+            records = grouped.get((task, strategy))
+            if not records:
+                continue
+            scores = per_sample(records)
+            clusters = clusters_of(run.samples, task, list(scores))
+            interval = statistics.mean_interval(list(scores.values()), clusters=clusters)
+            found[task, strategy] = Measure(task, strategy, records, scores, interval)
+    return found
+
+
+def per_sample(records: Sequence[Record]) -> dict[str, float]:
+    """Each sample's mean score over its repeats."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        values.setdefault(record.sample_id, []).append(record.score.value)
+    return {sample_id: sum(scores) / len(scores) for sample_id, scores in values.items()}
+
+
+def clusters_of(
+    samples: Mapping[tuple[str, str], Sample], task: str, sample_ids: Sequence[str]
+) -> list[str] | None:
+    """Each sample's cluster (a sample without one is its own), or None where clusters do not matter or are too few."""
+    known = [samples.get((task, sample_id)) for sample_id in sample_ids]
+    named = [sample.cluster if sample else None for sample in known]
+    found = [f"c:{name}" if name is not None else f"s:{key}" for name, key in zip(named, sample_ids, strict=True)]
+    distinct = len(set(found))
+    return found if FEWEST_CLUSTERS <= distinct < len(found) else None
+
+
+def outcome(record: Record) -> Outcome:
+    """right, wrong, or why there is no answer. A fractional score is right from one half."""
+    if record.prediction.status != "ok":
+        return record.prediction.status
+    return "right" if record.score.value >= 0.5 else "wrong"
+
+
+def percent(share: float | None) -> str:
+    """0.4567 as "45.7%", None as a dash."""
+    return "–" if share is None else f"{100 * share:.1f}%"
+
+
+def points(difference: float) -> str:
+    """A difference of shares with its sign: 0.123 as "+12.3", in percentage points."""
+    rounded = round(100 * difference, 1)
+    return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):.1f}"
+
+
+def number(value: float) -> str:
+    """A count or a duration, short: 1,234 / 56 / 7.8 / 0.012."""
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def probability(p: float) -> str:
+    """A p-value as papers write it."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.995 else "1"
