@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kshot.harness.render import Renderer
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -317,11 +318,11 @@ def larger_than_one_gpu(folder: Path, dtype: torch.dtype) -> bool:
     return stored / width * dtype.itemsize > 0.8 * free
 
 
-def use_chat(loaded: LoadedModel, template: str) -> bool:
+def use_chat(tokenizer: Any, name: str, template: str) -> bool:
     """Whether messages go through the model's own chat template: auto (where it has one), chat or plain."""
-    has = getattr(loaded.tokenizer, "chat_template", None) is not None
+    has = getattr(tokenizer, "chat_template", None) is not None
     if template == "chat" and not has:
-        raise UserError(f"--template chat was asked for and {loaded.source.name} has no chat template; use --template plain.")
+        raise UserError(f"--template chat was asked for and {name} has no chat template; use --template plain.")
     if template not in ("auto", "chat", "plain"):
         raise UserError(f"unknown template {template!r}: {suggest(template, ['auto', 'chat', 'plain'])}")
     return has and template != "plain"
@@ -337,3 +338,13 @@ def free_memory(device: str) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError):
         return 8 << 30
+
+
+def load_tokenizer(source: ModelSource, template: str) -> Renderer:
+    """A model's tokenizer alone, for a dry run."""
+    from transformers import AutoTokenizer
+
+    quiet()
+    folder = source.folder or download_from_hub(str(source.hub_id))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return Renderer(tokenizer, use_chat(tokenizer, source.name, template))

@@ -1,8 +1,4 @@
-"""What a report is made of: a run's records, the samples they are about, and a way to read each call.
-
-Meets: a report is a pure function of this, wherever it came from. Concedes: records are held in memory;
-calls are read one at a time, and only for the transcripts that are shown.
-"""
+"""What a report is made of: a run's records, samples and calls, and nothing else."""
 
 from __future__ import annotations
 
@@ -15,10 +11,11 @@ from kshot.types import Generation, Record, Request, Sample
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """A run, as a report reads it."""
+    """A run as the journal has it."""
 
     name: str
-    info: Mapping[str, Any]  # what run.json holds: configuration, versions, hashes
+    info: Mapping[str, Any]  # run.json: model, versions, settings
     records: Sequence[Record]
     samples: Mapping[tuple[str, str], Sample]  # by (task, sample id)
-    call: Callable[[str], tuple[Request, Generation]]  # by journal key, as in Record.calls
+    call: Callable[[str], tuple[Request, Generation]]  # by journal key
+    strategies: Sequence[str] = ()  # in the order in which they are to stand; () sorts them by name

@@ -1,60 +1,76 @@
-"""Coin flip, as in Wei et al. 2022 (arXiv 2201.11903, section 5 and appendix D).
-
-Questions and rationales in the paper's words; names from a list of ours. `flips` counts the people, each
-of whom flips the coin or does not.
-"""
+"""Is the coin still heads up? Counting flips, in words."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from kshot.eval.answers import YES_NO, exact
-from kshot.eval.tasks.drawing import check_at_least, draw
-from kshot.eval.tasks.names import FIRST
-from kshot.eval.tasks.registry import TASKS
-from kshot.types import Sample, Source, Split, Task
+from kshot.eval.tasks.last_letters import FIRST
+from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
-INSTRUCTIONS = (
-    "Decide whether the coin is still heads up after these people have flipped it or not.",
-    "A coin starts heads up. Follow who flips it and say whether it ends heads up.",
-    "Track the coin: each flip turns it over. Is it heads up at the end?",
-)
+
+def make(flips: int, generator: random.Random) -> Sample:
+    """A sample with so many people, each of whom may or may not flip the coin."""
+    names = generator.sample(FIRST, flips)
+    acts = [generator.random() < 0.5 for _ in names]
+    story = " ".join(f"{name} {'flips' if act else 'does not flip'} the coin." for name, act in zip(names, acts, strict=True))
+    flippers = [name for name, act in zip(names, acts, strict=True) if act]
+    answer = "yes" if len(flippers) % 2 == 0 else "no"
+    if flippers:
+        by = " and ".join(filter(None, [", ".join(flippers[:-1]), flippers[-1]]))
+        count = f"The coin was flipped by {by}. So the coin was flipped {len(flippers)} time{'s' * (len(flippers) > 1)}, "
+        count += f"which is an {'even' if answer == 'yes' else 'odd'} number."
+    else:
+        count = "The coin was flipped by no one. So the coin was flipped 0 times."
+    end = "still be heads up" if answer == "yes" else "be tails up"
+    rationale = f"{count} The coin started heads up, so after {len(flippers)} flip{'s' * (len(flippers) != 1)}, it will {end}."
+    return Sample("", f"A coin is heads up. {story} Is the coin still heads up?", answer, rationale)
 
 
 @TASKS.add("coin-flip")
 def coin_flip(*, flips: int = 2, exemplar_flips: int = 2) -> Task:
-    """Whether a coin is still heads up after people flip it or don't (Wei et al. 2022, section 5)."""
-    check_at_least("coin-flip", "flips", flips, 1, 50)
-    check_at_least("coin-flip", "exemplar_flips", exemplar_flips, 1, 50)
+    """Is a coin still heads up after people flip it or not; 2 or 4 people, exemplars with 2 (Wei et al. 2022, section 5)."""
+    for count in (flips, exemplar_flips):
+        if not 1 <= count <= 20:
+            raise UserError(f"coin-flip: flips is {count}; it must lie between 1 and 20.")
 
-    def load(split: Split, source: Source) -> Sequence[Sample]:
-        count = flips if split == "test" else exemplar_flips
-        return draw(f"coin-flip {count}", lambda generator: make(generator, count), split, source)
+    def load(split: Split, source: Source) -> list[Sample]:
+        count = exemplar_flips if split == "train" else flips
+        return draw_samples(f"coin-flip {count}", lambda generator: make(count, generator), split, source)
 
-    return Task("coin-flip", load, YES_NO, exact, instructions=INSTRUCTIONS, labels=("yes", "no"))
-
-
-def make(generator: random.Random, people: int) -> Sample:
-    """A question about so many people."""
-    names = generator.sample(FIRST, people)
-    flipped = [generator.random() < 0.5 for _ in names]
-    acts = [f"{name} {'flips' if does else 'does not flip'} the coin." for name, does in zip(names, flipped, strict=True)]
-    question = " ".join(["A coin is heads up.", *acts, "Is the coin still heads up?"])
-    flippers = [name for name, does in zip(names, flipped, strict=True) if does]
-    count = len(flippers)
-    if count == 0:
-        rationale = (
-            "The coin was flipped by no one. So the coin was flipped 0 times. "
-            "The coin started heads up, and it was not flipped, so it is still heads up."
-        )
-    else:
-        who = flippers[0] if count == 1 else f"{', '.join(flippers[:-1])} and {flippers[-1]}"
-        parity = "odd" if count % 2 else "even"
-        end = "tails up" if count % 2 else "still be heads up"
-        end = f"it will be {end}" if count % 2 else f"it will {end}"
-        rationale = (
-            f"The coin was flipped by {who}. So the coin was flipped {count} time{'s' if count > 1 else ''}, "
-            f"which is an {parity} number. The coin started heads up, so after an {parity} number of flips, {end}."
-        )
-    return Sample("", question, "no" if count % 2 else "yes", rationale)
+    start = "A coin is heads up."
+    return Task(
+        name="coin-flip",
+        load=load,
+        format=YES_NO,
+        score=exact,
+        labels=("yes", "no"),
+        instructions=(
+            "Say whether the coin is still heads up.",
+            "Count how often the coin is flipped; it is still heads up after an even number of flips.",
+            "Follow the coin through the story and decide whether heads is up at its end.",
+        ),
+        decompositions=(
+            Decomposition(
+                f"{start} Lea flips the coin. Tom does not flip the coin. Is the coin still heads up?",
+                (
+                    ("Who flips the coin, and how often is it flipped?", "Lea flips the coin. It is flipped 1 time."),
+                    (
+                        f"{start} Lea flips the coin. Tom does not flip the coin. Is the coin still heads up?",
+                        "It is flipped 1 time, an odd number, so it is tails up. The answer is no.",
+                    ),
+                ),
+            ),
+            Decomposition(
+                f"{start} Rex flips the coin. Ivy flips the coin. Is the coin still heads up?",
+                (
+                    ("Who flips the coin, and how often is it flipped?", "Rex and Ivy flip the coin. It is flipped 2 times."),
+                    (
+                        f"{start} Rex flips the coin. Ivy flips the coin. Is the coin still heads up?",
+                        "It is flipped 2 times, an even number, so it is still heads up. The answer is yes.",
+                    ),
+                ),
+            ),
+        ),
+    )

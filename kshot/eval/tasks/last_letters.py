@@ -1,80 +1,76 @@
-"""Last-letter concatenation, as in Wei et al. 2022 (arXiv 2201.11903, section 5 and appendix D).
-
-Questions and rationales in the paper's words; names are drawn from lists of ours, not from the paper's
-census lists. Test questions may have more words than the exemplars, as in the paper's out-of-domain setting.
-"""
+"""Concatenate the last letters of words: trivial step by step, hard in one go."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 from kshot.eval.answers import WORD, exact
-from kshot.eval.tasks.drawing import check_at_least, draw
-from kshot.eval.tasks.names import FIRST, LAST
-from kshot.eval.tasks.registry import TASKS
-from kshot.types import Decomposition, Sample, Source, Split, Task
+from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
-INSTRUCTIONS = (
-    "Take the last letter of each word and concatenate the letters.",
-    "Write down the final letter of every word, in order, as one string.",
-    "Form a new string from the last letters of the given words.",
-)
+FIRST = """Ada Alan Alice Amir Anna Ben Boris Carla Carlos Chen Clara Daniel David Diego Dora Elena Emil Emma Eric Fatima
+Felix Fiona Frank Grace Hana Hannah Hugo Ian Igor Ines Iris Isaac Ivan Jack Jane Jonas Julia Karim Karl Kenji Laura Leo
+Lena Liam Lily Linda Lucas Marco Maria Mark Martin Maya Mei Mia Milan Nadia Nina Noah Nora Olga Oliver Omar Oscar Paul
+Pedro Petra Priya Quinn Rachel Ravi Robert Rosa Ruth Sam Samir Sara Sofia Stefan Tara Theo Thomas Tina Umar Uma Vera Victor
+Walter Wendy Xena Yara Yusuf Zara Zoe""".split()
+LAST = """Abbott Adams Bauer Becker Bell Bishop Brooks Brown Carter Castro Chan Clark Cohen Cooper Costa Cruz Davis Diaz Dixon
+Evans Fischer Flores Ford Foster Fox Garcia Gomez Grant Gray Green Gupta Hall Hansen Harris Hayes Hill Howard Hughes Hunt
+Ito Jackson James Jensen Johnson Jones Kaya Kelly Khan Kim King Klein Kumar Lee Lewis Lopez Mason Meyer Miller Moore Morgan
+Murphy Nelson Nguyen Novak Okafor Olsen Ortiz Parker Patel Perez Price Quist Ramos Reed Reyes Rivera Rossi Russo Santos Sato
+Schmidt Scott Shah Silva Singh Smith Stone Suzuki Tanaka Taylor Torres Turner Vega Walker Wang Ward Watson Weber White Wong
+Wright Yamada Young Zhang""".split()
+
+
+def question(words: list[str]) -> str:
+    return f'Take the last letters of the words in "{" ".join(words)}" and concatenate them.'
+
+
+def make(words: int, generator: random.Random) -> Sample:
+    """A sample of so many words, first and last names in turn."""
+    drawn = [generator.choice(FIRST if index % 2 == 0 else LAST) for index in range(words)]
+    answer = "".join(word[-1] for word in drawn)
+    steps = " ".join(f'The last letter of "{word}" is "{word[-1]}".' for word in drawn)
+    return Sample("", question(drawn), answer, f'{steps} Concatenating them is "{answer}".')
+
+
+def decomposition(words: list[str]) -> Decomposition:
+    """Zhou et al. 2022, section 3.1: one word more a step, each building on the answer before."""
+    steps = []
+    for count in range(2, len(words) + 1):
+        part, letters = words[:count], "".join(word[-1] for word in words[:count])
+        if count == 2:
+            text = f'The last letter of "{part[0]}" is "{part[0][-1]}". The last letter of "{part[1]}" is "{part[1][-1]}".'
+            text += f' Concatenating "{part[0][-1]}", "{part[1][-1]}" leads to "{letters}".'
+        else:
+            text = f'"{" ".join(part[:-1])}" outputs "{letters[:-1]}". The last letter of "{part[-1]}" is "{part[-1][-1]}".'
+            text += f' Concatenating "{letters[:-1]}", "{part[-1][-1]}" leads to "{letters}".'
+        steps.append((question(part), f'{text} The answer is "{letters}".'))
+    return Decomposition(question(words), tuple(steps))
 
 
 @TASKS.add("last-letters")
 def last_letters(*, words: int = 2, exemplar_words: int = 2) -> Task:
-    """Concatenate the last letters of the words of some names (Wei et al. 2022, section 5)."""
-    check_at_least("last-letters", "words", words, 1, 50)
-    check_at_least("last-letters", "exemplar_words", exemplar_words, 1, 50)
+    """Concatenate the last letters of 2 or 4 words; exemplars have 2 (Wei et al. 2022, arXiv 2201.11903, section 5)."""
+    for count in (words, exemplar_words):
+        if not 1 <= count <= 12:
+            raise UserError(f"last-letters: words is {count}; it must lie between 1 and 12.")
 
-    def load(split: Split, source: Source) -> Sequence[Sample]:
-        count = words if split == "test" else exemplar_words
-        return draw(f"last-letters {count}", lambda generator: make(generator, count), split, source)
+    def load(split: Split, source: Source) -> list[Sample]:
+        count = exemplar_words if split == "train" else words
+        return draw_samples(f"last-letters {count}", lambda generator: make(count, generator), split, source)
 
-    lists = (("think", "machine", "learning"), ("transformer", "language", "vision", "reasoning"))
     return Task(
-        "last-letters", load, WORD, exact, instructions=INSTRUCTIONS, decompositions=tuple(map(decomposition, lists))
+        name="last-letters",
+        load=load,
+        format=WORD,
+        score=exact,
+        instructions=(
+            "Take the last letter of each word and join the letters.",
+            "Concatenate the final letters of all the words, in order.",
+            "For every word in the quotation write down its last letter, without spaces.",
+        ),
+        decompositions=(
+            decomposition(["Elon", "Musk", "Tesla"]),
+            decomposition(["Bill", "Gates", "Paul", "Allen"]),
+        ),
     )
-
-
-def asked(words: Sequence[str]) -> str:
-    """The question for some words, in the paper's words."""
-    return f'Take the last letters of the words in "{" ".join(words)}" and concatenate them.'
-
-
-def last(words: Sequence[str]) -> str:
-    """The words' last letters, lower case."""
-    return "".join(word[-1] for word in words).lower()
-
-
-def make(generator: random.Random, count: int) -> Sample:
-    """A question about `count` words: first names and surnames in turn."""
-    words = [generator.choice(FIRST if index % 2 == 0 else LAST) for index in range(count)]
-    parts = [f'The last letter of "{word}" is "{word[-1].lower()}".' for word in words]
-    rationale = " ".join([*parts, f'Concatenating them is "{last(words)}".'])
-    return Sample("", asked(words), last(words), rationale)
-
-
-def decomposition(words: tuple[str, ...]) -> Decomposition:
-    """A list of words taken apart into its beginnings, as in Zhou et al. 2022 (arXiv 2205.10625, section 3.1)."""
-    first, second = words[:2]
-    steps = [
-        (
-            asked(words[:2]),
-            f'The last letter of "{first}" is "{first[-1]}". The last letter of "{second}" is "{second[-1]}". '
-            f'Concatenating "{first[-1]}" and "{second[-1]}" leads to "{last(words[:2])}". '
-            f'The answer is "{last(words[:2])}".',
-        )
-    ]
-    for count in range(3, len(words) + 1):
-        before, word = words[: count - 1], words[count - 1]
-        steps.append(
-            (
-                asked(words[:count]),
-                f'"{" ".join(before)}" gives "{last(before)}". The last letter of "{word}" is "{word[-1]}". '
-                f'Concatenating "{last(before)}" and "{word[-1]}" leads to "{last(words[:count])}". '
-                f'The answer is "{last(words[:count])}".',
-            )
-        )
-    return Decomposition(asked(words), tuple(steps))

@@ -1,157 +1,136 @@
-"""SCAN: commands to action sequences, from the grammar of Lake and Baroni 2018 (arXiv 1711.00350).
-
-All 20,910 commands with their actions, in a fixed order. The length split is the paper's (experiment 2):
-train has at most 22 actions, test more. The simple split draws a fifth of all commands for test with a
-fixed seed of ours, not the paper's draw. `Source.seed` orders each split; the default is 100 test samples.
-"""
+"""SCAN: commands to actions, all 20,910 of them from its grammar, with the length split."""
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Sequence
 from functools import cache
-from itertools import product
 
 from kshot.eval.answers import ACTIONS, exact
-from kshot.eval.tasks.drawing import DEFAULT_TEST
-from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.registry import TASKS, spread
 from kshot.registry import suggest
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
-LONGEST_TRAIN = 22  # actions; Lake and Baroni 2018, experiment 2
-VERBS = ("walk", "look", "run", "jump")
-TIMES = {"twice": 2, "thrice": 3}
-SPLITS = ("simple", "length")
-EXPLAINED = (
-    "look thrice after jump",
-    "run left and walk",
-    "look opposite right twice",
-    "walk around left thrice",
-    "jump opposite left after walk around left",
-    "turn left twice and run around right",
-)
-INSTRUCTIONS = (
-    "Translate the navigation command into its sequence of actions. The actions are I_WALK, I_LOOK, I_RUN, I_JUMP, "
-    "I_TURN_LEFT and I_TURN_RIGHT.",
-    "Write the actions that carry out the command, in order, separated by spaces. Use only I_WALK, I_LOOK, I_RUN, "
-    "I_JUMP, I_TURN_LEFT, I_TURN_RIGHT.",
-    "You control a robot that knows I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT and I_TURN_RIGHT. "
-    "Which sequence of actions does this command mean?",
-)
+PRIMITIVES = {"walk": "I_WALK", "look": "I_LOOK", "run": "I_RUN", "jump": "I_JUMP"}
+SIDES = {"left": "I_TURN_LEFT", "right": "I_TURN_RIGHT"}
+LONGEST_IN_TRAIN = 22  # actions, in the length split
+
+
+def verb_phrases() -> list[str]:
+    """V in the grammar: U, U left/right, U opposite/around left/right, with U a primitive or "turn"."""
+    found = list(PRIMITIVES)
+    for verb in [*PRIMITIVES, "turn"]:
+        for side in SIDES:
+            found += [f"{verb} {side}", f"{verb} opposite {side}", f"{verb} around {side}"]
+    return found
+
+
+def sentences() -> list[str]:
+    """S in the grammar: V, V twice, V thrice."""
+    return [f"{phrase}{times}" for phrase in verb_phrases() for times in ("", " twice", " thrice")]
+
+
+def commands() -> list[str]:
+    """C in the grammar: S, S and S, S after S. 20,910 commands (Lake and Baroni 2018, arXiv 1711.00350, figure 6)."""
+    parts = sentences()
+    return parts + [f"{one} {joint} {two}" for one in parts for joint in ("and", "after") for two in parts]
+
+
+def actions(command: str) -> list[str]:
+    """What a command means (Lake and Baroni 2018, figure 7).
+
+    >>> actions("jump twice after turn left")
+    ['I_TURN_LEFT', 'I_JUMP', 'I_JUMP']
+    """
+    if " after " in command:
+        one, two = command.split(" after ")
+        return actions(two) + actions(one)
+    if " and " in command:
+        one, two = command.split(" and ")
+        return actions(one) + actions(two)
+    words = command.split()
+    times = {"twice": 2, "thrice": 3}.get(words[-1], 1)
+    if times > 1:
+        return actions(" ".join(words[:-1])) * times
+    step = [] if words[0] == "turn" else [PRIMITIVES[words[0]]]
+    if len(words) == 1:
+        return step
+    turn = SIDES[words[-1]]
+    if words[1] == "opposite":
+        return [turn, turn, *step]
+    if words[1] == "around":
+        return [turn, *step] * 4
+    return [turn, *step]
+
+
+@cache
+def pairs() -> tuple[tuple[str, str], ...]:
+    """Every command with its actions."""
+    return tuple((command, " ".join(actions(command))) for command in commands())
+
+
+def parts(command: str) -> list[str]:
+    """The commands that a command is made of, in the order in which they are to be worked out."""
+    joint = " after " if " after " in command else " and " if " and " in command else None
+    listed = command.split(joint) if joint else [command]
+    found: list[str] = []
+    for part in listed:
+        words = part.split()
+        if words[-1] in ("twice", "thrice"):
+            found.append(" ".join(words[:-1]))
+        found.append(part)
+    return [part for index, part in enumerate(found) if part not in found[:index] and part != command]
+
+
+def explain(command: str) -> str:
+    """A rationale: each part's actions, then how they are put together."""
+    told = [f'"{part}" is {" ".join(actions(part))}.' for part in parts(command)]
+    if " after " in command:
+        one, two = command.split(" after ")
+        told.append(f'"{one} after {two}" means first "{two}", then "{one}".')
+    return " ".join([*told, f'So "{command}" is {" ".join(actions(command))}.'])
+
+
+def decomposition(command: str) -> Decomposition:
+    """Zhou et al. 2022, section 3.2: shorter commands first."""
+    steps = [(part, f"{explain(part)} The answer is {' '.join(actions(part))}.") for part in parts(command)]
+    return Decomposition(command, (*steps, (command, f"{explain(command)} The answer is {' '.join(actions(command))}.")))
 
 
 @TASKS.add("scan")
 def scan(*, split: str = "simple") -> Task:
-    """Navigation commands to action sequences (Lake and Baroni 2018); split is simple or length."""
-    if split not in SPLITS:
-        raise UserError(f"task scan: unknown split {split!r}: {suggest(split, SPLITS)}")
-    kind = split
+    """Commands to action sequences; `split` simple (random 80:20) or length (test is longer than 22 actions) (Lake and Baroni 2018)."""
+    if split not in ("simple", "length"):
+        raise UserError(f"unknown scan split {split!r}: {suggest(split, ['simple', 'length'])}")
 
-    def load(split: Split, source: Source) -> Sequence[Sample]:
-        chosen = members(kind, split)
-        random.Random(f"scan {kind} {split} {source.seed}").shuffle(chosen)
-        if split == "test":
-            chosen = chosen[: DEFAULT_TEST if source.limit is None else source.limit]
-        every = commands()
-        return [make(index, *every[index]) for index in chosen]
+    def belongs(command: str, meaning: str) -> bool:
+        if split == "length":
+            return meaning.count(" ") + 1 <= LONGEST_IN_TRAIN
+        return hashlib.blake2b(command.encode(), digest_size=2).digest()[0] % 5 != 0
+
+    def load(part: Split, source: Source) -> list[Sample]:
+        wanted = [
+            Sample(f"{split}-{index}", command, meaning, explain(command))
+            for index, (command, meaning) in enumerate(pairs())
+            if belongs(command, meaning) == (part == "train")
+        ]
+        if part == "train":
+            return random.Random(f"scan {source.seed}").sample(wanted, len(wanted))
+        return spread(wanted, source.limit, source.seed)
 
     return Task(
-        "scan", load, ACTIONS, exact, instructions=INSTRUCTIONS, decompositions=tuple(map(decomposition, EXPLAINED))
-    )
-
-
-@cache
-def commands() -> tuple[tuple[str, str], ...]:
-    """All commands of the grammar with their actions, in a fixed order."""
-    phrases = [
-        f"{phrase}{often}"
-        for phrase in (
-            *VERBS,
-            *(
-                f"{verb}{how} {side}"
-                for verb, how, side in product((*VERBS, "turn"), ("", " opposite", " around"), ("left", "right"))
-            ),
-        )
-        for often in ("", *(f" {word}" for word in TIMES))
-    ]
-    joined = (f"{first} {word} {second}" for first, word, second in product(phrases, ("and", "after"), phrases))
-    return tuple((command, " ".join(actions(command))) for command in (*phrases, *joined))
-
-
-def members(kind: str, split: Split) -> list[int]:
-    """Positions, in the fixed order, of the commands of a split."""
-    every = commands()
-    if kind == "length":
-        return [i for i, (_, done) in enumerate(every) if (done.count(" ") < LONGEST_TRAIN) == (split == "train")]
-    held = set(random.Random("scan simple split").sample(range(len(every)), len(every) // 5))
-    return [index for index in range(len(every)) if (index in held) == (split == "test")]
-
-
-def actions(command: str) -> tuple[str, ...]:
-    """The actions of a command: the interpretation function of Lake and Baroni 2018, figure 7."""
-    for joint in (" and ", " after "):
-        if joint in command:
-            left, right = command.split(joint)
-            return actions(left) + actions(right) if joint == " and " else actions(right) + actions(left)
-    words = command.split()
-    if words[-1] in TIMES:
-        return phrase_actions(words[:-1]) * TIMES[words[-1]]
-    return phrase_actions(words)
-
-
-def phrase_actions(words: Sequence[str]) -> tuple[str, ...]:
-    """The actions of a phrase without and, after, twice, thrice."""
-    act = () if words[0] == "turn" else (f"I_{words[0].upper()}",)
-    if len(words) == 1:
-        return act
-    turn = (f"I_TURN_{words[-1].upper()}",)
-    if words[1] == "opposite":
-        return turn * 2 + act
-    if words[1] == "around":
-        return (turn + act) * 4
-    return turn + act
-
-
-def parts(command: str) -> list[str]:
-    """The shorter commands that a command is made of, each after those it needs, without the command itself."""
-    found: list[str] = []
-    for joint in (" and ", " after "):
-        if joint in command:
-            pieces = command.split(joint)
-            for piece in pieces if joint == " and " else pieces[::-1]:
-                found += [part for part in (*parts(piece), piece) if part not in found]
-            return found
-    words = command.split()
-    return [" ".join(words[:-1])] if words[-1] in TIMES else []
-
-
-def explain(command: str, statement: str) -> str:
-    """One sentence: what a command gives and from what; `statement` is put before its actions."""
-    done = " ".join(actions(command))
-    for joint, how in ((" and ", "then"), (" after ", "after")):
-        if joint in command:
-            left, right = command.split(joint)
-            first, second = (left, right) if how == "then" else (right, left)
-            return f'"{command}" does "{first}" first and "{second}" second: {statement}{done}.'
-    words = command.split()
-    if words[-1] in TIMES:
-        return f'"{command}" does "{" ".join(words[:-1])}" {TIMES[words[-1]]} times: {statement}{done}.'
-    if "around" in words:
-        again = "turns" if words[0] == "turn" else f"turns and then does {words[0]},"
-        return f'"{command}" {again} 4 times: {statement}{done}.'
-    if "opposite" in words:
-        return f'"{command}" turns twice{"" if words[0] == "turn" else f" and then does {words[0]}"}: {statement}{done}.'
-    return f'"{command}" is {statement}{done}.'
-
-
-def make(index: int, command: str, done: str) -> Sample:
-    """The sample of a command: its rationale works through the shorter commands in it."""
-    steps = [explain(part, "") for part in (*parts(command), command)]
-    return Sample(f"scan-{index}", command, done, " ".join(steps))
-
-
-def decomposition(command: str) -> Decomposition:
-    """A command taken apart, after Zhou et al. 2022 (arXiv 2205.10625, section 3.2), whose notation is Python's."""
-    return Decomposition(
-        command, tuple((part, explain(part, "the answer is ")) for part in (*parts(command), command))
+        name="scan",
+        load=load,
+        format=ACTIONS,
+        score=exact,
+        instructions=(
+            "Translate the command into actions: I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT.",
+            "Write the sequence of actions (I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT) that carries out the command.",
+            "You steer a robot that knows I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT and I_TURN_RIGHT. What does it do for this command?",
+        ),
+        decompositions=(
+            decomposition("jump left twice"),
+            decomposition("walk opposite right thrice after run"),
+            decomposition("look around left and turn right"),
+        ),
     )

@@ -29,7 +29,7 @@ def load_engine(
     from kshot.harness.engines.transformers import TransformersEngine
 
     loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
-    chat = models.use_chat(loaded, template)
+    chat = models.use_chat(loaded.tokenizer, model, template)
     return TransformersEngine(
         loaded.model,
         loaded.tokenizer,

@@ -16,7 +16,8 @@ import torch
 from kshot.harness.prefix.attention import NAME
 from kshot.harness.prefix.decoder import Flight, PrefixDecoder
 from kshot.harness.prefix.plain import PlainDecoder
-from kshot.types import EngineError, Generation, Message, Prompt, Request, UserError
+from kshot.harness.render import Renderer
+from kshot.types import EngineError, Generation, Request, UserError
 
 DECODING = 1  # part of the engine's id: raise it when a change of the decoder changes what it writes
 
@@ -42,6 +43,7 @@ class TransformersEngine:
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
+        self.renderer = Renderer(tokenizer, chat)
         self.id = f"{id}/decoding-{DECODING}"
         self.chat = chat
         self.context_length = context_length
@@ -65,36 +67,9 @@ class TransformersEngine:
 
     # ------------------------------------------------------------ requests to tokens
 
-    def encode(self, prompt: Prompt) -> list[int]:
-        """A prompt's tokens, with exactly one beginning-of-sequence token where the model has one."""
-        if isinstance(prompt, str):
-            ids: list[int] = self.tokenizer(prompt).input_ids
-            bos = self.tokenizer.bos_token_id
-            while bos is not None and ids[:2] == [bos, bos]:
-                ids = ids[1:]  # the text brought one along
-            eos = self.tokenizer.eos_token_id
-            return ids[:-1] if len(ids) > 1 and ids[-1] == eos and not prompt.endswith(self.tokenizer.eos_token) else ids
-        return list(self.tokenizer(self.render(prompt), add_special_tokens=False).input_ids)
-
-    def render(self, messages: tuple[Message, ...]) -> str:
-        """Messages through the model's chat template. One that ends in an assistant turn is left open."""
-        if not self.chat:
-            raise EngineError("messages were sent to a model without a chat template")
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        open_turn = messages[-1].role == "assistant"
-        text: str = self.tokenizer.apply_chat_template(
-            turns[:-1] if open_turn else turns, tokenize=False, add_generation_prompt=True
-        )
-        # appended verbatim: templates strip what they render, and a chain must go on from its very last character
-        return text + messages[-1].content if open_turn else text
-
-    def count_tokens(self, prompt: Prompt) -> int:
-        """Number of tokens of a prompt."""
-        return len(self.encode(prompt))
-
     def submit(self, ticket: int, request: Request) -> None:
         """Queues a request. Raises UserError where its prompt is longer than the model's context."""
-        ids = self.encode(request.prompt)
+        ids = self.renderer.encode(request.prompt)
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
         if request.continuation is not None:
@@ -109,9 +84,8 @@ class TransformersEngine:
     def continuation_ids(self, request: Request, prompt_ids: list[int]) -> list[int]:
         """The tokens that the continuation adds to its prompt (as lm-evaluation-harness splits them)."""
         assert request.continuation is not None
-        text = self.render(request.prompt) if not isinstance(request.prompt, str) else request.prompt
-        special = isinstance(request.prompt, str)
-        whole = self.tokenizer(text + request.continuation, add_special_tokens=special).input_ids
+        text = self.renderer.text(request.prompt) + request.continuation
+        whole = self.renderer.ids(text, verbatim=isinstance(request.prompt, str))
         if len(whole) > len(prompt_ids) and whole[: len(prompt_ids)] == prompt_ids:
             return list(whole[len(prompt_ids) :])
         targets = self.tokenizer(request.continuation, add_special_tokens=False).input_ids

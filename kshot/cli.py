@@ -1,0 +1,359 @@
+"""The commands: parse, call, print. Everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import kshot
+from kshot.types import EngineError, UserError
+
+if TYPE_CHECKING:
+    from kshot.harness.benchmark import Plan
+
+BENCH_EXAMPLES = """
+\b
+Examples:
+  kshot bench --task word-pairs --strategy zero-shot --strategy few-shot:k=8
+  kshot bench --task gsm8k --data DIR --limit 60 --model MODEL_FOLDER \\
+      --strategy zero-shot-cot --strategy chain-of-thought \\
+      --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
+  kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
+  kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
+
+A run is kept in RUNS/RUN. The same command again resumes it, with whatever --batch.
+"""
+
+
+class Commands(click.Group):
+    """Turns the user's mistakes into one sentence and exit code 2, Ctrl-C into a hint how to go on."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            click.echo(f"kshot: {error}", err=True)
+            ctx.exit(2)
+        except EngineError as error:
+            click.echo(f"kshot: the engine failed: {error} What was answered is kept; the same command resumes.", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nkshot: stopped. What was answered is kept; give the same command again to resume.", err=True)
+            ctx.exit(130)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        from kshot.registry import suggest
+
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise UserError(f"unknown command {name!r}: {suggest(name, self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(kshot.__version__, prog_name="kshot")
+def main() -> None:
+    """Compare prompt strategies on open language models: what works, by how much, is it real, at what cost.
+
+    \b
+    Start with:
+      kshot demo             seven strategies on four tasks with a small bundled model
+      kshot list             tasks, strategies and models that can be named
+      kshot bench --help     your own comparison
+    """
+
+
+MODEL_OPTIONS = [
+    click.option("--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+    click.option("--dtype", default="auto", show_default=True, help="auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16, float16."),
+    click.option("--template", default="auto", show_default=True, help="auto (the model's chat template where it has one), chat, or plain text."),
+    click.option("--batch", type=int, default=None, help="Rows decoded together. [default: 48 on a CPU, 256 on a GPU]"),
+    click.option("--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."),
+]
+
+
+def with_options(options: list[Any]) -> Any:
+    """Decorator: adds shared options to a command."""
+
+    def add(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+@main.command(epilog=BENCH_EXAMPLES)
+@click.option("--task", "-t", "tasks", multiple=True, required=True, help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.")
+@click.option("--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable.")
+@with_options(MODEL_OPTIONS)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub.")
+@click.option("--limit", "-n", type=int, help="At most so many samples a task.")
+@click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
+@click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
+@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs.")
+@click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
+@click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
+def bench(
+    tasks: tuple[str, ...],
+    strategies: tuple[str, ...],
+    model: str,
+    device: str,
+    dtype: str,
+    template: str,
+    batch: int | None,
+    trust_remote_code: bool,
+    data: Path | None,
+    limit: int | None,
+    repeats: int,
+    seed: int,
+    run_name: str | None,
+    runs: Path,
+    baseline: str | None,
+    dry_run: bool,
+) -> None:
+    """Run tasks x strategies on a model, and report.
+
+    Accuracy with Wilson intervals, unread answers counted apart, paired tests against a baseline with
+    Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
+    """
+    from kshot.harness.benchmark import Plan
+
+    if data is not None and not data.is_dir():
+        raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
+    plan = Plan(tasks, strategies, data.resolve() if data else None, limit, seed, repeats)
+    options = {"device": device, "dtype": dtype, "template": template, "rows": batch, "trust_remote_code": trust_remote_code}
+    if dry_run:
+        print_prompts(plan, model, template)
+        return
+    folder = runs / (run_name or default_name(tasks, model))
+    if run_plan(plan, model, options, folder, baseline):
+        finish(folder, baseline)
+
+
+def default_name(tasks: tuple[str, ...], model: str) -> str:
+    """A run's name, from what is run."""
+    import re
+
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
+
+
+def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, baseline: str | None = None) -> bool:
+    """Loads, runs with a progress bar, and says how to resume where it was stopped. Whether it ran to its end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    from kshot.eval.report.prompting import baseline_of
+    from kshot.harness.benchmark import load_plan, run_benchmark
+    from kshot.harness.engines import load_engine
+    from kshot.harness.models import resolve
+    from kshot.harness.runner import Progress
+    from kshot.types import Record
+
+    loaded = load_plan(plan)
+    baseline_of([("", strategy.name) for strategy in loaded.strategies], baseline)
+    source = resolve(model)
+    console = Console(stderr=True)
+    if source.note:
+        console.print(f"{model}: {source.note}", highlight=False)
+    engine = load_engine(model, **options)
+    right = done = 0
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, refresh_per_second=4) as bar:
+        line = bar.add_task("attempts", total=loaded.total, state="")
+
+        def on_record(record: Record) -> None:
+            nonlocal right, done
+            right, done = right + int(record.score.value >= 1), done + 1
+            bar.advance(line)
+
+        def on_progress(state: Progress) -> None:
+            share = f"accuracy {100 * right / done:.0f}%" if done else ""
+            bar.update(line, state=f"{share}  {state.generated_tokens:,} tokens  {state.in_flight} in flight")
+
+        info = {"model": model, "note": source.note}
+        try:
+            run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
+        except KeyboardInterrupt:
+            bar.stop()
+            click.echo(f"\nkshot: stopped after {done} of {loaded.total} attempts, all kept in {folder}.", err=True)
+            raise
+        finally:
+            engine.close()
+    return True
+
+
+def finish(folder: Path, baseline: str | None) -> None:
+    """Writes the report, prints it, and says where it is and what it found."""
+    from rich.console import Console
+
+    from kshot.eval.report import html, markdown, terminal
+    from kshot.eval.report.prompting import build, main_finding
+    from kshot.harness.benchmark import read_run
+
+    run, journal = read_run(folder)
+    with journal:
+        report = build(run, baseline=baseline)
+        terminal.render(report, Console())
+        markdown.write(report, folder)
+        page = html.write(report, folder)
+        finding = main_finding(run, baseline)
+    click.echo(f"\nreport: {page}  (and report.md, figures/)")
+    click.echo(finding)
+
+
+def print_prompts(plan: Plan, model: str, template: str) -> None:
+    """The first sample's requests for every task and strategy, and the tokens of all first requests."""
+    from kshot.harness.benchmark import load_plan, question_of
+    from kshot.harness.models import load_tokenizer, resolve
+    from kshot.program import rewrite
+    from kshot.prompts.templates import plain
+    from kshot.types import Request
+
+    loaded = load_plan(plan)
+    renderer = load_tokenizer(resolve(model), template)
+    for task, strategy in loaded.pairs():
+        total = 0
+        shown: list[Request] = []
+        for sample in loaded.samples[task.name]:
+            program = strategy(question_of(task, sample, loaded.pools[task.name]))
+            requests = next(program if renderer.chat else rewrite(program, plain))
+            total += sum(len(renderer.encode(request.prompt)) for request in requests)
+            shown = shown or list(requests)
+        click.secho(f"== {task.name} / {strategy.name}", bold=True)
+        first = shown[0]
+        click.echo(first.prompt if isinstance(first.prompt, str) else renderer.render(first.prompt))
+        if len(shown) > 1:
+            click.echo(f"... and {len(shown) - 1} more requests of this sample")
+        count = len(loaded.samples[task.name])
+        click.secho(f"-- {total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample\n", dim=True)
+
+
+@main.command(name="list")
+@click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "models"]))
+def list_(what: str | None) -> None:
+    """What can be named: tasks, strategies, models, with their hyperparameters and defaults."""
+    from kshot.eval.tasks import TASKS
+    from kshot.harness.models import BUNDLED
+    from kshot.prompts.strategies import STRATEGIES
+    from kshot.registry import hyperparameters
+
+    registries: dict[str, Any] = {"tasks": TASKS, "strategies": STRATEGIES}
+    for kind, registry in registries.items():
+        if what not in (None, kind):
+            continue
+        click.secho(kind, bold=True)
+        for name in registry:
+            function = registry.find(name)
+            params = ", ".join(f"{key}={value}" for key, value in hyperparameters(function).items())
+            click.echo(f"  {name}" + (f"  ({params})" if params else ""))
+            click.echo(f"      {(function.__doc__ or '').strip().splitlines()[0]}")
+        click.echo()
+    if what in (None, "models"):
+        click.secho("models", bold=True)
+        for name, entry in BUNDLED.items():
+            click.echo(f"  {name}\n      {entry.licence}; {entry.note}")
+        click.echo("  owner/name, FOLDER, FILE.gguf\n      a hub id, a folder of transformers' files, a GGUF file")
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", "-t", help="Task, as the report names it.")
+@click.option("--strategy", "-s", help="Strategy, as the report names it.")
+@click.option("--sample", help="Sample id.")
+@click.option("--outcome", type=click.Choice(["right", "wrong", "unparsed", "truncated"]), help="Only such attempts.")
+@click.option("--count", "-n", default=1, show_default=True, help="How many to show.")
+def show(run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int) -> None:
+    """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
+    from rich.console import Console
+
+    from kshot.eval.report.prompting import outcome_of, transcript
+    from kshot.eval.report.terminal import show as show_transcript
+    from kshot.harness.benchmark import read_run
+    from kshot.registry import suggest
+
+    data, journal = read_run(run)
+    with journal:
+        for label, given, field in (("task", task, "task"), ("strategy", strategy, "strategy"), ("sample", sample, "sample_id")):
+            known = {getattr(record, field) for record in data.records}
+            if given is not None and given not in known:
+                raise UserError(f"the run has no {label} {given!r}: {suggest(given, sorted(known)[:40])}")
+        found = [
+            record
+            for record in data.records
+            if task in (None, record.task)
+            and strategy in (None, record.strategy)
+            and sample in (None, record.sample_id)
+            and outcome in (None, outcome_of(record))
+        ]
+        if not found:
+            raise UserError("no attempt of the run fits all that was asked for; drop one of the options.")
+        for record in found[:count]:
+            show_transcript(transcript(data, record), Console())
+        click.echo(f"{min(count, len(found))} of {len(found)} fitting attempts")
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--baseline", help="Strategy that the others are compared with.")
+def report(run: Path, baseline: str | None) -> None:
+    """Make a RUN folder's report again: terminal table, report.md, report.html, figures."""
+    finish(run, baseline)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def rescore(run: Path) -> None:
+    """Read a RUN's stored completions again with today's extraction rules; no model is asked."""
+    from kshot.harness.benchmark import rescore as again
+
+    count, changed = again(run)
+    click.echo(f"{count} records read again, {changed} changed")
+    finish(run, None)
+
+
+@main.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+def compare(first: Path, second: Path) -> None:
+    """Compare two RUN folders on the samples they share, paired."""
+    from rich.console import Console
+
+    from kshot.eval.report import terminal
+    from kshot.eval.report.prompting import compare as compare_runs
+    from kshot.harness.benchmark import read_run
+
+    a, journal_a = read_run(first)
+    b, journal_b = read_run(second)
+    with journal_a, journal_b:
+        terminal.render(compare_runs(a, b), Console())
+
+
+@main.command()
+@click.option("--batch", type=int, default=None, help="Rows decoded together.")
+@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs.")
+@click.option("--limit", "-n", type=int, default=None, help="Samples a task. [default: 40]")
+def demo(batch: int | None, runs: Path, limit: int | None) -> None:
+    """Seven strategies on four tasks with the bundled model, in minutes, to a report in runs/demo."""
+    from kshot.harness.demo import demo_plan
+
+    run_plan(demo_plan(limit), "smollm2-135m", {"rows": batch}, runs / "demo")
+    finish(runs / "demo", None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""How figures look: colours told apart by everybody, no title inside, small multiples of one size.
+
+Meets: the palette of Okabe and Ito (2008), each colour with a marker of its own, so that no meaning hangs on
+colour; legible on white paper and on a dark page; the same bytes for the same data. Concedes: names longer
+than two lines are cut in the middle; the tables have them whole.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import xml.etree.ElementTree as xml
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kshot.eval.report.clean import clean
+from kshot.eval.report.model import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#7f7f7f"
+COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", GREY)
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "h")
+SETTINGS = {
+    "svg.hashsalt": "kshot",
+    "svg.fonttype": "path",  # text as outlines: the same everywhere, and no font to fetch
+    "text.parse_math": False,  # a name with dollars is a name
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "grid.color": GREY,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "xtick.labelcolor": "black",
+    "ytick.labelcolor": "black",
+    "legend.frameon": False,
+    "figure.dpi": 100,
+}
+SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """matplotlib's settings for as long as a figure is drawn and saved; the user's own are left alone."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+        yield
+
+
+def small_multiples(
+    count: int, *, width: float = 8.4, height: float = 2.6, columns: int = 4, row_labels: bool = False
+) -> tuple[Drawing, list[Axes]]:
+    """A drawing of `count` axes in rows; with `row_labels` only the first of each row names its ticks."""
+    from matplotlib.figure import Figure as Blank
+
+    across = min(columns, count)
+    down = -(-count // across)
+    drawing = Blank(figsize=(width, height * down), layout="constrained")
+    grid = drawing.subplots(down, across, squeeze=False, sharey="row" if row_labels else "all")
+    axes = list(grid.flat)
+    for unused in axes[count:]:
+        unused.set_visible(False)
+    return drawing, axes[:count]
+
+
+def short(name: str, width: int = 26, lines: int = 2) -> str:
+    """A name in at most so many lines, broken where a specification may break, cut in the middle if need be."""
+    name = clean(name)
+    room = width * lines
+    if len(name) > room:
+        name = f"{name[: room // 2 - 1]}…{name[-(room // 2) :]}"
+    if len(name) <= width:
+        return name
+    spaced = name.replace(",", ", ").replace(":", ": ").replace("(", "( ")
+    broken = textwrap.wrap(spaced, width + 4)
+    return "\n".join(line.replace(", ", ",").replace(": ", ":").replace("( ", "(") for line in broken)
+
+
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """The figure on white, for a paper or a Markdown page."""
+    out = io.BytesIO()
+    with styled():
+        figure.draw().savefig(out, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return out.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """The figure as an element to stand in an HTML page: text takes the page's colour, no style attributes.
+
+    A strict Content-Security-Policy forbids style attributes, so each becomes the presentation attribute of
+    the same name. Identifiers are prefixed with the figure's name, since several figures share a page.
+    """
+    out = io.BytesIO()
+    with styled():
+        figure.draw().savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    xml.register_namespace("", SVG)
+    xml.register_namespace("xlink", XLINK)
+    root = xml.fromstring(out.getvalue())
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
+                parent.remove(child)
+    for element in root.iter():
+        for declaration in (element.attrib.pop("style", None) or "").split(";"):
+            name, colon, value = declaration.partition(":")
+            if colon:
+                element.set(name.strip(), value.strip())
+        for key, value in list(element.attrib.items()):
+            if key == "id":
+                element.set(key, f"{figure.name}-{value}")
+            elif key == f"{{{XLINK}}}href" and value.startswith("#"):
+                element.set(key, f"#{figure.name}-{value[1:]}")
+            elif value.startswith("url(#"):
+                element.set(key, f"url(#{figure.name}-{value[5:]}")
+            elif key in ("fill", "stroke") and value in ("#000000", "black"):
+                element.set(key, "currentColor")
+    root.set("fill", "currentColor")
+    root.set("role", "img")
+    root.set("aria-label", clean(f"{figure.title}. {figure.caption}"))
+    for fixed in ("width", "height"):
+        root.attrib.pop(fixed, None)
+    return xml.tostring(root, encoding="unicode")
