@@ -2,18 +2,24 @@
 
 An entry is a function; its keyword-only parameters with defaults are the hyperparameters, so the
 command line, the log and the search space all come from one signature. A specification nests by
-parentheses: `self-consistency:base=few-shot(k=4,order=random),n=10`. `file.py:name` loads a user's own.
+parentheses: `self-consistency:base=few-shot(k=4,order=random),n=10`. A value with any of `,()="` in it
+stands in double quotes, written as JSON: `zero-shot-cot:lead="Step by step, then."`. `file.py:name` loads
+a user's own.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib.util
 import inspect
+import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from kshot.types import UserError
@@ -71,7 +77,10 @@ class Registry(Generic[F]):
         """A specification as (name, function, all its hyperparameters). Raises UserError."""
         name, given = split_spec(spec)
         function = self.find(name)
-        defaults = hyperparameters(function)
+        try:
+            defaults = hyperparameters(function)
+        except (TypeError, ValueError) as error:  # only a user's own file can hold such a thing: `add` refuses it
+            raise UserError(f"{name} cannot be a {self.kind}: {error}; mend the file.") from error
         params = dict(defaults)
         for key, text in given.items():
             if key not in defaults:
@@ -107,31 +116,43 @@ def hyperparameters(function: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
+HEAD = re.compile(r"(?:[^=]*?\.py:)?[^():=,]+")  # a name; a path may hold what a name may not
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+
 def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     """`name:a=1,b=x(c=2)` as ("name", {"a": "1", "b": "x(c=2)"}); `name(a=1)` reads the same."""
     spec = spec.strip()
-    nested = re.fullmatch(r"([^():=,]+)\((.*)\)", spec, re.DOTALL)
-    if nested:
-        name, rest = nested.group(1), nested.group(2)
-    else:
-        path = re.match(r".*?\.py:[^:]+", spec)
-        name = path.group(0) if path else spec.split(":", 1)[0]
-        rest = spec[len(name) + 1 :]
+    head = HEAD.match(spec)
+    name = head.group(0) if head else ""
+    rest = spec[len(name) :]
+    if rest.startswith("(") and rest.endswith(")"):
+        rest = rest[1:-1]
+    elif rest.startswith(":"):
+        rest = rest[1:]
+    elif rest:
+        raise UserError(f"cannot read {spec!r}: write it as name:key=value,key=value.")
     given: dict[str, str] = {}
     for part in split_outside_parentheses(rest):
-        key, equals, value = part.partition("=")
-        if not equals or not key.strip():
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not key:
             raise UserError(f"cannot read {part!r} in {spec!r}: write it as name:key=value,key=value.")
-        if key.strip() in given:
-            raise UserError(f"{key.strip()!r} is given twice in {spec!r}: keep one.")
-        given[key.strip()] = value.strip()
+        if key in given:
+            raise UserError(f"{key!r} is given twice in {spec!r}: keep one.")
+        given[key] = unquoted(value)
     return name.strip(), given
 
 
 def split_outside_parentheses(text: str, separator: str = ",") -> list[str]:
-    """Parts between separators that stand outside parentheses; empty parts are left out."""
-    parts, depth, current = [], 0, ""
-    for character in text:
+    """Parts between separators that stand outside parentheses and quotes; empty parts are left out."""
+    parts, depth, current, at = [], 0, "", 0
+    while at < len(text):
+        character = text[at]
+        quoted = QUOTED.match(text, at) if character == '"' and current.rstrip().endswith("=") else None
+        if quoted:
+            current += quoted.group(0)
+            at = quoted.end()
+            continue
         depth += (character == "(") - (character == ")")
         if depth < 0:
             break
@@ -140,9 +161,21 @@ def split_outside_parentheses(text: str, separator: str = ",") -> list[str]:
             current = ""
         else:
             current += character
+        at += 1
     if depth != 0:
         raise UserError(f"the parentheses in {text!r} do not match.")
     return [part.strip() for part in [*parts, current] if part.strip()]
+
+
+def unquoted(value: str) -> str:
+    """A value without its double quotes. Raises UserError where what they hold is no JSON string."""
+    if not QUOTED.fullmatch(value):
+        return value
+    try:
+        text: str = json.loads(value)
+    except json.JSONDecodeError as error:
+        raise UserError(f"cannot read the quoted value {value}: {error.msg}; write it as a JSON string.") from None
+    return text
 
 
 def convert(text: str, default: Any, where: str) -> Any:
@@ -153,7 +186,10 @@ def convert(text: str, default: Any, where: str) -> Any:
         if isinstance(default, int):
             return int(text)
         if isinstance(default, float):
-            return float(text)
+            number = float(text)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
     except (ValueError, KeyError):
         kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(default)]
         raise UserError(f"{where}: {text!r} is not {kind}.") from None
@@ -164,16 +200,20 @@ def convert(text: str, default: Any, where: str) -> Any:
 
 def write_spec(name: str, params: dict[str, Any]) -> str:
     """The inverse of reading: `name:a=1,b=x(c=2)`."""
-
-    def value(item: Any) -> str:
-        if isinstance(item, tuple):
-            return "+".join(map(str, item))
-        text = str(item)
-        inner, given = split_spec(text) if ":" in text and ".py:" not in text else (text, {})
-        return f"{inner}({','.join(f'{k}={v}' for k, v in given.items())})" if given else text
-
-    listed = ",".join(f"{key}={value(item)}" for key, item in params.items())
+    listed = ",".join(f"{key}={write_value(item)}" for key, item in params.items())
     return f"{name}:{listed}" if listed else name
+
+
+def write_value(item: Any) -> str:
+    """A hyperparameter's value; a nested specification with parentheses, any other special text in quotes."""
+    text = "+".join(map(str, item)) if isinstance(item, tuple) else str(item)
+    try:
+        name, given = split_spec(text)
+    except UserError:
+        name, given = text, {}
+    if given:
+        return f"{name}({','.join(f'{key}={write_value(value)}' for key, value in given.items())})"
+    return json.dumps(text, ensure_ascii=False) if set(',()="') & set(text) or text != text.strip() else text
 
 
 def load_from_file(spec: str, kind: str) -> Any:
@@ -182,7 +222,10 @@ def load_from_file(spec: str, kind: str) -> Any:
     path = Path(path_text).expanduser()
     if not path.is_file():
         raise UserError(f"{kind} file {path} does not exist; give an existing file as file.py:name.")
-    module_name = f"kshot_user_{path.stem}"
+    state = f"{path.resolve()} {path.stat().st_mtime_ns}"
+    module_name = f"kshot_user_{path.stem}_{hashlib.blake2b(state.encode(), digest_size=6).hexdigest()}"
+    if module_name in sys.modules:  # run once: a second run would register its names a second time
+        return attribute(sys.modules[module_name], path, name)
     module_spec = importlib.util.spec_from_file_location(module_name, path)
     assert module_spec and module_spec.loader
     module = importlib.util.module_from_spec(module_spec)
@@ -190,9 +233,16 @@ def load_from_file(spec: str, kind: str) -> Any:
     try:
         module_spec.loader.exec_module(module)
     except UserError:
+        del sys.modules[module_name]
         raise
     except Exception as error:  # the user's own code may raise anything, and the sentence must name it
+        del sys.modules[module_name]
         raise UserError(f"{path} could not be loaded: {type(error).__name__}: {error}; mend the file.") from error
+    return attribute(module, path, name)
+
+
+def attribute(module: ModuleType, path: Path, name: str) -> Any:
+    """The object of that name in a user's file. Raises UserError, with the nearest names."""
     if not hasattr(module, name):
         public = [key for key, value in vars(module).items() if not key.startswith("_") and callable(value)]
         raise UserError(f"{path} has no {name!r}: {suggest(name, public)}")

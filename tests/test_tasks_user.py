@@ -46,7 +46,7 @@ def test_a_train_file_beside_it_is_the_pool(tmp_path: Path, beside: str) -> None
     [
         (numbered(12), "number", "That makes 12. The answer is 12.", "12"),
         (
-            [{"question": f"q{n}", "answer": "yn"[n % 2] == "y" and "yes" or "no"} for n in range(12)],
+            [{"question": f"q{n}", "answer": ("yn"[n % 2] == "y" and "yes") or "no"} for n in range(12)],
             "yes-no",
             "No.",
             "no",
@@ -139,7 +139,7 @@ def test_a_python_file_gives_a_task_or_a_function_of_one(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "named"), [("redy", "ready"), ("wrong", "wrong"), ("none", "none"), ("made:sise=3", "size")]
+    ("name", "named"), [("redy", "redy"), ("wrong", "wrong"), ("none", "none"), ("made:sise=3", "size")]
 )
 def test_a_mistake_in_a_python_file_is_named(tmp_path: Path, name: str, named: str) -> None:
     file = tmp_path / "mine.py"

@@ -1,20 +1,26 @@
 """Which k exemplars, in which order, with how many wrong labels. Seeded: the same arguments give the same list.
 
 Only "bm25" looks at the question; all other ways give every question of a task the same exemplars, which
-is what lets an engine encode them once.
+is what lets an engine encode them once. An exemplar that asks the very question at hand is left out: it
+would give the target away. Concedes: no embedding model; nearness is that of words.
 """
 
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
+from kshot.prompts.templates import letters
 from kshot.registry import suggest
 from kshot.types import Question, Sample, UserError
 
 SELECTIONS = ("first", "random", "balanced", "bm25")
 ORDERS = ("drawn", "reversed", "shuffled")
+WORDS = re.compile(r"\w+")
 
 
 def choose(
@@ -27,25 +33,43 @@ def choose(
     seed: int = 0,
     rationale: bool = False,
 ) -> tuple[Sample, ...]:
-    """k exemplars of the question's pool.
+    """k exemplars of the question's pool; k = 0 is zero-shot.
 
-    `select`: first (the task's own order, published exemplars first), random, balanced (over targets),
-    bm25 (the nearest questions, nearest last; Robertson and Zaragoza 2009). `order`: drawn, reversed,
-    shuffled. `noise`: share of the exemplars that get another exemplar's target (Min et al. 2022,
-    arXiv 2202.12837); their rationales, which would give the target away, are dropped.
-    Raises UserError for an unknown way, a pool that is too small, or one without rationales.
+    `select`: first (the task's own order, published exemplars first), random, balanced (over targets) or
+    bm25 (the nearest questions, nearest last; Liu et al. 2021, arXiv 2101.06804, found nearness to pay).
+    `order`: drawn (as selected), reversed or shuffled. `noise`: share of the exemplars, rounded half up, that
+    get a wrong target (see `relabelled`; Min et al. 2022, arXiv 2202.12837, section 4). `rationale`: only
+    exemplars with a worked solution will do.
+
+    Raises UserError for an unknown way, a value out of range, a pool that is empty or too small, or one
+    with too few rationales.
     """
     check_name("select", select, SELECTIONS)
     check_name("order", order, ORDERS)
     if k < 0:
         raise UserError(f"k is {k}; it must be 0 or more.")
     if not 0 <= noise <= 1:
-        raise UserError(f"noise is {noise}; it must lie between 0 and 1.")
-    pool = [sample for sample in question.exemplars if sample.rationale] if rationale else list(question.exemplars)
-    if rationale and question.exemplars and len(pool) < k:
-        raise UserError(f"only {len(pool)} of the task's exemplars have a rationale and {k} are asked for; lower k.")
+        raise UserError(f"noise is {noise}; it is a share and must lie between 0 and 1.")
+    if not k:
+        return ()
+    pool = [
+        sample
+        for sample in question.exemplars
+        if (sample.question, sample.choices) != (question.text, question.choices)
+    ]
+    if not pool:
+        raise UserError(f"the task has no exemplars and {k} are asked for; add train samples, or set k=0.")
     if len(pool) < k:
-        raise UserError(f"the task has {len(pool)} exemplars and {k} are asked for; lower k, or give it more.")
+        raise UserError(f"the task has {len(pool)} exemplars and {k} are asked for; lower k, or add train samples.")
+    if rationale:
+        explained = [sample for sample in pool if sample.rationale.strip()]
+        if len(explained) < k:
+            have = f"only {len(explained)}" if explained else "none"
+            raise UserError(
+                f"{have} of the task's exemplars have a rationale and {k} are asked for; lower k, write "
+                "rationales, or use few-shot, which needs none."
+            )
+        pool = explained
     generator = random.Random(f"exemplars {seed}")
     if select == "first":
         drawn = pool[:k]
@@ -59,11 +83,11 @@ def choose(
         drawn = drawn[::-1]
     elif order == "shuffled":
         generator.shuffle(drawn)
-    return tuple(relabelled(drawn, noise, generator) if noise else drawn)
+    return tuple(relabelled(drawn, question.labels, noise, generator) if noise else drawn)
 
 
 def check_name(what: str, name: str, known: Sequence[str]) -> None:
-    """Raises UserError for a name that is not known."""
+    """Raises UserError for a name that is not known, with the nearest."""
     if name not in known:
         raise UserError(f"unknown {what} {name!r}: {suggest(name, known)}")
 
@@ -73,36 +97,69 @@ def balanced(pool: Sequence[Sample], k: int, generator: random.Random) -> list[S
     by_target: dict[str, list[Sample]] = {}
     for sample in generator.sample(pool, len(pool)):
         by_target.setdefault(sample.target, []).append(sample)
+    targets = generator.sample(sorted(by_target), len(by_target))  # which get one more than others is drawn too
     drawn: list[Sample] = []
     while len(drawn) < k:
-        for target in sorted(by_target):
+        for target in targets:
             if by_target[target] and len(drawn) < k:
                 drawn.append(by_target[target].pop())
     generator.shuffle(drawn)
     return drawn
 
 
-def nearest(text: str, pool: Sequence[Sample], k: int) -> list[Sample]:
-    """The k exemplars whose questions score highest by BM25, the best last."""
-    if not k:
-        return []
+def words(text: str) -> list[str]:
+    """The lower-case words of a text."""
+    return WORDS.findall(text.lower())
+
+
+@lru_cache(maxsize=8)  # a pool of thousands is indexed once, not once a question
+def index_of(questions: tuple[str, ...]) -> Any:
+    """The BM25 index of these questions, or None where none of them has a word."""
     import bm25s
 
-    index = bm25s.BM25()
-    words = bm25s.tokenize([sample.question for sample in pool], stopwords=None, show_progress=False)
-    index.index(words, show_progress=False)
-    query = bm25s.tokenize([text], stopwords=None, show_progress=False)
-    found, _ = index.retrieve(query, k=k, show_progress=False)
-    return [pool[int(at)] for at in found[0]][::-1]
+    listed = [words(text) for text in questions]
+    if not any(listed):
+        return None
+    index = bm25s.BM25(backend="numpy")
+    index.index(listed, show_progress=False)
+    return index
 
 
-def relabelled(drawn: Sequence[Sample], noise: float, generator: random.Random) -> list[Sample]:
-    """The exemplars with a share of their targets replaced by another's, where another has a different one."""
-    wrong = set(generator.sample(range(len(drawn)), round(noise * len(drawn))))
-    result = []
-    for index, sample in enumerate(drawn):
-        others = sorted({other.target for other in drawn} - {sample.target})
-        if index in wrong and others:
-            sample = replace(sample, target=generator.choice(others), rationale="")
-        result.append(sample)
-    return result
+def nearest(text: str, pool: Sequence[Sample], k: int) -> list[Sample]:
+    """The k exemplars whose questions score highest by BM25, the best last; of equals the pool's earlier is nearer."""
+    index = index_of(tuple(sample.question for sample in pool))
+    asked = [word for word in words(text) if index is not None and word in index.vocab_dict]
+    scores = [float(score) for score in index.get_scores(asked)] if asked else [0.0] * len(pool)
+    best = sorted(range(len(pool)), key=lambda at: (-scores[at], at))[:k]
+    return [pool[at] for at in reversed(best)]
+
+
+def relabelled(drawn: Sequence[Sample], labels: Sequence[str], noise: float, generator: random.Random) -> list[Sample]:
+    """The exemplars with a share of their targets wrong, drawn as the task allows.
+
+    Another label where the task has labels, another letter where the exemplar has choices, and otherwise
+    another exemplar's target: noise 1 on word pairs is the outputs shuffled so that none stays in place
+    (but where more than half of them are the same). A rationale would give the true target away, so it
+    goes with it. Raises UserError where all exemplars have the same target and there is nothing to swap.
+    """
+    chosen = generator.sample(range(len(drawn)), int(noise * len(drawn) + 0.5))
+    targets = [sample.target for sample in drawn]
+    given: dict[int, str] = {}
+    free = [at for at in chosen if not labels and not drawn[at].choices]
+    for at in chosen:
+        if at not in free:
+            names = letters(drawn[at].choices) if drawn[at].choices else labels
+            given[at] = generator.choice([name for name in names if name != targets[at]] or [targets[at]])
+    # grouped by target and turned by the largest group, a list meets itself nowhere if that group is at most half
+    distinct = sorted({targets[at] for at in free})
+    rank = {target: place for place, target in enumerate(generator.sample(distinct, len(distinct)))}
+    ring = sorted(free, key=lambda at: rank[targets[at]])
+    turn = max((sum(targets[at] == targets[other] for other in ring) for at in ring), default=0)
+    for place, at in enumerate(ring):
+        given[at] = targets[ring[(place + turn) % len(ring)]]
+        if given[at] == targets[at]:  # nothing within the chosen ones to swap with: any other exemplar's
+            others = sorted(set(targets) - {targets[at]})
+            if not others:
+                raise UserError("noise cannot be applied: all exemplars have the same target; raise k, or set noise=0.")
+            given[at] = generator.choice(others)
+    return [replace(s, target=given[at], rationale="") if at in given else s for at, s in enumerate(drawn)]

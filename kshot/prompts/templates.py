@@ -1,55 +1,100 @@
 """From a question and its exemplars to messages, and from messages to plain text for base models.
 
-One conversation turn a question: the user asks, the assistant answers as the exemplars do. A prompt that
-ends in an assistant turn is to be continued. Only the exemplars' own targets are ever written.
+Meets: one turn of conversation a question, so that a small chat model sees an exemplar as it saw its
+training data; a prompt that ends in an assistant turn is to be continued; every prompt of a task begins
+alike, for as long as it can, so that an engine can share it. Concedes: no per-model templates.
 """
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kshot.types import AnswerFormat, Message, Question, Request, Sample
+from kshot.types import AnswerFormat, Message, Question, Request, Sample, UserError
 
 PLAIN_STOP = "\nQ:"  # a base model goes on to the next question by itself
 
 
+def letters(choices: Sequence[str]) -> tuple[str, ...]:
+    """The choices' names, "A" the first. Raises UserError where the alphabet does not last."""
+    if len(choices) > len(string.ascii_uppercase):
+        raise UserError(f"a question has {len(choices)} choices; letters name at most 26: leave some out.")
+    return tuple(string.ascii_uppercase[: len(choices)])
+
+
 def lettered(text: str, choices: Sequence[str]) -> str:
-    """A question with its choices, "(A) first", a line each."""
+    """A question with its choices, "(A) first", a line each.
+
+    >>> print(lettered("Which one swims?", ["cat", "cod"]))
+    Which one swims?
+    Answer choices:
+    (A) cat
+    (B) cod
+    """
     if not choices:
         return text
-    listed = "\n".join(f"({chr(65 + index)}) {choice}" for index, choice in enumerate(choices))
+    listed = "\n".join(f"({letter}) {choice}" for letter, choice in zip(letters(choices), choices, strict=True))
     return f"{text}\nAnswer choices:\n{listed}"
 
 
 def target_text(sample: Sample) -> str:
-    """What an exemplar answers: its target, the first of its alternatives."""
+    """What an exemplar answers: its target, or the first of its alternatives "a|b"."""
     return sample.target.split("|")[0]
 
 
-def solved(sample: Sample, format: AnswerFormat, *, rationale: bool) -> str:
-    """An exemplar's answer, with its worked solution where asked."""
+def choice_text(sample: Sample) -> str:
+    """The words of the choice that an exemplar's target names. Raises UserError where it names none."""
+    names = letters(sample.choices)
+    if sample.target not in names:
+        raise UserError(f"exemplar {sample.id} has the target {sample.target!r}; name one of {', '.join(names)}.")
+    return sample.choices[names.index(sample.target)]
+
+
+def solved(sample: Sample, format: AnswerFormat, *, rationale: bool = False, listed: bool = True) -> str:
+    """An exemplar's answer alone, or its worked solution and the sentence that states the answer.
+
+    Where choices are not `listed`, the answer is the choice's words and not its letter. Raises UserError
+    where a rationale is asked for and the exemplar has none.
+    """
+    answer = choice_text(sample) if sample.choices and not listed else target_text(sample)
     if not rationale:
-        return f"({sample.target})" if sample.choices else target_text(sample)
-    statement = format.statement.format(answer=target_text(sample))
-    return f"{sample.rationale.strip()} {statement}"
+        return answer
+    if not sample.rationale.strip():
+        raise UserError(f"exemplar {sample.id} has no rationale; give it one, or use few-shot.")
+    return f"{sample.rationale.strip()} {format.statement.format(answer=answer)}"
 
 
 def conversation(
-    question: Question, exemplars: Sequence[Sample] = (), *, instruction: str = "", rationale: bool = False, lead: str = ""
+    question: Question,
+    exemplars: Sequence[Sample] = (),
+    *,
+    instruction: str = "",
+    rationale: bool = False,
+    direct: bool = False,
+    listed: bool = True,
+    lead: str = "",
 ) -> tuple[Message, ...]:
-    """The prompt: exemplars as earlier turns, then the question; `lead` opens the answer, to be continued.
+    """The prompt: exemplars as earlier turns, then the question.
 
-    The instruction stands before the first question. Without exemplars it stands with the question itself.
+    `instruction` stands before the first question, so that all prompts of a task begin with it. `direct`
+    asks for the answer alone, in the format's words ("Answer with the letter of the right choice."): under
+    every question with choices, and under a question without exemplars, which would show the form.
+    `rationale` writes out the exemplars' solutions. `listed` is False where choices are not to be shown.
+    `lead` opens the answer, to be continued.
     """
-    turns: list[Message] = []
-    asked = [lettered(sample.question, sample.choices) for sample in exemplars]
-    asked.append(lettered(question.text, question.choices))
+
+    def ask(text: str, choices: tuple[str, ...]) -> str:
+        wish = question.format.instruction if direct and (choices or not exemplars) else ""
+        return "\n".join(part for part in (lettered(text, choices if listed else ()), wish) if part)
+
+    asked = [ask(item.question, item.choices) for item in exemplars] + [ask(question.text, question.choices)]
     if instruction:
         asked[0] = f"{instruction}\n\n{asked[0]}"
-    for text, sample in zip(asked, exemplars, strict=False):
+    turns: list[Message] = []
+    for text, sample in zip(asked[:-1], exemplars, strict=True):
         turns.append(Message("user", text))
-        turns.append(Message("assistant", solved(sample, question.format, rationale=rationale)))
+        turns.append(Message("assistant", solved(sample, question.format, rationale=rationale, listed=listed)))
     turns.append(Message("user", asked[-1]))
     if lead:
         turns.append(Message("assistant", lead))
@@ -57,25 +102,27 @@ def conversation(
 
 
 def plain(request: Request) -> Request:
-    """The same request for a model without a chat template: "Q: ...\\nA: ...", verbatim, stopped at the next "Q:".
+    """The same request for a model without a chat template: verbatim text, stopped at the next "Q:".
 
-    >>> plain(Request((Message("user", "2 + 2?"),))).prompt
-    'Q: 2 + 2?\\nA:'
+    A prompt that is text already goes through as it is. A continuation to score gets the space that
+    stands between "A:" and an answer, and no stop string.
+
+    >>> plain(Request((Message("user", "2 + 2?"), Message("assistant", "4"), Message("user", "3 + 3?")))).prompt
+    'Q: 2 + 2?\\nA: 4\\n\\nQ: 3 + 3?\\nA:'
     """
     if isinstance(request.prompt, str):
         return request
-    text = ""
+    text, open_question = "", False
     for message in request.prompt:
-        if message.role == "system":
-            text += f"{message.content}\n\n"
-        elif message.role == "user":
-            text += f"Q: {message.content}\nA:"
+        if message.role == "assistant" and open_question:
+            text += f" {message.content}"
         else:
-            text += f" {message.content}\n\n"
-    if request.prompt[-1].role == "assistant":
-        text = text[:-2]
+            text += ("\n\n" if text else "") + ("Q: " if message.role == "user" else "") + message.content
+            text += "\nA:" if message.role == "user" else ""
+        open_question = message.role == "user"
     if request.continuation is not None:
-        lead = request.continuation
-        return replace(request, prompt=text, continuation=lead if lead.startswith((" ", "\n")) else f" {lead}")
-    params = replace(request.params, stop=(*request.params.stop, PLAIN_STOP))
-    return replace(request, prompt=text, params=params)
+        scored = request.continuation
+        spaced = scored[:1].isspace() or text[-1:].isspace()
+        return replace(request, prompt=text, continuation=scored if spaced else f" {scored}")
+    stop = tuple(dict.fromkeys((*request.params.stop, PLAIN_STOP)))
+    return replace(request, prompt=text, params=replace(request.params, stop=stop))

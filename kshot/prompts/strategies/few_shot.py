@@ -22,11 +22,14 @@ def few_shot(
     top_p: float = 1.0,
     max_new_tokens: int = 32,
 ) -> Program[Prediction]:
-    """k exemplars with their answers, then the question (Brown et al. 2020, arXiv 2005.14165, section 2).
+    """k exemplars with their answers, then the question (Brown et al. 2020).
 
-    `noise` is the share of exemplars with another's answer (Min et al. 2022, arXiv 2202.12837).
+    arXiv 2005.14165, section 2. `select` is first, random, balanced or bm25, `order` drawn, reversed or
+    shuffled. `noise` is the share of exemplars with a wrong answer (Min et al. 2022, arXiv 2202.12837,
+    section 4); on word pairs noise=1.0 shuffles the outputs. `wording` -1 leaves the instruction out. With k = 0
+    the prompt is zero-shot's.
     """
     exemplars = choose(question, k=k, select=select, order=order, noise=noise, seed=exemplar_seed)
-    prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording))
+    prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording), direct=True)
     reply = yield from ask(prompt, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
     return question.format.read(reply, question.choices)

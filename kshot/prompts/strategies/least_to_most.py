@@ -6,9 +6,11 @@ import re
 
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.templates import lettered
-from kshot.types import Decomposition, Message, Prediction, Program, Question, UserError
+from kshot.types import Decomposition, Generation, Message, Prediction, Program, Question, UserError
 
-STEP = re.compile(r"^\s*(?:\d{1,3}[.):]|[-*\u2022])\s*(\S[^\n]*)$", re.MULTILINE)
+BREAK_DOWN = "Break this down into simpler questions: "
+STEP = re.compile(r"^[ \t]*(?:\d{1,3}[.):]|[-*\u2022])[ \t]*(\S[^\n]*)$", re.MULTILINE)
+PLAN_LIMIT, STEP_LIMIT = 4_000, 500  # characters read of a plan, and kept of a step
 
 
 @strategy
@@ -21,53 +23,77 @@ def least_to_most(
     plan_tokens: int = 128,
     max_new_tokens: int = 128,
 ) -> Program[Prediction]:
-    """Decompose, then solve the subquestions in order, each seeing the earlier answers (Zhou et al. 2022, arXiv 2205.10625, section 2).
+    """Decompose, then solve the subquestions in order, each seeing the earlier answers (Zhou et al. 2022).
 
-    The task's decompositions are the exemplars of both stages. A plan that cannot be read leaves the
-    question itself as the only step. The prompt of each step begins with that of the step before.
+    arXiv 2205.10625, section 2. The task's decompositions are the exemplars of both stages. At most
+    `max_steps` subquestions are asked before the question itself, and a plan that cannot be read leaves
+    the question alone; `detail` has the steps. The prompt of each step begins with that of the step before.
+    Raises UserError for a task without decompositions.
     """
+    if max_steps < 1:
+        raise UserError(f"max_steps is {max_steps}; least-to-most needs at least 1.")
     if not question.decompositions:
         raise UserError("least-to-most needs decomposition exemplars and this task has none; use another strategy.")
     asked = lettered(question.text, question.choices)
-    how = {"temperature": temperature, "top_p": top_p}
-    plan = yield from ask(decomposition_prompt(question.decompositions, asked), **how, max_new_tokens=plan_tokens)
-    steps = [step for step in parse_steps(plan.text)[:max_steps] if step != asked]
-    turns = list(solution_prompt(question.decompositions))
-    for number, step in enumerate([*steps, asked]):
-        turns.append(Message("user", f"{asked}\n\n{step}" if number == 0 and step != asked else step))
-        reply = yield from ask(tuple(turns), **how, max_new_tokens=max_new_tokens)
-        turns.append(Message("assistant", reply.text.strip()))
+    plan = yield from ask(
+        decomposition_prompt(question.decompositions, asked),
+        temperature=temperature,
+        top_p=top_p,
+        max_new_tokens=plan_tokens,
+    )
+    whole = {plain_words(asked), plain_words(question.text)}
+    steps = [step for step in parse_steps(plan) if plain_words(step) not in whole][:max_steps]
+    turns = solution_prompt(question.decompositions)
+    for text in as_asked(asked, steps):
+        turns = (*turns, Message("user", text))
+        reply = yield from ask(turns, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+        turns = (*turns, Message("assistant", reply.text.strip()))
     prediction = question.format.read(reply, question.choices)
     return Prediction(prediction.answer, prediction.status, {**prediction.detail, "steps": steps})
 
 
 def decomposition_prompt(decompositions: tuple[Decomposition, ...], asked: str) -> tuple[Message, ...]:
-    """The first stage: exemplars of a question taken apart, then the question."""
+    """The first stage: exemplars of a question taken apart, then the question.
+
+    A plan lists what comes before the question itself, or, where nothing does, the question.
+    """
     turns: list[Message] = []
     for exemplar in decompositions:
-        listed = "\n".join(f"{number}. {step}" for number, (step, _) in enumerate(exemplar.steps[:-1], 1))
-        turns.append(Message("user", f"Break this down into simpler questions: {exemplar.question}"))
-        turns.append(Message("assistant", listed or "1. " + exemplar.question))
-    turns.append(Message("user", f"Break this down into simpler questions: {asked}"))
-    return tuple(turns)
+        before = [step for step, _ in exemplar.steps[:-1]] or [exemplar.question]
+        turns.append(Message("user", BREAK_DOWN + exemplar.question))
+        turns.append(Message("assistant", "\n".join(f"{number}. {step}" for number, step in enumerate(before, 1))))
+    return (*turns, Message("user", BREAK_DOWN + asked))
 
 
 def solution_prompt(decompositions: tuple[Decomposition, ...]) -> tuple[Message, ...]:
     """The second stage's exemplars: each subquestion answered in turn."""
     turns: list[Message] = []
     for exemplar in decompositions:
-        for number, (step, answer) in enumerate(exemplar.steps):
-            first = number == 0 and step != exemplar.question
-            turns.append(Message("user", f"{exemplar.question}\n\n{step}" if first else step))
-            turns.append(Message("assistant", answer))
+        texts = as_asked(exemplar.question, [step for step, _ in exemplar.steps[:-1]])
+        for text, (_, answer) in zip(texts, exemplar.steps, strict=True):
+            turns += [Message("user", text), Message("assistant", answer)]
     return tuple(turns)
 
 
-def parse_steps(text: str) -> list[str]:
-    """The numbered or bulleted lines of a plan, without repetitions; only its first 4,000 characters are read."""
-    steps: list[str] = []
-    for found in STEP.finditer(text[:4000]):
-        step = found[1].strip()[:500]
-        if step not in steps:
-            steps.append(step)
-    return steps
+def as_asked(question: str, steps: list[str]) -> list[str]:
+    """The turns of the second stage: the question tells its story before the first step, and comes last by itself."""
+    if not steps:
+        return [question]
+    return [f"{question}\n\n{steps[0]}", *steps[1:], question]
+
+
+def parse_steps(plan: Generation) -> list[str]:
+    """The numbered or bulleted lines of a plan, without repetitions; of a plan cut off, not its last line."""
+    text = plan.text[:PLAN_LIMIT]
+    if plan.finish_reason == "length":
+        text = text[: text.rfind("\n") + 1]
+    steps: dict[str, str] = {}
+    for found in STEP.finditer(text):
+        step = found[1].strip()[:STEP_LIMIT]
+        steps.setdefault(plain_words(step), step)
+    return list(steps.values())
+
+
+def plain_words(text: str) -> str:
+    """A text with its case and spacing evened out, to tell whether two ask the same."""
+    return " ".join(text.casefold().split())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kshot.program import gather, reseed
-from kshot.prompts.strategies.registry import can_be_sampled, get_strategy, strategy
+from kshot.prompts.strategies.registry import get_strategy, strategy
 from kshot.prompts.voting import vote
-from kshot.types import Prediction, Program, Question, UserError
+from kshot.registry import hyperparameters
+from kshot.types import Prediction, Program, Question, Strategy, UserError
 
 
 @strategy
@@ -17,18 +20,36 @@ def self_consistency(
     temperature: float = 0.7,
     top_p: float = 1.0,
 ) -> Program[Prediction]:
-    """Majority answer of n sampled chains; no answer, no vote (Wang et al. 2022, arXiv 2203.11171, section 2).
+    """The majority answer of n sampled chains; no answer, no vote (Wang et al. 2022).
 
-    Over any strategy that can be sampled: `self-consistency:base=zero-shot-cot,n=10,temperature=0.7`.
+    arXiv 2203.11171, section 2. `base` is any strategy that can be sampled, with hyperparameters of its own:
+    `self-consistency:base=few-shot(k=4),n=10`. `detail` keeps every chain's answer. Raises UserError for a base
+    that takes no temperature or brings its own, for n below 1, and for temperature 0 with n above 1.
     """
-    inner = get_strategy(base)
-    if not can_be_sampled(inner):
-        raise UserError(f"self-consistency cannot sample {inner.name!r}, which has no temperature; give another base.")
     if n < 1:
         raise UserError(f"n is {n}; self-consistency needs at least 1 chain.")
     if n > 1 and temperature == 0:
         raise UserError("self-consistency at temperature 0 draws the same chain n times; give a temperature above 0.")
-    chains = yield from gather(
-        reseed(inner(question, temperature=temperature, top_p=top_p), draw) for draw in range(n)
-    )
+    inner = get_strategy(base)
+    sampling = sampling_of(inner, temperature=temperature, top_p=top_p)
+    # draws count from 1: reseed(program, 0) changes nothing, and a repeat of the whole would meet its own draws again
+    chains = yield from gather(reseed(inner(question, **sampling), draw) for draw in range(1, n + 1))
     return vote(chains)
+
+
+def sampling_of(inner: Strategy, *, temperature: float, top_p: float) -> dict[str, Any]:
+    """How to sample a base. Raises UserError where it cannot be, or where it was told otherwise itself."""
+    defaults = hyperparameters(inner.function)
+    if "temperature" not in defaults:
+        raise UserError(f"self-consistency cannot sample {inner.name!r}, which has no temperature; give another base.")
+    sampling = {"temperature": temperature, "top_p": top_p}
+    for key, value in sampling.items():
+        if key in defaults and inner.params[key] not in (defaults[key], value):
+            raise UserError(
+                f"the base {inner.name!r} sets {key} itself; write {key}={inner.params[key]} outside its parentheses."
+            )
+    if "top_p" not in defaults:
+        if top_p != 1:
+            raise UserError(f"self-consistency cannot set top_p for {inner.name!r}, which has none; leave it at 1.")
+        del sampling["top_p"]
+    return sampling

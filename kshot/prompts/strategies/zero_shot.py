@@ -11,8 +11,10 @@ from kshot.types import Prediction, Program, Question
 def zero_shot(
     question: Question, *, temperature: float = 0.0, top_p: float = 1.0, max_new_tokens: int = 32
 ) -> Program[Prediction]:
-    """The question alone: no exemplars, no instruction (Brown et al. 2020, arXiv 2005.14165, section 2)."""
-    reply = yield from ask(
-        conversation(question), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
-    )
+    """The question, and in what form to answer; nothing of the task (Brown et al. 2020).
+
+    arXiv 2005.14165, section 2. The form is the answer format's own sentence ("Answer with a number.").
+    """
+    prompt = conversation(question, direct=True)
+    reply = yield from ask(prompt, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
     return question.format.read(reply, question.choices)

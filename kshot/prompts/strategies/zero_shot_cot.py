@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.templates import conversation
-from kshot.types import Prediction, Program, Question
+from kshot.types import Generation, Prediction, Program, Question, UserError
 
 LEAD = "Let's think step by step."
 
@@ -21,22 +21,33 @@ def zero_shot_cot(
     max_new_tokens: int = 256,
     answer_tokens: int = 32,
 ) -> Program[Prediction]:
-    """Two stages: a chain that begins "Let's think step by step.", then the answer it leads to (Kojima et al. 2022, arXiv 2205.11916, section 3).
+    """A chain that begins "Let's think step by step.", then the answer it leads to (Kojima et al. 2022).
 
-    The second prompt is the first, its chain and the task's answer trigger, word for word, so that what
-    was encoded for the first stage serves the second. A chain cut off at its length still gets its trigger,
-    as in the paper.
+    arXiv 2205.11916, section 3. The second prompt is the first, its chain and the task's answer trigger, word
+    for word, so that what was encoded for the first stage serves the second. A chain cut off at its length
+    still gets its trigger, as in the paper; `detail` says so (`chain_cut`). The chain is sampled as asked;
+    the answer is always read off greedily.
     """
+    if not lead.strip():
+        raise UserError("lead is empty; give the words that open the chain, or use zero-shot.")
     chain = yield from ask(
         conversation(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
     )
     trigger = question.format.trigger
-    second = conversation(question, lead=f"{lead}{chain.text}\n{trigger}")
-    final = yield from ask(second, temperature=temperature, top_p=top_p, max_new_tokens=answer_tokens)
-    # read as the sentence that it completes: "Therefore, the answer (arabic numerals) is 8."
+    final = yield from ask(conversation(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
+    prediction = read_after(trigger, final, question)
+    detail = {**prediction.detail, "chain_cut": chain.finish_reason == "length"}
+    return Prediction(prediction.answer, prediction.status, detail)
+
+
+def read_after(trigger: str, final: Generation, question: Question) -> Prediction:
+    """Reads a completion as the end of the sentence "Therefore, the answer (Yes or No) is"; spans are the completion's.
+
+    Where that finds only the trigger's own words, as in "(Yes or No)", the completion is read by itself.
+    """
     prediction = question.format.read(replace(final, text=trigger + final.text), question.choices)
     span = prediction.detail.get("span")
-    if span:  # of the completion alone, which is what the journal holds
-        shift = len(trigger)
-        span = [span[0] - shift, span[1] - shift] if span[0] >= shift else None
-    return Prediction(prediction.answer, prediction.status, {**prediction.detail, "span": span})
+    if span and span[0] < len(trigger):
+        return question.format.read(final, question.choices)
+    shifted = [at - len(trigger) for at in span] if span else None
+    return Prediction(prediction.answer, prediction.status, {**prediction.detail, "span": shifted})
