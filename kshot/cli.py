@@ -351,7 +351,7 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     """Seven strategies on four tasks with the bundled model, in minutes, to a report in runs/demo."""
     from kshot.harness.demo import demo_plan
 
-    run_plan(demo_plan(limit), "smollm2-135m", {"rows": batch}, runs / "demo")
+    run_plan(demo_plan(limit), "smollm2-135m", {"rows": batch, "template": "plain"}, runs / "demo")
     finish(runs / "demo", None)
 
 

@@ -63,7 +63,8 @@ def rewrite(program: Program[T], change: Callable[[Request], Request]) -> Progra
 def reseed(program: Program[T], seed: int) -> Program[T]:
     """The same program with other draws: each request's seed is mixed with `seed`; reseeding with 0 changes nothing.
 
-    Nested reseeding stays distinct: draw 2 of repeat 1 is not draw 1 of repeat 2.
+    Nested reseeding stays distinct: draw 2 of repeat 1 is not draw 1 of repeat 2. As 0 changes nothing, draws
+    inside something that may be reseeded count from 1: draw 0 of repeat 1 would be draw 1 of repeat 0.
     """
     if seed == 0:
         return program

@@ -2,7 +2,7 @@
 
 An entry is a function; its keyword-only parameters with defaults are the hyperparameters, so the
 command line, the log and the search space all come from one signature. A specification nests by
-parentheses: `self-consistency:base=few-shot(k=4,order=random),n=10`. A value with any of `,()="` in it
+parentheses: `self-consistency:base=few-shot(k=4,order=shuffled),n=10`. A value with any of `,()="` in it
 stands in double quotes, written as JSON: `zero-shot-cot:lead="Step by step, then."`. `file.py:name` loads
 a user's own.
 """
@@ -205,15 +205,19 @@ def write_spec(name: str, params: dict[str, Any]) -> str:
 
 
 def write_value(item: Any) -> str:
-    """A hyperparameter's value; a nested specification with parentheses, any other special text in quotes."""
+    """A hyperparameter's value as text; in quotes where it would not be read back as it is."""
     text = "+".join(map(str, item)) if isinstance(item, tuple) else str(item)
     try:
-        name, given = split_spec(text)
+        safe = split_spec(f"name:key={text}")[1] == {"key": text}
     except UserError:
-        name, given = text, {}
-    if given:
-        return f"{name}({','.join(f'{key}={write_value(value)}' for key, value in given.items())})"
-    return json.dumps(text, ensure_ascii=False) if set(',()="') & set(text) or text != text.strip() else text
+        safe = False
+    return text if safe else json.dumps(text, ensure_ascii=False)
+
+
+def nested(spec: str) -> str:
+    """A specification as it stands inside another: `few-shot:k=4,order=reversed` is `few-shot(k=4,order=reversed)`."""
+    name, given = split_spec(spec)
+    return f"{name}({','.join(f'{key}={write_value(value)}' for key, value in given.items())})" if given else name
 
 
 def load_from_file(spec: str, kind: str) -> Any:

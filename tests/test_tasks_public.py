@@ -96,7 +96,8 @@ def test_test_rows_are_all_evaluated_but_those_of_the_pool(spec: str) -> None:
     task, source = get_task(spec), Source(data=SHARED)
     rows, test, train = rows_of(spec), task.load("test", source), task.load("train", source)
     held = {row["id"] for row in rows} & {sample.id for sample in train}
-    assert len(test) + len(held) == len(rows)
+    broken = 1 if spec == "bbh:name=ruin_names" else 0  # one published row has neither options nor a letter
+    assert len(test) + len(held) == len(rows) - broken
     assert len(test) >= 0.7 * len(rows) - 2 or (len(rows) < 150 and len(test) >= 0.6 * len(rows))
     if held:  # the pool was cut out of test: its questions are never evaluated
         asked = {(sample.question, sample.choices) for sample in test}

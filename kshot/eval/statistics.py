@@ -1,2 +1,304 @@
-# NOTE from the lead to helper REPORT / REPORT2: your version of this file was overwritten by mistake at 12:36 to 12:38.
-# Yours is wanted: write it again as you had it. The lead will not touch kshot/eval/report or statistics.py any more.
+"""Intervals, paired tests, corrections and power: what it takes to say that one strategy beats another.
+
+Meets: pure functions of numbers, explicit seeds, frozen results, checked against SciPy, statsmodels and
+published tables. SciPy does the distributions; nothing heavy is imported before a function is called.
+
+Concedes: the bootstrap is the percentile one. A difference that is the same on every sample gives it no
+spread to work with, so that its interval then comes from the binomial bound instead. Intervals of
+fractional scores are by Student's t, which is rough below some 20 samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CHUNK = 4_000_000
+"""Numbers held at once while resampling: 32 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval, both ends included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: object) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Two sets of scores on the same samples, compared: a minus b."""
+
+    n: int  # samples
+    difference: float  # mean of a minus mean of b
+    interval: Interval  # of the difference
+    p: float  # two-sided: exact McNemar for 0/1 scores; sign flips for fractions and clusters
+    only_a: int  # samples on which a scored higher
+    only_b: int
+    clusters: int | None = None  # how many were resampled, where samples come in clusters
+
+
+def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
+    """The score interval of a proportion (Wilson 1927, JASA 22:209, without continuity correction).
+
+    Fractional successes are taken as they are: the interval is then wide rather than narrow, since no
+    scores in [0, 1] with that mean vary more. Nothing observed gives [0, 1]. Raises ValueError.
+
+    >>> interval = wilson(15, 148)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.0624, 0.1605)
+    """
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}")
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = normal_quantile(level)
+    share = successes / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Interval(low, high)
+
+
+def normal_quantile(level: float) -> float:
+    """z such that a standard normal lies within +-z with probability `level`. Raises ValueError."""
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must be between 0 and 1")
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95, clusters: Sequence[Hashable] | None = None) -> Interval:
+    """Interval of the mean of scores in [0, 1]: Wilson for 0/1 scores, Student's t for fractions.
+
+    With `clusters` (one each value), the standard error is that of sums over clusters (Miller 2024,
+    arXiv 2411.00640, section 2.2), scaled by G / (G - 1), with t of G - 1 degrees of freedom. Where scores
+    show no spread the interval is Wilson's.
+    """
+    import numpy as np
+    from scipy import stats
+
+    scores = np.asarray(values, dtype=float)
+    n = len(scores)
+    total = float(scores.sum())
+    if n < 2 or (clusters is None and bool(np.isin(scores, (0.0, 1.0)).all())):
+        return wilson(min(max(total, 0.0), n), n, level)
+    groups = list(range(n)) if clusters is None else list(clusters)
+    mean = total / n
+    sums = np.bincount(indices(groups), weights=scores - mean)
+    count = len(sums)
+    error = float(np.sqrt((sums**2).sum() * count / (count - 1)) / n) if count > 1 else 0.0
+    if error < 1e-12:  # no spread to measure: be as careful as with the fewest independent samples
+        return wilson(min(max(mean * count, 0.0), count), count, level)
+    half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
+    return Interval(max(0.0, mean - half), min(1.0, mean + half))
+
+
+def indices(labels: Sequence[Hashable]) -> list[int]:
+    """Each label's number, in order of appearance."""
+    seen: dict[Hashable, int] = {}
+    return [seen.setdefault(label, len(seen)) for label in labels]
+
+
+def mcnemar_exact(b: int, c: int) -> float:
+    """Two-sided exact p of McNemar's test from the two discordant counts (McNemar 1947; the binomial form).
+
+    >>> round(mcnemar_exact(4, 14), 4)
+    0.0309
+    """
+    from scipy import stats
+
+    if b < 0 or c < 0:
+        raise ValueError(f"discordant counts {b} and {c} cannot be negative")
+    return 1.0 if b + c == 0 else float(stats.binomtest(b, b + c, 0.5).pvalue)
+
+
+def holm(pvalues: Sequence[float]) -> list[float]:
+    """p-values adjusted for the whole family, in the order given (Holm 1979, Scand. J. Statist. 6:65).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(pvalues)), key=lambda index: pvalues[index])
+    adjusted = [0.0] * len(pvalues)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(pvalues) - rank) * pvalues[index]))
+        adjusted[index] = highest
+    return adjusted
+
+
+def paired(
+    a: Sequence[float],
+    b: Sequence[float],
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+    level: float = 0.95,
+    clusters: Sequence[Hashable] | None = None,
+) -> Paired:
+    """Scores of two strategies on the same samples, a minus b.
+
+    The interval is the paired percentile bootstrap (Efron and Tibshirani 1993, chapter 13). Samples with the
+    same difference are alike, so a draw is one multinomial over the distinct differences. With `clusters` (one
+    each sample), whole clusters are resampled, and p comes from flipping the sign of whole clusters.
+    Raises ValueError where the lengths differ or there is nothing.
+
+    >>> result = paired([1, 1, 1, 0, 1, 1, 1, 1], [0, 0, 1, 0, 0, 0, 1, 0])
+    >>> result.difference, result.only_a, result.p
+    (0.625, 5, 0.0625)
+    """
+    import numpy as np
+
+    if len(a) != len(b) or (clusters is not None and len(clusters) != len(a)):
+        raise ValueError(f"scores of {len(a)} and {len(b)} samples cannot be paired")
+    if not len(a):
+        raise ValueError("no samples to compare")
+    first, second = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    differences = first - second
+    only_a, only_b = int((differences > 0).sum()), int((differences < 0).sum())
+    groups = np.arange(len(a)) if clusters is None else np.asarray(indices(clusters))
+    sums = np.bincount(groups, weights=differences).astype(np.float64)
+    sizes = np.bincount(groups)
+    rng = np.random.default_rng(seed)
+    interval = bootstrap(sums, sizes, rng, draws, level)
+    binary = bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
+    p = mcnemar_exact(only_a, only_b) if binary and clusters is None else sign_flips(sums, rng, draws)
+    number = None if clusters is None else len(sums)
+    return Paired(len(a), float(differences.mean()), interval, p, only_a, only_b, number)
+
+
+def bootstrap(
+    sums: NDArray[np.float64], sizes: NDArray[np.int64], rng: np.random.Generator, draws: int, level: float
+) -> Interval:
+    """Percentile interval of sum(sums) / sum(sizes), units resampled with replacement."""
+    import numpy as np
+
+    units = len(sums)
+    kinds, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+    if np.ptp(kinds[0] / kinds[1]) < 1e-12:
+        # the share of unlike units that as many alike ones leave possible (Clopper-Pearson, two-sided)
+        value, unseen = float(kinds[0, 0] / kinds[1, 0]), 1 - ((1 - level) / 2) ** (1 / units)
+        return Interval(value - unseen * (value + 1), value + unseen * (1 - value))
+    rows = max(1, CHUNK // len(counts))
+    means = []
+    for start in range(0, draws, rows):
+        drawn = rng.multinomial(units, counts / units, size=min(rows, draws - start))  # (draws, kinds)
+        means.append((drawn @ kinds[0]) / (drawn @ kinds[1]))
+    low, high = np.quantile(np.concatenate(means), [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))
+
+
+def sign_flips(sums: NDArray[np.float64], rng: np.random.Generator, draws: int) -> float:
+    """Two-sided p of the sum when each unit's sign is as likely turned as not (Fisher 1935, section 21).
+
+    By Monte Carlo, the observed signs counted as one draw, so that p is never 0 and the level holds.
+    """
+    import numpy as np
+
+    sizes, counts = np.unique(np.round(np.abs(sums), 12), return_counts=True)
+    observed = abs(float(sums.sum()))
+    rows = max(1, CHUNK // len(counts))
+    reached = 0
+    for start in range(0, draws, rows):
+        heads = rng.binomial(counts, 0.5, size=(min(rows, draws - start), len(counts)))
+        reached += int((np.abs((2 * heads - counts) @ sizes) >= observed - 1e-9).sum())
+    return (1 + reached) / (1 + draws)
+
+
+def smallest_detectable(n: int, *, discordant: float = 0.3, power: float = 0.8, level: float = 0.05) -> float:
+    """The smallest difference that exact McNemar on n samples finds with probability `power`.
+
+    `discordant` is the share of samples on which the two differ; where no difference up to that share can
+    be found, the share grows with the difference (all in one direction). Exact: the power is summed over
+    the number of discordant samples. 1.0 where even the largest difference would be missed. Raises ValueError.
+    """
+    if n < 1 or not 0 <= discordant <= 1:
+        raise ValueError(f"n is {n} and discordant {discordant}")
+    if mcnemar_power(n, 1.0, 1.0, level) < power:
+        return 1.0
+    low, high = 0.0, 1.0
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        if mcnemar_power(n, middle, max(discordant, middle), level) >= power:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def mcnemar_power(n: int, difference: float, discordant: float, level: float = 0.05) -> float:
+    """The probability that exact McNemar rejects at `level`, given both rates of the population."""
+    import numpy as np
+    from scipy import stats
+
+    count = np.arange(n + 1)  # discordant samples that turn up
+    critical = stats.binom.ppf(level / 2, count, 0.5)
+    critical = np.where(2 * stats.binom.cdf(critical, count, 0.5) > level, critical - 1, critical)
+    upward = (discordant + difference) / (2 * discordant) if discordant else 0.5
+    rejected = stats.binom.cdf(critical, count, upward) + stats.binom.cdf(critical, count, 1 - upward)
+    return float((stats.binom.pmf(count, n, discordant) * rejected).sum())
+
+
+def majority_expectations(
+    answers: Sequence[Sequence[str | None]],
+    targets: Sequence[str],
+    ns: Sequence[int],
+    *,
+    seed: int = 0,
+    draws: int = 2_000,
+) -> NDArray[np.float64]:
+    """For each sample and each n: the expected score of the majority of n of its answers. (samples, ns)
+
+    Subsets are drawn without replacement, as hypergeometric counts over the distinct answers. Ties are split
+    evenly. None never votes, so a subset of nothing else is wrong. Raises ValueError where n exceeds the draws.
+    """
+    import numpy as np
+
+    if len(answers) != len(targets):
+        raise ValueError(f"{len(answers)} samples and {len(targets)} targets")
+    rng = np.random.default_rng(seed)
+    table = np.zeros((len(answers), len(ns)))
+    for row, (given, target) in enumerate(zip(answers, targets, strict=True)):
+        votes: dict[Any, int] = Counter(given)
+        silent = votes.pop(None, 0)
+        mine = list(votes).index(target) if target in votes else None
+        counts = [*votes.values(), silent]
+        for column, n in enumerate(ns):
+            if not 1 <= n <= len(given):
+                raise ValueError(f"the majority of {n} cannot be had from {len(given)} answers")
+            if mine is None:
+                continue
+            size = 1 if n == len(given) else draws
+            drawn = rng.multivariate_hypergeometric(counts, n, size=size)[:, :-1]  # (draws, answers)
+            top = drawn.max(axis=1, keepdims=True)
+            tied = (drawn == top) & (top > 0)
+            table[row, column] = (
+                counts[mine] / len(given) if n == 1 else float((tied[:, mine] / np.maximum(tied.sum(axis=1), 1)).mean())
+            )
+    return table
+
+
+def majority_curve(
+    answers: Sequence[Sequence[str | None]], targets: Sequence[str], ns: Sequence[int], seed: int = 0
+) -> list[float]:
+    """Accuracy of self-consistency against n, all from one set of draws (Wang et al. 2022, figure 2).
+
+    >>> majority_curve([["8", "8", None, "9"]], ["8"], [1, 4])
+    [0.5, 1.0]
+    """
+    if not answers:
+        return [math.nan] * len(ns)
+    return [float(value) for value in majority_expectations(answers, targets, ns, seed=seed).mean(axis=0)]

@@ -1,4 +1,8 @@
-"""What `kshot demo` runs: every strategy where it makes sense, on four tasks that need no network."""
+"""What `kshot demo` runs: every strategy where it makes sense, on four tasks that need no network.
+
+As plain text: the bundled model learns from exemplars far better in "Q: ... A: ..." than as turns of its
+chat template (24 words each, 8 exemplars: plurals 23 against 17, past tenses 24 against 14 right).
+"""
 
 from __future__ import annotations
 

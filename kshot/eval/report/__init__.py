@@ -1,0 +1,1 @@
+"""Reports: one set of types, three renderers, and what fills them."""

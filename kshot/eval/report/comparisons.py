@@ -71,9 +71,7 @@ def pair(
     if not shared:
         return None
     clusters = clusters_of(samples, a.task, shared)
-    result = statistics.paired(
-        [a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters
-    )
+    result = statistics.paired([a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters)
     discordant = (result.only_a + result.only_b) / result.n
     detectable = statistics.smallest_detectable(result.clusters or result.n, discordant=discordant)
     return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable)
@@ -91,13 +89,11 @@ def against_baseline(
     baseline: str | None = None,
 ) -> list[Comparison]:
     """Every strategy against each task's baseline. Raises UserError where the baseline named never ran."""
-    strategies = dict.fromkeys(strategy for _, strategy in measures)
-    if baseline is not None and baseline not in strategies:
-        raise UserError(f"no record of a baseline {baseline!r}: {suggest(baseline, strategies)}")
+    baseline_of(measures, baseline)
     family = []
     for task in dict.fromkeys(task for task, _ in measures):
         here = [strategy for name, strategy in measures if name == task]
-        base = baseline_of(here, baseline)
+        base = task_baseline(here, baseline)
         for strategy in here:
             found = None if strategy == base else pair(measures[task, strategy], measures[task, base], samples)
             if found:
@@ -105,13 +101,20 @@ def against_baseline(
     return corrected(family)
 
 
-def baseline_of(strategies: Iterable[str], wanted: str | None = None) -> str:
-    """The baseline among a task's strategies: the one wanted, else zero-shot, else the first."""
-    here = list(strategies)
-    if wanted in here:
-        return str(wanted)
-    plain = [name for name in here if name == "zero-shot" or name.startswith("zero-shot:")]
-    return plain[0] if plain else here[0]
+def baseline_of(keys: Iterable[tuple[str, str]], wanted: str | None = None) -> str:
+    """The baseline among all (task, strategy). Raises UserError where the one wanted is not there."""
+    strategies = list(dict.fromkeys(strategy for _, strategy in keys))
+    if wanted is not None and wanted not in strategies:
+        raise UserError(f"the baseline {wanted!r} is not among the strategies: {suggest(wanted, strategies)}")
+    return task_baseline(strategies, wanted)
+
+
+def task_baseline(strategies: Sequence[str], wanted: str | None = None) -> str:
+    """The baseline among a task's strategies: the one wanted where it ran, else zero-shot, else the first."""
+    if wanted is not None and wanted in strategies:
+        return wanted
+    plain = [name for name in strategies if name == "zero-shot" or name.startswith("zero-shot:")]
+    return plain[0] if plain else strategies[0]
 
 
 def described(measure: Measure) -> str:

@@ -58,4 +58,9 @@ def curve_table(curves: Sequence[Curve]) -> Table:
         values = dict(zip(curve.ns, curve.accuracy, strict=True))
         rows.append([curve.task, curve.strategy, *(percent(values.get(n)) for n in ns)])
     columns = [Column("task"), Column("strategy"), *(Column(f"n = {n}", numeric=True) for n in ns)]
-    return Table("Accuracy of the majority of n", columns, rows, "Expected over subsets of the chains; ties split evenly, no answer never votes.")
+    return Table(
+        "Accuracy of the majority of n",
+        columns,
+        rows,
+        "Expected over subsets of the chains; ties split evenly, no answer never votes.",
+    )

@@ -28,7 +28,7 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
 
     def draw() -> Drawing:
         with styled():
-            drawing, panels = small_multiples(len(tasks), height=row_height(len(strategies)), row_labels=True)
+            drawing, panels = small_multiples(len(tasks), height=row_height(strategies), row_labels=True)
             for task, axes in zip(tasks, panels, strict=True):
                 label_rows(axes, strategies)
                 for row, strategy in enumerate(strategies):
@@ -52,15 +52,18 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
     tasks = list(dict.fromkeys(comparison.task for comparison in comparisons))
     strategies = list(dict.fromkeys(comparison.strategy for comparison in comparisons))
     found = {(comparison.task, comparison.strategy): comparison for comparison in comparisons}
-    ends = [abs(end) for c in comparisons for end in (c.result.interval.low, c.result.interval.high)]
-    reach = min(100.0, 10 * -(-max(ends) * 100 // 10)) if ends else 100.0
+    low_end = 100 * min(0.0, *(c.result.interval.low for c in comparisons), *(c.result.difference for c in comparisons))
+    high_end = 100 * max(
+        0.0, *(c.result.interval.high for c in comparisons), *(c.result.difference for c in comparisons)
+    )
+    margin = max(2.0, 0.08 * (high_end - low_end))
 
     def draw() -> Drawing:
         from matplotlib.lines import Line2D
 
         looks = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), "no difference shown": (GREY, "o")}
         with styled():
-            drawing, panels = small_multiples(len(tasks), height=row_height(len(strategies)), row_labels=True)
+            drawing, panels = small_multiples(len(tasks), height=row_height(strategies), row_labels=True)
             for task, axes in zip(tasks, panels, strict=True):
                 label_rows(axes, strategies)
                 axes.axvline(0, color=GREY, linewidth=1)
@@ -76,7 +79,7 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
                         100 * comparison.result.difference, row, marker, color=colour, markersize=5.5,
                         markerfacecolor=colour if comparison.real else "white", clip_on=False, zorder=3,
                     )  # fmt: skip
-                axes.set(xlim=(-reach * 1.04, reach * 1.04), title=short(task, 24))
+                axes.set(xlim=(low_end - margin, high_end + margin), title=short(task, 24))
                 axes.locator_params(axis="x", nbins=5)
             drawing.supxlabel(f"difference from {short(against, 60, 1)} (percentage points), 95% interval", fontsize=9)
             handles = [
@@ -123,7 +126,10 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
             drawing.supxlabel("generated tokens a sample (log scale)", fontsize=9)
             shown = [(lines[name], short(name, 34)) for name in strategies if name in lines]
             drawing.legend(
-                [line for line, _ in shown], [text for _, text in shown], loc="outside lower center", ncols=min(3, len(shown))
+                [line for line, _ in shown],
+                [text for _, text in shown],
+                loc="outside upper center",
+                ncols=min(3, len(shown)),
             )
             return drawing
 
@@ -176,7 +182,7 @@ def curve_figure(curves: Sequence[Curve]) -> Figure:
             drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
             drawing.supxlabel("chains n (log scale)", fontsize=9)
             shown = [(lines[name], short(name, 60)) for name in strategies]
-            drawing.legend([line for line, _ in shown], [text for _, text in shown], loc="outside lower center")
+            drawing.legend([line for line, _ in shown], [text for _, text in shown], loc="outside upper center")
             return drawing
 
     caption = (
@@ -192,9 +198,10 @@ def names(measures: Sequence[Measure]) -> tuple[list[str], list[str]]:
     return list(dict.fromkeys(tasks)), list(dict.fromkeys(strategies))
 
 
-def row_height(rows: int) -> float:
-    """Inches for a panel of so many rows."""
-    return 0.9 + 0.3 * rows
+def row_height(strategies: Sequence[str]) -> float:
+    """Inches for a panel with a row for each of these."""
+    most = max(short(name).count("\n") + 1 for name in strategies)
+    return 0.9 + len(strategies) * max(0.27, 0.14 * most)
 
 
 def label_rows(axes: Axes, strategies: Sequence[str]) -> None:

@@ -64,11 +64,12 @@ class Measure:
 
 
 def measure(run: RunData) -> dict[tuple[str, str], Measure]:
-    """Every (task, strategy) of a run, in the order of first appearance."""
+    """Every (task, strategy) of a run: tasks as they appear, strategies in the order that the run gives."""
     grouped: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
         grouped.setdefault((record.task, record.strategy), []).append(record)
-    tasks, strategies = list(dict.fromkeys(t for t, _ in grouped)), list(dict.fromkeys(s for _, s in grouped))
+    tasks = list(dict.fromkeys(task for task, _ in grouped))
+    strategies = list(dict.fromkeys([*run.strategies, *(strategy for _, strategy in grouped)]))
     found = {}
     for task in tasks:
         for strategy in strategies:
@@ -90,9 +91,7 @@ def per_sample(records: Sequence[Record]) -> dict[str, float]:
     return {sample_id: sum(scores) / len(scores) for sample_id, scores in values.items()}
 
 
-def clusters_of(
-    samples: Mapping[tuple[str, str], Sample], task: str, sample_ids: Sequence[str]
-) -> list[str] | None:
+def clusters_of(samples: Mapping[tuple[str, str], Sample], task: str, sample_ids: Sequence[str]) -> list[str] | None:
     """Each sample's cluster (a sample without one is its own), or None where clusters do not matter or are too few."""
     known = [samples.get((task, sample_id)) for sample_id in sample_ids]
     named = [sample.cluster if sample else None for sample in known]
@@ -101,7 +100,7 @@ def clusters_of(
     return found if FEWEST_CLUSTERS <= distinct < len(found) else None
 
 
-def outcome(record: Record) -> Outcome:
+def outcome_of(record: Record) -> Outcome:
     """right, wrong, or why there is no answer. A fractional score is right from one half."""
     if record.prediction.status != "ok":
         return record.prediction.status

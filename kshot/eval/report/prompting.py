@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 
 from kshot.eval.report import comparisons as pairs
 from kshot.eval.report import figures
-from kshot.eval.report.comparisons import Comparison, against_baseline, described
+from kshot.eval.report.comparisons import Comparison, against_baseline, baseline_of, described
 from kshot.eval.report.consistency import curve_table, curves_of
 from kshot.eval.report.data import RunData
-from kshot.eval.report.measures import Measure, clusters_of, measure, number, percent, points, probability
+from kshot.eval.report.measures import Measure, clusters_of, measure, number, outcome_of, percent, points, probability
 from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table, Tone, Transcripts
-from kshot.eval.report.transcripts import transcripts_of
+from kshot.eval.report.transcripts import transcript, transcripts_of
 from kshot.eval.report.wordings import wording_table
 from kshot.types import UserError
+
+__all__ = ["baseline_of", "build", "compare", "main_finding", "outcome_of", "transcript"]
 
 MANY = 0.2
 """Above this share, unparsed or truncated answers are named in the summary."""
@@ -34,7 +36,11 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     accuracy: list[Block] = [figures.accuracy_figure(listed), accuracy_table(listed)]
     sections = [Section("Accuracy", accuracy)]
     if family:
-        paired: list[Block] = [figures.forest_figure(family, against), difference_table(family), *cluster_note(run, found)]
+        paired: list[Block] = [
+            figures.forest_figure(family, against),
+            difference_table(family),
+            *cluster_note(run, found),
+        ]
         sections.append(Section("Paired comparisons", paired))
     sections.append(Section("Cost", [figures.cost_figure(listed), cost_table(listed)]))
     curves = curves_of(run)
@@ -45,14 +51,18 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
         sections.append(Section("Spread over wordings", [wordings]))
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [settings_table([run])]))
-    summary = [finding(found, family), *(task_sentence(task, found, family) for task in tasks_of(found)), *notes(listed)]
+    summary = [
+        finding(found, family),
+        *(task_sentence(task, found, family) for task in tasks_of(found)),
+        *notes(listed),
+    ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 
 
-def main_finding(run: RunData) -> str:
+def main_finding(run: RunData, baseline: str | None = None) -> str:
     """What the run showed, in one sentence."""
     found = measured(run)
-    return finding(found, against_baseline(found, run.samples))
+    return finding(found, against_baseline(found, run.samples, baseline))
 
 
 def compare(a: RunData, b: RunData) -> Report:
@@ -62,11 +72,21 @@ def compare(a: RunData, b: RunData) -> Report:
     apart: list[str] = []
     for key_a, key_b in matched(first, second):
         task = key_a[0]
-        same = [i for i in first[key_a].scores if i in second[key_b].scores and a.samples.get((task, i)) == b.samples.get((task, i))]
+        same = [
+            i
+            for i in first[key_a].scores
+            if i in second[key_b].scores and a.samples.get((task, i)) == b.samples.get((task, i))
+        ]
         differing = sum(i in second[key_b].scores for i in first[key_a].scores) - len(same)
         if differing:
-            apart.append(f"{task}, {key_a[1]}: {differing} samples have the same id and another text, and are left out.")
-        found = pairs.pair(restricted(second[key_b], same), restricted(first[key_a], same), a.samples, a.name) if same else None
+            apart.append(
+                f"{task}, {key_a[1]}: {differing} samples have the same id and another text, and are left out."
+            )
+        found = (
+            pairs.pair(restricted(second[key_b], same), restricted(first[key_a], same), a.samples, a.name)
+            if same
+            else None
+        )
         if found:
             family.append(found)
     if not family:
@@ -80,10 +100,14 @@ def compare(a: RunData, b: RunData) -> Report:
         f"{b.name} against {a.name}: {better} of {len(family)} comparisons better, {worse} worse, "
         f"{len(family) - better - worse} with no difference shown (exact McNemar, Holm over {len(family)})."
     ]
-    summary += [f"{c.task}, {c.strategy}: {c.word}, {c.sentence}." for c in sorted(family, key=lambda c: c.adjusted)[:5]]
+    summary += [
+        f"{c.task}, {c.strategy}: {c.word}, {c.sentence}." for c in sorted(family, key=lambda c: c.adjusted)[:5]
+    ]
     blocks: list[Block] = [figures.forest_figure(family, a.name), difference_table(family), *apart]
-    costs = [Section(f"Accuracy and cost of {run.name}", [accuracy_table(list(run_found.values())), cost_table(list(run_found.values()))])
-             for run, run_found in ((a, first), (b, second))]  # fmt: skip
+    costs = []
+    for run, measures in ((a, first), (b, second)):
+        listed = list(measures.values())
+        costs.append(Section(f"Accuracy and cost of {run.name}", [accuracy_table(listed), cost_table(listed)]))
     return Report(f"kshot: {b.name} against {a.name}", summary, [
         Section("Paired comparisons", blocks), *costs, Section("How they were run", [settings_table([a, b])]),
     ])  # fmt: skip
@@ -133,19 +157,23 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     """The main finding: the largest difference that is real, or that there is none."""
     if not family:
         best = max(found.values(), key=lambda m: m.accuracy)
-        return f"{best.strategy} on {best.task}: {described(best)} of {best.n} samples right; nothing to compare it with."
+        return (
+            f"{best.strategy} on {best.task}: {described(best)} of {best.n} samples right; nothing to compare it with."
+        )
     real = [c for c in family if c.real]
     tested = f"{len(family)} comparison{'s' if len(family) > 1 else ''}"
     if not real:
         top = max(family, key=lambda c: c.result.difference)
         return (
-            f"No difference is shown in {tested}; the largest lead is {top.strategy} over {top.baseline} on {top.task}, "
+            f"No difference is shown in {tested}; the largest lead is {top.strategy} over {top.baseline} "
+            f"on {top.task}, "
             f"{top.sentence}, where {top.result.n} samples would show {100 * top.detectable:.0f} points or more."
         )
     top = max(real, key=lambda c: (c.result.difference > 0, abs(c.result.difference)))
     a, b = found[top.task, top.strategy], found[top.task, top.baseline]
     return (
-        f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: {percent(a.accuracy)} against {percent(b.accuracy)} "
+        f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: "
+        f"{percent(a.accuracy)} against {percent(b.accuracy)} "
         f"of {top.result.n} samples, {top.sentence}; {len(real)} of {tested} show a difference."
     )
 
@@ -161,11 +189,13 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
     base = found[task, against[0].baseline]
     mine = next((c for c in against if c.strategy == best.strategy), None)
     if mine is None:
-        return f"{text}; it is the baseline, and {sum(c.word == 'worse' for c in against)} of {len(against)} others are shown to be worse."
+        worse = sum(c.word == "worse" for c in against)
+        return f"{text}; it is the baseline, and {worse} of {len(against)} others are shown to be worse."
     spent, least = best.mean("completion_tokens"), base.mean("completion_tokens")
     cost = f"{number(spent)} generated tokens a sample against {number(least)}"
     seen = "the difference is real" if mine.real else mine.verdict
-    return f"{text}; {points(mine.result.difference)} points on {base.strategy} (p {pairs.as_relation(mine.adjusted)}): {seen}. It took {cost}."
+    lead = f"{points(mine.result.difference)} points on {base.strategy} (p {pairs.as_relation(mine.adjusted)})"
+    return f"{text}; {lead}: {seen}. It took {cost}."
 
 
 def notes(listed: Sequence[Measure]) -> list[str]:
@@ -195,7 +225,9 @@ def cluster_note(run: RunData, found: Mapping[Key, Measure]) -> list[Block]:
             few.append(f"{task} ({len(named)})")
     said: list[Block] = []
     if used:
-        said.append(f"Whole clusters were resampled on {', '.join(used)}, and p is by flipping the sign of whole clusters.")
+        said.append(
+            f"Whole clusters were resampled on {', '.join(used)}, and p is by flipping the sign of whole clusters."
+        )
     if few:
         said.append(f"Too few clusters to resample, so samples were taken as independent: {', '.join(few)}.")
     return said
@@ -215,7 +247,10 @@ def accuracy_table(listed: Sequence[Measure]) -> Table:
             m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), f"{low:.1f}–{high:.1f}",
             percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
-    caption = "Wilson intervals; 'of answered' leaves out what has no answer. Unparsed: no answer could be read. Truncated: cut off before one."
+    caption = (
+        "Wilson intervals; 'of answered' leaves out what has no answer. Unparsed: no answer could be read. "
+        "Truncated: cut off before one."
+    )
     return Table("Accuracy", columns, rows, caption)
 
 
@@ -233,23 +268,31 @@ def cost_table(listed: Sequence[Measure]) -> Table:
         number(m.mean("completion_tokens")), number(m.mean("seconds")),
         number(sum(len(record.calls) for record in m.records) / len(m.records)),
     ] for m in listed]  # fmt: skip
-    return Table("Cost a sample", columns, rows, "Means a sample; seconds are each request's share of the engine's time.")
+    return Table(
+        "Cost a sample", columns, rows, "Means a sample; seconds are each request's share of the engine's time."
+    )
 
 
 def difference_table(family: Sequence[Comparison]) -> Table:
     """Every comparison with its test and its verdict."""
-    columns = [Column("task"), Column("strategy"), Column("against"), *(Column(title, numeric=True) for title in (
-        "samples", "difference", "95% interval", "only it right", "only other", "p", "p (Holm)")), Column("verdict")]  # fmt: skip
+    baselines = list(dict.fromkeys(c.baseline for c in family))
+    several = len(baselines) > 1
+    against = [Column("against")] if several else []
+    columns = [Column("task"), Column("strategy"), *against, *(Column(title, numeric=True) for title in (
+        "samples", "difference", "95% interval", "won : lost", "p", "p (Holm)")), Column("verdict"),
+        Column("would show", numeric=True)]  # fmt: skip
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
-    rows = [[
-        c.task, c.strategy, c.baseline, f"{c.result.n:,}", points(c.result.difference),
+    rows: list[list[str | Cell]] = [[
+        c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
         f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
-        str(c.result.only_a), str(c.result.only_b), probability(c.result.p), probability(c.adjusted),
-        Cell(c.verdict, tones.get(c.word, "quiet")),
+        f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
+        Cell(c.word, tones.get(c.word, "quiet")), f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none",
     ] for c in family]  # fmt: skip
     caption = (
-        f"Percentage points on the same samples; paired bootstrap intervals, exact McNemar (sign flips for repeats and "
-        f"clusters), Holm over all {len(family)}. 'Would show': found with 80% probability by one such test."
+        f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
+        f"intervals, exact McNemar (sign flips for repeats and clusters), Holm over all {len(family)}. Won : lost: "
+        "samples that only the one, or only the other, has right. Would show: the smallest difference, in points, "
+        "that one uncorrected test on so many samples finds with 80% probability."
     )
     return Table("Differences", columns, rows, caption)
 
@@ -268,7 +311,9 @@ def settings_table(runs: Sequence[RunData]) -> Table:
 def flattened(value: object, key: str = "") -> list[tuple[str, str]]:
     """A nested mapping as dotted keys and text."""
     if isinstance(value, Mapping):
-        return [pair for name, inner in value.items() for pair in flattened(inner, f"{key}.{name}" if key else str(name))]
+        return [
+            pair for name, inner in value.items() for pair in flattened(inner, f"{key}.{name}" if key else str(name))
+        ]
     if isinstance(value, list | tuple) and not any(isinstance(item, Mapping | list | tuple) for item in value):
         return [(key, ", ".join(map(str, value)))]
     return [(key, str(value))]

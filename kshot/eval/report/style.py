@@ -2,13 +2,13 @@
 
 Meets: the palette of Okabe and Ito (2008), each colour with a marker of its own, so that no meaning hangs on
 colour; legible on white paper and on a dark page; the same bytes for the same data. Concedes: names longer
-than two lines are cut in the middle; the tables have them whole.
+than three lines are cut in the middle; the tables have them whole.
 """
 
 from __future__ import annotations
 
 import io
-import textwrap
+import re
 import xml.etree.ElementTree as xml
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ SETTINGS = {
     "text.parse_math": False,  # a name with dollars is a name
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": 8.8,
     "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -56,7 +56,7 @@ def styled() -> Iterator[None]:
     """matplotlib's settings for as long as a figure is drawn and saved; the user's own are left alone."""
     import matplotlib as mpl
 
-    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+    with mpl.rc_context(SETTINGS):
         yield
 
 
@@ -76,17 +76,22 @@ def small_multiples(
     return drawing, axes[:count]
 
 
-def short(name: str, width: int = 26, lines: int = 2) -> str:
-    """A name in at most so many lines, broken where a specification may break, cut in the middle if need be."""
-    name = clean(name)
-    room = width * lines
-    if len(name) > room:
-        name = f"{name[: room // 2 - 1]}…{name[-(room // 2) :]}"
-    if len(name) <= width:
-        return name
-    spaced = name.replace(",", ", ").replace(":", ": ").replace("(", "( ")
-    broken = textwrap.wrap(spaced, width + 4)
-    return "\n".join(line.replace(", ", ",").replace(": ", ":").replace("( ", "(") for line in broken)
+def short(name: str, width: int = 28, lines: int = 3) -> str:
+    """A name broken where a specification may break, into at most so many lines; the rest is cut in the middle.
+
+    >>> print(short("self-consistency:base=few-shot,n=10,temperature=0.7"))
+    self-consistency:
+    base=few-shot,n=10,
+    temperature=0.7
+    """
+    packed = [""]
+    for part in re.findall(r"[^:,(]*[:,(]?", clean(name).replace("\n", " ")):
+        if packed[-1] and len(packed[-1]) + len(part) > width:
+            packed.append("")
+        packed[-1] += part if len(part) <= width else f"{part[: width // 2]}…{part[-(width // 2 - 1) :]}"
+    if len(packed) > lines:
+        packed = [*packed[: lines - 1], f"{packed[lines - 1][: width // 2]}…{packed[-1][-(width // 2 - 1) :]}"]
+    return "\n".join(packed)
 
 
 def png(figure: Figure, dpi: int = 200) -> bytes:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from kshot.eval.report.data import RunData
-from kshot.eval.report.measures import outcome
+from kshot.eval.report.measures import outcome_of
 from kshot.eval.report.model import Call, Transcript
 from kshot.types import Generation, Record, Request
 
@@ -19,23 +19,34 @@ SHOWN_APART = {"rule", "span", "rejected"}
 
 def transcripts_of(run: RunData) -> list[Transcript]:
     """A transcript for every record, in the run's order."""
-    found = []
-    for record in run.records:
-        sample = run.samples.get((record.task, record.sample_id))
-        detail, kept = record.prediction.detail, []
-        for name, value in detail.items():
-            if name not in SHOWN_APART:
-                kept.append((str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
-        rejected = detail.get("rejected")
-        found.append(
-            Transcript(
-                record.task, record.strategy, record.sample_id, record.repeat, outcome(record),
-                sample.question if sample else "", sample.choices if sample else (), sample.target if sample else "",
-                record.prediction.answer, None if rejected is None else str(rejected), str(detail.get("rule") or "none"),
-                tuple(kept), reader(run, record),
-            )
-        )  # fmt: skip
-    return found
+    return [transcript(run, record) for record in run.records]
+
+
+def transcript(run: RunData, record: Record) -> Transcript:
+    """A record's transcript; its calls are read when they are asked for."""
+    sample = run.samples.get((record.task, record.sample_id))
+    detail = record.prediction.detail
+    rejected = detail.get("rejected")
+    kept = [
+        (str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in detail.items()
+        if name not in SHOWN_APART
+    ]
+    return Transcript(
+        task=record.task,
+        strategy=record.strategy,
+        sample_id=record.sample_id,
+        repeat=record.repeat,
+        outcome=outcome_of(record),
+        question=sample.question if sample else "",
+        choices=sample.choices if sample else (),
+        target=sample.target if sample else "",
+        answer=record.prediction.answer,
+        rejected=None if rejected is None else str(rejected),
+        rule=str(detail.get("rule") or "none"),
+        detail=tuple(kept),
+        calls=reader(run, record),
+    )
 
 
 def reader(run: RunData, record: Record) -> Callable[[], Sequence[Call]]:

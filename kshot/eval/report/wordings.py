@@ -23,15 +23,18 @@ def wording_table(listed: Sequence[Measure]) -> Table | None:
             continue
         worst, best = min(found, key=lambda i: found[i]), max(found, key=lambda i: found[i])
         rows.append([
-            task, family, str(len(found)), percent(statistics.fmean(found.values())), f"{percent(found[worst])} (wording {worst})",
+            task, family, str(len(found)), percent(statistics.fmean(found.values())),
+            f"{percent(found[worst])} (wording {worst})",
             f"{percent(found[best])} (wording {best})", f"{100 * (found[best] - found[worst]):.1f}",
             f"{100 * statistics.stdev(found.values()):.1f}",
         ])  # fmt: skip
     if not rows:
         return None
     columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "wordings", "mean accuracy", "lowest", "highest", "range (points)", "standard deviation (points)"))]  # fmt: skip
-    return Table("Spread over wordings", columns, rows, "The same samples asked in other words; part of the spread is chance.")
+        "wordings", "mean accuracy", "lowest", "highest", "range (points)", "st. dev. (points)"))]  # fmt: skip
+    return Table(
+        "Spread over wordings", columns, rows, "The same samples asked in other words; part of the spread is chance."
+    )
 
 
 def without_wording(strategy: str) -> tuple[str, int]:

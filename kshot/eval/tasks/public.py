@@ -14,6 +14,7 @@ from kshot.eval.tasks.hub import HubSet, rows_of
 from kshot.eval.tasks.jsonl import Row, choices_of, identified, letter_of, text_of
 from kshot.eval.tasks.registry import TASKS, in_train
 from kshot.eval.tasks.wei2022 import DECOMPOSITIONS, EXEMPLARS
+from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Source, Split, Task, UserError
 
 ARITHMETIC = (
@@ -26,21 +27,30 @@ ARITHMETIC = (
 def loader(
     folder: str,
     hub: HubSet | None,
-    read: Callable[[Row, str], Sample],
+    read: Callable[[Row, str], Sample | None],
     *,
     train: str | None = None,
     test: str = "test",
+    pool: bool = True,
 ) -> Callable[[Split, Source], Sequence[Sample]]:
-    """A Task.load: rows to samples; without a train split, a fixed quarter of the test rows is the pool."""
+    """A Task.load: rows to samples; without a train split, a fixed quarter of the test rows is the pool.
+
+    `pool` False: the task has published exemplars of its own, and all of its test rows are asked.
+    A row that `read` has no use for (None) is left out.
+    """
 
     def load(split: Split, source: Source) -> list[Sample]:
+        if split == "train" and not train and not pool:
+            return []
         wanted: Split = split if train else "test"
         rows, path = rows_of(folder, hub, wanted, source, local={"train": train or test, "test": test})
         names = identified(rows, f"{folder}-{wanted}", path)
         samples = []
         for row, name in zip(rows, names, strict=True):
             sample = read({**row, "path": path}, name)
-            if train or in_train(" ".join([sample.question, *sample.choices])) == (split == "train"):
+            if sample is None:
+                continue
+            if train or not pool or in_train(" ".join([sample.question, *sample.choices])) == (split == "train"):
                 samples.append(sample)
         return samples if split == "train" else samples[: source.limit]
 
@@ -65,7 +75,7 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> 
     """A set of word problems; the exemplars of Wei et al. 2022 come first in its pool."""
     return Task(
         name=folder,
-        load=loader(folder, hub, arithmetic_sample, train=train),
+        load=loader(folder, hub, arithmetic_sample, train=train, pool=False),
         format=NUMBER,
         score=numeric,
         instructions=ARITHMETIC,
@@ -192,17 +202,29 @@ def strategyqa() -> Task:
     )
 
 
+BBH = """boolean_expressions causal_judgement date_understanding disambiguation_qa dyck_languages formal_fallacies
+geometric_shapes hyperbaton logical_deduction_five_objects logical_deduction_seven_objects
+logical_deduction_three_objects movie_recommendation multistep_arithmetic_two navigate object_counting
+penguins_in_a_table reasoning_about_colored_objects ruin_names salient_translation_error_detection snarks
+sports_understanding temporal_sequences tracking_shuffled_objects_five_objects
+tracking_shuffled_objects_seven_objects tracking_shuffled_objects_three_objects web_of_lies word_sorting""".split()
+
+
 @TASKS.add("bbh")
 def bbh(*, name: str = "word_sorting") -> Task:
     """One of the 27 BIG-Bench Hard tasks, `name` as its file (Suzgun et al. 2022, arXiv 2210.09261)."""
+    if name not in BBH:
+        raise UserError(f"unknown bbh name {name!r}: {suggest(name, BBH)}")
     yes_no = {"causal_judgement", "navigate", "sports_understanding", "web_of_lies"}
 
-    def read(row: Row, id: str) -> Sample:
+    def read(row: Row, id: str) -> Sample | None:
         question, answer = text_of(row, ("question", "input"), row["path"]), text_of(row, ("answer", "target"), row["path"])
         listed = re.findall(r"^\(([A-Z])\) (.*)$", question, re.MULTILINE)
         if listed and re.fullmatch(r"\([A-Z]\)", answer.strip()):
             stem = re.split(r"\n?Options:\n", question)[0]
             return Sample(id, stem, answer.strip("() "), choices=tuple(text for _, text in listed))
+        if form is LETTER:
+            return None  # one published row of ruin_names has neither options nor a letter
         return Sample(id, question, answer.lower() if name in yes_no else answer)
 
     form: AnswerFormat = LETTER

@@ -52,9 +52,7 @@ def choice_logprob(
     replies = yield [Request(prompt, continuation=text) for text in texts]
     logprobs = [reply.logprob for reply in replies]
     if not all(map(math.isfinite, logprobs)):
-        raise EngineError(
-            f"the engine gave an option a log-likelihood that is no finite number: {dict(zip(names, logprobs, strict=True))}"
-        )
+        raise EngineError(f"the engine gave an option a log-likelihood that is no finite number: {logprobs}")
     lengths: Sequence[int] = {
         "none": [1] * len(texts),
         "length": [reply.completion_tokens for reply in replies],

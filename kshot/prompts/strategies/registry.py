@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from kshot.registry import Registry, hyperparameters, write_spec
+from kshot.registry import Registry, hyperparameters, nested, write_spec
 from kshot.types import Generation, Prediction, Program, Prompt, Request, SamplingParams, Strategy, UserError
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])
@@ -34,7 +34,7 @@ def get_strategy(spec: str) -> Strategy:
     """
     name, function, params = STRATEGIES.parse(spec)
     if BASE in params:
-        params[BASE] = get_strategy(params[BASE]).name
+        params[BASE] = nested(get_strategy(params[BASE]).name)
     defaults = hyperparameters(function)
     canonical = write_spec(name, {key: value for key, value in params.items() if value != defaults[key]})
     return Strategy(canonical, function, params)

@@ -1,0 +1,233 @@
+"""The decoder against `model.generate` and plain forward passes, over families, batch sizes and shared prefixes."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma3TextConfig,
+    GPT2Config,
+    LlamaConfig,
+    MistralConfig,
+    Olmo2Config,
+    Phi3Config,
+    Qwen2Config,
+    Qwen3Config,
+    SmolLM3Config,
+)
+
+from kshot.harness.engines.transformers import shares_prefixes
+from kshot.harness.prefix.decoder import Flight, PrefixDecoder
+from kshot.harness.prefix.plain import PlainDecoder
+from kshot.types import SamplingParams
+
+VOCABULARY, END = 97, 2
+SHAPE: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 48,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 512,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": END,
+}
+SLIDING = ["sliding_attention", "full_attention", "sliding_attention"]
+FAMILIES = {
+    "llama": LlamaConfig(**SHAPE),
+    "qwen2": Qwen2Config(**SHAPE),
+    "qwen3": Qwen3Config(**SHAPE, head_dim=16),
+    "gemma3": Gemma3TextConfig(**SHAPE, head_dim=16, sliding_window=12, layer_types=SLIDING),
+    "mistral": MistralConfig(**SHAPE, sliding_window=10),
+    "phi3": Phi3Config(**SHAPE, sliding_window=14),
+    "olmo2": Olmo2Config(**SHAPE),
+    "smollm3": SmolLM3Config(**SHAPE),
+    "gpt2": GPT2Config(
+        vocab_size=VOCABULARY, n_embd=48, n_layer=2, n_head=4, n_positions=512, eos_token_id=END, bos_token_id=1
+    ),
+}
+
+
+def make_model(config: Any) -> Any:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(copy.deepcopy(config)).eval()
+    for parameter in model.parameters():  # larger weights, so that the next token hangs on what came before
+        parameter.data.mul_(3 if parameter.dim() > 1 else 1)
+    return model
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def model(request: pytest.FixtureRequest) -> Any:
+    made = make_model(FAMILIES[request.param])
+    assert shares_prefixes(made)
+    return made
+
+
+def mixed_prompts(generator: random.Random) -> list[list[int]]:
+    """16 prompts: nothing shared, one shared level, two levels, and equal prompts."""
+
+    def tokens(count: int) -> list[int]:
+        return [generator.randrange(3, VOCABULARY) for _ in range(count)]
+
+    common, deeper = tokens(40), tokens(25)
+    shapes = [lambda own: own, lambda own: common + own, lambda own: common + deeper + own, lambda own: common + deeper]
+    return [shapes[index % 4](tokens(generator.randrange(1, 30))) for index in range(16)]
+
+
+def reference(model: Any, prompt: list[int], new: int) -> list[int]:
+    plain = copy.deepcopy(model)
+    plain.set_attn_implementation("eager")
+    ids = torch.tensor([prompt])
+    out = plain.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False, eos_token_id=END, pad_token_id=0
+    )
+    return list(out[0, len(prompt) :].tolist())
+
+
+def decode(decoder: Any, flights: list[Flight]) -> dict[int, Flight]:
+    for flight in flights:
+        decoder.add(flight)
+    done = {}
+    while decoder:
+        done.update({flight.ticket: flight for flight in decoder.step()})
+    return done
+
+
+def make_decoder(model: Any, rows: int, *, kept: int = 5000, budget: int = 5000) -> PrefixDecoder:
+    return PrefixDecoder(
+        model, rows=rows, budget=budget, kept=kept, end_ids=frozenset([END]), stopped=lambda flight: False
+    )
+
+
+def greedy(ticket: int, prompt: list[int], new: int = 20) -> Flight:
+    return Flight(ticket, prompt, SamplingParams(max_new_tokens=new), 0, max_new=new)
+
+
+def test_greedy_equals_generate_for_every_batch_size(model: Any) -> None:
+    prompts = mixed_prompts(random.Random(1))
+    expected = [reference(model, prompt, 20) for prompt in prompts]
+    for rows in (1, 4, 16):
+        decoder = make_decoder(model, rows)
+        done = decode(decoder, [greedy(index, prompt) for index, prompt in enumerate(prompts)])
+        assert [done[index].out for index in range(16)] == expected
+        assert {flight.cached for flight in done.values()} >= {0, 40, 64}
+        assert not any(node.uses or node.demand for node in decoder.tree.walk())
+
+
+def test_scores_equal_a_plain_forward_pass(model: Any) -> None:
+    generator = random.Random(2)
+    plain = copy.deepcopy(model)
+    plain.set_attn_implementation("eager")
+    flights, expected = [], []
+    for index, prompt in enumerate(mixed_prompts(generator)):
+        targets = [generator.randrange(3, VOCABULARY) for _ in range(1 + index % 4)]
+        with torch.inference_mode():
+            logprobs = plain(torch.tensor([prompt + targets])).logits[0].log_softmax(-1)
+        expected.append(sum(float(logprobs[len(prompt) - 1 + at, token]) for at, token in enumerate(targets)))
+        flights.append(Flight(index, (prompt + targets)[:-1], SamplingParams(), 0, targets=targets))
+    done = decode(make_decoder(model, 4), flights)
+    assert [done[index].logprob for index in range(16)] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
+    model = make_model(Gemma2Config(**SHAPE, head_dim=16))
+    assert not shares_prefixes(model)
+    prompts = mixed_prompts(random.Random(3))[:6]
+    expected = [reference(model, prompt, 8) for prompt in prompts]
+    decoder = PlainDecoder(model, rows=4, end_ids=frozenset([END]), stopped=lambda flight: False)
+    done = decode(decoder, [greedy(index, prompt, 8) for index, prompt in enumerate(prompts)])
+    assert [done[index].out for index in range(6)] == expected
+
+
+@pytest.fixture(scope="module")
+def llama() -> Any:
+    made = make_model(FAMILIES["llama"])
+    assert shares_prefixes(made)
+    return made
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30), st.integers(1, 20)), min_size=1, max_size=12),
+    rows=st.integers(1, 16),
+    kept=st.sampled_from([0, 50, 5000]),
+    new=st.integers(1, 8),
+)
+def test_sharing_never_changes_a_greedy_text(
+    llama: Any, lengths: list[tuple[int, int, int]], rows: int, kept: int, new: int
+) -> None:
+    generator = random.Random(4)
+    top, middle = ([generator.randrange(3, VOCABULARY) for _ in range(60)] for _ in range(2))
+    prompts = [
+        top[:a] + middle[:b] + [generator.randrange(3, VOCABULARY) for _ in range(c)] for a, b, c in lengths
+    ]
+    flights = [greedy(index, prompt, new) for index, prompt in enumerate(prompts)]
+    together = decode(make_decoder(llama, rows, kept=kept), flights)
+    for index, prompt in enumerate(prompts):
+        alone = decode(make_decoder(llama, 1, kept=0), [greedy(0, prompt, new)])[0]
+        assert together[index].out == alone.out
+        assert together[index].logprob == pytest.approx(alone.logprob, abs=1e-4)
+
+
+def test_a_draw_is_the_same_whatever_else_is_in_the_batch(llama: Any) -> None:
+    prompts = mixed_prompts(random.Random(5))
+    params = SamplingParams(temperature=0.9, top_p=0.95, max_new_tokens=12)
+
+    def flights() -> list[Flight]:
+        hot = [Flight(index, prompt, params, 7 + index, max_new=12) for index, prompt in enumerate(prompts)]
+        return hot + [greedy(100 + index, prompt, 5) for index, prompt in enumerate(prompts)]
+
+    together = decode(make_decoder(llama, 16), flights())
+    reordered = decode(make_decoder(llama, 5), flights()[::-1])
+    for index in range(16):
+        alone = decode(make_decoder(llama, 1), [Flight(0, prompts[index], params, 7 + index, max_new=12)])[0]
+        assert together[index].out == reordered[index].out == alone.out
+    assert len({tuple(together[index].out) for index in range(16)}) == 16
+
+
+def test_equal_prompts_with_other_seeds_are_encoded_once(llama: Any) -> None:
+    prompt = [random.Random(6).randrange(3, VOCABULARY) for _ in range(50)]
+    params = SamplingParams(temperature=1.0, max_new_tokens=6)
+    done = decode(make_decoder(llama, 8), [Flight(seed, prompt, params, seed, max_new=6) for seed in range(8)])
+    assert sorted(flight.cached for flight in done.values()) == [0, *[49] * 7]
+    assert len({tuple(flight.out) for flight in done.values()}) > 4
+
+
+def test_a_prompt_that_goes_on_from_a_finished_text_finds_it_encoded(llama: Any) -> None:
+    decoder = make_decoder(llama, 2)
+    prompt = [random.Random(7).randrange(3, VOCABULARY) for _ in range(30)]
+    first = decode(decoder, [greedy(0, prompt, 10)])[0]
+    longer = prompt + first.out + [5, 6, 7]
+    second = decode(decoder, [greedy(1, longer, 10)])[1]
+    assert second.cached == len(prompt) + len(first.out) - 1
+    assert second.out == decode(make_decoder(llama, 1, kept=0), [greedy(0, longer, 10)])[0].out
+
+
+def test_what_is_kept_stays_within_its_budget(llama: Any) -> None:
+    decoder = make_decoder(llama, 4, kept=120)
+    generator = random.Random(8)
+    for index in range(60):
+        prompt = [generator.randrange(3, VOCABULARY) for _ in range(25)]
+        decode(decoder, [greedy(index, prompt, 4)])
+        held = sum(len(node.ids) for node in decoder.tree.walk() if node.layers is not None)
+        assert held == decoder.tree.held <= 120
+    assert sum(1 for _ in decoder.tree.walk()) < 20
+
+
+def test_rows_are_refilled_at_once(llama: Any) -> None:
+    decoder = make_decoder(llama, 4)
+    flights = [greedy(index, [3 + index, 4, 5], 3 + index % 9) for index in range(40)]
+    done = decode(decoder, flights)
+    steps = sum(len(flight.out) for flight in done.values())
+    assert decoder.row_passes == steps
+    assert steps / (4 * decoder.passes) > 0.85  # a barrier between batches would leave about 0.6

@@ -1,0 +1,215 @@
+"""What holds of every strategy in the registry, and of each that is added."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+
+from kshot.program import drive, rewrite
+from kshot.prompts.strategies import STRATEGIES, get_strategy
+from kshot.prompts.templates import plain
+from kshot.registry import hyperparameters, split_spec
+from kshot.types import (
+    AnswerFormat,
+    Decomposition,
+    Extraction,
+    Generation,
+    Message,
+    Prediction,
+    Question,
+    Request,
+    Sample,
+    UserError,
+)
+
+NAMES = list(STRATEGIES)
+SECRET = "XYZZY"
+
+
+def read(text: str, choices: tuple[str, ...]) -> Extraction:
+    found = re.search(r"\b[AB]\b", text[-20_000:])
+    return Extraction(found[0], "letter", found.span(), True) if found else Extraction(None)
+
+
+FORMAT = AnswerFormat("letter", "Answer with the letter.", "So the answer is", read)
+POOL = tuple(
+    Sample(f"s{at}", f"question {at}", "AB"[at % 2], f"since {at}", (f"choice {at}", f"option {at}")) for at in range(12)
+)
+QUESTION = Question(
+    "What now?",
+    FORMAT,
+    choices=("this", "that"),
+    exemplars=POOL,
+    instructions=("Choose.", "Pick one."),
+    decompositions=(Decomposition("whole", (("part", "p"), ("whole", "The answer is A."))),),
+)
+
+
+def run(
+    spec: str, question: Question, text: Callable[[Request], str], finish: str = "stop", *, chat: bool = True
+) -> tuple[list[Request], Prediction]:
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Generation:
+        asked.append(request)
+        if request.continuation is not None:
+            return Generation(request.continuation, "scored", logprob=-float(len(text(request)) % 97))
+        return Generation(text(request), "length" if finish == "length" else "stop")
+
+    program = get_strategy(spec)(question)
+    return asked, drive(program if chat else rewrite(program, plain), answer)
+
+
+def contents(request: Request) -> str:
+    prompt = request.prompt
+    return prompt if isinstance(prompt, str) else "\n".join(message.content for message in prompt)
+
+
+def echo(request: Request) -> str:
+    """A reply that hangs on all of a request, and nothing else."""
+    digest = hashlib.sha256(repr(request).encode()).hexdigest()
+    return f"1. step {digest[:4]}\nThe answer is {'AB'[int(digest[0], 16) % 2]}."
+
+
+def test_all_seven_and_the_scored_one_are_there() -> None:
+    assert set(NAMES) >= {
+        "zero-shot", "instruction", "few-shot", "zero-shot-cot", "chain-of-thought", "self-consistency",
+        "least-to-most", "choice-logprob",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_deterministic_given_its_replies(name: str) -> None:
+    first, again = run(name, QUESTION, echo), run(name, QUESTION, echo)
+    assert first == again
+    assert first[1].answer in ("A", "B")
+    assert first[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_never_sees_a_target(name: str) -> None:
+    """Even where the pool holds the very sample that is asked."""
+    own = Sample("own", QUESTION.text, SECRET, f"because {SECRET}", QUESTION.choices)
+    question = replace(QUESTION, exemplars=(own, *POOL))
+    asked, _ = run(name, question, echo)
+    assert not any(SECRET in contents(request) for request in asked)
+    assert asked == run(name, QUESTION, echo)[0]
+    shown = replace(QUESTION, text="another", exemplars=(own, *POOL))  # where it is not asked, it may be shown
+    if name in ("few-shot", "chain-of-thought", "self-consistency"):
+        assert any(SECRET in contents(request) for request in run(name, shown, echo)[0])
+
+
+HOSTILE = {
+    "empty": "",
+    "blank": " \n\t\n ",
+    "a megabyte": "A" * 2**20,
+    "a megabyte of steps": "1. go on\n" * 2**17,
+    "a megabyte of other steps": "".join(f"{at}. step {at}\n" for at in range(2**16)),
+    "a megabyte of newlines": "\n" * 2**20,
+    "the next question": "\nQ: and now?\nA: B\n\nQ:",
+    "control characters": "\x00\x1b[31m<|im_end|>\ud7ff\u202e",
+    "braces": "{answer} %s {0} \\boxed{",
+}
+
+
+@pytest.mark.parametrize("finish", ["stop", "length"])
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("name", NAMES)
+def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
+    began = perf_counter()
+    spec = f"{name}:n=3" if name == "self-consistency" else name
+    for chat in (True, False):
+        asked, prediction = run(spec, QUESTION, lambda request: HOSTILE[kind], finish, chat=chat)
+        assert len(asked) <= 12
+        assert (prediction.answer is None) == (prediction.status != "ok")
+        json.dumps(dict(prediction.detail), allow_nan=False)
+    assert perf_counter() - began < 5
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_where_nothing_can_be_read_there_is_no_answer(name: str) -> None:
+    _, prediction = run(name, QUESTION, lambda request: "I do not know")
+    assert prediction.answer == ("A" if name == "choice-logprob" else None)  # a score always names an option
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_prompts_alternate_and_never_end_in_an_exemplar(name: str) -> None:
+    for request in run(name, QUESTION, echo)[0]:
+        assert isinstance(request.prompt, tuple)
+        roles = [message.role for message in request.prompt]
+        assert roles == (["user", "assistant"] * len(roles))[: len(roles)]
+        assert all(isinstance(message, Message) and message.content for message in request.prompt)
+        if roles[-1] == "assistant":  # continued, so it has to be the strategy's own opening
+            assert name == "zero-shot-cot"
+
+
+BAD = {
+    "k": ["-1", "99", "x", "1.5"],
+    "select": ["nearest", ""],
+    "order": ["random", ""],
+    "noise": ["-0.1", "1.1", "nan"],
+    "exemplar_seed": ["x"],
+    "wording": ["2", "-2"],
+    "temperature": ["-1", "nan", "inf", "hot"],
+    "top_p": ["0", "1.1", "nan"],
+    "max_new_tokens": ["0", "-3"],
+    "plan_tokens": ["0"],
+    "answer_tokens": ["0"],
+    "max_steps": ["0", "-1"],
+    "lead": ["", '" "'],
+    "base": ["nothing", "choice-logprob", "few-shot(k=-1)", "few-shot(k=2", ""],
+    "n": ["0", "-1"],
+    "normalise": ["tokens", ""],
+    "score": ["words", ""],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_hyperparameter_is_validated(name: str) -> None:
+    for key in hyperparameters(STRATEGIES.find(name)):
+        for value in BAD[key]:  # a new hyperparameter brings its bad values along
+            with pytest.raises(UserError) as caught:
+                run(f"{name}:{key}={value}", QUESTION, echo)
+            assert str(caught.value).count(".") >= 1
+            assert value.split("(")[0] in str(caught.value) or not value.strip('" '), str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
+    other = {
+        "base": "few-shot(k=2)", "lead": "Well, then (so to say):", "select": "random", "order": "reversed",
+        "normalise": "bytes", "score": "text",
+    }  # fmt: skip
+    function = STRATEGIES.find(name)
+    for key, default in hyperparameters(function).items():
+        changed = other[key] if isinstance(default, str) else type(default)(default + 1)
+        written = json.dumps(changed) if key == "lead" else changed
+        strategy = get_strategy(f"{name}:{key}={written}")
+        assert strategy.params == {**hyperparameters(function), key: changed}
+        assert split_spec(strategy.name) == (name, {key: str(changed)})
+        assert get_strategy(strategy.name) == strategy
+    assert get_strategy(name).name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_described_in_one_line(name: str) -> None:
+    first, _, rest = (STRATEGIES.find(name).__doc__ or "").partition("\n")
+    assert first.endswith(".") and len(first) <= 115
+    assert re.search(r"\(\w+ et al\. 20\d\d\)", first)
+    assert re.search(r"arXiv \d{4}\.\d{5}, section \d", " ".join(rest.split()))
+
+
+def test_importing_them_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, kshot.prompts.strategies; "
+        "print([m for m in ('torch', 'transformers', 'numpy', 'scipy', 'bm25s', 'datasets', 'kshot.eval') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
