@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -38,13 +39,17 @@ class Commands(click.Group):
             click.echo(f"kshot: {error}", err=True)
             ctx.exit(2)
         except EngineError as error:
-            click.echo(f"kshot: the engine failed: {error} What was answered is kept; the same command resumes.", err=True)
+            click.echo(
+                f"kshot: the engine failed: {error} What was answered is kept; the same command resumes.", err=True
+            )
             ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("\nkshot: stopped. What was answered is kept; give the same command again to resume.", err=True)
             ctx.exit(130)
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         from kshot.registry import suggest
 
         name = args[0] if args else ""
@@ -67,19 +72,36 @@ def main() -> None:
 
 
 MODEL_OPTIONS = [
-    click.option("--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."),
+    click.option(
+        "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
+    ),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option("--dtype", default="auto", show_default=True, help="auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16, float16."),
-    click.option("--template", default="auto", show_default=True, help="auto (the model's chat template where it has one), chat, or plain text."),
+    click.option(
+        "--dtype",
+        default="auto",
+        show_default=True,
+        help="auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16, float16.",
+    ),
+    click.option(
+        "--template",
+        default="auto",
+        show_default=True,
+        help="auto (the model's chat template where it has one), chat, or plain text.",
+    ),
     click.option("--batch", type=int, default=None, help="Rows decoded together. [default: 48 on a CPU, 256 on a GPU]"),
-    click.option("--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."),
+    click.option(
+        "--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."
+    ),
 ]
 
 
-def with_options(options: list[Any]) -> Any:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def with_options(options: list[Any]) -> Callable[[F], F]:
     """Decorator: adds shared options to a command."""
 
-    def add(function: Any) -> Any:
+    def add(function: F) -> F:
         for option in reversed(options):
             function = option(function)
         return function
@@ -88,15 +110,28 @@ def with_options(options: list[Any]) -> Any:
 
 
 @main.command(epilog=BENCH_EXAMPLES)
-@click.option("--task", "-t", "tasks", multiple=True, required=True, help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.")
-@click.option("--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable.")
+@click.option(
+    "--task",
+    "-t",
+    "tasks",
+    multiple=True,
+    required=True,
+    help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
+)
+@click.option(
+    "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
+)
 @with_options(MODEL_OPTIONS)
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub."
+)
 @click.option("--limit", "-n", type=int, help="At most so many samples a task.")
 @click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
 @click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
-@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs.")
+@click.option(
+    "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
+)
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
 @click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
 def bench(
@@ -127,7 +162,13 @@ def bench(
     if data is not None and not data.is_dir():
         raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
     plan = Plan(tasks, strategies, data.resolve() if data else None, limit, seed, repeats)
-    options = {"device": device, "dtype": dtype, "template": template, "rows": batch, "trust_remote_code": trust_remote_code}
+    options = {
+        "device": device,
+        "dtype": dtype,
+        "template": template,
+        "rows": batch,
+        "trust_remote_code": trust_remote_code,
+    }
     if dry_run:
         print_prompts(plan, model, template)
         return
@@ -240,7 +281,10 @@ def print_prompts(plan: Plan, model: str, template: str) -> None:
         if len(shown) > 1:
             click.echo(f"... and {len(shown) - 1} more requests of this sample")
         count = len(loaded.samples[task.name])
-        click.secho(f"-- {total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample\n", dim=True)
+        click.secho(
+            f"-- {total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample\n",
+            dim=True,
+        )
 
 
 @main.command(name="list")
@@ -277,7 +321,9 @@ def list_(what: str | None) -> None:
 @click.option("--sample", help="Sample id.")
 @click.option("--outcome", type=click.Choice(["right", "wrong", "unparsed", "truncated"]), help="Only such attempts.")
 @click.option("--count", "-n", default=1, show_default=True, help="How many to show.")
-def show(run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int) -> None:
+def show(
+    run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int
+) -> None:
     """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
     from rich.console import Console
 
@@ -288,7 +334,11 @@ def show(run: Path, task: str | None, strategy: str | None, sample: str | None, 
 
     data, journal = read_run(run)
     with journal:
-        for label, given, field in (("task", task, "task"), ("strategy", strategy, "strategy"), ("sample", sample, "sample_id")):
+        for label, given, field in (
+            ("task", task, "task"),
+            ("strategy", strategy, "strategy"),
+            ("sample", sample, "sample_id"),
+        ):
             known = {getattr(record, field) for record in data.records}
             if given is not None and given not in known:
                 raise UserError(f"the run has no {label} {given!r}: {suggest(given, sorted(known)[:40])}")
@@ -345,8 +395,10 @@ def compare(first: Path, second: Path) -> None:
 
 @main.command()
 @click.option("--batch", type=int, default=None, help="Rows decoded together.")
-@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs.")
-@click.option("--limit", "-n", type=int, default=None, help="Samples a task. [default: 40]")
+@click.option(
+    "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
+)
+@click.option("--limit", "-n", type=int, default=None, help="Samples a task. [default: 32]")
 def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     """Seven strategies on four tasks with the bundled model, in minutes, to a report in runs/demo."""
     from kshot.harness.demo import demo_plan

@@ -168,9 +168,7 @@ def test_sharing_never_changes_a_greedy_text(
 ) -> None:
     generator = random.Random(4)
     top, middle = ([generator.randrange(3, VOCABULARY) for _ in range(60)] for _ in range(2))
-    prompts = [
-        top[:a] + middle[:b] + [generator.randrange(3, VOCABULARY) for _ in range(c)] for a, b, c in lengths
-    ]
+    prompts = [top[:a] + middle[:b] + [generator.randrange(3, VOCABULARY) for _ in range(c)] for a, b, c in lengths]
     flights = [greedy(index, prompt, new) for index, prompt in enumerate(prompts)]
     together = decode(make_decoder(llama, rows, kept=kept), flights)
     for index, prompt in enumerate(prompts):

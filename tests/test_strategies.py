@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -43,7 +44,9 @@ def letter(text: str, choices: tuple[str, ...]) -> Extraction:
 
 
 NUMBER = AnswerFormat("number", "Answer with a number.", "Therefore, the answer is", number)
-LETTER = AnswerFormat("letter", "Answer with the letter.", "Among the choices, it is", letter, "The answer is ({answer}).")
+LETTER = AnswerFormat(
+    "letter", "Answer with the letter.", "Among the choices, it is", letter, "The answer is ({answer})."
+)
 LABEL = AnswerFormat("label", "Answer with good or bad.", "So it is", lambda t, _: Extraction(t.strip() or None))
 TREES = Sample("trees", "6 trees become 8. How many are new?", "2", "There are 8 - 6 = 2 new ones.")
 CARS = Sample("cars", "3 cars and 2 more. How many?", "5", "3 + 2 = 5.")
@@ -290,9 +293,7 @@ def solver(request: Request) -> str:
 
 def test_least_to_most_on_the_papers_last_letters() -> None:
     asked, prediction = ask("least-to-most", WORDS, solver)
-    head = turns(
-        f"{THINK.question}\n\n{THINK.steps[0][0]}", THINK.steps[0][1], THINK.question, THINK.steps[1][1]
-    )
+    head = turns(f"{THINK.question}\n\n{THINK.steps[0][0]}", THINK.steps[0][1], THINK.question, THINK.steps[1][1])
     whole = "transformer, language, vision, model"
     assert [request.prompt for request in asked] == [
         turns(
@@ -335,7 +336,7 @@ def test_each_steps_prompt_extends_the_one_before_in_plain_text_too() -> None:
 
     drive(rewrite(get_strategy("least-to-most")(WORDS), plain), answer)
     assert len(asked) == 5
-    for before, after in zip(asked[1:], asked[2:], strict=False):
+    for before, after in itertools.pairwise(asked[1:]):
         assert after.startswith(f"{before} 1. one\n2. two\n3. three")
 
 
@@ -467,7 +468,10 @@ def test_choice_logprob_needs_options() -> None:
         ("few-shot(k=4)", "few-shot:k=4"),
         ("self-consistency:base=few-shot(k=4),n=10", "self-consistency:base=few-shot(k=4),n=10"),
         ("self-consistency:base=few-shot:k=4,n=10", "self-consistency:base=few-shot(k=4),n=10"),
-        ("self-consistency:n=10,base=few-shot(order=shuffled,k=8)", "self-consistency:base=few-shot(order=shuffled),n=10"),
+        (
+            "self-consistency:n=10,base=few-shot(order=shuffled,k=8)",
+            "self-consistency:base=few-shot(order=shuffled),n=10",
+        ),
         ("self-consistency:base=chain-of-thought(k=8)", "self-consistency"),
         ("zero-shot-cot:lead=Let's think step by step.", "zero-shot-cot"),
         ('zero-shot-cot:lead="First, (as \\"ever\\") x=1:"', 'zero-shot-cot:lead="First, (as \\"ever\\") x=1:"'),

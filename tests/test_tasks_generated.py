@@ -83,6 +83,42 @@ def test_last_letters_against_the_words_themselves() -> None:
             assert sample.target == "".join(word[-1] for word in quoted.split()).lower()
 
 
+def test_last_letters_is_worded_as_in_wei_et_al() -> None:
+    sample = get_task("last-letters").load("train", Source())[0]
+    first, last = re.search(r'"(\w+) (\w+)"', sample.question).groups()  # type: ignore[union-attr]
+    assert sample.question == f'Take the last letters of the words in "{first} {last}" and concatenate them.'
+    assert sample.rationale == (
+        f'The last letter of "{first}" is "{first[-1]}". The last letter of "{last}" is "{last[-1]}". '
+        f'Concatenating them is "{first[-1]}{last[-1]}".'
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "counted"), [("last-letters:words=4", 2), ("last-letters:words=4,exemplar_words=3", 3)]
+)
+def test_exemplars_of_last_letters_have_words_of_their_own(spec: str, counted: int) -> None:
+    for sample in get_task(spec).load("train", Source()):
+        [quoted] = re.findall(r'"([^"]+)"', sample.question)
+        assert len(quoted.split()) == counted
+
+
+def test_coin_flip_rationales_are_those_of_wei_et_al() -> None:
+    seen = set()
+    for sample in get_task("coin-flip").load("test", Source()):
+        flippers = re.findall(r"(\w+) flips the coin\.", sample.question)
+        ending = {
+            0: "by no one. So the coin was flipped 0 times. The coin started heads up, and it was not flipped, "
+            "so it is still heads up.",
+            1: f"by {' and '.join(flippers)}. So the coin was flipped 1 time, which is an odd number. The coin started "
+            "heads up, so after an odd number of flips, it will be tails up.",
+            2: f"by {' and '.join(flippers)}. So the coin was flipped 2 times, which is an even number. The coin "
+            "started heads up, so after an even number of flips, it will still be heads up.",
+        }[len(flippers)]
+        assert sample.rationale == f"The coin was flipped {ending}"
+        seen.add(len(flippers))
+    assert seen == {0, 1, 2}
+
+
 def test_coin_flip_against_a_count_of_the_flips() -> None:
     samples = list(get_task("coin-flip:flips=4").load("test", Source(limit=200)))
     for sample in samples:
@@ -113,6 +149,15 @@ def test_word_problems_are_sound_step_by_step(steps: int) -> None:
             have = result
         assert sample.target == str(have) and have >= 0
         assert sample.cluster == f"{steps} step{'s' * (steps > 1)}"
+
+
+def test_word_problems_are_told_in_many_ways() -> None:
+    samples = get_task("word-problems:steps=1").load("test", Source(limit=300))
+    signs = {equations(sample)[0][1] for sample in samples}
+    assert signs == set("+-*/")
+    bare = {re.sub(r"\d+", "#", re.sub(r"\b[A-Z]\w+", "", sample.rationale)) for sample in samples}
+    assert len({re.sub(r"starts with # \w+", "", text) for text in bare}) >= 12
+    assert all(0 <= result <= 400 for sample in samples for *_, result in equations(sample))
 
 
 def test_mixed_word_problems_have_one_to_six_steps() -> None:
@@ -151,8 +196,8 @@ def test_word_pairs_are_many_and_distinct(relation: str) -> None:
             assert answer and answer == answer.strip()
             found = task.format.extract(task.format.statement.format(answer=answer), ())
             assert task.score(found.answer, sample).value == 1, (sample, found)
-            # an opposite of itself is no answer; "cut" is its own past tense
-            assert relation == "past" or relation == "plurals" or answer.casefold() != sample.question.casefold()
+            # an opposite of itself is no answer; but "cut" is its own past tense and Luxembourg its own capital
+            assert relation not in ("opposites", "comparatives") or answer.casefold() != sample.question.casefold()
 
 
 def test_word_pairs_hold_well_known_facts() -> None:
@@ -163,6 +208,14 @@ def test_word_pairs_hold_well_known_facts() -> None:
         "opposites": {"hot": "cold"},
         "comparatives": {"big": "bigger", "tall": "taller"},
     }
+    assert set(known) == set(RELATIONS)
+    capitals = get_task("word-pairs:relation=capitals")
+    for asked in [*capitals.load("test", Source(limit=10**6)), *capitals.load("train", Source())]:
+        if asked.question == "United States":
+            replies = ("Washington, D.C.", "Washington D.C.", "Washington", "The answer is Washington, DC.")
+            assert [capitals.score(capitals.format.extract(text, ()).answer, asked).value for text in replies] == [
+                1
+            ] * 4
     for relation, facts in known.items():
         task = get_task(f"word-pairs:relation={relation}")
         by_word = {s.question: s for s in [*task.load("test", Source(limit=10**6)), *task.load("train", Source())]}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kshot.eval.tasks import get_task
+from kshot.eval.tasks import bbh, get_task
 from kshot.types import Source, UserError
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
@@ -31,35 +33,7 @@ SETS = {
     "rte": ("rte", "validation"),
     "cb": ("cb", "validation"),
 }
-BBH = [
-    "boolean_expressions",
-    "causal_judgement",
-    "date_understanding",
-    "disambiguation_qa",
-    "dyck_languages",
-    "formal_fallacies",
-    "geometric_shapes",
-    "hyperbaton",
-    "logical_deduction_five_objects",
-    "logical_deduction_seven_objects",
-    "logical_deduction_three_objects",
-    "movie_recommendation",
-    "multistep_arithmetic_two",
-    "navigate",
-    "object_counting",
-    "penguins_in_a_table",
-    "reasoning_about_colored_objects",
-    "ruin_names",
-    "salient_translation_error_detection",
-    "snarks",
-    "sports_understanding",
-    "temporal_sequences",
-    "tracking_shuffled_objects_five_objects",
-    "tracking_shuffled_objects_seven_objects",
-    "tracking_shuffled_objects_three_objects",
-    "web_of_lies",
-    "word_sorting",
-]
+BBH = bbh.NAMES
 SPECS = [*SETS, *("bbh" if name == "word_sorting" else f"bbh:name={name}" for name in BBH)]
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="no copies of the public sets beside this checkout")
 
@@ -143,19 +117,146 @@ def test_a_label_outside_the_set_is_named_with_its_line(tmp_path: Path) -> None:
         get_task("sst2").load("test", Source(data=tmp_path))
 
 
-def test_a_hub_that_cannot_be_reached_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def stand_in(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> None:
+    """Puts a `datasets` in place whose load_dataset is the given function."""
+    module, logging = types.ModuleType("datasets"), types.ModuleType("datasets.utils.logging")
+    module.load_dataset = load  # type: ignore[attr-defined]
+    logging.disable_progress_bar = lambda: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    monkeypatch.setitem(sys.modules, "datasets.utils", types.ModuleType("datasets.utils"))
+    monkeypatch.setitem(sys.modules, "datasets.utils.logging", logging)
+
+
+@pytest.mark.parametrize(
+    ("spec", "file"),
+    [
+        ("gsm8k", "gsm8k/test.jsonl"),
+        ("sst2", "sst2/test.jsonl"),
+        ("rte", "rte/validation.jsonl"),
+        ("bbh:name=snarks", "bbh/snarks.jsonl"),
+        ("addsub", "addsub/test.jsonl"),
+    ],
+)
+def test_a_hub_that_cannot_be_reached_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch, spec: str, file: str) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise ConnectionError("Couldn't reach the hub")
 
-    stand_in = types.ModuleType("datasets")
-    stand_in.load_dataset = refuse  # type: ignore[attr-defined]
-    logging = types.ModuleType("datasets.utils.logging")
-    logging.disable_progress_bar = lambda: None  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets", stand_in)
-    monkeypatch.setitem(sys.modules, "datasets.utils", types.ModuleType("datasets.utils"))
-    monkeypatch.setitem(sys.modules, "datasets.utils.logging", logging)
-    with pytest.raises(UserError, match=r"--data DIR"):
-        get_task("gsm8k").load("test", Source())
+    stand_in(monkeypatch, refuse)
+    with pytest.raises(UserError, match=rf"--data DIR with {file}"):
+        get_task(spec).load("test", Source())
+
+
+BALLS = "Alice, Bob, and Claire play. Alice and Bob swap balls. At the end of the game, Alice has the"
+# id, configuration and split asked for; a row as the hub has it; the sample that it is
+HUB: dict[str, tuple[tuple[str, str | None, str], dict[str, Any], tuple[str, str, tuple[str, ...]]]] = {
+    "gsm8k": (
+        ("openai/gsm8k", "main", "test"),
+        {"question": "Q?", "answer": "2+3=<<2+3=5>>5\n#### 1,005"},
+        ("Q?", "1005", ()),
+    ),
+    "svamp": (
+        ("ChilleD/SVAMP", None, "test"),
+        {"Body": "Dan had $ 3 left", "Question": "How much?", "Answer": "1.0", "ID": "chal-1"},
+        ("Dan had $ 3 left. How much?", "1", ()),
+    ),
+    "multiarith": (("ChilleD/MultiArith", None, "test"), {"question": " Q? ", "final_ans": "9"}, ("Q?", "9", ())),
+    "aqua": (
+        ("deepmind/aqua_rat", "raw", "test"),
+        {"question": "Q?", "options": ["A)21", "B)21.5"], "rationale": "r", "correct": "B"},
+        ("Q?", "B", ("21", "21.5")),
+    ),
+    "commonsenseqa": (
+        ("tau/commonsense_qa", None, "validation"),
+        {"question": "Q?", "choices": {"label": ["A", "B"], "text": ["bank", "mall"]}, "answerKey": "A"},
+        ("Q?", "A", ("bank", "mall")),
+    ),
+    "strategyqa": (("ChilleD/StrategyQA", None, "test"), {"question": "Q?", "answer": True}, ("Q?", "yes", ())),
+    "shuffled-objects": (
+        ("tasksource/bigbench", "tracking_shuffled_objects", "train"),
+        {
+            "inputs": f"{BALLS}\n  choice: red ball.\n  choice: blue ball.\nA:",
+            "multiple_choice_targets": ["red ball.", "blue ball."],
+            "multiple_choice_scores": [0, 1],
+        },
+        (BALLS, "B", ("red ball.", "blue ball.")),
+    ),
+    "date-understanding": (
+        ("tasksource/bigbench", "date_understanding", "train"),
+        {
+            "inputs": "Q: Today is May 1. What is the date?\n  choice: 05/01\n  choice: 05/02\nA:",
+            "multiple_choice_targets": ["05/01", "05/02"],
+            "multiple_choice_scores": [1, 0],
+        },
+        ("Today is May 1. What is the date?", "A", ("05/01", "05/02")),
+    ),
+    "bbh:name=navigate": (
+        ("SaylorTwift/bbh", "navigate", "test"),
+        {"input": "Do you return?", "target": "Yes"},
+        ("Do you return?", "yes", ()),
+    ),
+    "sst2": (
+        ("stanfordnlp/sst2", None, "validation"),
+        {"idx": 0, "sentence": "fine", "label": 1},
+        ("fine", "positive", ()),
+    ),
+    "trec": (
+        ("SetFit/TREC-QC", None, "test"),
+        {"text": "Who?", "label": 1, "label_coarse": 3, "label_coarse_original": "HUM"},
+        ("Who?", "person", ()),
+    ),
+    "agnews": (("fancyzhx/ag_news", None, "test"), {"text": "Chips.", "label": 3}, ("Chips.", "technology", ())),
+    "rte": (
+        ("aps/super_glue", "rte", "validation"),
+        {"premise": "P.", "hypothesis": "H.", "label": 1, "idx": 0},
+        ("Premise: P.\nHypothesis: H.", "not_entailment", ()),
+    ),
+    "cb": (
+        ("aps/super_glue", "cb", "validation"),
+        {"premise": "P.", "hypothesis": "H.", "label": 2, "idx": 0},
+        ("Premise: P.\nHypothesis: H.", "neutral", ()),
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", HUB)
+def test_a_row_of_the_hub_becomes_the_same_sample(monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    place, row, (question, target, choices) = HUB[spec]
+    asked = []
+
+    def load(name: str, config: str | None, *, split: str) -> list[dict[str, Any]]:
+        asked.append((name, config, split))
+        return [row]
+
+    stand_in(monkeypatch, load)
+    task = get_task(spec)
+    samples = [*task.load("test", Source()), *task.load("train", Source())]
+    assert asked[0] == place
+    assert (samples[0].question, samples[0].target, samples[0].choices) == (question, target, choices)
+    if spec == "gsm8k":
+        assert samples[0].rationale == "2+3=5"
+
+
+@pytest.mark.parametrize(
+    ("spec", "row"), [("sst2", {"sentence": "hidden", "label": -1}), ("agnews", {"body": "other form", "label": 0})]
+)
+def test_a_hub_row_of_another_form_is_no_sample(
+    monkeypatch: pytest.MonkeyPatch, spec: str, row: dict[str, Any]
+) -> None:
+    stand_in(monkeypatch, lambda *args, **kwargs: [row])
+    with pytest.raises(UserError, match=r"row 1 .*--data DIR"):
+        get_task(spec).load("test", Source())
+
+
+@needs_data
+@pytest.mark.parametrize("spec", ["shuffled-objects", "date-understanding"])
+def test_questions_about_one_passage_stay_on_one_side(spec: str) -> None:
+    task, source = get_task(spec), Source(data=SHARED)
+    test, train = task.load("test", source), task.load("train", source)
+    told, held = {sample.cluster for sample in test} - {None}, {sample.cluster for sample in train} - {None}
+    assert told and held and not told & held
+    assert len(told) < len(test)
+    for sample in test:
+        assert sample.cluster is None or sample.question.startswith(sample.cluster)
 
 
 def test_an_unknown_bbh_task_is_named() -> None:

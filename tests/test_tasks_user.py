@@ -76,6 +76,37 @@ def test_a_choice_may_be_answered_by_its_text(tmp_path: Path) -> None:
     assert {s.target for s in get_task(write(tmp_path / "own.jsonl", rows)).load("test", Source())} == {"B"}
 
 
+@pytest.mark.parametrize(
+    ("answers", "name", "targets"),
+    [
+        (["1,000", "$2.50", "-3", "1/2", 7, 5.0], "number", ["1000", "2.5", "-3", "0.5", "7", "5"]),
+        (["2020-01-05", "12:30", "3"], "text", ["2020-01-05", "12:30", "3"]),
+        (["Yes", "no", "NO"], "yes-no", ["yes", "no", "no"]),
+        ([True, False, True], "yes-no", ["yes", "no", "yes"]),
+        (["7 apples", "8"], "text", ["7 apples", "8"]),
+        (["Paris", "Rome|Roma"], "text", ["Paris", "Rome|Roma"]),
+    ],
+)
+def test_targets_are_canonical_and_dates_no_numbers(
+    tmp_path: Path, answers: list[Any], name: str, targets: list[str]
+) -> None:
+    write(tmp_path / "train.jsonl", [{"question": "an exemplar", "answer": answers[0]}])
+    task = get_task(write(tmp_path / "own.jsonl", [{"question": f"q{n}", "answer": a} for n, a in enumerate(answers)]))
+    assert task.format.name == name
+    samples = task.load("test", Source())
+    assert [sample.target for sample in samples] == targets
+    for sample in samples:
+        for answer in sample.target.split("|"):
+            found = task.format.extract(task.format.statement.format(answer=answer), ())
+            assert task.score(found.answer, sample).value == 1
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "own.jsonl").write_bytes(b'\xef\xbb\xbf{"question": "a", "answer": "x", "id": null}\n')
+    [sample] = get_task(str(tmp_path / "own.jsonl")).load("test", Source())
+    assert (sample.id, sample.target) == ("own-0", "x")
+
+
 BROKEN: list[tuple[str, str]] = [
     ('{"question": "a", "answer": "1"}\n{"question": \n', r"own\.jsonl.*2"),
     ('{"question": "a", "answer": "1"}\n["list"]\n', r"own\.jsonl.*2"),
@@ -85,6 +116,14 @@ BROKEN: list[tuple[str, str]] = [
     ("", r"own\.jsonl.*empty"),
     ('{"question": "a", "choices": ["r", "b"], "answer": "C"}\n', r"own\.jsonl.*1.*C"),
     ('{"question": "a", "choices": "r", "answer": "A"}\n', r"own\.jsonl.*1.*choices"),
+    ('{"question": "a", "choices": ["r", "b"]}\n', r"own\.jsonl.*1.*answer"),
+    (
+        '{"question": "a", "choices": ["r", "b"], "answer": "A"}\n{"question": "b", "answer": "A"}\n',
+        r"own\.jsonl.*line 2.*choices.*line 1",
+    ),
+    ('{"question": "a", "answer": ""}\n', r"own\.jsonl.*1.*answer.*empty"),
+    ('{"question": "a", "answer": ["x", "y"]}\n', r"own\.jsonl.*1.*answer.*list"),
+    ('{"question": "   ", "answer": "x"}\n', r"own\.jsonl.*1.*question.*empty"),
 ]
 
 
@@ -127,6 +166,15 @@ wrong = 3
 
 def none():
     return None
+
+def fails():
+    return [][0]
+
+def needy(path):
+    return ready
+
+def greedy(**options):
+    return ready
 """
 
 
@@ -134,12 +182,27 @@ def test_a_python_file_gives_a_task_or_a_function_of_one(tmp_path: Path) -> None
     file = tmp_path / "mine.py"
     file.write_text(SOURCE)
     assert get_task(f"{file}:ready").load("test", Source())[0].target == "2"
+    assert get_task(f"{file}:ready").name == f"{file}:ready"
+    assert get_task(f"{file}:made:size=1").name == f"{file}:made"
+    assert get_task(f"{file}:made(size=3)").name == f"{file}:made:size=3"
     assert len(get_task(f"{file}:made").load("test", Source())) == 1
     assert len(get_task(f"{file}:made:size=3").load("test", Source())) == 3
 
 
 @pytest.mark.parametrize(
-    ("name", "named"), [("redy", "redy"), ("wrong", "wrong"), ("none", "none"), ("made:sise=3", "size")]
+    ("name", "named"),
+    [
+        ("redy", "redy"),
+        ("wrong", "neither a Task"),
+        ("none", "NoneType"),
+        ("made:sise=3", "size"),
+        ("made:size=big", "whole number"),
+        ("ready:size=3", "takes no parameter 'size'"),
+        ("none:size=3", "takes none"),
+        ("fails", "IndexError"),
+        ("needy", "path"),
+        ("greedy", "options"),
+    ],
 )
 def test_a_mistake_in_a_python_file_is_named(tmp_path: Path, name: str, named: str) -> None:
     file = tmp_path / "mine.py"

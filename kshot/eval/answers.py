@@ -49,6 +49,7 @@ def canonical_number(text: str) -> str | None:
 
 
 def number_of(found: re.Match[str]) -> str | None:
+    """A numeral as matched, canonical; None where it is no number."""
     number = found["number"].replace(",", "")
     if len(number) > 100:
         return None
@@ -89,6 +90,7 @@ def statements(text: str) -> Iterator[tuple[str, int, int]]:
 
 
 def shifted(answer: str, rule: str, span: tuple[int, int], offset: int, explicit: bool) -> Extraction:
+    """An extraction whose span counts from the beginning of the whole text."""
     return Extraction(answer, rule, (span[0] + offset, span[1] + offset), explicit)
 
 
@@ -135,10 +137,16 @@ def read_letter(text: str, choices: tuple[str, ...] = ()) -> Extraction:
     for found in reversed(list(BOXED.finditer(text))):
         letter = LETTER_FIRST.match(found.group(1))
         if letter and letter[1] in allowed:
-            return shifted(letter[1], "boxed", (found.start(1) + letter.start(1), found.start(1) + letter.end(1)), offset, True)
+            return shifted(
+                letter[1], "boxed", (found.start(1) + letter.start(1), found.start(1) + letter.end(1)), offset, True
+            )
     for line, begin, _ in statements(text):
         inner = re.search(r"\(([A-Z])\)", line) or LETTER_FIRST.match(line.lstrip("\n"))
-        if inner is None or inner[1] not in allowed or not (inner.group(0).startswith("(") or usable(inner[1], line.lstrip("\n"), inner.end(1))):
+        if (
+            inner is None
+            or inner[1] not in allowed
+            or not (inner.group(0).startswith("(") or usable(inner[1], line.lstrip("\n"), inner.end(1)))
+        ):
             inner = re.search(r"(?:option|choice)\s+\(?([A-Z])\b", line)
         if inner and inner[1] in allowed:
             at = begin + line.find(inner[1], inner.start(1))
@@ -179,7 +187,11 @@ def named_choice(text: str, choices: tuple[str, ...]) -> tuple[str, int, int] | 
         if found:
             hits.append((index, found.start(), found.end()))
     # a choice inside another ("blue", "light blue") does not make two
-    hits = [h for h in hits if not any(o is not h and o[1] <= h[1] and h[2] <= o[2] and o[2] - o[1] > h[2] - h[1] for o in hits)]
+    hits = [
+        h
+        for h in hits
+        if not any(o is not h and o[1] <= h[1] and h[2] <= o[2] and o[2] - o[1] > h[2] - h[1] for o in hits)
+    ]
     if len(hits) != 1:
         return None
     index, start, end = hits[0]
@@ -204,7 +216,9 @@ def read_label(names: tuple[str, ...]) -> Callable[[str, tuple[str, ...]], Extra
         for line, begin, _ in statements(text):
             found = known.search(line)
             if found:
-                return shifted(name_of(found), "the answer is", (begin + found.start(), begin + found.end()), offset, True)
+                return shifted(
+                    name_of(found), "the answer is", (begin + found.start(), begin + found.end()), offset, True
+                )
         opening = re.match(r"[\s\W]{0,8}", text)
         assert opening is not None
         first = known.match(text, opening.end())
@@ -224,6 +238,7 @@ COPULA = re.compile(r"\b(?:is|are|was|becomes?|would be|means?)\b:?\s*", re.IGNO
 
 
 def strip_quotes(text: str) -> str:
+    """A text without the quotes, brackets and stops around it."""
     return text.strip().strip(QUOTES + ".,;:!?()[] \t")
 
 
@@ -251,13 +266,15 @@ def read_text(text: str, choices: tuple[str, ...] = ()) -> Extraction:
         last = copula[-1]
         answer = strip_quotes(sentence[last.end() :])
         if answer:
-            return shifted(answer.lower(), "sentence that ends in it", (begin + last.end(), begin + len(sentence)), offset, whole)
+            return shifted(
+                answer.lower(), "sentence that ends in it", (begin + last.end(), begin + len(sentence)), offset, whole
+            )
     answer = strip_quotes(sentence)
     return shifted(answer.lower(), "first line", (begin, begin + len(sentence)), offset, whole) if answer else NOTHING
 
 
 def read_line(text: str, choices: tuple[str, ...] = ()) -> Extraction:
-    """A line as it stands, for answers made of signs: after the last "the answer is", or the first that is not blank."""
+    """A line as it stands, for signs: after the last "the answer is", or the first that is not blank."""
     text, offset = tail(text)
     for line, begin, end in statements(text):
         if line.strip():
@@ -268,12 +285,14 @@ def read_line(text: str, choices: tuple[str, ...] = ()) -> Extraction:
 
 
 def read_word(text: str, choices: tuple[str, ...] = ()) -> Extraction:
-    """A run of letters (last letters): stated or the last quoted or lone run; quotes, spaces and hyphens between letters go."""
+    """A run of letters (last letters): stated, or the last quoted or lone run; signs between letters go."""
     text, offset = tail(text)
     for line, begin, end in statements(text):
         part = re.split(r"\.(?:\s|$)", line, maxsplit=1)[0]
         quoted = re.findall(r"[\"\u201c'\u2018`]([A-Za-z](?:[A-Za-z \-,]{0,40}))[\"\u201d'\u2019`]", part)
-        word = letters("".join(quoted) if all(len(q) == 1 for q in quoted) and quoted else quoted[-1] if quoted else part)
+        word = letters(
+            "".join(quoted) if all(len(q) == 1 for q in quoted) and quoted else quoted[-1] if quoted else part
+        )
         if word:
             return shifted(word, "the answer is", (begin, end), offset, True)
     quoted_all = list(re.finditer(r"[\"\u201c`]([A-Za-z](?:[A-Za-z \-,]{0,40}))[\"\u201d`]", text))
@@ -283,7 +302,9 @@ def read_word(text: str, choices: tuple[str, ...] = ()) -> Extraction:
     if first and len(letters(first)) <= 20 and all(len(p) == 1 or len(first.split()) == 1 for p in first.split()):
         word = letters(first)
         begin = text.find(first)
-        return shifted(word, "lone word", (begin, begin + len(first)), offset, "\n" in text.strip()) if word else NOTHING
+        return (
+            shifted(word, "lone word", (begin, begin + len(first)), offset, "\n" in text.strip()) if word else NOTHING
+        )
     return NOTHING
 
 
@@ -312,28 +333,27 @@ def read_actions(text: str, choices: tuple[str, ...] = ()) -> Extraction:
     return NOTHING
 
 
-NUMBER = AnswerFormat(
-    "number", "Answer with a number.", "Therefore, the answer (arabic numerals) is", read_number
-)
+NUMBER = AnswerFormat("number", "Answer with a number.", "Therefore, the answer (arabic numerals) is", read_number)
 LETTER = AnswerFormat(
-    "letter", "Answer with the letter of the right choice.", "Therefore, among the choices, the answer is", read_letter,
+    "letter",
+    "Answer with the letter of the right choice.",
+    "Therefore, among the choices, the answer is",
+    read_letter,
     "The answer is ({answer}).",
 )
-YES_NO = AnswerFormat(
-    "yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no"))
-)
+YES_NO = AnswerFormat("yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no")))
 TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
 LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
-WORD = AnswerFormat("word", "Give only the resulting letters.", "Therefore, the answer is", read_word, 'The answer is "{answer}".')
+WORD = AnswerFormat(
+    "word", "Give only the resulting letters.", "Therefore, the answer is", read_word, 'The answer is "{answer}".'
+)
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 
 
 def labels(names: tuple[str, ...]) -> AnswerFormat:
     """The format of a classification task with these labels."""
     listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
-    return AnswerFormat(
-        "label", f"Answer with {listed}.", f"Therefore, the answer ({listed}) is", read_label(names)
-    )
+    return AnswerFormat("label", f"Answer with {listed}.", f"Therefore, the answer ({listed}) is", read_label(names))
 
 
 def exact(answer: str | None, sample: Sample) -> Score:

@@ -1,0 +1,1 @@
+"""Runs programs on models: engines, models, the runner and its journal."""

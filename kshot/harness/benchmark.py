@@ -148,12 +148,16 @@ def load_plan(plan: Plan) -> Loaded:
         samples[task.name] = found
         # a public set may hold a question in both splits: what is asked is never an exemplar
         pools[task.name] = tuple(
-            sample for sample in (*task.exemplars, *task.load("train", plan.source)) if sample.choices or sample.question not in asked
+            sample
+            for sample in (*task.exemplars, *task.load("train", plan.source))
+            if sample.choices or sample.question not in asked
         )
     return Loaded(plan, tasks, strategies, samples, pools)
 
 
-def record_of(loaded: Loaded, by_id: Mapping[tuple[str, str], Sample], job: Job[Prediction], prediction: Prediction, calls: Calls) -> Record:
+def record_of(
+    loaded: Loaded, by_id: Mapping[tuple[str, str], Sample], job: Job[Prediction], prediction: Prediction, calls: Calls
+) -> Record:
     """A finished program as a record."""
     assert isinstance(job.key, tuple)
     task_name, strategy, sample_id, repeat = job.key
@@ -206,7 +210,9 @@ def rescore(folder: Path) -> tuple[int, int]:
     """Reads a run's generations again with today's extraction and scores. Returns (records, how many changed)."""
     with Journal.read(folder) as old:
         settings = old.settings()
-        before = {(r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()}
+        before = {
+            (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
+        }
     loaded = load_plan(Plan.of(settings))
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0

@@ -6,27 +6,28 @@ chat template (24 words each, 8 exemplars: plurals 23 against 17, past tenses 24
 
 from __future__ import annotations
 
+from kshot.eval.tasks import get_task
 from kshot.harness.benchmark import Plan
+from kshot.prompts.strategies import get_strategy
 
-PLURALS, LETTERS, STORIES, COINS = "word-pairs:relation=plurals", "last-letters", "word-problems:steps=1", "coin-flip"
-# on a model this small every token counts: chains of these tasks are short
+PLURALS, OPPOSITES = "word-pairs:relation=plurals", "word-pairs:relation=opposites"
+STORIES, COINS = "word-problems:steps=1", "coin-flip"
+EVERYWHERE = (PLURALS, OPPOSITES, STORIES, COINS)
+SAMPLES = 32  # a task
 STRATEGIES: dict[str, tuple[str, ...]] = {
-    "zero-shot": (PLURALS, LETTERS, STORIES, COINS),
-    "instruction": (PLURALS, LETTERS, STORIES, COINS),
-    "few-shot": (PLURALS, LETTERS, STORIES, COINS),
-    "few-shot:noise=1": (PLURALS,),
-    "zero-shot-cot:max_new_tokens=96": (LETTERS, STORIES, COINS),
-    "chain-of-thought:max_new_tokens=96": (LETTERS, STORIES, COINS),
-    "self-consistency:base=chain-of-thought(max_new_tokens=96),n=5": (LETTERS, STORIES),
-    "least-to-most:max_steps=3,plan_tokens=64,max_new_tokens=64": (LETTERS, STORIES),
+    "zero-shot": EVERYWHERE,
+    "instruction": EVERYWHERE,
+    "few-shot": EVERYWHERE,
+    "few-shot:noise=1": (PLURALS, OPPOSITES),
+    "zero-shot-cot:max_new_tokens=64,answer_tokens=16": (STORIES, COINS),
+    "chain-of-thought:max_new_tokens=96": (STORIES, COINS),
+    "self-consistency:base=chain-of-thought(max_new_tokens=96),n=5": (STORIES,),
+    "least-to-most:max_steps=3,plan_tokens=48,max_new_tokens=48": (STORIES, COINS),
     "choice-logprob": (COINS,),
 }
 
 
 def demo_plan(limit: int | None = None) -> Plan:
-    """The demo's plan: 40 samples a task."""
-    from kshot.eval.tasks import TASKS
-    from kshot.prompts.strategies import STRATEGIES as REGISTRY
-
-    only = {REGISTRY.canonical(name): tuple(TASKS.canonical(task) for task in tasks) for name, tasks in STRATEGIES.items()}
-    return Plan((PLURALS, LETTERS, STORIES, COINS), tuple(STRATEGIES), limit=limit or 40, only=only)
+    """The demo's plan: 32 samples a task."""
+    only = {get_strategy(name).name: tuple(get_task(task).name for task in tasks) for name, tasks in STRATEGIES.items()}
+    return Plan(EVERYWHERE, tuple(STRATEGIES), limit=limit or SAMPLES, only=only)

@@ -49,7 +49,12 @@ def write(value: Any) -> str:
 def dump_request(request: Request) -> dict[str, Any]:
     """A request as JSON-able values."""
     prompt = request.prompt if isinstance(request.prompt, str) else [[m.role, m.content] for m in request.prompt]
-    return {"prompt": prompt, "params": asdict(request.params), "seed": request.seed, "continuation": request.continuation}
+    return {
+        "prompt": prompt,
+        "params": asdict(request.params),
+        "seed": request.seed,
+        "continuation": request.continuation,
+    }
 
 
 def load_request(value: Mapping[str, Any]) -> Request:
@@ -91,7 +96,9 @@ def explained(path: Path) -> Iterator[None]:
                 "what was answered is kept."
             ) from error
         if "malformed" in text or "not a database" in text:
-            raise UserError(f"{path} is damaged ({text}): delete the run's folder, or restore it, and run again.") from error
+            raise UserError(
+                f"{path} is damaged ({text}): delete the run's folder, or restore it, and run again."
+            ) from error
         if "readonly" in text or "unable to open" in text:
             raise UserError(f"{path} cannot be opened ({text}): check the folder's permissions.") from error
         raise
@@ -114,14 +121,18 @@ class Journal:
             folder.mkdir(parents=True, exist_ok=True)
             lock = open(folder / "lock", "a+", encoding="utf-8")  # noqa: SIM115  held as long as the journal
         except OSError as error:
-            raise UserError(f"the run folder {folder} cannot be written: {error.strerror}; choose another with --runs.") from error
+            raise UserError(
+                f"the run folder {folder} cannot be written: {error.strerror}; choose another with --runs."
+            ) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
             owner = lock.read().strip() or "another process"
             lock.close()
-            raise UserError(f"the run folder {folder} is in use by {owner}: wait for it, or use another --run name.") from None
+            raise UserError(
+                f"the run folder {folder} is in use by {owner}: wait for it, or use another --run name."
+            ) from None
         lock.seek(0)
         lock.truncate()
         lock.write(f"process {os.getpid()}")
@@ -155,7 +166,9 @@ class Journal:
     def __enter__(self) -> Journal:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -251,7 +264,9 @@ class Journal:
         """Stores a task's samples. Raises UserError where a stored sample of the same id differs."""
         for place, sample in enumerate(samples):
             text = write({**asdict(sample)})
-            row = self.connection.execute("SELECT sample FROM samples WHERE task = ? AND id = ?", (task, sample.id)).fetchone()
+            row = self.connection.execute(
+                "SELECT sample FROM samples WHERE task = ? AND id = ?", (task, sample.id)
+            ).fetchone()
             if row is None:
                 with explained(self.path):
                     self.connection.execute("INSERT INTO samples VALUES (?, ?, ?, ?)", (task, sample.id, place, text))
@@ -301,5 +316,12 @@ class Journal:
             task, strategy, sample_id, repeat, answer, status, value, answered, detail, calls, *costs = row
             prediction = Prediction(None if answer is None else json.loads(answer), status, json.loads(detail))
             yield Record(
-                task, strategy, sample_id, repeat, prediction, Score(value, bool(answered)), tuple(json.loads(calls)), *costs
+                task,
+                strategy,
+                sample_id,
+                repeat,
+                prediction,
+                Score(value, bool(answered)),
+                tuple(json.loads(calls)),
+                *costs,
             )

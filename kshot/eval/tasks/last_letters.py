@@ -8,20 +8,27 @@ from kshot.eval.answers import WORD, exact
 from kshot.eval.tasks.registry import TASKS, draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
-FIRST = """Ada Alan Alice Amir Anna Ben Boris Carla Carlos Chen Clara Daniel David Diego Dora Elena Emil Emma Eric Fatima
-Felix Fiona Frank Grace Hana Hannah Hugo Ian Igor Ines Iris Isaac Ivan Jack Jane Jonas Julia Karim Karl Kenji Laura Leo
-Lena Liam Lily Linda Lucas Marco Maria Mark Martin Maya Mei Mia Milan Nadia Nina Noah Nora Olga Oliver Omar Oscar Paul
-Pedro Petra Priya Quinn Rachel Ravi Robert Rosa Ruth Sam Samir Sara Sofia Stefan Tara Theo Thomas Tina Umar Uma Vera Victor
-Walter Wendy Xena Yara Yusuf Zara Zoe""".split()
-LAST = """Abbott Adams Bauer Becker Bell Bishop Brooks Brown Carter Castro Chan Clark Cohen Cooper Costa Cruz Davis Diaz Dixon
-Evans Fischer Flores Ford Foster Fox Garcia Gomez Grant Gray Green Gupta Hall Hansen Harris Hayes Hill Howard Hughes Hunt
-Ito Jackson James Jensen Johnson Jones Kaya Kelly Khan Kim King Klein Kumar Lee Lewis Lopez Mason Meyer Miller Moore Morgan
-Murphy Nelson Nguyen Novak Okafor Olsen Ortiz Parker Patel Perez Price Quist Ramos Reed Reyes Rivera Rossi Russo Santos Sato
-Schmidt Scott Shah Silva Singh Smith Stone Suzuki Tanaka Taylor Torres Turner Vega Walker Wang Ward Watson Weber White Wong
-Wright Yamada Young Zhang""".split()
+FIRST_NAMES = """
+Ada Alan Alice Amir Anna Ben Boris Carla Carlos Chen Clara Daniel David Diego Dora Elena Emil Emma Eric Fatima
+Felix Fiona Frank Grace Hana Hannah Hugo Ian Igor Ines Iris Isaac Ivan Jack Jane Jonas Julia Karim Karl Kenji
+Laura Leo Lena Liam Lily Linda Lucas Marco Maria Mark Martin Maya Mei Mia Milan Nadia Nina Noah Nora Olga
+Oliver Omar Oscar Paul Pedro Petra Priya Quinn Rachel Ravi Robert Rosa Ruth Sam Samir Sara Sofia Stefan Tara
+Theo Thomas Tina Umar Uma Vera Victor Walter Wendy Xena Yara Yusuf Zara Zoe
+"""
+FIRST = FIRST_NAMES.split()
+LAST_NAMES = """
+Abbott Adams Bauer Becker Bell Bishop Brooks Brown Carter Castro Chan Clark Cohen Cooper Costa Cruz Davis Diaz
+Dixon Evans Fischer Flores Ford Foster Fox Garcia Gomez Grant Gray Green Gupta Hall Hansen Harris Hayes Hill
+Howard Hughes Hunt Ito Jackson James Jensen Johnson Jones Kaya Kelly Khan Kim King Klein Kumar Lee Lewis Lopez
+Mason Meyer Miller Moore Morgan Murphy Nelson Nguyen Novak Okafor Olsen Ortiz Parker Patel Perez Price Quist
+Ramos Reed Reyes Rivera Rossi Russo Santos Sato Schmidt Scott Shah Silva Singh Smith Stone Suzuki Tanaka
+Taylor Torres Turner Vega Walker Wang Ward Watson Weber White Wong Wright Yamada Young Zhang
+"""
+LAST = LAST_NAMES.split()
 
 
 def question(words: list[str]) -> str:
+    """The question, in the words of Wei et al. 2022."""
     return f'Take the last letters of the words in "{" ".join(words)}" and concatenate them.'
 
 
@@ -39,7 +46,9 @@ def decomposition(words: list[str]) -> Decomposition:
     for count in range(2, len(words) + 1):
         part, letters = words[:count], "".join(word[-1] for word in words[:count])
         if count == 2:
-            text = f'The last letter of "{part[0]}" is "{part[0][-1]}". The last letter of "{part[1]}" is "{part[1][-1]}".'
+            text = (
+                f'The last letter of "{part[0]}" is "{part[0][-1]}". The last letter of "{part[1]}" is "{part[1][-1]}".'
+            )
             text += f' Concatenating "{part[0][-1]}", "{part[1][-1]}" leads to "{letters}".'
         else:
             text = f'"{" ".join(part[:-1])}" outputs "{letters[:-1]}". The last letter of "{part[-1]}" is "{part[-1][-1]}".'
@@ -50,10 +59,13 @@ def decomposition(words: list[str]) -> Decomposition:
 
 @TASKS.add("last-letters")
 def last_letters(*, words: int = 2, exemplar_words: int = 2) -> Task:
-    """Concatenate the last letters of 2 or 4 words; exemplars have 2 (Wei et al. 2022, arXiv 2201.11903, section 5)."""
-    for count in (words, exemplar_words):
+    """Concatenate the last letters of `words` words (Wei et al. 2022, arXiv 2201.11903, section 5).
+
+    The paper asks 2 and 4; exemplars have 2 either way.
+    """
+    for key, count in (("words", words), ("exemplar_words", exemplar_words)):
         if not 1 <= count <= 12:
-            raise UserError(f"last-letters: words is {count}; it must lie between 1 and 12.")
+            raise UserError(f"last-letters: {key} is {count}; it must lie between 1 and 12.")
 
     def load(split: Split, source: Source) -> list[Sample]:
         count = exemplar_words if split == "train" else words

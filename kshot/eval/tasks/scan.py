@@ -94,12 +94,17 @@ def explain(command: str) -> str:
 def decomposition(command: str) -> Decomposition:
     """Zhou et al. 2022, section 3.2: shorter commands first."""
     steps = [(part, f"{explain(part)} The answer is {' '.join(actions(part))}.") for part in parts(command)]
-    return Decomposition(command, (*steps, (command, f"{explain(command)} The answer is {' '.join(actions(command))}.")))
+    return Decomposition(
+        command, (*steps, (command, f"{explain(command)} The answer is {' '.join(actions(command))}."))
+    )
 
 
 @TASKS.add("scan")
 def scan(*, split: str = "simple") -> Task:
-    """Commands to action sequences; `split` simple (random 80:20) or length (test is longer than 22 actions) (Lake and Baroni 2018)."""
+    """Commands to action sequences (Lake and Baroni 2018).
+
+    `split` simple: a fixed random 80:20; length: train up to 22 actions (16,990), test longer ones (3,920).
+    """
     if split not in ("simple", "length"):
         raise UserError(f"unknown scan split {split!r}: {suggest(split, ['simple', 'length'])}")
 
@@ -125,8 +130,10 @@ def scan(*, split: str = "simple") -> Task:
         score=exact,
         instructions=(
             "Translate the command into actions: I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT.",
-            "Write the sequence of actions (I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT) that carries out the command.",
-            "You steer a robot that knows I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT and I_TURN_RIGHT. What does it do for this command?",
+            "Write the sequence of actions (I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT) "
+            "that carries out the command.",
+            "You steer a robot that knows I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT and I_TURN_RIGHT. "
+            "What does it do for this command?",
         ),
         decompositions=(
             decomposition("jump left twice"),

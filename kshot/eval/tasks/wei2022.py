@@ -58,9 +58,7 @@ EXEMPLARS = (
     ),
 )
 
-ELSA = (
-    "Elsa has 5 apples. Anna has 2 more apples than Elsa. How many apples do they have together?"
-)
+ELSA = "Elsa has 5 apples. Anna has 2 more apples than Elsa. How many apples do they have together?"
 AMY = (
     "It takes Amy 4 minutes to climb to the top of a slide. It takes her 1 minute to slide down. "
     "The slide closes in 15 minutes. How many times can she slide before it closes?"
@@ -69,15 +67,27 @@ DECOMPOSITIONS = (
     Decomposition(
         ELSA,
         (
-            ("How many apples does Anna have?", "Anna has 2 more apples than Elsa. So Anna has 2 + 5 = 7 apples. The answer is 7."),
-            (ELSA, "Elsa has 5 apples. Anna has 7 apples. Elsa and Anna have 5 + 7 = 12 apples together. The answer is 12."),
+            (
+                "How many apples does Anna have?",
+                "Anna has 2 more apples than Elsa. So Anna has 2 + 5 = 7 apples. The answer is 7.",
+            ),
+            (
+                ELSA,
+                "Elsa has 5 apples. Anna has 7 apples. Elsa and Anna have 5 + 7 = 12 apples together. The answer is 12.",
+            ),
         ),
     ),
     Decomposition(
         AMY,
         (
-            ("How long does each trip take?", "It takes Amy 4 minutes to climb and 1 minute to slide down. 4 + 1 = 5. The answer is 5."),
-            (AMY, "The slide closes in 15 minutes. Each trip takes 5 minutes. So Amy can slide 15 / 5 = 3 times. The answer is 3."),
+            (
+                "How long does each trip take?",
+                "It takes Amy 4 minutes to climb and 1 minute to slide down. 4 + 1 = 5. The answer is 5.",
+            ),
+            (
+                AMY,
+                "The slide closes in 15 minutes. Each trip takes 5 minutes. So Amy can slide 15 / 5 = 3 times. The answer is 3.",
+            ),
         ),
     ),
 )

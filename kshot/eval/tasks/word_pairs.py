@@ -51,7 +51,10 @@ def read_pairs(relation: str) -> list[tuple[str, str]]:
 
 @TASKS.add("word-pairs")
 def word_pairs(*, relation: str = "plurals") -> Task:
-    """A word to its counterpart; `relation` is plurals, past, capitals, opposites or comparatives."""
+    """A word to its counterpart; `relation` is plurals, past, capitals, opposites or comparatives.
+
+    A fixed quarter of the pairs is the exemplar pool. Raises UserError for another relation.
+    """
     if relation not in INSTRUCTIONS:
         raise UserError(f"unknown word-pairs relation {relation!r}: {suggest(relation, INSTRUCTIONS)}")
 
@@ -62,6 +65,4 @@ def word_pairs(*, relation: str = "plurals") -> Task:
             return random.Random(f"word-pairs {source.seed}").sample(samples, len(samples))
         return spread(samples, source.limit, source.seed)
 
-    return Task(
-        name="word-pairs", load=load, format=TEXT, score=exact, instructions=INSTRUCTIONS[relation]
-    )
+    return Task(name="word-pairs", load=load, format=TEXT, score=exact, instructions=INSTRUCTIONS[relation])

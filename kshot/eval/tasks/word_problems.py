@@ -1,4 +1,8 @@
-"""Arithmetic stories of one to six steps, each told with its worked solution."""
+"""Arithmetic stories of one to six steps, each told with its worked solution.
+
+Exact: every number on the way is a whole number from 0 to 400, and a rationale has one equation a step.
+Concedes: one quantity is followed from start to end, so a story is longer than it is deep.
+"""
 
 from __future__ import annotations
 
@@ -9,52 +13,64 @@ from kshot.eval.tasks.last_letters import FIRST
 from kshot.eval.tasks.registry import TASKS, draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
-THINGS = """apples books marbles stamps coins cards shells pencils stickers cookies candles balloons buttons ribbons
-postcards oranges lemons tulips beads badges""".split()
+NOUNS = """
+apples books marbles stamps coins cards shells pencils stickers cookies candles balloons buttons ribbons
+postcards oranges lemons tulips beads badges
+"""
+THINGS = NOUNS.split()
 LARGEST = 400  # a number in a story
+# {n} the person, {o} another, {t} the things, {k} the number: (the story's sentence, how its equation begins)
+TOLD: dict[str, tuple[tuple[str, str], ...]] = {
+    "+": (
+        ("{o} gives {n} {k} more {t}.", "After {o}'s gift there are"),
+        ("Then {n} buys {k} {t}.", "With the ones bought there are"),
+        ("At a fair {n} wins another {k} {t}.", "With the ones won there are"),
+        ("A parcel with {k} {t} arrives for {n}.", "With the parcel there are"),
+        ("In the attic {n} comes upon {k} more {t}.", "With the ones found there are"),
+    ),
+    "-": (
+        ("{n} gives {k} of the {t} to {o}.", "After giving some away there are"),
+        ("{n} loses {k} {t}.", "After losing some there are"),
+        ("Then {n} sells {k} of the {t}.", "After selling some there are"),
+        ("{o} borrows {k} of the {t} and does not bring them back.", "Without the borrowed ones there are"),
+        (
+            "It turns out that {k} of the {t} are damaged, and {n} throws those away.",
+            "Without the damaged ones there are",
+        ),
+    ),
+    "*": (
+        ("Over the year the number of {t} grows to {k} times what it was.", "Grown, that makes"),
+        ("{o} is impressed and brings so many that {n} has {k} times as many {t}.", "With what {o} brings, that makes"),
+    ),
+    "/": (
+        ("{n} splits the {t} evenly into {k} boxes and keeps only one box.", "One box of {k} holds"),
+        ("{n} shares the {t} equally among {k} people, {n} being one of them.", "Each of the {k} people has"),
+    ),
+}
+DOUBLE = ("Then {n} doubles the number of {t}.", "Doubled, that makes")
 
 
 def step(name: str, thing: str, have: int, generator: random.Random) -> tuple[str, str, int]:
     """One more sentence of a story, its sentence of the solution, and what there is then."""
     other = generator.choice([person for person in FIRST if person != name])
-    kinds = ["gain", "find"]
-    if have >= 4:
-        kinds += ["give", "lose"]
-    if 2 <= have <= 60:
-        kinds += ["double", "times"]
+    signs = ["+"] + ["-"] * (have >= 4) + ["*"] * (2 <= have <= 60)
     divisors = [number for number in (2, 3, 4, 5) if have >= 2 * number and have % number == 0]
-    if divisors:
-        kinds += ["share", "share"]
-    kind = generator.choice(kinds)
-    some = generator.randint(2, 20)
-    if kind == "gain":
-        now = have + some
-        return f"{other} gives {name} {some} more {thing}.", f"After {other}'s gift there are {have} + {some} = {now}.", now
-    if kind == "find":
-        now = have + some
-        return f"Then {name} buys {some} {thing}.", f"With the ones bought there are {have} + {some} = {now}.", now
-    if kind in ("give", "lose"):
-        some = generator.randint(1, min(have - 1, 20))
-        now = have - some
-        if kind == "give":
-            return f"{name} gives {some} of the {thing} to {other}.", f"After giving some away there are {have} - {some} = {now}.", now
-        return f"{name} loses {some} {thing}.", f"After losing some there are {have} - {some} = {now}.", now
-    if kind == "double":
-        return f"Then {name} doubles the number of {thing}.", f"Doubled, that makes {have} * 2 = {have * 2}.", have * 2
-    if kind == "times":
-        by = generator.randint(3, 5)
-        return (
-            f"Over the year the number of {thing} grows to {by} times what it was.",
-            f"Grown, that makes {have} * {by} = {have * by}.",
-            have * by,
-        )
-    by = generator.choice(divisors)
-    now = have // by
-    return (
-        f"{name} splits the {thing} evenly into {by} boxes and keeps only one box.",
-        f"One box of {by} holds {have} / {by} = {now}.",
-        now,
-    )
+    sign = generator.choice(signs + ["/"] * bool(divisors))
+    if sign == "+":
+        number = generator.randint(2, 20)
+        now = have + number
+    elif sign == "-":
+        number = generator.randint(2, min(have - 1, 20))
+        now = have - number
+    elif sign == "*":
+        number = generator.randint(2, 5)
+        now = have * number
+    else:
+        number = generator.choice(divisors)
+        now = have // number
+    told, solved = DOUBLE if sign == "*" and number == 2 else generator.choice(TOLD[sign])
+    words = {"n": name, "o": other, "t": thing, "k": number}
+    return told.format(**words), f"{solved.format(**words)} {have} {sign} {number} = {now}.", now
 
 
 def make(steps: int, generator: random.Random) -> Sample:
@@ -76,12 +92,41 @@ def make(steps: int, generator: random.Random) -> Sample:
     return Sample("", " ".join(story), str(have), " ".join(solution), cluster=f"{count} step{'s' * (count > 1)}")
 
 
+GIFT = (
+    "Lea has 5 apples. Tom gives Lea 3 more apples. Then Lea doubles the number of apples. "
+    "How many apples does Lea have now?"
+)
+BOXES = (
+    "Rex has 12 coins. Rex loses 2 coins. Rex splits the coins evenly into 5 boxes and keeps only one box. "
+    "How many coins does Rex have now?"
+)
+DECOMPOSITIONS = (
+    Decomposition(
+        GIFT,
+        (
+            ("How many apples does Lea have after Tom's gift?", "Lea has 5 + 3 = 8 apples. The answer is 8."),
+            (GIFT, "After Tom's gift Lea has 8 apples. Doubled, that makes 8 * 2 = 16. The answer is 16."),
+        ),
+    ),
+    Decomposition(
+        BOXES,
+        (
+            ("How many coins does Rex have after losing some?", "Rex has 12 - 2 = 10 coins. The answer is 10."),
+            (BOXES, "After losing some Rex has 10 coins. One box of 5 holds 10 / 5 = 2. The answer is 2."),
+        ),
+    ),
+)
+
+
 @TASKS.add("word-problems")
 def word_problems(*, steps: int = 3, exemplar_steps: int = 0) -> Task:
-    """Arithmetic stories of 1 to 6 steps, 0 for a mixture, with a rationale each; exemplars are mixed unless told otherwise."""
-    for count in (steps, exemplar_steps):
+    """Arithmetic stories of `steps` steps, 1 to 6 or 0 for a mixture, with a rationale each.
+
+    Exemplars are a mixture unless `exemplar_steps` says otherwise.
+    """
+    for key, count in (("steps", steps), ("exemplar_steps", exemplar_steps)):
         if not 0 <= count <= 6:
-            raise UserError(f"word-problems: steps is {count}; it must lie between 1 and 6, or be 0 for a mixture.")
+            raise UserError(f"word-problems: {key} is {count}; it must lie between 1 and 6, or be 0 for a mixture.")
 
     def load(split: Split, source: Source) -> list[Sample]:
         count = exemplar_steps if split == "train" else steps
@@ -97,26 +142,5 @@ def word_problems(*, steps: int = 3, exemplar_steps: int = 0) -> Task:
             "Read the story and work out the number it asks for.",
             "Keep track of the amount from sentence to sentence and give the final amount.",
         ),
-        decompositions=(
-            Decomposition(
-                "Lea has 5 apples. Tom gives Lea 3 more apples. Then Lea doubles the number of apples. How many apples does Lea have now?",
-                (
-                    ("How many apples does Lea have after Tom's gift?", "Lea has 5 + 3 = 8 apples. The answer is 8."),
-                    (
-                        "Lea has 5 apples. Tom gives Lea 3 more apples. Then Lea doubles the number of apples. How many apples does Lea have now?",
-                        "After Tom's gift Lea has 8 apples. Doubled, that makes 8 * 2 = 16. The answer is 16.",
-                    ),
-                ),
-            ),
-            Decomposition(
-                "Rex has 12 coins. Rex loses 2 coins. Rex splits the coins evenly into 5 boxes and keeps only one box. How many coins does Rex have now?",
-                (
-                    ("How many coins does Rex have after losing some?", "Rex has 12 - 2 = 10 coins. The answer is 10."),
-                    (
-                        "Rex has 12 coins. Rex loses 2 coins. Rex splits the coins evenly into 5 boxes and keeps only one box. How many coins does Rex have now?",
-                        "After losing some Rex has 10 coins. One box of 5 holds 10 / 5 = 2. The answer is 2.",
-                    ),
-                ),
-            ),
-        ),
+        decompositions=DECOMPOSITIONS,
     )

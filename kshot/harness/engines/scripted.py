@@ -54,8 +54,8 @@ class ScriptedEngine:
         if isinstance(reply, Generation):
             return reply
         if request.continuation is not None:
-            words = len(request.continuation.split())
-            return Generation(request.continuation, "scored", completion_tokens=max(words, 1), logprob=float(reply))
+            length = max(len(request.continuation.split()), 1)
+            return Generation(request.continuation, "scored", completion_tokens=length, logprob=float(reply))
         ends = [at for stop in request.params.stop if (at := reply.find(stop)) >= 0]
         text = reply[: min(ends)] if ends else reply
         words = text.split()

@@ -57,11 +57,14 @@ class TransformersEngine:
         options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped}
         self.shares = share and shares_prefixes(model)
         self.decoder: PrefixDecoder | PlainDecoder = (
-            PrefixDecoder(model, budget=budget, kept=budget, **options) if self.shares else PlainDecoder(model, **options)
+            PrefixDecoder(model, budget=budget, kept=budget, **options)
+            if self.shares
+            else PlainDecoder(model, **options)
         )
         if share and not self.shares:
             warnings.warn(
-                f"{type(model).__name__} does not take kshot's shared-prefix attention; it runs on the plain path, a row at a time.",
+                f"{type(model).__name__} does not take kshot's shared-prefix attention; "
+                "it runs on the plain path, a row at a time.",
                 stacklevel=2,
             )
 
@@ -108,7 +111,9 @@ class TransformersEngine:
             try:
                 finished = self.decoder.step()
             except torch.OutOfMemoryError as error:
-                raise EngineError(f"out of memory with {self.capacity} rows; try --batch {self.capacity // 2}.") from error
+                raise EngineError(
+                    f"out of memory with {self.capacity} rows; try --batch {self.capacity // 2}."
+                ) from error
             if finished:
                 return [(flight.ticket, self.generation(flight)) for flight in finished]
         return []
@@ -183,7 +188,9 @@ def shares_prefixes(model: Any) -> bool:
     expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
     try:
         model.set_attn_implementation(NAME)
-        decoder = PrefixDecoder(model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False)
+        decoder = PrefixDecoder(
+            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False
+        )
         got = decoder.probe(ids, 4).float()
     except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):
         model.set_attn_implementation(before)

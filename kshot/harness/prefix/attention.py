@@ -75,7 +75,8 @@ class Pass:
             if window is not None:
                 seen &= at > lengths - window
             self.masks[key] = additive(seen, self.dtype)[:, None, None]
-        return self.masks[key]
+        made: torch.Tensor = self.masks[key]
+        return made
 
     def span_mask(self, index: int, span: Span, window: int, folds: int) -> torch.Tensor:
         """(folds * tokens, held + tokens): causal over the span, open over what the row held, within the window."""
@@ -86,12 +87,13 @@ class Pass:
             at = torch.arange(span.held + tokens, device=self.device)[None]
             seen = (at <= query) & (at > query - window)
             self.masks[key] = additive(seen, self.dtype).repeat(folds, 1)
-        return self.masks[key]
+        made: torch.Tensor = self.masks[key]
+        return made
 
     def node_mask(
         self, index: int, node: Node, tokens: torch.Tensor | None, window: int | None, folds: int
     ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Where a window hides a part of the node: (folds * tokens, keys), and (tokens,) for those that see none of it."""
+        """Where a window hides a part of the node: (folds * tokens, keys); (tokens,) those that see none of it."""
         if window is None:
             return None, None
         key = ("node", index, window)
@@ -101,7 +103,8 @@ class Pass:
             seen = at > positions[:, None] - window
             hides = not bool(seen.all())
             self.masks[key] = (additive(seen, self.dtype).repeat(folds, 1), ~seen.any(-1)) if hides else (None, None)
-        return self.masks[key]
+        found: tuple[torch.Tensor | None, torch.Tensor | None] = self.masks[key]
+        return found
 
 
 def additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -157,7 +160,7 @@ def prefix_attention(
     kshot_pass: Pass | None = None,
     **unused: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' attention function: writes the new keys where they belong and attends. Returns (1, N, heads, dim)."""
+    """transformers' attention function: stores the new keys and attends. Returns (1, N, heads, dim)."""
     assert kshot_pass is not None, "the model does not pass keyword arguments to its attention"
     if unused.get("softcap") is not None or unused.get("s_aux") is not None:
         raise NotImplementedError("soft-capping and attention sinks need the plain path")  # checked at load

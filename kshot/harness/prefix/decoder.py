@@ -243,7 +243,8 @@ class PrefixDecoder:
             positions=torch.tensor(positions, device=self.device),
             spans=spans,
             nodes=[
-                (node, None if len(at) == count else torch.tensor(at, device=self.device)) for node, at in users.values()
+                (node, None if len(at) == count else torch.tensor(at, device=self.device))
+                for node, at in users.values()
             ],
             device=self.device,
             dtype=self.dtype,

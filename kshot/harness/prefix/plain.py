@@ -20,9 +20,7 @@ from kshot.harness.prefix.sampler import sample
 class PlainDecoder:
     """Decodes sequences one at a time."""
 
-    def __init__(
-        self, model: Any, *, rows: int, end_ids: frozenset[int], stopped: Callable[[Flight], bool]
-    ) -> None:
+    def __init__(self, model: Any, *, rows: int, end_ids: frozenset[int], stopped: Callable[[Flight], bool]) -> None:
         self.model = model
         self.rows = rows
         self.end_ids = end_ids

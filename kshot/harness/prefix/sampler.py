@@ -45,7 +45,7 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
 
 
 def nucleus(probabilities: torch.Tensor, top_p: Sequence[float]) -> torch.Tensor:
-    """Sets to zero what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1)."""
+    """Zeroes what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1)."""
     if all(p >= 1 for p in top_p):
         return probabilities
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)

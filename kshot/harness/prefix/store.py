@@ -22,7 +22,9 @@ class RowStore:
         self.capacity = 0
         self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
 
-    def reserve(self, capacity: int, like: list[tuple[int, int, int]], dtype: torch.dtype, device: torch.device) -> None:
+    def reserve(
+        self, capacity: int, like: list[tuple[int, int, int]], dtype: torch.dtype, device: torch.device
+    ) -> None:
         """Room for `capacity` tokens a row; `like` gives (kv_heads, key dim, value dim) a layer."""
         if capacity <= self.capacity and self.layers:
             return

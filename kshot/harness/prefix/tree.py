@@ -20,7 +20,7 @@ Layers: TypeAlias = list[tuple[torch.Tensor, torch.Tensor]]  # a layer's keys an
 class Node:
     """A run of tokens after its parent's; `layers` is None until it has been encoded."""
 
-    __slots__ = ("children", "demand", "ids", "layers", "parent", "start", "uses", "used_at")
+    __slots__ = ("children", "demand", "ids", "layers", "parent", "start", "used_at", "uses")
 
     def __init__(self, ids: list[int], parent: Node | None, start: int) -> None:
         self.ids = ids
@@ -169,9 +169,7 @@ class PrefixTree:
     def evictable(node: Node) -> bool:
         """Whether the node holds keys that no row attends to and no encoded child stands on."""
         return (
-            node.layers is not None
-            and not node.uses
-            and all(child.layers is None for child in node.children.values())
+            node.layers is not None and not node.uses and all(child.layers is None for child in node.children.values())
         )
 
     def walk(self) -> Iterator[Node]:

@@ -1,0 +1,87 @@
+"""Arithmetic word problems: GSM8K, SVAMP, MultiArith, AddSub, SingleEq.
+
+All have the eight exemplars of Wei et al. 2022 (table 20 of the paper serves them all), so that every test
+row is asked; only GSM8K has a train split of worked solutions besides.
+"""
+
+from __future__ import annotations
+
+import re
+
+from kshot.eval.answers import NUMBER, canonical_number, numeric
+from kshot.eval.tasks.hub import HubSet
+from kshot.eval.tasks.jsonl import Row, text_of
+from kshot.eval.tasks.public import loader
+from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.wei2022 import DECOMPOSITIONS, EXEMPLARS
+from kshot.types import Sample, Task, UserError
+
+INSTRUCTIONS = (
+    "Solve the arithmetic problem.",
+    "Read the story and work out the number it asks for.",
+    "Calculate the result of this word problem.",
+)
+
+
+def read(row: Row, name: str) -> Sample:
+    """A question with a number; GSM8K's worked solution, without its calculator marks, is the rationale."""
+    answer = text_of(row, ("answer",), row["path"])
+    worked, mark, final = answer.rpartition("####")
+    target = canonical_number(final)
+    if target is None:
+        raise UserError(
+            f"{row['path']}, line {row['line']}: the answer {final[:40]!r} holds no number; mend that line."
+        )
+    rationale = re.sub(r"<<[^>]*>>", "", worked).strip().replace("\n", " ") if mark else ""
+    return Sample(name, text_of(row, ("question",), row["path"]), target, rationale)
+
+
+def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> Task:
+    """A set of word problems; the exemplars of Wei et al. 2022 come first in its pool."""
+    return Task(
+        name=folder,
+        load=loader(folder, hub, read, train=train, pool=False),
+        format=NUMBER,
+        score=numeric,
+        instructions=INSTRUCTIONS,
+        decompositions=DECOMPOSITIONS,
+        exemplars=EXEMPLARS,
+    )
+
+
+@TASKS.add("gsm8k")
+def gsm8k() -> Task:
+    """Grade-school word problems (Cobbe et al. 2021, arXiv 2110.14168), with the 8 exemplars of Wei et al. 2022."""
+    hub = HubSet("openai/gsm8k", lambda row: {"question": row["question"], "answer": row["answer"]}, "main")
+    return arithmetic("gsm8k", hub, train="train")
+
+
+@TASKS.add("svamp")
+def svamp() -> Task:
+    """Word problems with varied structure (Patel et al. 2021, arXiv 2103.07191); on the hub, its 300 test rows."""
+
+    def convert(row: Row) -> Row:
+        body = row["Body"].strip()
+        end = "" if body[-1:] in ".?!," else "."
+        return {"question": f"{body}{end} {row['Question'].strip()}", "answer": row["Answer"]}
+
+    return arithmetic("svamp", HubSet("ChilleD/SVAMP", convert))
+
+
+@TASKS.add("multiarith")
+def multiarith() -> Task:
+    """Word problems of several steps (Roy and Roth 2015, arXiv 1608.01413); on the hub, 180 test rows."""
+    hub = HubSet("ChilleD/MultiArith", lambda row: {"question": row["question"].strip(), "answer": row["final_ans"]})
+    return arithmetic("multiarith", hub)
+
+
+@TASKS.add("addsub")
+def addsub() -> Task:
+    """Addition and subtraction stories (Hosseini et al. 2014). Local files only: no hub copy loads without a script."""
+    return arithmetic("addsub", None)
+
+
+@TASKS.add("singleeq")
+def singleeq() -> Task:
+    """Stories that one equation solves (Koncel-Kedziorski et al. 2015). Local files only, as for addsub."""
+    return arithmetic("singleeq", None)

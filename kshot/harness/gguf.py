@@ -1,0 +1,244 @@
+"""GGUF files to transformers' own format, once, into the user's cache.
+
+Reading a GGUF file through transformers dequantises it, which takes half a minute each time; the converted
+folder loads in a second. The copy's logits, tokens and chat template are held against the direct load before
+it is kept. Two processes at once make one conversion; a killed one leaves nothing that is taken for whole.
+Concedes: weights are kept in float32, so a folder is up to eight times the size of its file.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kshot.types import UserError
+
+CONVERSION = 2  # raise it when the conversion changes; it is part of the folder's name
+NOTE = "NOTE"  # in a converted folder: what a reader of its scores must know
+TRIAL = "The capital of France is Paris, and\n\n2 + 2 = 4.  Isn't it?\n"
+
+# llama.cpp's names for pre-tokenizers that cut digits one by one before GPT-2's rule, which transformers ignores
+DIGIT_BY_DIGIT = frozenset({"starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b"})
+# those whose rule transformers applies, or whose rule is GPT-2's
+UNDERSTOOD = frozenset(
+    {"llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "dbrx", "smaug-bpe"}
+    | {"tekken", "qwen2", "deepseek-r1-qwen", "kormo", "megrez", "qwen35", "gpt-4o", "llama4", "kanana2", "minimax-m2"}
+    | {"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling"}
+)
+
+
+def say(text: str) -> None:
+    """A line about what takes a while, beside the output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- whole or not there, one at a time
+
+
+def once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """The folder, made by `make(scratch)` if it is not there yet. Raises UserError where it cannot be written."""
+    if folder.is_dir():
+        return folder
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{folder}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say("Another process is preparing this model; waiting for it ...")
+            lock.acquire()
+        try:
+            if not folder.is_dir():
+                make_whole(folder, make)
+        finally:
+            lock.release()
+    except PermissionError as error:
+        raise UserError(
+            f"{folder.parent} cannot be written ({error}); set KSHOT_CACHE to a folder that can."
+        ) from error
+    return folder
+
+
+def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
+    """Makes a folder beside its place and moves it there when it is done."""
+    scratch = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(scratch, ignore_errors=True)  # a killed process left it; whoever holds the lock is alone here
+    try:
+        scratch.mkdir()
+        make(scratch)
+        scratch.rename(folder)
+    except Exception as error:  # safetensors has its own error for a full disk
+        if disk_full(error):
+            raise UserError(
+                f"the disk that holds {folder.parent} is full; free some space, or set KSHOT_CACHE."
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def disk_full(error: BaseException) -> bool:
+    """Whether an error says that no space is left."""
+    return getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+
+
+# ---------------------------------------------------------------- the file's own description
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """The values in a GGUF file's header, arrays left out. Raises UserError where it is no such file.
+
+    As specified in ggml's docs/gguf.md, versions 2 and 3.
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+        if magic != b"GGUF":
+            raise UserError(f"{path} is not a GGUF file (it begins with {magic!r}); give another file.")
+        try:
+            version, _, count = unpack(file, "<IQQ")
+            if version not in (2, 3):
+                raise UserError(f"{path} is GGUF version {version}; versions 2 and 3 can be read.")
+            found = {}
+            for _ in range(count):
+                key = text(file)
+                (kind,) = unpack(file, "<I")
+                found[key] = value(file, kind)
+        except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
+            raise UserError(f"{path} is damaged: its header cannot be read; fetch it again.") from error
+    return {key: item for key, item in found.items() if item is not None}
+
+
+SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
+STRING, ARRAY = 8, 9
+
+
+def unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
+    """The next values of that form. Raises struct.error where the file ends."""
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def text(file: BinaryIO) -> str:
+    """The next string. Raises struct.error where the file ends."""
+    (length,) = unpack(file, "<Q")
+    raw = file.read(length)
+    if len(raw) < length:
+        raise struct.error("the file ends within a string")
+    return raw.decode("utf-8")
+
+
+def value(file: BinaryIO, kind: int) -> Any:
+    """A value of the header; None for an array, which is read over."""
+    if kind == STRING:
+        return text(file)
+    if kind != ARRAY:
+        return unpack(file, SCALARS[kind])[0]
+    inner, count = unpack(file, "<IQ")
+    if inner in SCALARS:
+        file.seek(count * struct.calcsize(SCALARS[inner]), 1)
+        return None
+    for _ in range(count):
+        value(file, inner)
+    return None
+
+
+# ---------------------------------------------------------------- conversion
+
+
+def convert(weights: Path, folder: Path) -> None:
+    """Writes a GGUF file's model and tokenizer as transformers' own, and checks the copy. Raises UserError."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    began = time.monotonic()
+    say(f"Converting {weights.name} to safetensors, once; about a minute for a small model ...")
+    facts = metadata(weights)
+    where, name = str(weights.parent), weights.name
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            where, gguf_file=name, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+        )
+        tokenizer = AutoTokenizer.from_pretrained(where, gguf_file=name)
+    except MemoryError as error:
+        raise UserError(f"{weights} does not fit in memory when dequantised; use a smaller model.") from error
+    except Exception as error:  # a damaged file may raise anything, and the sentence must name it
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"{weights} (architecture {facts.get('general.architecture', 'unknown')}) cannot be read: {reason}; "
+            "fetch the file again, or give a model that transformers can read."
+        ) from error
+    note = set_pre_tokenizer(tokenizer, facts)
+    set_end_tokens(model, facts)
+    clear_quantizer(model)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    check(model, tokenizer, folder, weights)
+    (folder / NOTE).write_text(note, encoding="utf-8")
+    say(f"Converted in {time.monotonic() - began:.0f} s.")
+
+
+def set_pre_tokenizer(tokenizer: Any, facts: dict[str, Any]) -> str:
+    """Cuts text as the model was trained on it, where transformers does not; returns a note where that is unknown."""
+    from tokenizers import pre_tokenizers
+
+    if facts.get("tokenizer.ggml.model") != "gpt2":
+        return ""
+    rule = facts.get("tokenizer.ggml.pre", "none")
+    if rule in DIGIT_BY_DIGIT:
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+    elif rule not in UNDERSTOOD:
+        return (
+            f"its pre-tokenizer ({rule}) is not known here and GPT-2's stands in: some texts are cut into other tokens"
+        )
+    return ""
+
+
+def set_end_tokens(model: Any, facts: dict[str, Any]) -> None:
+    """A chat model may end its turn with a token that is not the end of a text: both end a completion."""
+    ends = [facts.get(f"tokenizer.ggml.{name}_token_id") for name in ("eos", "eot")]
+    found = list(dict.fromkeys(end for end in ends if end is not None))
+    if found:
+        model.generation_config.eos_token_id = found if len(found) > 1 else found[0]
+
+
+def clear_quantizer(model: Any) -> None:
+    """transformers refuses to save a model that bears its quantizer's marks; the weights are plain float32 by now."""
+    model.hf_quantizer = None
+    for mark in ("is_quantized", "quantization_method"):
+        if mark in vars(model):
+            delattr(model, mark)
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+def check(model: Any, tokenizer: Any, folder: Path, weights: Path) -> None:
+    """Raises UserError where the copy's logits, tokens or template are not those of the direct load."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    copy_tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer(TRIAL).input_ids
+    for what in ("chat_template", "bos_token_id", "eos_token_id", "pad_token_id"):
+        if getattr(copy_tokenizer, what) != getattr(tokenizer, what):
+            raise UserError(f"the converted copy of {weights} has another {what}; its tokenizer does not convert.")
+    if copy_tokenizer(TRIAL).input_ids != ids:
+        raise UserError(f"the converted copy of {weights} cuts text into other tokens; its tokenizer does not convert.")
+    again = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+    with torch.inference_mode():
+        gap = float((model(torch.tensor([ids])).logits - again(torch.tensor([ids])).logits).abs().max())
+    if not gap <= 1e-4:  # nan as well
+        raise UserError(
+            f"the converted copy of {weights} gives other logits (by {gap:.2g}); its architecture does not convert."
+        )

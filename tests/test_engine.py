@@ -1,0 +1,150 @@
+"""The transformers engine: texts, stop strings, seeds, scores and errors, on a tiny model and the bundled one."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kshot.eval.tasks import get_task
+from kshot.harness import models
+from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import TransformersEngine
+from kshot.types import Generation, Message, Request, SamplingParams, Source, UserError
+
+
+def answers(engine: Any, requests: list[Request]) -> list[Generation]:
+    for ticket, request in enumerate(requests):
+        engine.submit(ticket, request)
+    found: dict[int, Generation] = {}
+    while done := engine.collect():
+        found.update(dict(done))
+    return [found[ticket] for ticket in range(len(requests))]
+
+
+def engine_of(loaded: Any, rows: int, **options: Any) -> TransformersEngine:
+    return TransformersEngine(
+        loaded.model, loaded.tokenizer, id="test", chat=True, context_length=loaded.context_length, rows=rows, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_folder: Path) -> Any:
+    return models.load(models.resolve(str(tiny_folder)))
+
+
+def generate(loaded: Any, ids: list[int], new: int) -> list[int]:
+    """What transformers itself makes of it, with its own attention."""
+    loaded.model.set_attn_implementation("sdpa")
+    tensor = torch.tensor([ids])
+    out = loaded.model.generate(
+        tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=new, do_sample=False, pad_token_id=0
+    )
+    return list(out[0, len(ids) :].tolist())
+
+
+@pytest.mark.model
+def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
+    """64 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
+    stories = get_task("word-problems:steps=0")
+    test, shots = stories.load("test", Source(limit=32)), stories.load("train", Source())[:4]
+    block = "".join(f"Q: {s.question}\nA: {s.rationale} The answer is {s.target}.\n\n" for s in shots)
+    requests = []
+    for index, sample in enumerate(test):
+        new = (3, 5, 10)[index % 3]
+        text = (block if index % 2 else "") + f"Q: {sample.question}\nA:"
+        requests.append(Request(text, SamplingParams(max_new_tokens=new)))
+        requests.append(Request((Message("user", sample.question),), SamplingParams(max_new_tokens=new)))
+    assert len(requests) == 64
+    engine = engine_of(bundled, 16)
+    encoded = [engine.renderer.encode(request.prompt) for request in requests]
+    expected = [
+        bundled.tokenizer.decode(generate(bundled, ids, request.params.max_new_tokens), skip_special_tokens=True)
+        for ids, request in zip(encoded, requests, strict=True)
+    ]
+    for rows in (16, 4, 1):
+        engine = engine_of(bundled, rows)
+        asked = requests if rows > 1 else requests[:8]
+        noise = [Request(r.prompt, SamplingParams(1.0, 0.9, 5), seed=i) for i, r in enumerate(asked[::4])]
+        found = answers(engine, [*asked, *noise])
+        assert engine.shares
+        assert [generation.text for generation in found[: len(asked)]] == expected[: len(asked)]
+
+
+@pytest.mark.model
+def test_the_bundled_model_answers_a_known_question(bundled: Any) -> None:
+    [reply] = answers(engine_of(bundled, 1), [Request("The capital of France is", SamplingParams(max_new_tokens=4))])
+    assert "Paris" in reply.text
+
+
+def test_exactly_one_beginning_token(tiny: Any) -> None:
+    renderer = engine_of(tiny, 1).renderer
+    chat = renderer.encode((Message("user", "hello"),))
+    assert chat[0] == tiny.tokenizer.bos_token_id
+    assert chat[1] != tiny.tokenizer.bos_token_id
+    doubled = "<|im_start|><|im_start|>hello"
+    assert renderer.encode(doubled).count(tiny.tokenizer.bos_token_id) == 1
+
+
+def test_an_open_assistant_turn_is_continued_to_its_last_character(tiny: Any) -> None:
+    renderer = engine_of(tiny, 1).renderer
+    text = renderer.render((Message("user", "2 + 2?"), Message("assistant", "Let me see. ")))
+    assert text.endswith("<|im_start|>assistant\nLet me see. ")
+
+
+def test_stop_strings_end_a_text_and_are_left_out(tiny: Any) -> None:
+    prompt = "abc"
+    [whole] = answers(engine_of(tiny, 1), [Request(prompt, SamplingParams(max_new_tokens=40))])
+    stop = whole.text[7:10]
+    first = whole.text.index(stop)
+    cut, other = answers(
+        engine_of(tiny, 2),
+        [Request(prompt, SamplingParams(max_new_tokens=40, stop=(stop,))), Request(prompt, SamplingParams(max_new_tokens=40))],
+    )
+    assert (cut.text, cut.finish_reason) == (whole.text[:first], "stop")
+    assert other.text == whole.text
+
+
+def test_a_draw_does_not_depend_on_its_batch(tiny: Any) -> None:
+    generator = random.Random(0)
+    requests = [
+        Request("x" * generator.randrange(1, 60), SamplingParams(0.8, 0.95, 12), seed=seed) for seed in range(12)
+    ]
+    together = [g.text for g in answers(engine_of(tiny, 12), requests)]
+    alone = [answers(engine_of(tiny, 1), [request])[0].text for request in requests]
+    assert together == alone
+    assert len(set(together)) > 6
+
+
+def test_scores_are_log_likelihoods(tiny: Any) -> None:
+    prompt, continuation = "The answer is", " yes indeed"
+    ids = tiny.tokenizer(prompt).input_ids
+    more = tiny.tokenizer(continuation).input_ids
+    tiny.model.set_attn_implementation("sdpa")
+    with torch.inference_mode():
+        logprobs = tiny.model(torch.tensor([ids + more])).logits[0].log_softmax(-1)
+    expected = sum(float(logprobs[len(ids) - 1 + at, token]) for at, token in enumerate(more))
+    [score] = answers(engine_of(tiny, 4), [Request(prompt, continuation=continuation)])
+    assert score.logprob == pytest.approx(expected, abs=1e-4)
+    assert (score.finish_reason, score.completion_tokens, score.prompt_tokens) == ("scored", len(more), len(ids))
+
+
+def test_a_prompt_longer_than_the_context_is_refused(tiny: Any) -> None:
+    engine = engine_of(tiny, 2)
+    with pytest.raises(UserError, match=r"needs 601 tokens and the model's context holds 512"):
+        engine.submit(0, Request("x" * 600))
+    assert engine.collect() == []
+
+
+def test_a_batch_must_have_a_row(tiny: Any) -> None:
+    with pytest.raises(UserError, match="--batch is 0"):
+        engine_of(tiny, 0)
+
+
+def test_the_engine_id_names_what_changes_output(tiny_folder: Path) -> None:
+    chat, plain = load_engine(str(tiny_folder)), load_engine(str(tiny_folder), template="plain")
+    assert chat.id != plain.id
+    assert chat.id == load_engine(str(tiny_folder), rows=3).id  # the batch changes nothing
