@@ -134,8 +134,8 @@ def test_scores_are_log_likelihoods(tiny: Any) -> None:
 
 def test_a_prompt_longer_than_the_context_is_refused(tiny: Any) -> None:
     engine = engine_of(tiny, 2)
-    with pytest.raises(UserError, match=r"needs 601 tokens and the model's context holds 512"):
-        engine.submit(0, Request("x" * 600))
+    with pytest.raises(UserError, match=r"needs 2101 tokens and the model's context holds 2048"):
+        engine.submit(0, Request("x" * 2100))
     assert engine.collect() == []
 
 

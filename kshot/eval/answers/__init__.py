@@ -1,0 +1,63 @@
+"""From a model's text to a canonical answer or None, with the rule that fired and where it did.
+
+Every format is a short list of rules, tried in order; the first that finds something decides. A rule is
+`explicit` where the text itself says that this is its answer, and goes on after it ("the answer is 7.",
+"7" and a new line), so that even a text cut off at its length can be trusted with it; a last number
+somewhere in a chain is not, nor one that may lack digits. Where a text says that there is no answer
+("not known", "A or D", "12 + 5"), the answer is None and the rule says which of these it was.
+
+    >>> NUMBER.extract("16 - 3 - 4 = 9, and 9 * 2 = 18. The answer is $18.00.", ()).answer
+    '18'
+    >>> YES_NO.extract("not known.", ()).answer is None
+    True
+
+docs/extraction.md has the rules one by one, and how they do on published outputs.
+"""
+
+from __future__ import annotations
+
+from kshot.eval.answers.actions import read_actions
+from kshot.eval.answers.choices import read_letter
+from kshot.eval.answers.classes import read_label
+from kshot.eval.answers.numbers import canonical_number, read_number
+from kshot.eval.answers.scoring import exact, numeric
+from kshot.eval.answers.texts import read_line, read_text, read_word
+from kshot.types import AnswerFormat, UserError
+
+__all__ = [
+    "ACTIONS",
+    "LETTER",
+    "LINE",
+    "NUMBER",
+    "TEXT",
+    "WORD",
+    "YES_NO",
+    "canonical_number",
+    "exact",
+    "labels",
+    "numeric",
+]
+
+NUMBER = AnswerFormat("number", "Answer with a number.", "Therefore, the answer (arabic numerals) is", read_number)
+LETTER = AnswerFormat(
+    "letter",
+    "Answer with the letter of the right choice.",
+    "Therefore, among the choices, the answer is",
+    read_letter,
+    "The answer is ({answer}).",
+)
+YES_NO = AnswerFormat("yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no")))
+TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
+LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
+WORD = AnswerFormat(
+    "word", "Give only the resulting letters.", "Therefore, the answer is", read_word, 'The answer is "{answer}".'
+)
+ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
+
+
+def labels(names: tuple[str, ...]) -> AnswerFormat:
+    """The format of a classification task with these labels. Raises UserError without any."""
+    if not names or not all(name.strip() for name in names):
+        raise UserError("a classification needs labels that are not blank; give it at least one.")
+    listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
+    return AnswerFormat("label", f"Answer with {listed}.", f"Therefore, the answer ({listed}) is", read_label(names))
