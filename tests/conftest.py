@@ -45,7 +45,7 @@ def bundled_model() -> Any:
         pytest.skip(str(error))
 
 
-def save_tiny(folder: Path, *, chat: bool) -> Path:
+def save_tiny(folder: Path, *, chat: bool, context: int = 512) -> Path:
     """A random Llama of two layers with a byte-level tokenizer, in a folder as save_pretrained writes it."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -74,7 +74,7 @@ def save_tiny(folder: Path, *, chat: bool) -> Path:
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
-            max_position_embeddings=512,
+            max_position_embeddings=context,
             bos_token_id=1,
             eos_token_id=6 if chat else 2,
             pad_token_id=0,
@@ -98,3 +98,17 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_chat_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny chat model's folder: the same with a chat template."""
     return save_tiny(tmp_path_factory.mktemp("tiny-chat"), chat=True)
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny chat model with room for exemplars, a byte a token."""
+    return save_tiny(tmp_path_factory.mktemp("tiny-long"), chat=True, context=2048)
+
+
+@pytest.fixture(scope="session")
+def bundled(bundled_model: Any) -> Any:
+    """The bundled model, loaded once."""
+    from kshot.harness import models
+
+    return models.load(bundled_model)

@@ -89,7 +89,8 @@ def stated_choice(
         return found(letter, f"{statement.rule}, by its text", start + begin, start + end, explicit=closed)
     if named:
         return found(None, "several choices", start + named[0][1], start + named[-1][2])
-    return None
+    other = re.match(r"[\s\"'*]{0,4}\(?([A-Z])(?:[).:]|\s*$)", said)
+    return found(None, "no such choice", start + other.start(1), start + other.end(1)) if other else None
 
 
 @reader

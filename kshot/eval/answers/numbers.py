@@ -2,7 +2,8 @@
 
 A numeral's value is exact: "1,000", "$1,000.00" and "1e3" are "1000", "3/6" and "\\frac{1}{2}" are "0.5",
 "2 1/2" is "2.5", "50%" is "50". Dates, times of day and versions are no numbers, nor are digits inside
-words ("m2", "GPT-4"). Concedes: number words ("seven") and digits other than ASCII are not read.
+words ("m2", "GPT-4"). Number words ("eleven") count where the answer is stated. Concedes: digits other than
+ASCII are not read, "3 hours and 20 minutes" is 3, and a range ("10-12") states no number.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kshot.eval.answers.number_words import number_in_words
 from kshot.eval.answers.reading import NOTHING, found, reader, statements
 from kshot.types import Extraction
 
@@ -50,7 +52,7 @@ PROSE = re.compile(  # what may stand before the number of a statement; two othe
     re.IGNORECASE,
 )
 PENDING = re.compile(r"[0-9)]\s?[-+*/×÷\u2212\u2013]\s?[$(]?$")
-OPEN_END = re.compile(r"[.,/]?$|[.,]?\d")  # what follows a numeral that may not have come to its end
+OPEN_END = re.compile(r"[.,/]?\Z|[.,]?\d")  # what follows a numeral that may not have come to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,16 @@ def read_number(text: str, choices: tuple[str, ...]) -> Extraction:
     for statement in statements(text):
         if statement.declined:
             return found(None, "declined", statement.start, statement.start + len(statement.text))
-        if statement.negated or next(numerals(statement.text), None) is None:
+        if statement.negated:
+            continue
+        if next(numerals(statement.text), None) is None:
+            words = number_in_words(statement.text)
+            if words:
+                start, end = statement.start + words[1], statement.start + words[2]
+                closed = statement.rule == "boxed" or re.match(r"[^\w\s-]", text[end : end + 1]) is not None
+                return found(words[0], f"{statement.rule}, in words", start, end, explicit=closed)
+            if NUMERAL.search(statement.text):
+                return found(None, "a time or a date", statement.start, statement.start + len(statement.text))
             continue
         sentence = is_prose(statement.text)
         if sentence and statement.rule == "answer:":

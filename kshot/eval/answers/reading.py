@@ -34,7 +34,7 @@ HASHES = re.compile(r"####[ \t]{0,9}(?=\S)")
 NEXT_QUESTION = re.compile(r"\n[ \t*#]{0,4}(?:Q|Question)(?:[ \t]\d{1,4})?[ \t]?:")
 NEGATED = re.compile(r"\W{0,4}(?:not|neither|never|nothing)\b", re.IGNORECASE)
 DECLINED = re.compile(
-    r"\W{0,4}(?:(?:it|that|this|is|currently|still|simply|really|probably|not|yet|possible|impossible|to)\s{1,2}){0,6}"
+    r"\W{0,4}(?:(?:it|that|this|we|i|one|you|is|currently|still|simply|really|probably|not|yet|possible|impossible|to)\s{1,2}){0,6}"
     r"(?:unknown|unclear|uncertain|undetermined|indeterminate|inconclusive|unavailable|impossible|dependent|depends"
     r"|known|available|clear|certain|possible|given|definitive|determinable|say|tell|determine"
     r"|cannot|can(?:'|\u2019)?t|could\snot)\b",
