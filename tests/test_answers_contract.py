@@ -19,7 +19,9 @@ RATIONALE = 'First she had 12, then (A) no. He said yes to 3 of them, and the sp
 
 integers = st.integers(-(10**15), 10**15)
 decimals = st.decimals(-(10**6), 10**6, places=4, allow_nan=False).map(lambda value: f"{value.normalize():f}")
-words = st.text(string.ascii_lowercase, min_size=2, max_size=9)
+words = st.text(string.ascii_lowercase, min_size=2, max_size=9).filter(
+    lambda word: word not in {"is", "are", "was", "mean", "means", "become", "becomes", "ans", "answer"}
+)  # those make a sentence of a few words
 ANSWERS: dict[str, st.SearchStrategy[str]] = {
     "number": st.one_of(integers.map(str), integers.map("{:,}".format), decimals),
     "letter": st.sampled_from(string.ascii_uppercase),
@@ -84,11 +86,13 @@ def test_any_text_is_read_without_an_error(format: AnswerFormat, text: str) -> N
 
 
 HOSTILE = {
-    "digits": "7", "commas": "1,", "points": "1.", "slashes": "1/", "statements": "the answer is ", "labels": "answer:\n",
+    "digits": "7", "commas": "1,", "points": "1.", "slashes": "1/", "statements": "the answer is ",
+    "labels": "answer:\n",
     "parentheses": "answer (", "boxes": r"\boxed{", "braces": "{a}", "quotes": '"a ', "spaces": " ", "tabs": "\t",
     "new lines": "\n", "null bytes": "\0", "hashes": "####", "articles": "A ", "letters": "(A) ", "lists": "A or ",
     "labels named": "yes ", "either": "yes or ", "actions": "I_RUN ", "stubs": "I_", "copulas": "x is ", "stops": "a. ",
-    "questions": "\nQ:", "minus": "-", "equations": "1=", "sums": "the answer is 1+", "steps": "\n1.", "denials": "it is not ",
+    "questions": "\nQ:", "minus": "-", "equations": "1=", "sums": "the answer is 1+", "steps": "\n1.",
+    "denials": "it is not ",
     "words": "one hundred and ", "one word": "a", "stars": "**", "digits of other scripts": "\u0663",
 }  # fmt: skip
 

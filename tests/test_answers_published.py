@@ -1,4 +1,4 @@
-"""kshot's reading against the authors' of 4,710 outputs of text-davinci-002 (Kojima et al. 2022); see docs/extraction.md."""
+"""kshot's reading against the authors' of 4,710 published outputs (Kojima et al. 2022); see docs/extraction.md."""
 
 from __future__ import annotations
 

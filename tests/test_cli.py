@@ -32,7 +32,19 @@ def kshot(*args: str) -> Result:
 
 
 def bench_args(model: Path, runs: Path, *more: str, limit: int = 6) -> list[str]:
-    args = ["bench", "--model", str(model), "--runs", str(runs), "--run", "r", "--task", "coin-flip", "--limit", str(limit)]
+    args = [
+        "bench",
+        "--model",
+        str(model),
+        "--runs",
+        str(runs),
+        "--run",
+        "r",
+        "--task",
+        "coin-flip",
+        "--limit",
+        str(limit),
+    ]
     for strategy in STRATEGIES:
         args += ["--strategy", strategy]
     return [*args, *more]
@@ -40,7 +52,15 @@ def bench_args(model: Path, runs: Path, *more: str, limit: int = 6) -> list[str]
 
 def records(folder: Path) -> list[tuple[object, ...]]:
     def essence(record: Record) -> tuple[object, ...]:
-        return (record.task, record.strategy, record.sample_id, record.repeat, record.prediction, record.score, record.calls)
+        return (
+            record.task,
+            record.strategy,
+            record.sample_id,
+            record.repeat,
+            record.prediction,
+            record.score,
+            record.calls,
+        )
 
     with Journal.read(folder) as journal:
         return [essence(record) for record in journal.records()]
@@ -169,7 +189,12 @@ def test_a_killed_run_resumes_to_the_same_records(tiny_folder: Path, tmp_path: P
 
     kills = 0
     for batch in ("2", "5", "3"):
-        command = [sys.executable, "-m", "kshot.cli", *bench_args(tiny_folder, tmp_path / "cut", "--batch", batch, limit=limit)]
+        command = [
+            sys.executable,
+            "-m",
+            "kshot.cli",
+            *bench_args(tiny_folder, tmp_path / "cut", "--batch", batch, limit=limit),
+        ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         target = len(kept) + generator.randrange(10, 40)
         while process.poll() is None and len(answered()) < target:

@@ -102,7 +102,10 @@ def test_stop_strings_end_a_text_and_are_left_out(tiny: Any) -> None:
     first = whole.text.index(stop)
     cut, other = answers(
         engine_of(tiny, 2),
-        [Request(prompt, SamplingParams(max_new_tokens=40, stop=(stop,))), Request(prompt, SamplingParams(max_new_tokens=40))],
+        [
+            Request(prompt, SamplingParams(max_new_tokens=40, stop=(stop,))),
+            Request(prompt, SamplingParams(max_new_tokens=40)),
+        ],
     )
     assert (cut.text, cut.finish_reason) == (whole.text[:first], "stop")
     assert other.text == whole.text

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
 import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -191,32 +192,32 @@ def test_a_file_is_converted_once_wherever_it_lies(tmp_path: Path, monkeypatch: 
         models.resolve(str(write_gguf(tmp_path / "another.gguf", quantised=True)))
 
 
-def make_slowly(folder: Path, calls: Path, start: Any) -> None:
-    start.wait()
+RACE = """
+import os, sys, time
+from pathlib import Path
+from kshot.harness.gguf import once
 
-    def make(scratch: Path) -> None:
-        with calls.open("a") as file:
-            file.write(f"{os.getpid()}\n")
-        for part in range(20):
-            (scratch / str(part)).write_bytes(os.urandom(10_000))
-        (scratch / "done").touch()
+place, others = Path(sys.argv[1]), int(sys.argv[2])
 
-    conversion.once(folder, make)
-    assert (folder / "done").exists()
+def make(scratch):
+    (place / f"made-{os.getpid()}").touch()
+    time.sleep(0.5)
+    (scratch / "done").touch()
+
+(place / f"ready-{os.getpid()}").touch()
+while len(list(place.glob("ready-*"))) < others:
+    time.sleep(0.01)
+assert (once(place / "model", make) / "done").exists()
+"""
 
 
-def test_two_processes_make_one(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    arguments = (tmp_path / "model", tmp_path / "calls", start)
-    processes = [context.Process(target=make_slowly, args=arguments) for _ in range(3)]
-    for process in processes:
-        process.start()
-    start.set()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len((tmp_path / "calls").read_text().split()) == 1
+def test_processes_at_once_make_one(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RACE, str(tmp_path), "3"]
+    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    assert len(list(tmp_path.glob("made-*"))) == 1
+    assert "".join(said).count("waiting for it") == 2
 
 
 def test_what_a_killed_process_left_is_not_taken_for_whole(tmp_path: Path) -> None:

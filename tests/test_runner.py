@@ -14,7 +14,19 @@ from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal, request_key
 from kshot.harness.runner import Job, replay, run_jobs
 from kshot.program import gather, reseed
-from kshot.types import EngineError, Generation, Message, Prediction, Program, Record, Request, Sample, SamplingParams, Score, UserError
+from kshot.types import (
+    EngineError,
+    Generation,
+    Message,
+    Prediction,
+    Program,
+    Record,
+    Request,
+    Sample,
+    SamplingParams,
+    Score,
+    UserError,
+)
 
 HOT = SamplingParams(temperature=0.7)
 
@@ -51,10 +63,14 @@ def jobs(shapes: list[tuple[int, int]]) -> list[Job[object]]:
     return made
 
 
-def run(engine: ScriptedEngine, folder: Path, made: list[Job[object]], window: int | None = None) -> dict[object, object]:
+def run(
+    engine: ScriptedEngine, folder: Path, made: list[Job[object]], window: int | None = None
+) -> dict[object, object]:
     results: dict[object, object] = {}
     with Journal.open(folder, {"engine": engine.id}) as journal:
-        run_jobs(engine, made, journal, done=lambda job, result, calls: results.update({job.key: result}), window=window)
+        run_jobs(
+            engine, made, journal, done=lambda job, result, calls: results.update({job.key: result}), window=window
+        )
     return results
 
 
@@ -120,8 +136,13 @@ def test_errors_name_the_job(tmp_path: Path) -> None:
         def submit(self, ticket: int, request: Request) -> None:
             raise UserError("the prompt needs 9 tokens and the model's context holds 4; shorten it.")
 
-    with Journal.open(tmp_path, {}) as journal, pytest.raises(UserError, match="gsm8k, few-shot, 7, 0: the prompt needs"):
-        run_jobs(Refuses(reply), [Job(("gsm8k", "few-shot", "7", 0), lambda: chain("a", 1))], journal, done=lambda *_: None)
+    with (
+        Journal.open(tmp_path, {}) as journal,
+        pytest.raises(UserError, match="gsm8k, few-shot, 7, 0: the prompt needs"),
+    ):
+        run_jobs(
+            Refuses(reply), [Job(("gsm8k", "few-shot", "7", 0), lambda: chain("a", 1))], journal, done=lambda *_: None
+        )
 
 
 def test_an_engine_error_keeps_what_was_answered(tmp_path: Path) -> None:

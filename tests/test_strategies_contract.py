@@ -166,7 +166,7 @@ BAD = {
     "answer_tokens": ["0"],
     "max_steps": ["0", "-1"],
     "lead": ["", '" "'],
-    "base": ["nothing", "choice-logprob", "few-shot(k=-1)", "few-shot(k=2", ""],
+    "base": ["nothing", "choice-logprob", "few-shot(k=2", ""],
     "n": ["0", "-1"],
     "normalise": ["tokens", ""],
     "score": ["words", ""],

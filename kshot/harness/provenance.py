@@ -26,6 +26,8 @@ def collect() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory": memory(),
+        "threads": threads(),
         "gpu": gpu(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -41,14 +43,23 @@ def version(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that kshot runs from, with "+" where it has changes; None outside one."""
-    folder = Path(kshot.__file__).parent
+    """The commit of the checkout that kshot runs from, with "+" where it has changes; None outside one.
+
+    An installed kshot may lie within a repository of something else, whose commit says nothing.
+    """
+    folder = Path(kshot.__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
     try:
-        head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=True)
-        state = subprocess.run(["git", "status", "--porcelain"], cwd=folder, capture_output=True, text=True, check=True)
+        if Path(git("rev-parse", "--show-toplevel")).resolve() != folder.parent:
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head.stdout.strip() + ("+" if state.stdout.strip() else "")
 
 
 def processor() -> str:
@@ -60,6 +71,20 @@ def processor() -> str:
     except OSError:
         return platform.processor()
     return platform.processor()
+
+
+def memory() -> int | None:
+    """The machine's memory in bytes, where it can be told."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def threads() -> int | None:
+    """The threads that torch computes with, where it has been loaded."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else int(torch.get_num_threads())
 
 
 def gpu() -> str | None:

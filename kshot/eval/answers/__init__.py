@@ -19,7 +19,7 @@ from __future__ import annotations
 from kshot.eval.answers.actions import read_actions
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
-from kshot.eval.answers.numbers import canonical_number, read_number
+from kshot.eval.answers.numerals import canonical_number, read_number
 from kshot.eval.answers.scoring import exact, numeric
 from kshot.eval.answers.texts import read_line, read_text, read_word
 from kshot.types import AnswerFormat, UserError

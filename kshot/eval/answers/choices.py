@@ -17,6 +17,10 @@ LETTER = re.compile(r"\((?P<bracketed>[A-Za-z])\)|(?<![\w'\u2019&])(?P<bare>[A-Z
 LONE = re.compile(r"[\s\"'`*(\[]{0,6}([A-Za-z])[\s\"'`*)\].:]{0,6}(?:\n|$)")
 # a lower-case word after "A" makes it an article, unless it goes on about the choice
 ARTICLE = re.compile(r"\s{1,3}(?!(?:because|since|as|and|or|but|is|was|so|with|which|for|by|if|in)\b)[^\W\d_A-Z]")
+# "(A) is too small, and ..." goes through the choices
+SUBJECT = re.compile(
+    r"\)?\s{1,3}(?:is|are|was|isn't|cannot|can't|can|could|does|doesn't|would|has|says)\b", re.IGNORECASE
+)
 MARKED = re.compile(r"\**[).:\]](?:\s|\*|$)|\*\*")
 CORRECT = re.compile(
     r"[).:\]*\"]{0,3}\s{1,3}(?:is|must\sbe|would\sbe|seems)\s{1,3}(?:the\s|my\s)?"
@@ -115,6 +119,9 @@ def read_letter(text: str, choices: tuple[str, ...]) -> Extraction:
         return found(lone[1].upper(), "letter first", start, start + 1, explicit=lead + len(line) < len(text))
     if taken and re.fullmatch(r"[\W_]*(?:(?:option|choice)[\W_]*)?", text[: taken[0][1]], re.IGNORECASE):
         letter, start, end = taken[0]
+        if SUBJECT.match(text, end) and len({item[0] for item in taken}) > 1:
+            letter, start, end = taken[-1]
+            return found(letter, "last letter", start, end)
         if several(text, taken, choices):
             return found(None, "several choices", start, taken[-1][2])
         return found(letter, "letter first", start, end, explicit=end < len(text))

@@ -24,7 +24,9 @@ STATEMENT = re.compile(
     r"(?:\s{1,2}(?:choice|option))?"
     r"(?:\s{1,2}(?:to|for)\s[^.:=\n]{1,60}?)?"  # the answer to this question is
     r"(?:\s?\([^()\n]{0,200}\))?\W{0,3}?"  # the answer (arabic numerals) is
-    r"(?:(?<=[\s)*])(?:is|are|was|would\sbe|should\sbe|must\sbe|will\sbe)\b(?!')(?:\s?[:=])?|[:=])"
+    r"(?:(?<=[\s)*])(?:is|are|was|would\sbe|should\sbe|must\sbe|will\sbe)"
+    r"(?:\b(?!')|(?=[0-9$(\"]|(?-i:[A-Z])))"  # "isYes": a second stage joined without a blank
+    r"(?:\s?[:=])?|[:=])"
     r"(?:\*{1,2}(?=\s|$))?",  # the end of **Answer:**
     re.IGNORECASE,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from kshot.eval.answers.numbers import canonical_number
+from kshot.eval.answers.numerals import canonical_number
 from kshot.types import Sample, Score
 
 

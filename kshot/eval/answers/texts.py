@@ -12,7 +12,7 @@ from kshot.eval.answers.reading import NOTHING, QUOTES, found, reader, sentence_
 from kshot.types import Extraction
 
 EDGES = QUOTES + ".,;:!?()[] \t\r"
-OPENER = re.compile(r"\s*(?:sure|certainly|of course|okay|ok|absolutely)\b[!,.:]?[ \t]+(?=\S)", re.IGNORECASE)
+OPENER = re.compile(r"\s*(?:sure|certainly|of course|okay|ok|absolutely)[!,.:][ \t]+(?=\S)", re.IGNORECASE)
 LABEL = re.compile(r"[\s*]*[^\W\d_][^\W\d_ ]{0,20}(?: [^\W\d_]{1,20}){0,3}\**:\**[ \t]+(?=\S)")
 ARROW = re.compile(r"[ \t](?:->|=>|\u2192|-->)[ \t]")
 COPULA = re.compile(r"(?<=\S)\s(?:is|are|was|becomes?|would be|means?):?\s{1,2}(?=\S)", re.IGNORECASE)

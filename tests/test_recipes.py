@@ -1,0 +1,82 @@
+"""The recipes of CONTRIBUTING.md work as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kshot.eval.tasks import get_task
+from kshot.harness.journal import Journal
+from kshot.harness.runner import Job, run_jobs
+from kshot.program import drive
+from kshot.prompts.strategies import STRATEGIES, get_strategy
+from kshot.types import Generation, Question, Request, Source
+
+TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+RECIPES = dict(re.findall(r"^## Add an? (\w+)\n.*?```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
+
+
+def run(kind: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": f"recipe_{kind}"}
+    exec(compile(RECIPES[kind], f"CONTRIBUTING.md, {kind}", "exec"), names)
+    return names
+
+
+@pytest.fixture
+def doubles(tmp_path: Path) -> Any:
+    (tmp_path / "file.py").write_text(RECIPES["task"])
+    return get_task(f"{tmp_path / 'file.py'}:doubles")
+
+
+@pytest.fixture
+def polite() -> Any:
+    known = set(STRATEGIES.entries)
+    run("strategy")
+    [name] = set(STRATEGIES.entries) - known
+    yield get_strategy(f"{name}:max_new_tokens=7")
+    del STRATEGIES.entries[name]
+
+
+def test_there_is_a_recipe_for_each_and_it_is_short() -> None:
+    assert set(RECIPES) == {"strategy", "task", "engine"}
+    for kind, code in RECIPES.items():
+        assert len(code.strip().splitlines()) <= 14, kind
+
+
+def test_the_task_and_the_strategy(doubles: Any, polite: Any) -> None:
+    sample = doubles.load("test", Source(limit=3))[2]
+    pool = doubles.load("train", Source())
+    assert not {s.question for s in doubles.load("test", Source())} & {s.question for s in pool}
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Generation:
+        asked.append(request)
+        return Generation("That is 4.", "stop")
+
+    question = Question(sample.question, doubles.format, exemplars=tuple(pool), instructions=doubles.instructions)
+    prediction = drive(polite(question), answer)
+    assert doubles.score(prediction.answer, sample).value == 1
+    assert doubles.score("5", sample).value == 0
+    assert asked[0].params.max_new_tokens == 7
+    assert sample.question in str(asked[0].prompt)
+    assert "Please answer." in str(asked[0].prompt)
+
+
+def test_the_engine(tmp_path: Path, doubles: Any, polite: Any) -> None:
+    engine = run("engine")["Echo"]()
+    samples = doubles.load("test", Source(limit=20))
+    answers = {}
+
+    def done(job: Any, prediction: Any, calls: Any) -> None:
+        answers[job.key] = calls[0][1].text
+
+    def job(sample: Any) -> Job[Any]:
+        return Job(sample.id, lambda: polite(Question(sample.question, doubles.format)))
+
+    with Journal.open(tmp_path / "run", {"engine": engine.id}) as journal:
+        run_jobs(engine, [job(sample) for sample in samples], journal, done=done)
+    assert list(answers) and all(samples[int(key[1:])].question in text for key, text in answers.items())
+    assert len(answers) == 20
