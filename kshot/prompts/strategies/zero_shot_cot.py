@@ -45,6 +45,7 @@ def read_after(trigger: str, final: Generation, question: Question) -> Predictio
 
     Where that finds only the trigger's own words, as in "(Yes or No)", the completion is read by itself.
     """
+    trigger += " " if final.text[:1].strip() else ""  # "is" and "yes" are two words
     prediction = question.format.read(replace(final, text=trigger + final.text), question.choices)
     span = prediction.detail.get("span")
     if span and span[0] < len(trigger):
