@@ -170,7 +170,7 @@ def bench(
         "trust_remote_code": trust_remote_code,
     }
     if dry_run:
-        print_prompts(plan, model, template)
+        print_prompts(plan, model, template, trust_remote_code)
         return
     folder = runs / (run_name or default_name(tasks, model))
     if run_plan(plan, model, options, folder, baseline):
@@ -190,7 +190,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from kshot.eval.report.prompting import baseline_of
+    from kshot.eval.report.prompting import check_baseline
     from kshot.harness.benchmark import load_plan, run_benchmark
     from kshot.harness.engines import load_engine
     from kshot.harness.models import resolve
@@ -198,7 +198,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     from kshot.types import Record
 
     loaded = load_plan(plan)
-    baseline_of([("", strategy.name) for strategy in loaded.strategies], baseline)
+    check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     source = resolve(model)
     console = Console(stderr=True)
     if source.note:
@@ -257,7 +257,7 @@ def finish(folder: Path, baseline: str | None) -> None:
     click.echo(finding)
 
 
-def print_prompts(plan: Plan, model: str, template: str) -> None:
+def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
     """The first sample's requests for every task and strategy, and the tokens of all first requests."""
     from kshot.harness.benchmark import load_plan, question_of
     from kshot.harness.models import load_tokenizer, resolve
@@ -266,7 +266,7 @@ def print_prompts(plan: Plan, model: str, template: str) -> None:
     from kshot.types import Request
 
     loaded = load_plan(plan)
-    renderer = load_tokenizer(resolve(model), template)
+    renderer = load_tokenizer(resolve(model), template, trust_remote_code=trust_remote_code)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
@@ -327,12 +327,15 @@ def show(
     """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
     from rich.console import Console
 
+    from kshot.eval.report.labels import abbreviated, resolve
     from kshot.eval.report.prompting import outcome_of, transcript
     from kshot.eval.report.terminal import show as show_transcript
     from kshot.harness.benchmark import read_run
     from kshot.registry import suggest
 
     data, journal = read_run(run)
+    data, names = abbreviated(data)
+    strategy = resolve(strategy, names)
     with journal:
         for label, given, field in (
             ("task", task, "task"),

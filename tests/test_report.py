@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import subprocess
@@ -9,11 +10,12 @@ import sys
 from collections.abc import Sequence
 
 import pytest
+from rich.console import Console
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from kshot.eval.report import prompting
+from kshot.eval.report import prompting, terminal
 from kshot.eval.report.comparisons import against_baseline, baseline_of
 from kshot.eval.report.consistency import curves_of
 from kshot.eval.report.data import RunData
@@ -281,3 +283,39 @@ def test_importing_the_report_imports_nothing_heavy() -> None:
     code = f"import sys, json, {modules}; print(json.dumps([m for m in {names} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_strategies_go_by_short_names_and_the_whole_ones_are_listed() -> None:
+    specs = ["zero-shot:max_new_tokens=8", "few-shot:k=4,max_new_tokens=8", "few-shot:k=8,max_new_tokens=8"]
+    run = make_run({("t", spec): "rw" * 4 for spec in specs})
+    report = prompting.build(run, baseline=specs[1])
+    assert {row[1] for row in tables(report)["Accuracy"]} == {"zero-shot", "few-shot:k=4", "few-shot:k=8"}
+    assert sorted(row[1] for row in tables(report)["Strategies"]) == sorted(specs)
+    assert prompting.main_finding(run, specs[1]) == prompting.main_finding(run, "few-shot:k=4")
+    assert {t.strategy for b in report.blocks() if isinstance(b, Transcripts) for t in b.items} == {
+        "zero-shot", "few-shot:k=4", "few-shot:k=8"}  # fmt: skip
+    prompting.check_baseline(specs, "few-shot:k=8")
+    with pytest.raises(UserError, match="did you mean few-shot:k=8"):
+        prompting.check_baseline(specs, "few-shot:k=9")
+
+
+def test_runs_with_other_parameters_are_not_taken_for_the_same() -> None:
+    a = make_run({("t", "few-shot:k=4"): "rw", ("t", "zero-shot"): "rw"})
+    b = make_run({("t", "few-shot:k=8"): "rw", ("t", "zero-shot"): "rr"})
+    [row] = tables(prompting.compare(a, b))["Differences"]
+    assert row[1] == "zero-shot"
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_terminal_of_80_columns_shows_whole_names(width: int) -> None:
+    names = ["zero-shot", "self-consistency:n=5", "few-shot:noise=1.0", "chain-of-thought"]
+    run = make_run({("word-pairs:relation=opposites", name): "rwrwwwrwru" for name in names})
+    out = io.StringIO()
+    terminal.render(prompting.build(run), Console(file=out, width=width, color_system=None))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    for name in ("self-consistency", "few-shot:noise=1.0"[:8], "chain-of-thought"):
+        assert sum(line.startswith(f"  {name} ") for line in lines) >= 2, out.getvalue()
+    assert any("truncated" in line for line in lines)
+    assert any("verdict" in line for line in lines)
+    assert any("verdict" in line and "show" in line.split("verdict")[1] for line in lines) == (width == 160)

@@ -235,3 +235,22 @@ def test_what_is_stored_comes_back(tmp_path: Path) -> None:
     with Journal.open(tmp_path, {}) as journal, pytest.raises(UserError, match="the data has changed"):
         journal.add_samples("t", [Sample("s", "another", "t")])
     sqlite3.connect(tmp_path / "journal.sqlite").close()
+
+
+def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    Journal.open(folder, {}).close()
+    with sqlite3.connect(folder / "journal.sqlite") as connection:
+        connection.execute("PRAGMA user_version=1")
+    for use in (lambda: Journal.open(folder, {}), lambda: Journal.read(folder)):
+        with pytest.raises(UserError, match="another version of kshot"):
+            use()
+
+
+def test_draws_of_a_prompt_store_it_once(tmp_path: Path) -> None:
+    with Journal.open(tmp_path / "r", {}) as journal:
+        requests = [Request("x" * 5000, SamplingParams(temperature=1.0), seed=seed) for seed in range(20)]
+        for request in requests:
+            journal.put(request_key("e", request), request, Generation("y", "stop"))
+        assert [journal.call(request_key("e", request))[0] for request in requests] == requests
+        assert journal.connection.execute("SELECT count(*) FROM prompts").fetchone() == (1,)

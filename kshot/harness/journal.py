@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -25,8 +26,10 @@ from kshot.types import Generation, Message, Prediction, Record, Request, Sample
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS prompts (hash TEXT PRIMARY KEY, prompt TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS generations (
-    key TEXT PRIMARY KEY, request TEXT NOT NULL, text TEXT NOT NULL, finish_reason TEXT NOT NULL,
+    key TEXT PRIMARY KEY, prompt TEXT NOT NULL, params TEXT NOT NULL, seed INTEGER NOT NULL, continuation TEXT,
+    text TEXT NOT NULL, finish_reason TEXT NOT NULL,
     prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, logprob REAL, seconds REAL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS samples (
@@ -38,6 +41,7 @@ CREATE TABLE IF NOT EXISTS records (
     cached_tokens INTEGER, completion_tokens INTEGER, seconds REAL, PRIMARY KEY (task, strategy, sample_id, repeat)
 ) WITHOUT ROWID;
 """
+FORMAT = 2  # of the journal: raise it with every change of the tables or of what a key is made from
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
 
@@ -46,27 +50,26 @@ def write(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def dump_request(request: Request) -> dict[str, Any]:
-    """A request as JSON-able values."""
-    prompt = request.prompt if isinstance(request.prompt, str) else [[m.role, m.content] for m in request.prompt]
-    return {
-        "prompt": prompt,
-        "params": asdict(request.params),
-        "seed": request.seed,
-        "continuation": request.continuation,
-    }
+@lru_cache(maxsize=1024)  # many draws of a prompt are asked one after another
+def prompt_text(prompt: str | tuple[Message, ...]) -> tuple[str, str]:
+    """A prompt's hash and its JSON: a string, or [role, content] a message."""
+    text = write(prompt if isinstance(prompt, str) else [[m.role, m.content] for m in prompt])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text
 
 
-def load_request(value: Mapping[str, Any]) -> Request:
-    """The inverse of `dump_request`."""
-    prompt = value["prompt"]
-    params = {**value["params"], "stop": tuple(value["params"]["stop"])}
-    return Request(
-        prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
-        SamplingParams(**params),
-        value["seed"],
-        value["continuation"],
-    )
+@lru_cache(maxsize=1024)
+def params_text(params: SamplingParams) -> str:
+    """Parameters as JSON."""
+    return write(asdict(params))
+
+
+@lru_cache(maxsize=1024)
+def params_key(params: SamplingParams) -> str:
+    """What of the parameters can change an answer, as JSON: greedy decoding takes no notice of top_p."""
+    named = asdict(params)
+    if params.temperature == 0:
+        del named["top_p"]
+    return write(named)
 
 
 def request_key(engine_id: str, request: Request) -> str:
@@ -75,12 +78,12 @@ def request_key(engine_id: str, request: Request) -> str:
     A greedy request's seed and a scored request's parameters change nothing and are left out, so that
     two strategies that ask the same pay once.
     """
-    named: dict[str, Any] = dump_request(request)
+    prompt, params = prompt_text(request.prompt)[0], request.params
     if request.continuation is not None:
-        del named["params"], named["seed"]
-    elif request.params.temperature == 0:
-        del named["seed"], named["params"]["top_p"]
-    return hashlib.blake2b(write([engine_id, named]).encode(), digest_size=16).hexdigest()
+        named = [engine_id, prompt, request.continuation]
+    else:
+        named = [engine_id, prompt, params_key(params), str(request.seed if params.temperature else None)]
+    return hashlib.blake2b(write(named).encode(), digest_size=16).hexdigest()
 
 
 @contextmanager
@@ -102,6 +105,17 @@ def explained(path: Path) -> Iterator[None]:
         if "readonly" in text or "unable to open" in text:
             raise UserError(f"{path} cannot be opened ({text}): check the folder's permissions.") from error
         raise
+
+
+def check_format(path: Path, connection: sqlite3.Connection) -> None:
+    """Raises UserError for a journal of another format than today's."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and version != FORMAT:
+        raise UserError(
+            f"{path} was written by another version of kshot (format {version}, not {FORMAT}): read it with that "
+            "version, or run again under another --run name."
+        )
 
 
 class Journal:
@@ -143,7 +157,9 @@ class Journal:
                 connection = sqlite3.connect(path)
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
+                check_format(path, connection)
                 connection.executescript(SCHEMA)
+                connection.execute(f"PRAGMA user_version={FORMAT}")
                 journal = cls(folder, connection, lock)
                 journal.match(settings)
         except BaseException:
@@ -160,7 +176,7 @@ class Journal:
         with explained(path):
             connection = sqlite3.connect(path)
             connection.execute("PRAGMA query_only=ON")
-            connection.execute("SELECT count(*) FROM meta").fetchone()
+            check_format(path, connection)
         return cls(folder, connection, None)
 
     def __enter__(self) -> Journal:
@@ -223,20 +239,36 @@ class Journal:
 
     def call(self, key: str) -> tuple[Request, Generation]:
         """A request and its generation. Raises KeyError where it is not in the journal."""
-        row = self.connection.execute("SELECT request FROM generations WHERE key = ?", (key,)).fetchone()
+        row = self.connection.execute(
+            "SELECT prompts.prompt, params, seed, continuation "
+            "FROM generations JOIN prompts ON hash = generations.prompt WHERE key = ?",
+            (key,),
+        ).fetchone()
         generation = self.get(key)
         if row is None or generation is None:
             raise KeyError(key)
-        return load_request(json.loads(row[0])), generation
+        prompt, params = json.loads(row[0]), json.loads(row[1])
+        return Request(
+            prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
+            SamplingParams(**{**params, "stop": tuple(params["stop"])}),
+            row[2],
+            None if row[3] is None else json.loads(row[3]),
+        ), generation
 
     def put(self, key: str, request: Request, generation: Generation) -> None:
         """Stores an answered request."""
+        prompt, text = prompt_text(request.prompt)
+        continuation = None if request.continuation is None else write(request.continuation)
         with explained(self.path):
+            self.connection.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?)", (prompt, text))
             self.connection.execute(
-                "INSERT OR IGNORE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     key,
-                    write(dump_request(request)),
+                    prompt,
+                    params_text(request.params),
+                    request.seed,
+                    continuation,
                     write(generation.text),
                     generation.finish_reason,
                     generation.prompt_tokens,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import string
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from kshot.types import AnswerFormat, Message, Question, Request, Sample, UserError
 
@@ -84,20 +85,30 @@ def conversation(
     `lead` opens the answer, to be continued.
     """
 
-    def ask(text: str, choices: tuple[str, ...]) -> str:
-        wish = question.format.instruction if direct and (choices or not exemplars) else ""
-        return "\n".join(part for part in (lettered(text, choices if listed else ()), wish) if part)
+    form = question.format
+    turns = exemplar_turns(tuple(exemplars), form, instruction, rationale, direct, listed)
+    wish = form.instruction if direct and (question.choices or not exemplars) else ""
+    asked = asked_text(question.text, question.choices if listed else (), wish, "" if exemplars else instruction)
+    return (*turns, Message("user", asked), *((Message("assistant", lead),) if lead else ()))
 
-    asked = [ask(item.question, item.choices) for item in exemplars] + [ask(question.text, question.choices)]
-    if instruction:
-        asked[0] = f"{instruction}\n\n{asked[0]}"
+
+def asked_text(text: str, choices: tuple[str, ...], wish: str, instruction: str) -> str:
+    """A user's turn: the instruction, the question, its choices, and how to answer."""
+    asked = "\n".join(part for part in (lettered(text, choices), wish) if part)
+    return f"{instruction}\n\n{asked}" if instruction else asked
+
+
+@lru_cache(maxsize=64)  # all questions of a task, and all draws of a question, begin with the same turns
+def exemplar_turns(
+    exemplars: tuple[Sample, ...], form: AnswerFormat, instruction: str, rationale: bool, direct: bool, listed: bool
+) -> tuple[Message, ...]:
+    """The exemplars as turns, a question and its answer each."""
     turns: list[Message] = []
-    for text, sample in zip(asked[:-1], exemplars, strict=True):
-        turns.append(Message("user", text))
-        turns.append(Message("assistant", solved(sample, question.format, rationale=rationale, listed=listed)))
-    turns.append(Message("user", asked[-1]))
-    if lead:
-        turns.append(Message("assistant", lead))
+    for at, item in enumerate(exemplars):
+        wish = form.instruction if direct and item.choices else ""
+        asked = asked_text(item.question, item.choices if listed else (), wish, "" if at else instruction)
+        turns.append(Message("user", asked))
+        turns.append(Message("assistant", solved(item, form, rationale=rationale, listed=listed)))
     return tuple(turns)
 
 

@@ -109,6 +109,10 @@ def plain(value: Fraction) -> str:
 def numerals(text: str) -> Iterator[Numeral]:
     """Every number of a text in order."""
     for match in NUMERAL.finditer(text):
+        digits = match["number"]
+        if match[0] == digits and digits.isdecimal() and len(digits) <= 100:  # most are: no fraction has to be made
+            yield Numeral(digits.lstrip("0") or "0", *match.span())
+            continue
         value = value_of(match)
         if value is not None:
             yield Numeral(plain(value), *match.span(), match["ordinal"] is not None)

@@ -26,10 +26,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table's column: its heading, and whether its cells are numbers (set flush right)."""
+    """A table's column: heading, whether its cells are numbers (set flush right), whether only wide screens show it."""
 
     title: str
     numeric: bool = False
+    wide_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Section:
 
     title: str
     blocks: Sequence[Block]
+    background: bool = False  # how it was run rather than what came of it: not for a terminal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,14 @@ from kshot.eval.report import figures
 from kshot.eval.report.comparisons import Comparison, against_baseline, baseline_of, described
 from kshot.eval.report.consistency import curve_table, curves_of
 from kshot.eval.report.data import RunData
+from kshot.eval.report.labels import abbreviated, resolve, short_names
 from kshot.eval.report.measures import Measure, clusters_of, measure, number, outcome_of, percent, points, probability
 from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table, Tone, Transcripts
 from kshot.eval.report.transcripts import transcript, transcripts_of
 from kshot.eval.report.wordings import wording_table
 from kshot.types import UserError
 
-__all__ = ["baseline_of", "build", "compare", "main_finding", "outcome_of", "transcript"]
+__all__ = ["build", "check_baseline", "compare", "main_finding", "outcome_of", "transcript"]
 
 MANY = 0.2
 """Above this share, unparsed or truncated answers are named in the summary."""
@@ -27,8 +28,10 @@ MANY = 0.2
 
 def build(run: RunData, *, baseline: str | None = None) -> Report:
     """Everything a run shows. Raises UserError where the run has no records or the baseline never ran."""
+    specified = run
+    run, names = abbreviated(run)
     found = measured(run)
-    family = against_baseline(found, run.samples, baseline)
+    family = against_baseline(found, run.samples, resolve(baseline, names))
     listed = list(found.values())
     against = next((c.baseline for c in family), "")
     against = against if all(c.baseline == against for c in family) else "each task's baseline"
@@ -50,7 +53,7 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     if wordings:
         sections.append(Section("Spread over wordings", [wordings]))
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
-    sections.append(Section("How it was run", [settings_table([run])]))
+    sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
     summary = [
         finding(found, family),
         *(task_sentence(task, found, family) for task in tasks_of(found)),
@@ -61,12 +64,22 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
 
 def main_finding(run: RunData, baseline: str | None = None) -> str:
     """What the run showed, in one sentence."""
+    run, names = abbreviated(run)
     found = measured(run)
-    return finding(found, against_baseline(found, run.samples, baseline))
+    return finding(found, against_baseline(found, run.samples, resolve(baseline, names)))
+
+
+def check_baseline(strategies: Sequence[str], wanted: str | None) -> None:
+    """Raises UserError where the baseline wanted is none of the strategies, by whole or by short name."""
+    names = short_names(strategies)
+    baseline_of([("", name) for name in names.values()], resolve(wanted, names))
 
 
 def compare(a: RunData, b: RunData) -> Report:
     """Run b against run a, on the samples that both have. Raises UserError where nothing is shared."""
+    among = [record.strategy for run in (a, b) for record in run.records]
+    specified = [a, b]
+    (a, names), (b, _) = abbreviated(a, among), abbreviated(b, among)
     first, second = measured(a), measured(b)
     family: list[Comparison] = []
     apart: list[str] = []
@@ -109,7 +122,8 @@ def compare(a: RunData, b: RunData) -> Report:
         listed = list(measures.values())
         costs.append(Section(f"Accuracy and cost of {run.name}", [accuracy_table(listed), cost_table(listed)]))
     return Report(f"kshot: {b.name} against {a.name}", summary, [
-        Section("Paired comparisons", blocks), *costs, Section("How they were run", [settings_table([a, b])]),
+        Section("Paired comparisons", blocks), *costs, Section(
+            "How they were run", [names_table(names), settings_table(specified)], background=True),
     ])  # fmt: skip
 
 
@@ -278,15 +292,17 @@ def difference_table(family: Sequence[Comparison]) -> Table:
     baselines = list(dict.fromkeys(c.baseline for c in family))
     several = len(baselines) > 1
     against = [Column("against")] if several else []
-    columns = [Column("task"), Column("strategy"), *against, *(Column(title, numeric=True) for title in (
+    columns = [Column("task"), Column("strategy"), *against, *(
+        Column(title, numeric=True, wide_only=title in ("samples", "p")) for title in (
         "samples", "difference", "95% interval", "won : lost", "p", "p (Holm)")), Column("verdict"),
-        Column("would show", numeric=True)]  # fmt: skip
+        Column("would show", numeric=True, wide_only=True)]  # fmt: skip
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
     rows: list[list[str | Cell]] = [[
         c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
         f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
         f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
-        Cell(c.word, tones.get(c.word, "quiet")), f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none",
+        Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
+        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none",
     ] for c in family]  # fmt: skip
     caption = (
         f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
@@ -295,6 +311,11 @@ def difference_table(family: Sequence[Comparison]) -> Table:
         "that one uncorrected test on so many samples finds with 80% probability."
     )
     return Table("Differences", columns, rows, caption)
+
+
+def names_table(names: Mapping[str, str]) -> Table:
+    """What each strategy's short name stands for."""
+    return Table("Strategies", [Column("strategy"), Column("as it was given")], [[b, a] for a, b in names.items()])
 
 
 def settings_table(runs: Sequence[RunData]) -> Table:

@@ -1,7 +1,7 @@
 """A report on a terminal: summary and tables. Figures and transcripts are left to the other renderers.
 
 Meets: nothing in a model's or a dataset's text can steer the terminal or be taken for markup.
-Concedes: rich folds cells where the terminal is narrow.
+Meets a narrow one by giving a task a line of its own. Concedes: rich folds what still does not fit.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Cell, Report, Table, Transcript, Transcripts
+from kshot.eval.report.style import short
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDE = 120  # columns of a terminal from which nothing is left out
 STYLES = {"plain": "", "good": "green", "bad": "red", "quiet": "dim"}
 
 
@@ -26,7 +28,7 @@ def render(report: Report, console: Console) -> None:
         console.print(Text(f"• {clean(line)}"))
     for section in report.sections:
         shown = [block for block in section.blocks if isinstance(block, str | Table)]
-        if not shown:
+        if not shown or section.background:
             continue
         console.print()
         console.print(Text(clean(section.title), style="bold"))
@@ -41,24 +43,44 @@ def render(report: Report, console: Console) -> None:
 
 
 def print_table(block: Table, console: Console) -> None:
-    """Prints one table; a first cell that repeats the row above is left empty."""
-    from rich import box
+    """Prints one table. Where it has tasks and strategies, each task is a line with its strategies below it."""
+    from rich.padding import Padding
     from rich.table import Table as Grid
     from rich.text import Text
 
     def cell(value: str | Cell) -> Text:
         return Text(clean(value)) if isinstance(value, str) else Text(clean(value.text), STYLES[value.tone])
 
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
-    for column in block.columns:
-        grid.add_column(Text(clean(column.title)), justify="right" if column.numeric else "left", overflow="fold")
+    kept = [at for at, column in enumerate(block.columns) if console.width >= WIDE or not column.wide_only]
+    rows = [[row[at] for at in kept] for row in block.rows]
+    nested = [block.columns[at].title for at in kept[:2]] == ["task", "strategy"]
+    grid = Grid(box=None, pad_edge=False, padding=(0, 2 if console.width >= WIDE else 1, 0, 0), header_style="bold")
+    for place, column in list(enumerate(block.columns[at] for at in kept))[nested:]:
+        first = nested and place == 1
+        cells = [text_of(row[place]) for row in rows]
+        words = cells if column.numeric else [word for text in cells for word in text.split()]
+        grid.add_column(
+            Text(clean(column.title)),
+            justify="right" if column.numeric else "left",
+            overflow="fold",
+            no_wrap=first,
+            min_width=None if first else min(max(map(len, [*column.title.split(), *words])), 20),
+        )
     above: str | Cell | None = None
-    for row in block.rows:
-        grid.add_row(Text("") if row[0] == above else cell(row[0]), *(cell(value) for value in row[1:]))
+    for row in rows:
+        if nested and row[0] != above:
+            grid.add_row(Text(short(text_of(row[0]), width=24)), *[""] * (len(row) - 2), style="bold")
+        shown = [cell(value) for value in row[nested:]]
+        grid.add_row(Padding(shown[0], (0, 0, 0, 2)) if nested else shown[0], *shown[1:])
         above = row[0]
     console.print(grid)
     if block.caption:
         console.print(Text(clean(block.caption), style="dim"))
+
+
+def text_of(value: str | Cell) -> str:
+    """A cell's text."""
+    return clean(value if isinstance(value, str) else value.text)
 
 
 def show(transcript: Transcript, console: Console) -> None:

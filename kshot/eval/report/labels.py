@@ -1,0 +1,52 @@
+"""Short names for strategies: a specification without what all strategies of its name have in common.
+
+A table and a figure have no room for `self-consistency:base=chain-of-thought(max_new_tokens=96),n=5`, and a reader
+no need, where the run has one self-consistency. The whole specifications stand in a table of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from kshot.eval.report.data import RunData
+from kshot.registry import split_spec, write_spec
+from kshot.types import UserError
+
+
+def short_names(strategies: Sequence[str]) -> dict[str, str]:
+    """Specification -> what it is called among these: its name, and the parameters in which its namesakes differ.
+
+    >>> short_names(["few-shot:k=4,max_new_tokens=8", "few-shot:k=8,max_new_tokens=8", "zero-shot:max_new_tokens=8"])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'few-shot:k=4,max_new_tokens=8': 'few-shot:k=4', 'few-shot:k=8,max_new_tokens=8': 'few-shot:k=8',
+     'zero-shot:max_new_tokens=8': 'zero-shot'}
+    """
+    families: dict[str, dict[str, dict[str, str]]] = {}
+    for strategy in dict.fromkeys(strategies):
+        try:
+            name, given = split_spec(strategy)
+        except UserError:  # a name that is no specification stays as it is
+            name, given = strategy, {}
+        families.setdefault(name, {})[strategy] = given
+    found = {}
+    for name, members in families.items():
+        for strategy, given in members.items():
+            telling = {
+                key: value for key, value in given.items() if any(other.get(key) != value for other in members.values())
+            }
+            found[strategy] = write_spec(name, dict(telling)) if len(members) > 1 else name
+    return {strategy: found[strategy] for strategy in dict.fromkeys(strategies)}
+
+
+def abbreviated(run: RunData, among: Sequence[str] | None = None) -> tuple[RunData, dict[str, str]]:
+    """The run with its strategies under their short names, and specification -> short name."""
+    used = [*run.strategies, *(record.strategy for record in run.records)] if among is None else among
+    names = short_names(used)
+    records = [replace(record, strategy=names[record.strategy]) for record in run.records]
+    return replace(run, records=records, strategies=[names[name] for name in run.strategies]), names
+
+
+def resolve(wanted: str | None, names: dict[str, str]) -> str | None:
+    """The short name of a strategy given by its specification or by its short name; unknown ones as they are."""
+    return None if wanted is None else names.get(wanted, wanted)
