@@ -52,11 +52,8 @@ def choose(
         raise UserError(f"noise is {noise}; it is a share and must lie between 0 and 1.")
     if not k:
         return ()
-    pool = [
-        sample
-        for sample in question.exemplars
-        if (sample.question, sample.choices) != (question.text, question.choices)
-    ]
+    text, choices = question.text, question.choices
+    pool = [sample for sample in question.exemplars if sample.question != text or sample.choices != choices]
     if not pool:
         raise UserError(f"the task has no exemplars and {k} are asked for; add train samples, or set k=0.")
     if len(pool) < k:

@@ -129,6 +129,9 @@ def stated_number(text: str) -> Numeral | None:
     "12 + 5 = 17" is 17, "12 = 5 + 7" is 12, "12 (3 x 4)" is 12, "12 + 5" is none.
     """
     sides, start = [], 0
+    if "=" not in text:
+        first = next(numerals(text), None)
+        return None if first is None or OPERATOR.match(text, first.end) else first
     for equals in [*re.finditer(r"(?<![<>!])=", text), None]:
         end = equals.start() if equals else len(text)
         first = next(numerals(text[start:end]), None)
@@ -138,10 +141,9 @@ def stated_number(text: str) -> Numeral | None:
     return sides[-1] if sides else None
 
 
-def is_prose(text: str) -> bool:
+def is_prose(text: str, first: Numeral) -> bool:
     """Whether a statement begins as a sentence of its own ("Tom has 5 apples ...") and not with its number."""
-    first = next(numerals(text), None)
-    return first is not None and len(re.findall(r"[^\W\d_]+", PROSE.sub(" ", text[: first.start]))) >= 2
+    return len(re.findall(r"[^\W\d_]+", PROSE.sub(" ", text[: first.start]))) >= 2
 
 
 @reader
@@ -152,7 +154,8 @@ def read_number(text: str, choices: tuple[str, ...]) -> Extraction:
             return found(None, "declined", statement.start, statement.start + len(statement.text))
         if statement.negated:
             continue
-        if next(numerals(statement.text), None) is None:
+        first = next(numerals(statement.text), None)
+        if first is None:
             words = number_in_words(statement.text)
             if words:
                 start, end = statement.start + words[1], statement.start + words[2]
@@ -161,7 +164,7 @@ def read_number(text: str, choices: tuple[str, ...]) -> Extraction:
             if NUMERAL.search(statement.text):
                 return found(None, "a time or a date", statement.start, statement.start + len(statement.text))
             continue
-        sentence = is_prose(statement.text)
+        sentence = is_prose(statement.text, first)
         if sentence and statement.rule == "answer:":
             continue  # a chain begins here, and ends elsewhere
         number = stated_number(statement.text)
