@@ -156,10 +156,9 @@ def rate() -> float:
 def floor(side: Kshot, requests: Sequence[Request], answers: Sequence[Generation]) -> tuple[float, float]:
     """(operations that nothing can save, seconds that they take here)."""
     model, renderer = side.engine.model, side.engine.renderer
-    output = model.get_output_embeddings().weight
-    body = sum(p.numel() for name, p in model.named_parameters() if p.dim() == 2 and "embed" not in name)
-    if output.data_ptr() not in {p.data_ptr() for n, p in model.named_parameters() if "embed" in n}:
-        body -= output.numel()
+    output = model.get_output_embeddings()
+    layers = [module for module in model.modules() if hasattr(module, "in_features")]
+    body = sum(layer.in_features * layer.out_features for layer in layers if layer is not output)
     tree = PrefixTree(0)
     generated = scored = 0
     for request, answer in zip(requests, answers, strict=True):
@@ -172,7 +171,7 @@ def floor(side: Kshot, requests: Sequence[Request], answers: Sequence[Generation
             ids = (ids + targets)[:-1]
         tree.insert(ids)
     distinct = sum(len(node.ids) for node in tree.walk())
-    operations = 2.0 * body * (distinct + generated) + 2.0 * output.numel() * (generated + scored)
+    operations = 2.0 * body * (distinct + generated) + 2.0 * output.in_features * output.out_features * (generated + scored)
     return operations, operations / rate()
 
 

@@ -37,6 +37,7 @@ STRATEGIES = (
     "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
 )
 BATCHES = (1, 3, 8, 16, 48)
+SPREAD = 6  # kills fall within the first so-manieth of an uninterrupted run's time after the weights are loaded
 
 
 def work(folder: Path, model: str, limit: int, batch: int, log: Path) -> None:
@@ -102,8 +103,7 @@ def main() -> None:
             log, batch = Path(place) / f"{kills}.log", draw.choice(BATCHES)
             worker = start(options, broken, batch, log)
             if kills < options.kills:
-                # moments spread over the run: each worker may do about a kills-th of what is asked
-                moment = draw.uniform(0, 2 * seconds / options.kills)
+                moment = draw.uniform(0, seconds / SPREAD)
                 while worker.poll() is None and not log.exists():  # its imports and the model's weights
                     time.sleep(0.01)
                     if draw.random() < 0.001:
@@ -126,6 +126,11 @@ def main() -> None:
         texts, again = answered(whole), answered(broken)
         lost = sum(new.get(key) != value for key, value in old.items()) + len(set(new) - set(old))
         lost += sum(again.get(key) != value for key, value in texts.items())
+        for key in texts:
+            if again.get(key) != texts[key]:
+                with Journal.read(whole) as journal:
+                    request = journal.call(key)[0]
+                print(f"differs: {request.params}, seed {request.seed}: {texts[key]!r} | {again.get(key)!r}")
     print(f"{asked_in_all} requests put to the model over all workers, for {total} answers that were needed")
     print(json.dumps({"kills": kills, "lost": lost, "asked_twice": twice}))
 

@@ -22,7 +22,7 @@ def main() -> None:
     made.add_argument("--score", choices=("text", "letter"), default="text")
     options = made.parse_args()
     if not options.data.is_dir():
-        raise SystemExit(f"{options.data} is not there: give --data DIR with commonsenseqa/test.jsonl")
+        raise SystemExit(f"{options.data} is not there: give --data DIR with commonsenseqa/train.jsonl and validation.jsonl")
     strategy = f"choice-logprob:k=5,score={options.score}"
     questions = requests_of("commonsenseqa", strategy, options)
     asked = [request for requests in questions for request in requests]

@@ -201,6 +201,9 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     source = resolve(model)
     console = Console(stderr=True)
+    for task in loaded.tasks:
+        if task.note:
+            console.print(task.note, highlight=False)
     if source.note:
         console.print(f"{model}: {source.note}", highlight=False)
     engine = load_engine(model, **options)

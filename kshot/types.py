@@ -201,6 +201,7 @@ class Task:
     labels: tuple[str, ...] = ()
     decompositions: tuple[Decomposition, ...] = ()
     exemplars: tuple[Sample, ...] = ()  # fixed, published exemplars, first in the pool (Wei et al. for gsm8k)
+    note: str = ""  # what its user should know before it runs
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from kshot.prompts.templates import letters
@@ -52,35 +53,46 @@ def choose(
         raise UserError(f"noise is {noise}; it is a share and must lie between 0 and 1.")
     if not k:
         return ()
-    text, choices = question.text, question.choices
-    pool = [sample for sample in question.exemplars if sample.question != text or sample.choices != choices]
-    if not pool:
-        raise UserError(f"the task has no exemplars and {k} are asked for; add train samples, or set k=0.")
-    if len(pool) < k:
-        raise UserError(f"the task has {len(pool)} exemplars and {k} are asked for; lower k, or add train samples.")
-    if rationale:
-        explained = [sample for sample in pool if sample.rationale.strip()]
-        if len(explained) < k:
-            have = f"only {len(explained)}" if explained else "none"
-            raise UserError(
-                f"{have} of the task's exemplars have a rationale and {k} are asked for; lower k, write "
-                "rationales, or use few-shot, which needs none."
-            )
-        pool = explained
-    generator = random.Random(f"exemplars {seed}")
+    pool = (
+        sample
+        for sample in question.exemplars
+        if (sample.question != question.text or sample.choices != question.choices)
+        and (not rationale or sample.rationale.strip())
+    )
     if select == "first":
-        drawn = pool[:k]
-    elif select == "random":
-        drawn = generator.sample(pool, k)
-    elif select == "balanced":
-        drawn = balanced(pool, k, generator)
+        drawn = list(islice(pool, k))  # as a rule the whole of the work, and the rest of the pool is not looked at
     else:
-        drawn = nearest(question.text, pool, k)
+        drawn = list(pool)
+    if len(drawn) < k:
+        raise too_few(question, k, len(drawn), rationale)
+    if select == "first" and order != "shuffled" and not noise:
+        return tuple(drawn[::-1] if order == "reversed" else drawn)
+    generator = random.Random(f"exemplars {seed}")
+    if select == "random":
+        drawn = generator.sample(drawn, k)
+    elif select == "balanced":
+        drawn = balanced(drawn, k, generator)
+    elif select == "bm25":
+        drawn = nearest(question.text, drawn, k)
     if order == "reversed":
         drawn = drawn[::-1]
     elif order == "shuffled":
         generator.shuffle(drawn)
     return tuple(relabelled(drawn, question.labels, noise, generator) if noise else drawn)
+
+
+def too_few(question: Question, k: int, found: int, rationale: bool) -> UserError:
+    """What to say where the pool holds fewer than k exemplars that will do."""
+    pool = sum((sample.question, sample.choices) != (question.text, question.choices) for sample in question.exemplars)
+    if not pool:
+        return UserError(f"the task has no exemplars and {k} are asked for; add train samples, or set k=0.")
+    if pool < k:
+        return UserError(f"the task has {pool} exemplars and {k} are asked for; lower k, or add train samples.")
+    assert rationale
+    return UserError(
+        f"{f'only {found}' if found else 'none'} of the task's exemplars have a rationale and {k} are asked for; "
+        "lower k, write rationales, or use few-shot, which needs none."
+    )
 
 
 def check_name(what: str, name: str, known: Sequence[str]) -> None:

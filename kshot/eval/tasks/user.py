@@ -63,6 +63,7 @@ def from_jsonl(text: str) -> Task:
     rows = read_rows(path)
     samples = samples_of(rows, path)
     labelled = all("label" in row and "answer" not in row for row in rows)
+    note = ""
     places = (path.with_suffix(".train.jsonl"), path.parent / "train.jsonl")
     beside = next((place for place in places if place.is_file() and place != path), None)
     if beside:
@@ -70,6 +71,11 @@ def from_jsonl(text: str) -> Task:
     else:
         held = min(POOL, len(samples) // 2)
         asked, pool = samples[held:], samples[:held]
+        if held:
+            note = (
+                f"{path} has no train file beside it: its first {held} rows are the exemplars, and the other "
+                f"{len(asked)} are asked. Put exemplars into {places[0].name} to ask all."
+            )
     form, names = format_of(samples if labelled else [*asked, *pool], labelled)
     asked = [replace(sample, target=canonical(sample.target, form)) for sample in asked]
     pool = [replace(sample, target=canonical(sample.target, form)) for sample in pool]
@@ -89,6 +95,7 @@ def from_jsonl(text: str) -> Task:
         format=form,
         score=numeric if form is NUMBER else exact,
         labels=names,
+        note=note,
         instructions=("Answer the question.", "Read the question carefully and answer it.", form.instruction),
     )
 

@@ -27,8 +27,11 @@ def load_engine(
     """
     from kshot.harness import models
     from kshot.harness.engines.transformers import TransformersEngine
+    from kshot.harness.prefix import packed
 
     loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    if packed.can_pack(loaded.model):
+        packed.pack(loaded.model)
     chat = models.use_chat(loaded.tokenizer, model, template)
     return TransformersEngine(
         loaded.model,

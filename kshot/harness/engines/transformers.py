@@ -19,7 +19,7 @@ from kshot.harness.prefix.plain import PlainDecoder
 from kshot.harness.render import Renderer
 from kshot.types import EngineError, Generation, Request, UserError
 
-DECODING = 1  # part of the engine's id: raise it when a change of the decoder changes what it writes
+DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
 
 
 class TransformersEngine:
