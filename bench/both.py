@@ -45,10 +45,14 @@ def parser(text: str | None, questions: int) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=text, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument("--model", default="smollm2-135m", help="bundled name, folder or .gguf file")
     made.add_argument("--questions", type=int, default=questions)
-    made.add_argument("--data", type=Path, default=DATA, help="folder of SET/SPLIT.jsonl; absent: generated word problems")
+    made.add_argument(
+        "--data", type=Path, default=DATA, help="folder of SET/SPLIT.jsonl; absent: generated word problems"
+    )
     made.add_argument("--batch", type=int, help="kshot's rows")
     made.add_argument("--lm-eval-batch", type=int, help="instead of the best of several")
-    made.add_argument("--lm-eval-questions", type=int, help="give lm-evaluation-harness only so many, and compare a question")
+    made.add_argument(
+        "--lm-eval-questions", type=int, help="give lm-evaluation-harness only so many, and compare a question"
+    )
     return made
 
 
@@ -171,7 +175,9 @@ def floor(side: Kshot, requests: Sequence[Request], answers: Sequence[Generation
             ids = (ids + targets)[:-1]
         tree.insert(ids)
     distinct = sum(len(node.ids) for node in tree.walk())
-    operations = 2.0 * body * (distinct + generated) + 2.0 * output.in_features * output.out_features * (generated + scored)
+    operations = 2.0 * body * (distinct + generated) + 2.0 * output.in_features * output.out_features * (
+        generated + scored
+    )
     return operations, operations / rate()
 
 
@@ -189,7 +195,9 @@ def explain(side: Kshot, request: Request, ours: str, theirs: str) -> str:
         logits = engine.model(input_ids=torch.tensor([prompt + a[:at]]), use_cache=False).logits[0, -1]
         engine.model.set_attn_implementation(before)
     top = logits.topk(2).values
-    return f"token {at}: the two highest logits are {float(top[0] - top[1]):.1e} apart; {ours[-60:]!r} | {theirs[-60:]!r}"
+    return (
+        f"token {at}: the two highest logits are {float(top[0] - top[1]):.1e} apart; {ours[-60:]!r} | {theirs[-60:]!r}"
+    )
 
 
 def report(name: str, options: argparse.Namespace, values: dict[str, Any]) -> None:

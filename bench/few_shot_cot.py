@@ -20,7 +20,10 @@ def main() -> None:
     asked = [request for [request] in requests_of("gsm8k", "chain-of-thought:max_new_tokens=96", options)]
     side = Kshot(options)
     ours = side.answer(asked)
-    print(f"kshot, {side.engine.capacity} rows: {ours.seconds:.1f} s, {ours.seconds / len(asked):.2f} a question", flush=True)
+    print(
+        f"kshot, {side.engine.capacity} rows: {ours.seconds:.1f} s, {ours.seconds / len(asked):.2f} a question",
+        flush=True,
+    )
     operations, least = floor(side, asked, ours.answers)
     print(f"floor: {operations / 1e12:.2f} TFLOP, {least:.1f} s at {operations / least / 1e9:.0f} GFLOP/s", flush=True)
     other = LmEval(options)

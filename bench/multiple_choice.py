@@ -3,8 +3,8 @@
     python bench/multiple_choice.py [--model smollm2-135m] [--questions 200] [--score text|letter] [--data DIR]
 
 CommonsenseQA, five choices. `--score text` scores the words of each choice; `letter` lists the choices and scores
-"A" to "E", which are one token each, so that lm-evaluation-harness, too, needs one pass a question. The last line is one
-JSON object:
+"A" to "E", which are one token each, so that lm-evaluation-harness, too, needs one pass a question. The last line is
+one JSON object:
 
     ratio        lm-evaluation-harness' seconds (at its best batch size) over kshot's
     floor_share  the floor's seconds over kshot's (see both.py)
@@ -22,7 +22,9 @@ def main() -> None:
     made.add_argument("--score", choices=("text", "letter"), default="text")
     options = made.parse_args()
     if not options.data.is_dir():
-        raise SystemExit(f"{options.data} is not there: give --data DIR with commonsenseqa/train.jsonl and validation.jsonl")
+        raise SystemExit(
+            f"{options.data} is not there: give --data DIR with commonsenseqa/train.jsonl and validation.jsonl"
+        )
     strategy = f"choice-logprob:k=5,score={options.score}"
     questions = requests_of("commonsenseqa", strategy, options)
     asked = [request for requests in questions for request in requests]

@@ -47,7 +47,9 @@ def main() -> None:
     asked = [request for requests in requests_of("gsm8k", strategy, options) for request in requests]
     side = Kshot(options)
     ours = side.answer(asked)
-    print(f"kshot, {side.engine.capacity} rows: {ours.seconds:.1f} s, {ours.seconds / len(asked):.2f} a draw", flush=True)
+    print(
+        f"kshot, {side.engine.capacity} rows: {ours.seconds:.1f} s, {ours.seconds / len(asked):.2f} a draw", flush=True
+    )
     operations, least = floor(side, asked, ours.answers)
     print(f"floor: {operations / 1e12:.2f} TFLOP, {least:.1f} s at {operations / least / 1e9:.0f} GFLOP/s", flush=True)
     other = LmEval(options)
@@ -58,7 +60,9 @@ def main() -> None:
     print(f"lm-evaluation-harness, batch {batch}: {theirs.seconds:.1f} s, {each:.2f} a draw")
     lengths = [len(side.engine.tokenizer(text).input_ids) for text in theirs.answers]
     mine = [answer.completion_tokens for answer in ours.answers]
-    print(f"mean length of a draw: kshot {statistics.fmean(mine):.1f} tokens, the other {statistics.fmean(lengths):.1f}")
+    print(
+        f"mean length of a draw: kshot {statistics.fmean(mine):.1f} tokens, the other {statistics.fmean(lengths):.1f}"
+    )
     gaps = []
     for request, answer in zip(asked, ours.answers, strict=True):
         expected = plain_logprob(side, request, answer) if len(gaps) < CHECKED else None

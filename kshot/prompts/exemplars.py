@@ -59,10 +59,8 @@ def choose(
         if (sample.question != question.text or sample.choices != question.choices)
         and (not rationale or sample.rationale.strip())
     )
-    if select == "first":
-        drawn = list(islice(pool, k))  # as a rule the whole of the work, and the rest of the pool is not looked at
-    else:
-        drawn = list(pool)
+    # as a rule the first k are the whole of the work, and the rest of the pool is not looked at
+    drawn = list(islice(pool, k)) if select == "first" else list(pool)
     if len(drawn) < k:
         raise too_few(question, k, len(drawn), rationale)
     if select == "first" and order != "shuffled" and not noise:

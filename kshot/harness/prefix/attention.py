@@ -15,6 +15,7 @@ soft-capping and no attention sinks (models with these use the plain path).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ from kshot.harness.prefix.store import RowStore
 from kshot.harness.prefix.tree import Layers, Node
 
 NAME = "kshot_prefix"
-GROUP = 8  # running rows that read their own keys together, up to the longest of them
+WASTE = 2.0  # rows are read together, up to the longest of them, while that is at most so many times their own keys
 
 
 @dataclass(eq=False)
@@ -127,17 +128,30 @@ def attend(
         out, total = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
             query, key, value, 0.0, causal, attn_mask=mask, scale=scale
         )
-        total = total.to(torch.float32)
-    else:
-        scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale
-        if causal:
-            hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
-            scores = scores.masked_fill(hidden, float("-inf"))
-        if mask is not None:
-            scores = scores + mask
-        total = scores.logsumexp(-1)
-        out = torch.matmul((scores - total[..., None]).exp().to(value.dtype), value)
-    return out, total
+        return out, total.to(torch.float32)
+    return attend_by_products(query, key, value, scale, mask, causal)
+
+
+def attend_by_products(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    scale: float,
+    mask: torch.Tensor | None = None,
+    causal: bool = False,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`attend` as two products around a softmax. Where each row brings few queries, as in decoding, it beats the
+    CPU's flash kernel (1.0 to 1.8 times, 16 to 96 rows with 64 to 256 keys)."""
+    scores = torch.matmul(query * scale, key.transpose(-1, -2)).float()
+    if causal:
+        hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+        scores.masked_fill_(hidden, float("-inf"))
+    if mask is not None:
+        scores.add_(mask)
+    top = scores.amax(-1, keepdim=True)
+    mass = scores.sub_(top).exp_().sum(-1, keepdim=True)
+    out = torch.matmul(scores.to(value.dtype), value).div_(mass)
+    return out, (top + mass.log()).squeeze(-1)
 
 
 def merge(
@@ -211,11 +225,10 @@ def running_rows(
     count = step.rows
     keys[slots, :, places] = key[0, :, :count].transpose(0, 1)
     values[slots, :, places] = value[0, :, :count].transpose(0, 1)
-    for first in range(0, count, GROUP):
-        last = min(first + GROUP, count)
+    for first, last in groups(step.lengths):
         length = max(step.lengths[first:last]) + 1
         mask = step.row_mask(first, last, length, window)
-        found, weight = attend(
+        found, weight = attend_by_products(
             grouped[:, :, first:last].permute(2, 0, 1, 3),  # (rows, kv_heads, folds, dim)
             keys[first:last, :, :length],
             values[first:last, :, :length],
@@ -224,6 +237,17 @@ def running_rows(
         )
         out[:, :, first:last] = found.permute(1, 2, 0, 3)
         total[:, :, first:last] = weight.permute(1, 2, 0)
+
+
+def groups(lengths: Sequence[int]) -> list[tuple[int, int]]:
+    """Runs of rows that read their keys together: so that a long row does not make many short ones read its length."""
+    found, first, longest, keys = [], 0, 0, 0
+    for at, length in enumerate(lengths):
+        longest, keys = max(longest, length + 1), keys + length + 1
+        if at > first and longest * (at + 1 - first) > WASTE * keys:
+            found.append((first, at))
+            first, longest, keys = at, length + 1, length + 1
+    return [*found, (first, len(lengths))]
 
 
 def encode_span(

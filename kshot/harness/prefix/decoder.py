@@ -296,7 +296,8 @@ class PrefixDecoder:
         if rows:
             self.row_passes += len(rows)
             draws = [(s.params, s.seed, len(s.out)) for s in rows]
-            tokens, logprobs = sample(logits[torch.tensor(choices, device=logits.device)], draws)
+            picked = logits if len(choices) == len(logits) else logits[torch.tensor(choices, device=logits.device)]
+            tokens, logprobs = sample(picked, draws)
             for sequence, token, logprob in zip(rows, tokens, logprobs, strict=True):
                 sequence.out.append(token)
                 sequence.logprob += logprob

@@ -40,7 +40,7 @@ def can_pack(model: nn.Module) -> bool:
         first is not None
         and first.device.type == "cpu"
         and first.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
+        and torch._C._has_mkldnn
         and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )

@@ -40,7 +40,7 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
         cumulative = probabilities.cumsum(-1)
         target = numbers.to(logits.device)[:, None] * cumulative[:, -1:]
         tokens[index] = torch.searchsorted(cumulative, target, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
-    logprobs = logits.gather(-1, tokens[:, None]).squeeze(-1) - logits.logsumexp(-1)
+    logprobs = logits.log_softmax(-1).gather(-1, tokens[:, None]).squeeze(-1)
     return tokens.tolist(), logprobs.tolist()
 
 
