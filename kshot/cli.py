@@ -29,6 +29,24 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 """
 
 
+class Batch(click.ParamType[int | None]):
+    """A number of rows, or auto (None)."""
+
+    name = "auto|ROWS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value is None or value == "auto":
+            return None
+        try:
+            return int(value)
+        except ValueError:
+            raise UserError(f"--batch is {value!r}; give a number of rows, or auto.") from None
+
+
+BATCH = Batch()
+BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 64 on a CPU and 256 on a GPU."
+
+
 class Commands(click.Group):
     """Turns the user's mistakes into one sentence and exit code 2, Ctrl-C into a hint how to go on."""
 
@@ -88,7 +106,7 @@ MODEL_OPTIONS = [
         show_default=True,
         help="auto (the model's chat template where it has one), chat, or plain text.",
     ),
-    click.option("--batch", type=int, default=None, help="Rows decoded together. [default: 48 on a CPU, 256 on a GPU]"),
+    click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP),
     click.option(
         "--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."
     ),
@@ -400,7 +418,7 @@ def compare(first: Path, second: Path) -> None:
 
 
 @main.command()
-@click.option("--batch", type=int, default=None, help="Rows decoded together.")
+@click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP)
 @click.option(
     "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
 )

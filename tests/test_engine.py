@@ -14,7 +14,7 @@ from kshot.eval.tasks import get_task
 from kshot.harness import models
 from kshot.harness.engines import load_engine
 from kshot.harness.engines.transformers import TransformersEngine
-from kshot.types import Generation, Message, Request, SamplingParams, Source, UserError
+from kshot.types import EngineError, Generation, Message, Request, SamplingParams, Source, UserError
 
 
 def answers(engine: Any, requests: list[Request]) -> list[Generation]:
@@ -152,3 +152,25 @@ def test_the_engine_id_names_what_changes_output(tiny_folder: Path) -> None:
     chat, plain = load_engine(str(tiny_folder)), load_engine(str(tiny_folder), template="plain")
     assert chat.id != plain.id
     assert chat.id == load_engine(str(tiny_folder), rows=3).id  # the batch changes nothing
+
+
+def test_out_of_memory_halves_the_rows_and_goes_on(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [Request("x" * (1 + at), SamplingParams(max_new_tokens=5)) for at in range(6)]
+    expected = [generation.text for generation in answers(engine_of(tiny, 4), requests)]
+    engine = engine_of(tiny, 4)
+    run, widest = type(engine.decoder).run_model, 2
+
+    def limited(self: Any, ids: list[int], spans: Any, running: Any, keep: torch.Tensor) -> torch.Tensor:
+        if len(running) > widest:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        result: torch.Tensor = run(self, ids, spans, running, keep)
+        return result
+
+    monkeypatch.setattr(type(engine.decoder), "run_model", limited)
+    with pytest.warns(UserWarning, match="going on with --batch 2"):
+        assert [generation.text for generation in answers(engine, requests)] == expected
+    assert engine.capacity == 2
+    widest = 0
+    engine.submit(0, requests[0])
+    with pytest.raises(EngineError, match="out of memory with one row"), pytest.warns(UserWarning):
+        engine.collect()

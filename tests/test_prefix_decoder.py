@@ -229,3 +229,79 @@ def test_rows_are_refilled_at_once(llama: Any) -> None:
     steps = sum(len(flight.out) for flight in done.values())
     assert decoder.row_passes == steps
     assert steps / (4 * decoder.passes) > 0.85  # a barrier between batches would leave about 0.6
+
+
+def test_targets_after_the_same_input_share_one_pass(llama: Any) -> None:
+    prompt = [random.Random(9).randrange(3, VOCABULARY) for _ in range(40)]
+    plain = copy.deepcopy(llama)
+    plain.set_attn_implementation("eager")
+    with torch.inference_mode():
+        expected = plain(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+    decoder = make_decoder(llama, 4)
+    before = decoder.passes
+    done = decode(decoder, [Flight(at, prompt, SamplingParams(), 0, targets=[3 + at]) for at in range(5)])
+    assert decoder.passes == before + 1
+    assert [done[at].logprob for at in range(5)] == pytest.approx(expected[3:8].tolist(), abs=1e-4)
+    assert [done[at].cached for at in range(5)] == [0, 40, 40, 40, 40]
+
+
+@pytest.mark.parametrize("at", [0, 3, 9])
+def test_a_restart_with_fewer_rows_loses_nothing(llama: Any, at: int) -> None:
+    def flights() -> list[Flight]:
+        prompts = mixed_prompts(random.Random(10))
+        params = SamplingParams(temperature=0.8, max_new_tokens=8)
+        hot = [Flight(index, prompt, params, index, max_new=8) for index, prompt in enumerate(prompts)]
+        scored = [Flight(20 + target, prompts[0], params, 0, targets=[target]) for target in (5, 6, 7)]
+        return hot + scored
+
+    expected = decode(make_decoder(llama, 16), flights())
+    decoder, done = make_decoder(llama, 16), {}
+    for flight in flights():
+        decoder.add(flight)
+    forward, calls = decoder.model.forward, 0
+
+    def fails_once(*args: Any, **options: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == at + 1:
+            raise torch.OutOfMemoryError("no memory")
+        return forward(*args, **options)
+
+    decoder.model.forward = fails_once
+    try:
+        while decoder:
+            try:
+                done.update({flight.ticket: flight for flight in decoder.step()})
+            except torch.OutOfMemoryError:
+                decoder.restart(decoder.rows // 2)
+    finally:
+        decoder.model.forward = forward
+    assert decoder.rows == 8
+    assert {ticket: flight.out for ticket, flight in done.items()} == {t: f.out for t, f in expected.items()}
+    assert done[25].logprob == pytest.approx(expected[25].logprob, abs=1e-5)
+    assert not any(node.uses or node.demand for node in decoder.tree.walk())
+
+
+def test_keys_stay_within_the_budgets_while_many_requests_pass(llama: Any) -> None:
+    generator = random.Random(11)
+    top = [generator.randrange(3, VOCABULARY) for _ in range(40)]
+    decoder = make_decoder(llama, 16, kept=600, budget=800)
+    for index in range(300):
+        own = [generator.randrange(3, VOCABULARY) for _ in range(generator.randrange(1, 90))]
+        decoder.add(greedy(index, top[: generator.randrange(41)] + own, generator.randrange(1, 12)))
+    peak, widest, count = 0, 0, 0
+    while decoder:
+        count += len(decoder.step())
+        peak, widest = max(peak, decoder.key_tokens), max(widest, len(decoder.running))
+        assert decoder.store.slots * decoder.store.capacity <= 800
+    assert count == 300
+    assert peak <= 1400
+    assert widest >= 6  # 800 tokens hold six rows of 128
+
+
+def test_a_row_longer_than_the_budget_still_runs(llama: Any) -> None:
+    prompt = [random.Random(12).randrange(3, VOCABULARY) for _ in range(70)]
+    flights = [greedy(at, [*prompt, 3 + at], 4) for at in range(3)]
+    small = decode(make_decoder(llama, 4, kept=0, budget=10), flights)
+    again = decode(make_decoder(llama, 4), [greedy(at, [*prompt, 3 + at], 4) for at in range(3)])
+    assert [small[at].out for at in range(3)] == [again[at].out for at in range(3)]

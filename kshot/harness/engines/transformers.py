@@ -37,7 +37,7 @@ class TransformersEngine:
         id: str,
         chat: bool,
         context_length: int,
-        rows: int = 48,
+        rows: int = 64,
         memory: int = 4 << 30,
         share: bool = True,
     ) -> None:
@@ -110,13 +110,26 @@ class TransformersEngine:
         while self.decoder:
             try:
                 finished = self.decoder.step()
-            except torch.OutOfMemoryError as error:
-                raise EngineError(
-                    f"out of memory with {self.capacity} rows; try --batch {self.capacity // 2}."
-                ) from error
+            except RuntimeError as error:  # torch.OutOfMemoryError is one
+                if not out_of_memory(error):
+                    raise
+                self.halve(error)
+                continue
             if finished:
                 return [(flight.ticket, self.generation(flight)) for flight in finished]
         return []
+
+    def halve(self, error: RuntimeError) -> None:
+        """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
+        if isinstance(self.decoder, PlainDecoder) or self.capacity == 1:
+            raise EngineError(
+                "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
+            ) from error
+        self.capacity //= 2
+        warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=3)
+        self.decoder.restart(self.capacity)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def generation(self, flight: Flight) -> Generation:
         assert flight.finish is not None
@@ -164,6 +177,12 @@ def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
         value = getattr(owner, "eos_token_id", None)
         found.update(value if isinstance(value, (list, tuple)) else [] if value is None else [value])
     return frozenset(found)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not get memory, on a GPU or on the CPU."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "not enough memory" in said
 
 
 def key_bytes(model: Any) -> int:

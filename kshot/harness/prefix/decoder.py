@@ -18,7 +18,7 @@ import torch
 from kshot.harness.prefix.attention import Pass, Span
 from kshot.harness.prefix.sampler import sample
 from kshot.harness.prefix.scheduler import admit, attended_in_place, encoded_once, runs_to_encode
-from kshot.harness.prefix.store import RowStore
+from kshot.harness.prefix.store import RowStore, rounded
 from kshot.harness.prefix.tree import Layers, Node, PrefixTree
 from kshot.types import FinishReason, SamplingParams
 
@@ -44,6 +44,7 @@ class Flight:
     leaf: Node | None = None  # in the tree, while waiting
     above: Node | None = None  # the deepest node that its row attends to in place
     held: int = 0  # tokens in the row's own store
+    twins: list[Flight] = field(default_factory=list)  # score other targets after the same input, and share its pass
 
     @property
     def prompt_tokens(self) -> int:
@@ -53,6 +54,17 @@ class Flight:
     def shareable(self) -> int:
         """Leading tokens whose logits are not needed, so that their keys are all there is to compute."""
         return self.prompt_tokens - 1
+
+    @property
+    def room(self) -> int:
+        """Tokens that its row may come to hold beside the nodes that it attends to in place."""
+        assert self.above is not None
+        return len(self.ids) + self.max_new - self.above.end
+
+    def rewind(self) -> None:
+        """Forgets what has been decoded. The same tokens come again: a draw depends on its seed and position alone."""
+        self.out, self.logprob, self.finish, self.cached = [], 0.0, None, 0
+        self.leaf, self.above, self.held = None, None, 0
 
 
 class PrefixDecoder:
@@ -79,15 +91,23 @@ class PrefixDecoder:
         self.device: torch.device = model.device
         self.dtype: torch.dtype = model.dtype
         self.tree = PrefixTree(kept)
-        self.store = RowStore(rows)
+        self.store = RowStore(rows, self.budget)
         self.waiting: deque[Flight] = deque()
         self.running: list[Flight] = []  # index = slot
+        self.starting: list[Flight] = []  # taken from the queue in the pass that is under way
+        self.leaders: dict[tuple[int, tuple[int, ...]], Flight] = {}  # waiting inputs to score, by what they are
         self.passes = 0
+        self.decoding_passes = 0  # passes with rows
         self.row_passes = 0  # sum over passes of the rows that took part
         self.shapes = self.measure()
 
     def add(self, sequence: Flight) -> None:
-        """Puts a sequence in the queue."""
+        """Puts a sequence in the queue; one to be scored after an input that waits already joins it."""
+        if sequence.targets is not None:
+            leader = self.leaders.setdefault((len(sequence.targets), tuple(sequence.ids)), sequence)
+            if leader is not sequence:
+                leader.twins.append(sequence)
+                return
         sequence.leaf = self.tree.want(sequence.ids[: sequence.shareable])
         self.waiting.append(sequence)
 
@@ -110,19 +130,36 @@ class PrefixDecoder:
         rest = Span(0, len(ids) - half, half, node)
         return self.run_model(ids[half:], [rest], [], torch.arange(len(ids) - half - last, len(ids) - half))
 
+    @property
+    def key_tokens(self) -> int:
+        """Tokens that room is allocated for, of rows and of prefixes."""
+        return self.store.slots * self.store.capacity + self.tree.held
+
     def __bool__(self) -> bool:
         return bool(self.waiting or self.running)
 
     @torch.inference_mode()
     def step(self) -> list[Flight]:
-        """One pass. Returns the sequences that it finished."""
-        admitted = self.take()
+        """One pass. Returns the sequences that it finished. After an out-of-memory error, `restart` goes on."""
+        admitted = self.starting = self.take()
         paths = {id(s): self.tree.path(s.leaf) for s in admitted if s.leaf is not None}
         self.encode_prefixes(admitted, paths)
         spans = self.start_rows(admitted, paths)
         finished = self.forward(admitted, spans)
+        self.starting = []
         self.tree.shrink()
         return finished
+
+    def restart(self, rows: int) -> None:
+        """Frees all keys and values and begins everything in flight again, with so many rows."""
+        waiting = [*self.running, *(s for s in self.starting if s not in self.running), *self.waiting]
+        self.tree, self.store = PrefixTree(self.tree.budget), RowStore(rows, self.budget)
+        self.rows, self.running, self.starting, self.waiting, self.leaders = rows, [], [], deque(), {}
+        for sequence in waiting:
+            twins, sequence.twins = sequence.twins, []
+            for one in (sequence, *twins):
+                one.rewind()
+                self.add(one)
 
     # ------------------------------------------------------------ admission
 
@@ -130,7 +167,7 @@ class PrefixDecoder:
         """The waiting sequences that start in this pass, in order."""
         spare = PASS_TOKENS
         chosen: list[Flight] = []
-        running = [len(s.ids) + s.max_new for s in self.running]
+        running = [rounded(s.room) for s in self.running]
         rows: list[int] = []
         while self.waiting:
             sequence = self.waiting[0]
@@ -140,12 +177,15 @@ class PrefixDecoder:
             if chosen and own > spare:
                 break
             if sequence.targets is None:
-                needed = len(sequence.ids) + sequence.max_new
+                above = path[: attended_in_place(path, self.rows)]
+                needed = rounded(len(sequence.ids) + sequence.max_new - (above[-1].end if above else 0))
                 if admit([*rows, needed], running, self.rows, self.budget) <= len(rows):
                     break
                 rows.append(needed)
             spare -= own
             chosen.append(self.waiting.popleft())
+            if sequence.targets is not None:
+                del self.leaders[len(sequence.targets), tuple(sequence.ids)]
         return chosen
 
     def encode_prefixes(self, admitted: Sequence[Flight], paths: dict[int, list[Node]]) -> None:
@@ -170,7 +210,7 @@ class PrefixDecoder:
                 assert span.layers is not None
                 for node in run:
                     at = node.start - run[0].start
-                    self.tree.fill(node, pieces(span.layers, at, at + len(node.ids)))
+                    self.tree.fill(node, span.layers if len(run) == 1 else pieces(span.layers, at, at + len(node.ids)))
                     fresh.add(id(node))
         spent = time.perf_counter() - started
         for sequence in admitted:
@@ -186,15 +226,16 @@ class PrefixDecoder:
         """Gives each admitted sequence its slot, its shared nodes and the span of tokens that are its own."""
         at = len(self.running)
         spans: list[Span] = []
-        capacity = self.store.capacity
+        rooms = [s.room for s in self.running]
         for sequence in admitted:
             path = paths[id(sequence)]
             place = len(path) if sequence.targets is not None else attended_in_place(path, self.rows)
             sequence.above = path[place - 1] if place else self.tree.root
             sequence.held = (path[-1].end if path else 0) - sequence.above.end
             if sequence.targets is None:
-                capacity = max(capacity, len(sequence.ids) + sequence.max_new - sequence.above.end)
-        self.store.reserve(capacity, self.shapes, self.dtype, self.device)
+                rooms.append(sequence.room)
+        held = max((s.held for s in self.running), default=0)
+        self.store.reserve(len(rooms), max(rooms, default=0), held, self.shapes, self.dtype, self.device)
         slot = at
         for sequence in admitted:
             path, leaf = paths[id(sequence)], sequence.leaf
@@ -286,14 +327,19 @@ class PrefixDecoder:
                 choices.append(at)
                 at += 1
             else:
-                part = logits[at : at + len(sequence.targets)].float()
-                wanted = torch.tensor(sequence.targets, device=part.device)[:, None]
-                sequence.logprob = float((part.gather(-1, wanted).squeeze(-1) - part.logsumexp(-1)).sum())
-                sequence.finish = "scored"
+                part = logits[at : at + len(sequence.targets)].float().log_softmax(-1)
+                group = [sequence, *sequence.twins]
+                wanted = torch.tensor([one.targets for one in group], device=part.device)
+                scores = part.gather(-1, wanted.T).sum(0).tolist()
+                for one, score in zip(group, scores, strict=True):
+                    one.logprob, one.finish, one.seconds = score, "scored", sequence.seconds / len(group)
+                for twin in sequence.twins:
+                    twin.cached = twin.prompt_tokens
                 at += len(sequence.targets)
                 self.release(sequence)
-                done.append(sequence)
+                done.extend(group)
         if rows:
+            self.decoding_passes += 1
             self.row_passes += len(rows)
             draws = [(s.params, s.seed, len(s.out)) for s in rows]
             picked = logits if len(choices) == len(logits) else logits[torch.tensor(choices, device=logits.device)]
@@ -338,8 +384,8 @@ class PrefixDecoder:
 
 
 def pieces(layers: Layers, start: int, stop: int) -> Layers:
-    """The keys and values of tokens [start, stop)."""
-    return [(keys[:, start:stop], values[:, start:stop]) for keys, values in layers]
+    """A copy of the keys and values of tokens [start, stop), so that the whole can be freed."""
+    return [(keys[:, start:stop].clone(), values[:, start:stop].clone()) for keys, values in layers]
 
 
 def conclude(flight: Flight, end_ids: frozenset[int], stopped: Callable[[Flight], bool]) -> None:

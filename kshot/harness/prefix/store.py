@@ -14,31 +14,53 @@ from kshot.harness.prefix.tree import Layers
 STEP = 64  # tokens by which capacity grows
 
 
-class RowStore:
-    """Keys and values of up to `rows` running rows, a pair of tensors (rows, kv_heads, capacity, dim) a layer."""
+def rounded(tokens: int) -> int:
+    """Tokens of capacity that so many tokens take."""
+    return -(-max(tokens, 1) // STEP) * STEP
 
-    def __init__(self, rows: int) -> None:
+
+class RowStore:
+    """Keys and values of up to `rows` running rows, a pair of tensors (slots, kv_heads, capacity, dim) a layer.
+
+    Slots times capacity stays within `budget` tokens, but for a single row that is longer.
+    """
+
+    def __init__(self, rows: int, budget: int) -> None:
         self.rows = rows
+        self.budget = budget
+        self.slots = 0
         self.capacity = 0
         self.layers: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def reserve(
-        self, capacity: int, like: list[tuple[int, int, int]], dtype: torch.dtype, device: torch.device
+        self,
+        rows: int,
+        capacity: int,
+        held: int,
+        like: list[tuple[int, int, int]],
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> None:
-        """Room for `capacity` tokens a row; `like` gives (kv_heads, key dim, value dim) a layer."""
-        if capacity <= self.capacity and self.layers:
+        """Room for so many rows of `capacity` tokens, of which at most `held` are there now.
+
+        `like` gives (kv_heads, key dim, value dim) a layer.
+        """
+        if rows <= self.slots and capacity <= self.capacity:
             return
-        capacity = -(-max(capacity, 1) // STEP) * STEP
-        old, kept = self.layers, self.capacity
+        capacity = rounded(capacity)
+        slots = max(rows, min(self.rows, self.budget // capacity))
+        old, kept = self.layers, min(self.slots, slots)
         self.layers = []
         for index, (heads, key_dim, value_dim) in enumerate(like):
-            keys = torch.zeros(self.rows, heads, capacity, key_dim, dtype=dtype, device=device)
-            values = torch.zeros(self.rows, heads, capacity, value_dim, dtype=dtype, device=device)
+            keys = torch.zeros(slots, heads, capacity, key_dim, dtype=dtype, device=device)
+            values = torch.zeros(slots, heads, capacity, value_dim, dtype=dtype, device=device)
+            if old and held:
+                keys[:kept, :, :held] = old[index][0][:kept, :, :held]
+                values[:kept, :, :held] = old[index][1][:kept, :, :held]
             if old:
-                keys[:, :, :kept], values[:, :, :kept] = old[index]
                 old[index] = (keys[:0], values[:0])  # frees the layer before the next is made
             self.layers.append((keys, values))
-        self.capacity = capacity
+        self.slots, self.capacity = slots, capacity
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copies a row's first `length` tokens into another slot."""

@@ -4,7 +4,7 @@ Every waiting request is in the tree with all its prompt but the last token (who
 that a node is exactly a run of tokens wanted by the same set of requests. A node is encoded when a second
 request wants it, and stays until memory is short; the least recently used leaf goes first. Lists of
 Python ints are compared a slice at a time, so an insertion costs its number of nodes, not of tokens.
-Concedes: a node split in two keeps one allocation alive until both halves are gone.
+Concedes: a node that is cut in two is copied, so that each half can be freed alone.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class PrefixTree:
         upper.children[node.ids[at]] = node
         node.parent, node.ids, node.start = upper, node.ids[at:], node.start + at
         if node.layers is not None:
-            upper.layers = [(k[:, :at], v[:, :at]) for k, v in node.layers]
-            node.layers = [(k[:, at:], v[:, at:]) for k, v in node.layers]
+            upper.layers = [(k[:, :at].clone(), v[:, :at].clone()) for k, v in node.layers]  # each can go alone
+            node.layers = [(k[:, at:].clone(), v[:, at:].clone()) for k, v in node.layers]
         return upper
 
     def path(self, node: Node) -> list[Node]:
