@@ -152,12 +152,15 @@ class PrefixTree:
             self.touch(node)
 
     def shrink(self) -> None:
-        """Drops least recently used leaves until the budget is met; what running rows attend to stays."""
+        """Drops leaves until the budget is met: first those that nobody waits for, the least recently used first.
+
+        What running rows attend to stays.
+        """
         while self.held > self.budget:
             leaves = [node for node in self.walk() if self.evictable(node)]
             if not leaves:
                 return
-            leaves.sort(key=lambda node: node.used_at)
+            leaves.sort(key=lambda node: (node.demand > 0, node.used_at))
             for node in leaves[: max(1, len(leaves) // 4)]:
                 node.layers = None
                 self.held -= len(node.ids)
