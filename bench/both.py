@@ -138,7 +138,7 @@ class LmEval:
         """The fastest of several batch sizes on a few requests."""
         times = {}
         for batch in TRIAL[kind]:
-            times[batch] = self.answer(requests[: 2 * max(TRIAL[kind])], batch).seconds
+            times[batch] = self.answer(requests[: max(TRIAL[kind])], batch).seconds
             print(f"lm-evaluation-harness, batch {batch}: {times[batch]:.1f} s for a trial", flush=True)
         return min(times, key=lambda batch: times[batch])
 

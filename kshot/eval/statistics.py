@@ -71,6 +71,27 @@ def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
+def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Interval:
+    """The exact interval of a proportion (Clopper and Pearson 1934, Biometrika 26:404): covers at least `level`.
+
+    Wider than Wilson's, which covers `level` on average. Nothing observed gives [0, 1]. Raises ValueError.
+
+    >>> interval = clopper_pearson(81, 263)
+    >>> round(interval.low, 4), round(interval.high, 4)
+    (0.2527, 0.3676)
+    """
+    from scipy import stats
+
+    if n < 0 or not 0 <= successes <= n:
+        raise ValueError(f"{successes} successes of {n}")
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}; it must be between 0 and 1")
+    tail = (1 - level) / 2
+    low = float(stats.beta.ppf(tail, successes, n - successes + 1)) if successes else 0.0
+    high = float(stats.beta.ppf(1 - tail, successes + 1, n - successes)) if successes < n else 1.0
+    return Interval(low, high)
+
+
 def normal_quantile(level: float) -> float:
     """z such that a standard normal lies within +-z with probability `level`. Raises ValueError."""
     if not 0 < level < 1:
@@ -106,6 +127,30 @@ def mean_interval(values: Sequence[float], level: float = 0.95, clusters: Sequen
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 
+def standard_error(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float:
+    """Standard error of the mean (Miller 2024, arXiv 2411.00640, sections 2.1 and 2.2); nan below two values.
+
+    Of the values' differences between two strategies it is the paired standard error (section 4.2). With
+    `clusters`, the covariance within each counts: sqrt of the sum over clusters of squared summed deviations,
+    over n. The latter is the paper's own and unscaled; `mean_interval` adds G / (G - 1) for few clusters.
+
+    >>> round(standard_error([1, 0, 1, 1]), 4), round(standard_error([1, 0, 1, 1], ["a", "a", "b", "b"]), 4)
+    (0.25, 0.1768)
+    """
+    import numpy as np
+
+    scores = np.asarray(values, dtype=float)
+    n = len(scores)
+    if n < 2:
+        return math.nan
+    if clusters is None:
+        return float(scores.std(ddof=1) / math.sqrt(n))
+    if len(clusters) != n:
+        raise ValueError(f"{n} values and {len(clusters)} clusters")
+    sums = np.bincount(indices(clusters), weights=scores - scores.mean())
+    return float(np.sqrt((sums**2).sum()) / n)
+
+
 def indices(labels: Sequence[Hashable]) -> list[int]:
     """Each label's number, in order of appearance."""
     seen: dict[Hashable, int] = {}
@@ -138,6 +183,46 @@ def holm(pvalues: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(pvalues) - rank) * pvalues[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def benjamini_hochberg(pvalues: Sequence[float]) -> list[float]:
+    """p-values adjusted so that rejecting those up to q keeps the false discovery rate at q, in the order given.
+
+    Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57:289, for independent or positively dependent tests. Holm's
+    guards against a single false claim; this against too large a share of them, where many strategies are screened.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03])
+    [0.03, 0.04, 0.04]
+    """
+    order = sorted(range(len(pvalues)), key=lambda index: pvalues[index], reverse=True)
+    adjusted = [0.0] * len(pvalues)
+    lowest = 1.0
+    for rank, index in enumerate(order):
+        lowest = min(lowest, pvalues[index] * len(pvalues) / (len(pvalues) - rank))
+        adjusted[index] = lowest
+    return adjusted
+
+
+def cochran_q(scores: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """(Q, p) of Cochran's test that several strategies are right equally often on the same samples.
+
+    `scores` is (strategies, samples), 0 or 1 (Cochran 1950, Biometrika 37:256); chi-squared with one degree of
+    freedom less than strategies, by approximation. Two strategies give McNemar's without correction. Samples on
+    which all agree say nothing; where there are no others, (0, 1). Raises ValueError.
+    """
+    import numpy as np
+    from scipy import stats
+
+    table = np.asarray(scores, dtype=float)
+    if table.ndim != 2 or table.shape[0] < 2 or not np.isin(table, (0.0, 1.0)).all():
+        raise ValueError("Cochran's Q needs scores of 0 or 1, of two strategies or more on the same samples")
+    count = len(table)
+    columns, rows = table.sum(axis=1), table.sum(axis=0)  # right of each strategy, right on each sample
+    spread = float((rows * (count - rows)).sum())
+    if spread == 0:
+        return 0.0, 1.0
+    q = count * (count - 1) * float(((columns - columns.mean()) ** 2).sum()) / spread
+    return q, float(stats.chi2.sf(q, count - 1))
 
 
 def paired(
@@ -250,6 +335,30 @@ def mcnemar_power(n: int, difference: float, discordant: float, level: float = 0
     upward = (discordant + difference) / (2 * discordant) if discordant else 0.5
     rejected = stats.binom.cdf(critical, count, upward) + stats.binom.cdf(critical, count, 1 - upward)
     return float((stats.binom.pmf(count, n, discordant) * rejected).sum())
+
+
+def samples_needed(difference: float, *, discordant: float, power: float = 0.8, level: float = 0.05) -> int:
+    """How many samples exact McNemar needs to find this difference with probability `power`; at most a million.
+
+    `discordant` is the share of samples on which the two differ, as seen or expected. The exact test's power
+    saws up and down with n: the answer is within one tooth of the first n that reaches it. Raises ValueError
+    where no number would do.
+    """
+    size = abs(difference)
+    if not 0 < size <= 1 or not size <= discordant <= 1:
+        raise ValueError(f"a difference of {difference} with {discordant} of the samples discordant has no sample size")
+    low, high = 1, 2
+    while mcnemar_power(high, size, discordant, level) < power:
+        low, high = high, 2 * high
+        if high > 1_000_000:
+            raise ValueError(f"a difference of {difference} needs more than a million samples")
+    while high - low > 1:
+        middle = (low + high) // 2
+        if mcnemar_power(middle, size, discordant, level) >= power:
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def majority_expectations(
