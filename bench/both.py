@@ -37,7 +37,7 @@ from kshot.prompts.templates import plain
 from kshot.types import Generation, Program, Request
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-TRIAL = {"generate": (1, 8, 16), "score": (1, 8, 32)}  # lm-evaluation-harness' batch sizes that are tried
+TRIAL = {"generate": (8, 16, 32), "score": (1, 8, 32)}  # lm-evaluation-harness' batch sizes that are tried
 
 
 def parser(text: str | None, questions: int) -> argparse.ArgumentParser:

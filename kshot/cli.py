@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 import kshot
+from kshot.console import finish, print_prompts, run_plan
 from kshot.types import EngineError, UserError
-
-if TYPE_CHECKING:
-    from kshot.harness.benchmark import Plan
 
 BENCH_EXAMPLES = """
 \b
@@ -44,7 +42,7 @@ class Batch(click.ParamType[int | None]):
 
 
 BATCH = Batch()
-BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 64 on a CPU and 256 on a GPU."
+BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 128 on a CPU and 256 on a GPU."
 
 
 class Commands(click.Group):
@@ -202,112 +200,6 @@ def default_name(tasks: tuple[str, ...], model: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
 
 
-def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, baseline: str | None = None) -> bool:
-    """Loads, runs with a progress bar, and says how to resume where it was stopped. Whether it ran to its end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    from kshot.eval.report.prompting import check_baseline
-    from kshot.harness.benchmark import load_plan, run_benchmark
-    from kshot.harness.engines import load_engine
-    from kshot.harness.models import resolve
-    from kshot.harness.runner import Progress
-    from kshot.types import Record
-
-    loaded = load_plan(plan)
-    check_baseline([strategy.name for strategy in loaded.strategies], baseline)
-    source = resolve(model)
-    console = Console(stderr=True)
-    for task in loaded.tasks:
-        if task.note:
-            console.print(task.note, highlight=False)
-    if source.note:
-        console.print(f"{model}: {source.note}", highlight=False)
-    engine = load_engine(model, **options)
-    right = done = 0
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, refresh_per_second=4) as bar:
-        line = bar.add_task("attempts", total=loaded.total, state="")
-
-        def on_record(record: Record) -> None:
-            nonlocal right, done
-            right, done = right + int(record.score.value >= 1), done + 1
-            bar.advance(line)
-
-        def on_progress(state: Progress) -> None:
-            share = f"accuracy {100 * right / done:.0f}%" if done else ""
-            bar.update(line, state=f"{share}  {state.generated_tokens:,} tokens  {state.in_flight} in flight")
-
-        info = {"model": model, "note": source.note}
-        try:
-            run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
-        except KeyboardInterrupt:
-            bar.stop()
-            click.echo(f"\nkshot: stopped after {done} of {loaded.total} attempts, all kept in {folder}.", err=True)
-            raise
-        finally:
-            engine.close()
-    return True
-
-
-def finish(folder: Path, baseline: str | None) -> None:
-    """Writes the report, prints it, and says where it is and what it found."""
-    from rich.console import Console
-
-    from kshot.eval.report import html, markdown, terminal
-    from kshot.eval.report.prompting import build, main_finding
-    from kshot.harness.benchmark import read_run
-
-    run, journal = read_run(folder)
-    with journal:
-        report = build(run, baseline=baseline)
-        terminal.render(report, Console())
-        markdown.write(report, folder)
-        page = html.write(report, folder)
-        finding = main_finding(run, baseline)
-    click.echo(f"\nreport: {page}  (and report.md, figures/)")
-    click.echo(finding)
-
-
-def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
-    """The first sample's requests for every task and strategy, and the tokens of all first requests."""
-    from kshot.harness.benchmark import load_plan, question_of
-    from kshot.harness.models import load_tokenizer, resolve
-    from kshot.program import rewrite
-    from kshot.prompts.templates import plain
-    from kshot.types import Request
-
-    loaded = load_plan(plan)
-    renderer = load_tokenizer(resolve(model), template, trust_remote_code=trust_remote_code)
-    for task, strategy in loaded.pairs():
-        total = 0
-        shown: list[Request] = []
-        for sample in loaded.samples[task.name]:
-            program = strategy(question_of(task, sample, loaded.pools[task.name]))
-            requests = next(program if renderer.chat else rewrite(program, plain))
-            total += sum(len(renderer.encode(request.prompt)) for request in requests)
-            shown = shown or list(requests)
-        click.secho(f"== {task.name} / {strategy.name}", bold=True)
-        first = shown[0]
-        click.echo(first.prompt if isinstance(first.prompt, str) else renderer.render(first.prompt))
-        if len(shown) > 1:
-            click.echo(f"... and {len(shown) - 1} more requests of this sample")
-        count = len(loaded.samples[task.name])
-        click.secho(
-            f"-- {total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample\n",
-            dim=True,
-        )
-
-
 @main.command(name="list")
 @click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "models"]))
 def list_(what: str | None) -> None:
@@ -398,6 +290,18 @@ def rescore(run: Path) -> None:
     count, changed = again(run)
     click.echo(f"{count} records read again, {changed} changed")
     finish(run, None)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--format", "-f", "format_", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN/export]")
+def export(run: Path, format_: str, out: Path | None) -> None:
+    """Write a RUN's records and calls as tables: records.parquet, calls.parquet (or .csv)."""
+    from kshot.harness.export import export as write
+
+    for path, count in write(run, out or run / "export", format_):
+        click.echo(f"{path}: {count:,} rows")
 
 
 @main.command()

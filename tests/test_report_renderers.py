@@ -17,7 +17,7 @@ from rich.console import Console
 from kshot.eval.report import html, markdown, prompting, terminal
 from kshot.eval.report.clean import clean
 from kshot.eval.report.data import RunData
-from kshot.eval.report.model import Transcripts
+from kshot.eval.report.model import Alternatives, Figure, Transcripts
 from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
 
 HOSTILE = [
@@ -157,7 +157,7 @@ def test_a_page_says_how_many_transcripts_it_left_out() -> None:
 
 def test_figures_inside_the_page_are_sound(page_text: str) -> None:
     drawings = re.findall(r"<svg.*?</svg>", page_text, re.DOTALL)
-    assert len(drawings) == 3
+    assert len(drawings) == 5  # accuracy, cost, and the differences against each of three baselines
     ids: list[str] = []
     for drawing in drawings:
         root = xml.fromstring(drawing)
@@ -211,3 +211,14 @@ def test_hostile_text_is_no_markup_in_markdown(tmp_path: Path) -> None:
 )
 def test_what_is_invisible_becomes_visible(dirty: str, shown: str) -> None:
     assert clean(dirty) == shown
+
+
+def test_any_strategy_can_be_the_baseline_in_a_page_and_the_first_stands_elsewhere(page_text: str) -> None:
+    report = prompting.build(hostile_run())
+    [choice] = [block for section in report.sections for block in section.blocks if isinstance(block, Alternatives)]
+    assert len(choice.options) == 3
+    assert page_text.count('<div class="alternative"') == 3
+    assert page_text.count('<div class="alternative" hidden>') == 2
+    figures = [block.name for _, blocks in choice.options for block in blocks if isinstance(block, Figure)]
+    assert len(set(figures)) == 3  # identifiers within the drawings are prefixed with it
+    assert markdown.text(report).count("Against ") == 1

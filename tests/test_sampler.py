@@ -28,7 +28,7 @@ def test_draws_follow_the_tempered_distribution(temperature: float) -> None:
 
 
 def test_top_p_keeps_the_smallest_set_that_has_the_mass() -> None:
-    probabilities = torch.tensor([[0.1, 0.5, 0.25, 0.15], [0.1, 0.5, 0.25, 0.15], [0.1, 0.5, 0.25, 0.15]]).double()
+    probabilities = torch.tensor([[0.1, 0.5, 0.25, 0.15]] * 3, dtype=torch.float64)
     kept = nucleus(probabilities, [0.5, 0.75, 1.0]) > 0
     assert kept.tolist() == [[False, True, False, False], [False, True, True, False], [True] * 4]
 

@@ -14,7 +14,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import lru_cache
@@ -55,6 +55,24 @@ def prompt_text(prompt: str | tuple[Message, ...]) -> tuple[str, str]:
     """A prompt's hash and its JSON: a string, or [role, content] a message."""
     text = write(prompt if isinstance(prompt, str) else [[m.role, m.content] for m in prompt])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text
+
+
+CALLS = (
+    "SELECT key, prompts.prompt, params, seed, continuation, text, finish_reason, prompt_tokens, cached_tokens, "
+    "completion_tokens, logprob, seconds FROM generations JOIN prompts ON hash = generations.prompt"
+)
+
+
+def call_of(row: Sequence[Any]) -> tuple[Request, Generation]:
+    """A request and its generation from a row of CALLS, without its key."""
+    prompt, params = json.loads(row[0]), json.loads(row[1])
+    request = Request(
+        prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
+        SamplingParams(**{**params, "stop": tuple(params["stop"])}),
+        row[2],
+        None if row[3] is None else json.loads(row[3]),
+    )
+    return request, Generation(json.loads(row[4]), *row[5:])
 
 
 @lru_cache(maxsize=1024)
@@ -107,8 +125,8 @@ def explained(path: Path) -> Iterator[None]:
         raise
 
 
-def check_format(path: Path, connection: sqlite3.Connection) -> None:
-    """Raises UserError for a journal of another format than today's."""
+def check_format(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether the journal has its tables. Raises UserError where they have another format than today's."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if tables and version != FORMAT:
@@ -116,6 +134,7 @@ def check_format(path: Path, connection: sqlite3.Connection) -> None:
             f"{path} was written by another version of kshot (format {version}, not {FORMAT}): read it with that "
             "version, or run again under another --run name."
         )
+    return bool(tables)
 
 
 class Journal:
@@ -158,8 +177,7 @@ class Journal:
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
                 check_format(path, connection)
-                connection.executescript(SCHEMA)
-                connection.execute(f"PRAGMA user_version={FORMAT}")
+                connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA}; PRAGMA user_version={FORMAT}; COMMIT")
                 journal = cls(folder, connection, lock)
                 journal.match(settings)
         except BaseException:
@@ -176,7 +194,9 @@ class Journal:
         with explained(path):
             connection = sqlite3.connect(path)
             connection.execute("PRAGMA query_only=ON")
-            check_format(path, connection)
+            if not check_format(path, connection):
+                connection.close()
+                raise UserError(f"{folder} holds an empty run that has just begun; look again when it has answers.")
         return cls(folder, connection, None)
 
     def __enter__(self) -> Journal:
@@ -239,21 +259,15 @@ class Journal:
 
     def call(self, key: str) -> tuple[Request, Generation]:
         """A request and its generation. Raises KeyError where it is not in the journal."""
-        row = self.connection.execute(
-            "SELECT prompts.prompt, params, seed, continuation "
-            "FROM generations JOIN prompts ON hash = generations.prompt WHERE key = ?",
-            (key,),
-        ).fetchone()
-        generation = self.get(key)
-        if row is None or generation is None:
+        row = self.connection.execute(f"{CALLS} WHERE key = ?", (key,)).fetchone()
+        if row is None:
             raise KeyError(key)
-        prompt, params = json.loads(row[0]), json.loads(row[1])
-        return Request(
-            prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
-            SamplingParams(**{**params, "stop": tuple(params["stop"])}),
-            row[2],
-            None if row[3] is None else json.loads(row[3]),
-        ), generation
+        return call_of(row[1:])
+
+    def calls(self) -> Iterator[tuple[str, Request, Generation]]:
+        """Every answered request with its key, in the order of keys."""
+        for key, *row in self.connection.execute(f"{CALLS} ORDER BY key"):
+            yield (key, *call_of(row))
 
     def put(self, key: str, request: Request, generation: Generation) -> None:
         """Stores an answered request."""

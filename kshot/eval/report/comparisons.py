@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from kshot.eval import statistics
 from kshot.eval.report.measures import Measure, clusters_of, percent, points, probability
@@ -26,6 +27,7 @@ class Comparison:
     baseline: str
     result: statistics.Paired
     detectable: float  # the smallest difference that this n would have shown with 80% power
+    needed: int | None = None  # samples on which the difference seen would be shown with 80% power; None: too many
     adjusted: float = 1.0  # p after Holm over the family
 
     @property
@@ -74,7 +76,42 @@ def pair(
     result = statistics.paired([a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters)
     discordant = (result.only_a + result.only_b) / result.n
     detectable = statistics.smallest_detectable(result.clusters or result.n, discordant=discordant)
-    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable)
+    needed = needed_samples(result.difference, discordant) if clusters is None else None
+    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable, needed)
+
+
+@lru_cache(maxsize=4096)
+def needed_samples(difference: float, discordant: float) -> int | None:
+    """The samples that would show this difference; None where it is none, or they would be more than 100,000."""
+    if abs(difference) < 1e-3:
+        return None
+    try:
+        n = statistics.samples_needed(difference, discordant=min(1.0, max(discordant, abs(difference))))
+    except ValueError:
+        return None
+    return n if n <= 100_000 else None
+
+
+def all_at_once(measures: Mapping[tuple[str, str], Measure], samples: Mapping[tuple[str, str], Sample]) -> list[str]:
+    """A sentence a task with three strategies or more: whether they differ at all, by Cochran's Q.
+
+    Only where scores are 0 or 1 and samples independent, on the samples that all strategies answered.
+    """
+    said = []
+    for task in dict.fromkeys(task for task, _ in measures):
+        here = [measure for (name, _), measure in measures.items() if name == task]
+        shared = [key for key in here[0].scores if all(key in measure.scores for measure in here)]
+        table = [[measure.scores[key] for key in shared] for measure in here]
+        binary = all(score in (0.0, 1.0) for row in table for score in row)
+        if len(here) < 3 or not shared or not binary or clusters_of(samples, task, shared):
+            continue
+        q, p = statistics.cochran_q(table)
+        word = "differ" if p < LEVEL else "show no difference"
+        said.append(
+            f"{task}: taken together, the {len(here)} strategies {word} (Cochran's Q = {q:.1f}, p {as_relation(p)}, "
+            f"{len(shared):,} samples)."
+        )
+    return said
 
 
 def corrected(family: Sequence[Comparison]) -> list[Comparison]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.eval.report.clean import clean
-from kshot.eval.report.model import Call, Cell, Figure, Report, Table, Transcript, Transcripts
+from kshot.eval.report.model import Alternatives, Call, Cell, Figure, Report, Table, Transcript, Transcripts
 
 MOST = 2_000
 ROOM = 8_000_000
@@ -56,6 +56,7 @@ def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
     environment.tests.update({
         "table": lambda block: isinstance(block, Table), "figure": lambda block: isinstance(block, Figure),
         "transcripts": lambda block: isinstance(block, Transcripts), "cell": lambda value: isinstance(value, Cell),
+        "alternatives": lambda block: isinstance(block, Alternatives),
     })  # fmt: skip
     template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
     kinds = {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}

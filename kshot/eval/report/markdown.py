@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from kshot.eval.report.clean import clean
-from kshot.eval.report.model import Block, Cell, Figure, Report, Table, Transcripts
+from kshot.eval.report.model import Cell, Figure, Plain, Report, Table, Transcripts
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$&@])")
 MARKS = {"good": "**", "bad": "**", "plain": "", "quiet": ""}
@@ -36,11 +36,11 @@ def text(report: Report) -> str:
     parts = [f"# {escape(report.title)}", "\n".join(f"- {escape(line)}" for line in report.summary)]
     for section in report.sections:
         parts.append(f"## {escape(section.title)}")
-        parts += [rendered(block) for block in section.blocks]
+        parts += [rendered(block) for block in section.first()]
     return "\n\n".join(parts) + "\n"
 
 
-def rendered(block: Block) -> str:
+def rendered(block: Plain) -> str:
     """One block."""
     if isinstance(block, str):
         return escape(block)

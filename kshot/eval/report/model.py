@@ -97,8 +97,23 @@ class Transcripts:
     items: Sequence[Transcript]
 
 
-Block = str | Table | Figure | Transcripts
+@dataclass(frozen=True, slots=True)
+class Alternatives:
+    """The same evidence from several sides, such as against each baseline. A page lets its reader choose; the other
+    renderers show the first."""
+
+    label: str
+    options: Sequence[tuple[str, Sequence[str | Table | Figure]]]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError(f"{self.label!r} has no alternatives")
+
+
+Plain = str | Table | Figure | Transcripts
 """A str is a paragraph."""
+
+Block = Plain | Alternatives
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,13 @@ class Section:
     blocks: Sequence[Block]
     background: bool = False  # how it was run rather than what came of it: not for a terminal
 
+    def first(self) -> list[Plain]:
+        """The blocks in order, of alternatives the first."""
+        found: list[Plain] = []
+        for block in self.blocks:
+            found.extend(block.options[0][1] if isinstance(block, Alternatives) else [block])
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -118,6 +140,6 @@ class Report:
     summary: Sequence[str]
     sections: Sequence[Section]
 
-    def blocks(self) -> list[Block]:
-        """All blocks in order."""
-        return [block for section in self.sections for block in section.blocks]
+    def blocks(self) -> list[Plain]:
+        """All blocks in order, of alternatives the first."""
+        return [block for section in self.sections for block in section.first()]

@@ -7,6 +7,7 @@ many. Concedes: "best" is the highest accuracy seen; whether it is real is the p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kshot.eval.report import comparisons as pairs
 from kshot.eval.report import figures
@@ -15,12 +16,15 @@ from kshot.eval.report.consistency import curve_table, curves_of
 from kshot.eval.report.data import RunData
 from kshot.eval.report.labels import abbreviated, resolve, short_names
 from kshot.eval.report.measures import Measure, clusters_of, measure, number, outcome_of, percent, points, probability
-from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table, Tone, Transcripts
+from kshot.eval.report.model import Alternatives, Block, Cell, Column, Figure, Report, Section, Table, Tone, Transcripts
 from kshot.eval.report.transcripts import transcript, transcripts_of
 from kshot.eval.report.wordings import wording_table
 from kshot.types import UserError
 
 __all__ = ["build", "check_baseline", "compare", "main_finding", "outcome_of", "transcript"]
+
+MOST_BASELINES = 12
+"""Strategies up to which a reader may choose any as the baseline."""
 
 MANY = 0.2
 """Above this share, unparsed or truncated answers are named in the summary."""
@@ -36,15 +40,16 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     against = next((c.baseline for c in family), "")
     against = against if all(c.baseline == against for c in family) else "each task's baseline"
 
-    accuracy: list[Block] = [figures.accuracy_figure(listed), accuracy_table(listed)]
+    accuracy: list[Block] = [
+        figures.accuracy_figure(listed),
+        accuracy_table(listed),
+        *pairs.all_at_once(found, run.samples),
+    ]
     sections = [Section("Accuracy", accuracy)]
     if family:
-        paired: list[Block] = [
-            figures.forest_figure(family, against),
-            difference_table(family),
-            *cluster_note(run, found),
-        ]
-        sections.append(Section("Paired comparisons", paired))
+        chosen = (against, paired_blocks(family, against, 0))
+        views = [chosen, *other_baselines(found, run, against)]
+        sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
     sections.append(Section("Cost", [figures.cost_figure(listed), cost_table(listed)]))
     curves = curves_of(run)
     if curves:
@@ -60,6 +65,29 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
         *notes(listed),
     ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
+
+
+def paired_blocks(family: Sequence[Comparison], against: str, view: int) -> list[str | Table | Figure]:
+    """The picture and the table of one family of comparisons."""
+    drawn = figures.forest_figure(family, against)
+    return [replace(drawn, name=f"{drawn.name}-{view}") if view else drawn, difference_table(family)]
+
+
+def other_baselines(
+    found: Mapping[tuple[str, str], Measure], run: RunData, shown: str
+) -> list[tuple[str, Sequence[str | Table | Figure]]]:
+    """Everything against each other strategy, each a family of its own under Holm; none where there are very many."""
+    names = [name for name in dict.fromkeys(strategy for _, strategy in found) if name != shown]
+    if len(names) > MOST_BASELINES:
+        return []
+    views: list[tuple[str, Sequence[str | Table | Figure]]] = []
+    for view, name in enumerate(names, 1):
+        tasks = {task for task, strategy in found if strategy == name}
+        here = {key: measure for key, measure in found.items() if key[0] in tasks}
+        family = against_baseline(here, run.samples, name)
+        if family:
+            views.append((name, paired_blocks(family, name, view)))
+    return views
 
 
 def main_finding(run: RunData, baseline: str | None = None) -> str:
@@ -295,20 +323,21 @@ def difference_table(family: Sequence[Comparison]) -> Table:
     columns = [Column("task"), Column("strategy"), *against, *(
         Column(title, numeric=True, wide_only=title in ("samples", "p")) for title in (
         "samples", "difference", "95% interval", "won : lost", "p", "p (Holm)")), Column("verdict"),
-        Column("would show", numeric=True, wide_only=True)]  # fmt: skip
+        *(Column(title, numeric=True, wide_only=True) for title in ("would show", "would take"))]  # fmt: skip
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
     rows: list[list[str | Cell]] = [[
         c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
         f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
         f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
         Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
-        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none",
+        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
     ] for c in family]  # fmt: skip
     caption = (
         f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
         f"intervals, exact McNemar (sign flips for repeats and clusters), Holm over all {len(family)}. Won : lost: "
         "samples that only the one, or only the other, has right. Would show: the smallest difference, in points, "
-        "that one uncorrected test on so many samples finds with 80% probability."
+        "that one uncorrected test on so many samples finds with 80% probability. Would take: the samples on which "
+        "such a test finds the difference seen."
     )
     return Table("Differences", columns, rows, caption)
 

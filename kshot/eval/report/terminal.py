@@ -27,7 +27,7 @@ def render(report: Report, console: Console) -> None:
     for line in report.summary:
         console.print(Text(f"• {clean(line)}"))
     for section in report.sections:
-        shown = [block for block in section.blocks if isinstance(block, str | Table)]
+        shown = [block for block in section.first() if isinstance(block, str | Table)]
         if not shown or section.background:
             continue
         console.print()

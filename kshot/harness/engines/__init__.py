@@ -21,7 +21,7 @@ def load_engine(
 ) -> TransformersEngine:
     """Loads a model (bundled name, hub id, folder or .gguf file) and an engine around it.
 
-    `rows` is the batch (default: 64 on a CPU, 256 on a GPU, and fewer where their keys and values would not fit
+    `rows` is the batch (default: 128 on a CPU, 256 on a GPU, and fewer where their keys and values would not fit
     into the memory), `memory` the bytes for keys and values
     (default: a quarter of what is free). `template`: auto (the model's own chat template where it has one),
     chat, or plain. Raises UserError where the model cannot be had or loaded.
@@ -40,7 +40,7 @@ def load_engine(
         id=f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}",
         chat=chat,
         context_length=loaded.context_length,
-        rows=rows if rows is not None else (64 if loaded.device == "cpu" else 256),
+        rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
         memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
         share=share,
     )

@@ -37,7 +37,7 @@ class TransformersEngine:
         id: str,
         chat: bool,
         context_length: int,
-        rows: int = 64,
+        rows: int = 128,
         memory: int = 4 << 30,
         share: bool = True,
     ) -> None:

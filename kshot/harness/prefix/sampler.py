@@ -1,7 +1,7 @@
 """From logits to tokens. A draw depends on its seed, its position and its logits, not on its batch.
 
 The uniform number comes from a counter-based generator (a keyed hash of seed and position), and picks
-the token by inverting the distribution's cumulative sum, in float64 and in vocabulary order. Concedes:
+the token by inverting the distribution's cumulative sum, added up in float64 in vocabulary order. Concedes:
 logits differ in their last bits between batch shapes, so a number within about 1e-6 of a boundary may
 fall on its other side.
 """
@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 
 from kshot.types import SamplingParams
+
+PIECE = 32  # rows at a time: a piece's numbers stay in the cache, and its memory is used again
 
 
 def uniform(seed: int, position: int) -> float:
@@ -28,16 +30,30 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
     `logits` is (rows, vocabulary); a row's draw is (parameters, seed, position). Greedy rows take the
     largest logit, the first of equals, as torch.argmax and `model.generate` do.
     """
-    logits = logits.float()
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    for start in range(0, len(draws), PIECE):
+        some = draws[start : start + PIECE]
+        chosen, likelihoods = sample_piece(logits[start : start + PIECE].float(), some)
+        tokens += chosen
+        logprobs += likelihoods
+    return tokens, logprobs
+
+
+def sample_piece(
+    logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]]
+) -> tuple[list[int], list[float]]:
+    """`sample` for a few rows."""
     tokens = logits.argmax(-1)
     hot = [row for row, (params, _, _) in enumerate(draws) if params.temperature > 0]
     if hot:
         index = torch.tensor(hot, device=logits.device)
-        temperature = torch.tensor([draws[row][0].temperature for row in hot], dtype=torch.float64)
-        scaled = logits[index].double() / temperature.to(logits.device)[:, None]
-        probabilities = nucleus(scaled.softmax(-1), [draws[row][0].top_p for row in hot])
+        temperature = torch.tensor([draws[row][0].temperature for row in hot], device=logits.device)
+        scaled = logits[index].div_(temperature[:, None])
+        probabilities = scaled.sub_(scaled.amax(-1, keepdim=True)).exp_()
+        probabilities = nucleus(probabilities, [draws[row][0].top_p for row in hot])
         numbers = torch.tensor([uniform(seed, at) for _, seed, at in (draws[row] for row in hot)], dtype=torch.float64)
-        cumulative = probabilities.cumsum(-1)
+        cumulative = probabilities.cumsum(-1, dtype=torch.float64)
         target = numbers.to(logits.device)[:, None] * cumulative[:, -1:]
         tokens[index] = torch.searchsorted(cumulative, target, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
     logprobs = logits.log_softmax(-1).gather(-1, tokens[:, None]).squeeze(-1)
@@ -45,11 +61,15 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
 
 
 def nucleus(probabilities: torch.Tensor, top_p: Sequence[float]) -> torch.Tensor:
-    """Zeroes what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1)."""
+    """Zeroes what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1).
+
+    Rows need not add up to one.
+    """
     if all(p >= 1 for p in top_p):
         return probabilities
     ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
     limit = torch.tensor(list(top_p), dtype=probabilities.dtype, device=probabilities.device)[:, None]
-    before = ordered.cumsum(-1) - ordered  # mass ahead of a token: the first always stays
-    ordered = ordered.masked_fill((before >= limit) & (limit < 1), 0.0)
+    cumulative = ordered.cumsum(-1)
+    before = cumulative - ordered  # mass ahead of a token: the first always stays
+    ordered = ordered.masked_fill((before >= limit * cumulative[:, -1:]) & (limit < 1), 0.0)
     return torch.zeros_like(probabilities).scatter(-1, order, ordered)

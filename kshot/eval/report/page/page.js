@@ -1,6 +1,12 @@
 "use strict";
 // Text reaches the page through textContent and attributes only, never as markup.
 (() => {
+  for (const select of document.querySelectorAll("select[data-alternatives]")) {
+    const views = [...select.closest("section").querySelectorAll(".alternative")];
+    const choose = () => views.forEach((view, at) => { view.hidden = at !== select.selectedIndex; });
+    select.addEventListener("change", choose);
+    choose();
+  }
   const form = document.getElementById("filter");
   if (!form) return;
   const prompts = JSON.parse(document.getElementById("prompts").textContent);
@@ -22,17 +28,46 @@
     return (lowered[turn] ??= prompts[turn].toLowerCase()).includes(wanted);
   });
 
+  // The same sample as another strategy answered it.
+  const keyOf = (item, strategy) => JSON.stringify([item.dataset.task, item.dataset.sample, item.dataset.repeat, strategy]);
+  const byKey = new Map(all.map((item) => [keyOf(item, item.dataset.strategy), item]));
+  const counterpart = (item) => {
+    const other = form.elements.other.value;
+    return other && other !== item.dataset.strategy ? byKey.get(keyOf(item, other)) : undefined;
+  };
+  const stands = (item, versus) => {
+    const other = counterpart(item);
+    if (!other) return false;
+    const [mine, its] = [item, other].map((one) => one.dataset.outcome === "right");
+    return { won: mine && !its, lost: its && !mine, both: mine && its, neither: !mine && !its }[versus];
+  };
+
   const fill = (item) => {
-    for (const pre of item.querySelectorAll("pre[data-turn]")) pre.textContent = prompts[pre.dataset.turn];
+    const sides = item.querySelector(".sides");
+    sides.querySelector(".other")?.remove();
+    const other = counterpart(item);
+    if (other) {
+      const side = other.querySelector(".side").cloneNode(true);
+      side.classList.add("other");
+      const name = document.createElement("h3");
+      name.textContent = `${other.dataset.strategy}: ${other.dataset.outcome}`;
+      side.prepend(name);
+      sides.append(side);
+    }
+    for (const pre of sides.querySelectorAll("pre[data-turn]")) pre.textContent = prompts[pre.dataset.turn];
   };
   const show = () => {
     const wanted = Object.fromEntries(new FormData(form));
     const text = wanted.text.trim().toLowerCase();
+    form.elements.versus.disabled = !wanted.other;
     let found = 0;
     for (const item of all) {
       const fits = ["task", "strategy", "outcome"].every((key) => !wanted[key] || item.dataset[key] === wanted[key])
+        && (!wanted.other || item.dataset.strategy !== wanted.other)
+        && (!wanted.other || !wanted.versus || stands(item, wanted.versus))
         && (!text || textOf(item).includes(text) || promptHas(item, text));
       item.hidden = !fits || (++found > limit && !item.open);
+      if (item.open) fill(item);
     }
     count.textContent = `${found.toLocaleString("en")} of ${all.length.toLocaleString("en")}`;
     none.hidden = found > 0;
@@ -46,6 +81,28 @@
   form.addEventListener("submit", (event) => event.preventDefault());
   more.addEventListener("click", () => { limit += PAGE; show(); });
   for (const item of all) item.addEventListener("toggle", () => { if (item.open) fill(item); });
+
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+    if (event.key === "Escape" && (typing || event.target === document.body)) {
+      form.reset();
+      limit = PAGE;
+      show();
+      document.activeElement.blur();
+    } else if (typing) {
+      return;
+    } else if (event.key === "/") {
+      event.preventDefault();
+      form.elements.text.focus();
+    } else if (event.key === "j" || event.key === "k") {
+      const visible = all.filter((item) => !item.hidden);
+      const at = visible.indexOf(event.target.closest("details"));
+      const next = visible[event.key === "j" ? at + 1 : Math.max(at - 1, 0)];
+      next?.querySelector("summary").focus();
+      next?.scrollIntoView({ block: "nearest" });
+    }
+  });
 
   const follow = () => {
     const item = all.find((candidate) => `#${candidate.id}` === location.hash);
