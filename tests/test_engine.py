@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,18 @@ def generate(loaded: Any, ids: list[int], new: int) -> list[int]:
     return list(out[0, len(ids) :].tolist())
 
 
+def gap_at_fork(loaded: Any, ids: list[int], request: Request, text: str, wanted: str) -> float:
+    """How far apart the model's two largest logits lie where the wanted text and another part: 0 is a tie."""
+    chosen = generate(loaded, ids, request.params.max_new_tokens)
+    decode = partial(loaded.tokenizer.decode, skip_special_tokens=True)
+    assert decode(chosen) == wanted != text
+    same = max(n for n in range(len(chosen) + 1) if text.startswith(decode(chosen[:n])))
+    with torch.inference_mode():
+        logits = loaded.model(torch.tensor([ids + chosen[:same]])).logits[0, -1]
+    first, second = logits.topk(2).values.tolist()
+    return float(first - second)
+
+
 @pytest.mark.model
 def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
     """64 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
@@ -73,8 +86,8 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
         noise = [Request(r.prompt, SamplingParams(1.0, 0.9, 5), seed=i) for i, r in enumerate(requests[::8])]
         asked = slice(0, None, 4 if rows == 1 else 1)  # alone a row takes long
         found = answers(engine, [*requests[asked], *noise])
-        wanted = expected[asked]
-        assert [generation.text for generation in found[: len(wanted)]] == wanted
+        for ids, request, reply, wanted in zip(encoded[asked], requests[asked], found, expected[asked], strict=False):
+            assert reply.text == wanted or gap_at_fork(bundled, ids, request, reply.text, wanted) < 1e-4, rows
 
 
 @pytest.mark.model

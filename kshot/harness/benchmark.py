@@ -194,6 +194,7 @@ def run_benchmark(
         if not (folder / "run.json").exists():
             described = {**(info or {}), "settings": loaded.plan.settings(engine.id), **provenance.collect()}
             (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        journal.note("total", str(loaded.total))
         for task, samples in loaded.samples.items():
             journal.add_samples(task, samples)
 

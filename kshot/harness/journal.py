@@ -75,6 +75,15 @@ def call_of(row: Sequence[Any]) -> tuple[Request, Generation]:
     return request, Generation(json.loads(row[4]), *row[5:])
 
 
+def record_of_row(row: Sequence[Any]) -> Record:
+    """A record from a row of the table."""
+    task, strategy, sample_id, repeat, answer, status, value, answered, detail, calls, *costs = row
+    prediction = Prediction(None if answer is None else json.loads(answer), status, json.loads(detail))
+    return Record(
+        task, strategy, sample_id, repeat, prediction, Score(value, bool(answered)), tuple(json.loads(calls)), *costs
+    )
+
+
 @lru_cache(maxsize=1024)
 def params_text(params: SamplingParams) -> str:
     """Parameters as JSON."""
@@ -304,6 +313,17 @@ class Journal:
         if time.monotonic() - self.committed > COMMIT_EVERY:
             self.commit()
 
+    def note(self, name: str, value: str) -> None:
+        """Keeps a fact about the run that is no setting, such as how many attempts it is to make."""
+        with explained(self.path):
+            self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"note {name}", value))
+        self.commit()
+
+    def noted(self, name: str) -> str | None:
+        """What was noted, or None."""
+        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (f"note {name}",)).fetchone()
+        return None if row is None else str(row[0])
+
     # ------------------------------------------------------------ samples and records
 
     def add_samples(self, task: str, samples: Iterable[Sample]) -> None:
@@ -359,15 +379,4 @@ class Journal:
     def records(self) -> Iterator[Record]:
         """All records, by task, strategy, sample and repeat."""
         for row in self.connection.execute("SELECT * FROM records ORDER BY task, strategy, sample_id, repeat"):
-            task, strategy, sample_id, repeat, answer, status, value, answered, detail, calls, *costs = row
-            prediction = Prediction(None if answer is None else json.loads(answer), status, json.loads(detail))
-            yield Record(
-                task,
-                strategy,
-                sample_id,
-                repeat,
-                prediction,
-                Score(value, bool(answered)),
-                tuple(json.loads(calls)),
-                *costs,
-            )
+            yield record_of_row(row)
