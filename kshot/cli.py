@@ -322,6 +322,26 @@ def compare(first: Path, second: Path) -> None:
 
 
 @main.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to use. [default: any that is free]")
+@click.option("--open/--no-open", "open_", default=True, show_default=True, help="Open the page in a browser.")
+def view(runs: tuple[Path, ...], port: int, open_: bool) -> None:
+    """Read RUNS in a browser, of any size and while they are written: filter, search, set side by side.
+
+    RUNS are folders of runs, or folders that hold them; runs/ where none is given. Only this machine can
+    connect, and only with the address printed; nothing is changed.
+    """
+    from kshot.harness.view.server import find_runs, serve
+
+    def ready(address: str) -> None:
+        click.echo(f"{address}\nCtrl-C ends it.")
+        if open_:
+            click.launch(address)
+
+    serve(find_runs(runs or (Path("runs"),)), port, ready)
+
+
+@main.command()
 @click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP)
 @click.option(
     "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."

@@ -10,14 +10,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Alternatives, Call, Cell, Figure, Report, Table, Transcript, Transcripts
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 MOST = 2_000
 ROOM = 8_000_000
@@ -41,16 +44,59 @@ def write(report: Report, folder: Path) -> Path:
     return path
 
 
-def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
-    """The whole page."""
-    from jinja2 import Environment, StrictUndefined
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a page from a server says beside the report: the filter in force, where this piece stands, other pages."""
 
+    home: str  # address of the list of runs
+    wanted: Mapping[str, str] = field(default_factory=dict)  # the form's values
+    first: int = 1  # place of the first transcript shown
+    previous: str = ""  # address of the piece before, "" where there is none
+    next: str = ""
+    live: str = ""  # address that tells how far the run is, "" for a run at its end
+    said: str = ""  # how far the run is
+    beside: frozenset[str] = frozenset()  # anchors of transcripts that are here only to stand beside another
+
+
+def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
+    """The whole page, for a file."""
+    items = [item for block in report.blocks() if isinstance(block, Transcripts) for item in block.items]
+    shown, prompts = embedded(items, most, room)
+    return render(report, shown, prompts, len(items), kinds_of(items))
+
+
+def kinds_of(items: Sequence[Transcript]) -> dict[str, list[str]]:
+    """What a reader can choose from."""
+    return {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}
+
+
+def render(
+    report: Report,
+    shown: Sequence[Shown],
+    prompts: Sequence[str],
+    total: int,
+    kinds: Mapping[str, Sequence[str]],
+    served: Served | None = None,
+    draw: Callable[[Figure], str] | None = None,
+) -> str:
+    """A page of some transcripts, `total` of which there are (or, from a server, which fit its filter)."""
     from kshot.eval.report.style import svg
 
     files = resources.files("kshot.eval.report") / "page"
     style, script = ((files / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    items = [item for block in report.blocks() if isinstance(block, Transcripts) for item in block.items]
-    shown, prompts = embedded(items, most, room)
+    environment = templates()
+    template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
+    return template.render(
+        report=report, style=style, script=script, policy=policy(style, script, served is not None), svg=draw or svg,
+        shown=shown, total=total, kinds={**kinds, "outcome": ["right", "wrong", "unparsed", "truncated"]}, parts=parts,
+        prompts=embeddable(prompts), anchor=anchor, served=served,
+    )  # fmt: skip
+
+
+def templates() -> Environment:
+    """The template engine: escapes all that it is given."""
+    from jinja2 import Environment, StrictUndefined
+
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["clean"] = clean
     environment.tests.update({
@@ -58,24 +104,19 @@ def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
         "transcripts": lambda block: isinstance(block, Transcripts), "cell": lambda value: isinstance(value, Cell),
         "alternatives": lambda block: isinstance(block, Alternatives),
     })  # fmt: skip
-    template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
-    kinds = {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}
-    kinds["outcome"] = ["right", "wrong", "unparsed", "truncated"]
-    return template.render(
-        report=report, style=style, script=script, policy=policy(style, script), svg=svg, shown=shown, total=len(items),
-        kinds=kinds, parts=parts, prompts=embeddable(prompts), anchor=anchor,
-    )  # fmt: skip
+    return environment
 
 
-def policy(style: str, script: str) -> str:
-    """The Content-Security-Policy: nothing but this style and this script."""
+def policy(style: str, script: str, served: bool = False) -> str:
+    """The Content-Security-Policy: this style and this script alone; from a server its form and its state as well."""
 
     def hashed(text: str) -> str:
         return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
+    own = "connect-src 'self'; form-action 'self'" if served else "form-action 'none'"
     return (
         f"default-src 'none'; script-src 'sha256-{hashed(script)}'; style-src 'sha256-{hashed(style)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"base-uri 'none'; {own}"
     )
 
 
@@ -136,5 +177,10 @@ def embeddable(value: Any) -> Any:
 
 def anchor(item: Transcript) -> str:
     """A transcript's name in a link: the same in every report of the run."""
-    key = json.dumps([item.task, item.strategy, item.sample_id, item.repeat])
+    return anchor_of(item.task, item.strategy, item.sample_id, item.repeat)
+
+
+def anchor_of(task: str, strategy: str, sample_id: str, repeat: int) -> str:
+    """`anchor` from what it depends on; the strategy by its short name."""
+    key = json.dumps([task, strategy, sample_id, repeat])
     return "t-" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]

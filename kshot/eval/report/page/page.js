@@ -7,10 +7,23 @@
     select.addEventListener("change", choose);
     choose();
   }
+  // A page from a server tells how far its run is, and asks for itself anew when the run has ended.
+  const live = document.getElementById("live");
+  if (live?.dataset.live) {
+    const timer = setInterval(async () => {
+      try {
+        const state = await (await fetch(live.dataset.live)).json();
+        live.textContent = state.said;
+        if (!state.running) { clearInterval(timer); live.textContent += " Load the page again for its report."; }
+      } catch { clearInterval(timer); live.textContent += " (kshot view has stopped)"; }
+    }, 2000);
+  }
   const form = document.getElementById("filter");
   if (!form) return;
+  const served = "served" in form.dataset; // then the server filters, and the page holds one piece
   const prompts = JSON.parse(document.getElementById("prompts").textContent);
-  const all = [...document.querySelectorAll("#transcripts > details")];
+  const held = [...document.querySelectorAll("#transcripts > details")];
+  const all = held.filter((item) => !("beside" in item.dataset));
   const [count, none, more] = ["count", "none", "more"].map((id) => document.getElementById(id));
   const PAGE = 100;
   let limit = PAGE;
@@ -30,7 +43,7 @@
 
   // The same sample as another strategy answered it.
   const keyOf = (item, strategy) => JSON.stringify([item.dataset.task, item.dataset.sample, item.dataset.repeat, strategy]);
-  const byKey = new Map(all.map((item) => [keyOf(item, item.dataset.strategy), item]));
+  const byKey = new Map(held.map((item) => [keyOf(item, item.dataset.strategy), item]));
   const counterpart = (item) => {
     const other = form.elements.other.value;
     return other && other !== item.dataset.strategy ? byKey.get(keyOf(item, other)) : undefined;
@@ -60,6 +73,7 @@
     const wanted = Object.fromEntries(new FormData(form));
     const text = wanted.text.trim().toLowerCase();
     form.elements.versus.disabled = !wanted.other;
+    if (served) return;
     let found = 0;
     for (const item of all) {
       const fits = ["task", "strategy", "outcome"].every((key) => !wanted[key] || item.dataset[key] === wanted[key])
@@ -74,11 +88,15 @@
     more.hidden = found <= limit;
   };
   let waiting;
-  form.addEventListener("input", () => {
+  form.addEventListener("input", (event) => {
+    if (served) {
+      if (event.target.tagName === "SELECT") form.requestSubmit();
+      return;
+    }
     clearTimeout(waiting);
     waiting = setTimeout(() => { limit = PAGE; show(); }, 120);
   });
-  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("submit", (event) => { if (!served) event.preventDefault(); });
   more.addEventListener("click", () => { limit += PAGE; show(); });
   for (const item of all) item.addEventListener("toggle", () => { if (item.open) fill(item); });
 
@@ -86,6 +104,7 @@
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
     if (event.key === "Escape" && (typing || event.target === document.body)) {
+      if (served) { location.assign(`${location.pathname}#filter`); return; }
       form.reset();
       limit = PAGE;
       show();
