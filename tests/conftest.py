@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -112,3 +115,44 @@ def bundled(bundled_model: Any) -> Any:
     from kshot.harness import models
 
     return models.load(bundled_model)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; the test is skipped where none is on the machine."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[[str], Any]]:
+    """Opens an address in a tab; afterwards nothing may have been fetched elsewhere, logged as an error, or run."""
+    tabs, troubles = [], []
+
+    def open_(address: str) -> Any:
+        page = browser.new_page()
+        tabs.append(page)
+        home = urlsplit(address)
+
+        def within(url: str) -> bool:
+            asked = urlsplit(url)
+            same = (asked.scheme, asked.netloc) == (home.scheme, home.netloc)
+            return same and (home.scheme != "file" or asked.path == home.path)
+
+        page.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("dialog", lambda dialog: troubles.append(dialog.message))
+        page.on("request", lambda request: None if within(request.url) else troubles.append(request.url))
+        page.goto(address)
+        return page
+
+    yield open_
+    for tab in tabs:
+        tab.close()
+    assert troubles == []

@@ -5,8 +5,7 @@ Skipped where no Chromium is on the machine.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,6 @@ import pytest
 from kshot.eval.report import html, prompting
 from kshot.eval.report.data import RunData
 from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
-
-api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 STRATEGIES = ("zero-shot", "few-shot", "chain-of-thought")
 
@@ -47,26 +42,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
 @pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """The report; afterwards nothing may have been fetched, logged as an error or run."""
-    page, troubles = browser.new_page(), []
-    page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: troubles.append(dialog.message))
-    page.on("request", lambda request: None if request.url.startswith(address) else troubles.append(request.url))
-    page.goto(address)
-    yield page
-    assert troubles == []
-    page.close()
+def page(visit: Callable[[str], Any], address: str) -> Any:
+    return visit(address)
 
 
 def visible(page: Any) -> int:

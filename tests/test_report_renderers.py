@@ -18,46 +18,10 @@ from kshot.eval.report import html, markdown, prompting, terminal
 from kshot.eval.report.clean import clean
 from kshot.eval.report.data import RunData
 from kshot.eval.report.model import Alternatives, Figure, Transcripts
-from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
+from kshot.types import Generation, Prediction, Record, Request, Sample, Score
+from tests.hostile import HOSTILE, hostile_run
 
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    '"><svg onload=alert(1)>',
-    "' onmouseover='alert(1)",
-    "{{ 7 * 7 }} {% raw %}",
-    "[click](javascript:alert(1))",
-    "![x](http://evil.example/a.png)",
-    "| a | b |\n|---|---|",
-    "\x1b[31mred\x1b[0m \x1b]8;;http://evil.example\x07link\x1b]8;;\x07 \x1b[2J",
-    "null \x00 and bell \x07 and back \x08",
-    "right \u202eto left\u2066",
-    "[bold]rich[/bold] [link=http://evil.example]markup[/link] [/nonsense]",
-    "$\\frac{1}{2}$ $",
-    "<!-- comment --> ]]> <![CDATA[",
-    "lone \ud800 surrogate",
-    "&lt;b&gt; &amp;",
-    "x" * 200_000,
-]
 VOID = {"meta", "input", "br", "img", "link", "hr"}
-
-
-def hostile_run() -> RunData:
-    samples, records, calls = {}, [], {}
-    for strategy in ("zero-shot", HOSTILE[0], HOSTILE[13]):
-        for i, text in enumerate(HOSTILE):
-            samples[HOSTILE[1], f"{i}{text[:40]}"] = Sample(f"{i}{text[:40]}", text, text, choices=(text[:50], "b"))
-            key = f"{strategy}/{i}"
-            calls[key] = (
-                Request((Message("system", text), Message("user", text)), SamplingParams()),
-                Generation(f"{text} end", "stop", 5, 0, 5),
-            )
-            prediction = Prediction(text[:99], "ok", {"rule": text[:99], "span": [0, 5], text[:20]: text[:99]})
-            records.append(
-                Record(HOSTILE[1], strategy, f"{i}{text[:40]}", 0, prediction, Score(i % 2, True), (key,), 5, 0, 5, 0.1)
-            )
-    return RunData(HOSTILE[2], {HOSTILE[3]: HOSTILE[4]}, records, samples, calls.__getitem__)
 
 
 class Page(HTMLParser):
@@ -91,7 +55,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page_text() -> str:
-    return html.page(prompting.build(hostile_run()))
+    return html.page(prompting.build(hostile_run()), room=10**9)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +73,7 @@ def test_hostile_text_stays_text_in_html(page: Page) -> None:
             assert (attributes.get(name) or "#").startswith("#"), (tag, attributes)
     words = "".join(page.words)
     assert "{{ 7 * 7 }}" in words
-    assert "<img src=x onerror=alert(1)>" in words
+    assert "<img src=x onerror=window.hit=1;alert(1)>" in words
     for character in "\x00\x07\x08\x1b\u202e\u2066\ud800":
         assert character not in words
 
@@ -147,12 +111,12 @@ def test_a_page_says_how_many_transcripts_it_left_out() -> None:
     report = prompting.build(hostile_run())
     [block] = [block for block in report.blocks() if isinstance(block, Transcripts)]
     few = html.page(report, most=6)
-    assert "6 of 54 transcripts are in this page" in few
+    assert "6 of 180 transcripts are in this page" in few
     shown, _ = html.embedded(block.items, 6, 10**9)
     assert [entry.item.strategy for entry in shown].count("zero-shot") == 2  # evenly over three strategies
     small, _ = html.embedded(block.items, 2_000, 5_000)
-    assert 0 < len(small) < 54
-    assert "All 54 transcripts." in html.page(report)
+    assert 0 < len(small) < 180
+    assert "All 180 transcripts." in html.page(report, room=10**9)
 
 
 def test_figures_inside_the_page_are_sound(page_text: str) -> None:
@@ -174,7 +138,7 @@ def test_hostile_text_steers_no_terminal() -> None:
     out = io.StringIO()
     console = Console(file=out, width=200, force_terminal=True, color_system=None)
     terminal.render(prompting.build(run), console)
-    for record in run.records[: len(HOSTILE) - 1]:
+    for record in run.records[: len(HOSTILE)]:
         terminal.show(prompting.transcript(run, record), console)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())  # rich's own
     assert "\x1b" not in printed

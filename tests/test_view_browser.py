@@ -6,24 +6,18 @@ Skipped where no Chromium is on the machine.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from kshot.harness.benchmark import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
-
-api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
 def reply(request: Any) -> str:
@@ -32,6 +26,11 @@ def reply(request: Any) -> str:
     return (
         f"<img src=x onerror=alert(1)> So the answer is {'yes' if len(request.prompt) > 1 or 'Q:' in text else 'no'}."
     )
+
+
+def expect(locator: Any) -> Any:
+    """Playwright's waiting assertions."""
+    return pytest.importorskip("playwright.sync_api").expect(locator)
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +57,9 @@ def address(runs: Path) -> Iterator[str]:
         assert server.wait(20) in (0, 130)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield made
-        made.close()
-
-
 @pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """A tab; afterwards nothing may have been logged as an error, run, or fetched from elsewhere."""
-    page, troubles = browser.new_page(), []
-    page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: troubles.append(str(error)))
-    page.on("dialog", lambda dialog: troubles.append(dialog.message))
-    origin = urlsplit(address).netloc
-    page.on("request", lambda request: None if urlsplit(request.url).netloc == origin else troubles.append(request.url))
-    page.goto(address)
-    yield page
-    assert troubles == []
-    page.close()
+def page(visit: Callable[[str], Any], address: str) -> Any:
+    return visit(address)
 
 
 def count(page: Any) -> str:
@@ -107,7 +88,7 @@ def test_from_the_list_to_a_transcript(page: Any) -> None:
     page.goto(page.url.split("?")[0] + link)
     assert page.locator("#transcripts > details[open]").get_attribute("data-strategy") == "few-shot"
     page.keyboard.press("Escape")
-    api.expect(page.locator("#count")).to_have_text("1 to 50 of 180")
+    expect(page.locator("#count")).to_have_text("1 to 50 of 180")
 
 
 def test_side_by_side_baseline_and_keys(page: Any) -> None:
@@ -143,7 +124,7 @@ def test_a_run_in_flight_tells_how_far_it_is(page: Any, runs: Path) -> None:
             "WHERE strategy LIKE 'few-shot%'"
         )
     database.close()
-    api.expect(page.locator("#live")).to_contain_text("at its end: 90 of 90")
+    expect(page.locator("#live")).to_contain_text("at its end: 90 of 90")
 
 
 def test_two_runs_against_each_other(page: Any) -> None:
