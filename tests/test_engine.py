@@ -68,7 +68,7 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
     block = "".join(f"Q: {s.question}\nA: {s.rationale} The answer is {s.target}.\n\n" for s in shots)
     requests = []
     for index, sample in enumerate(test):
-        new = (3, 5, 10)[index % 3]
+        new = (2, 4, 10)[index % 3]
         text = (block if index % 2 else "") + f"Q: {sample.question}\nA:"
         requests.append(Request(text, SamplingParams(max_new_tokens=new)))
         requests.append(Request((Message("user", sample.question),), SamplingParams(max_new_tokens=new)))
@@ -84,9 +84,8 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
     for rows in (16, 4, 1):
         engine = engine_of(replace(bundled, model=packed), rows)
         noise = [Request(r.prompt, SamplingParams(1.0, 0.9, 5), seed=i) for i, r in enumerate(requests[::8])]
-        asked = slice(0, None, 4 if rows == 1 else 1)  # alone a row takes long
-        found = answers(engine, [*requests[asked], *noise])
-        for ids, request, reply, wanted in zip(encoded[asked], requests[asked], found, expected[asked], strict=False):
+        found = answers(engine, [*requests, *noise])
+        for ids, request, reply, wanted in zip(encoded, requests, found, expected, strict=False):
             assert reply.text == wanted or gap_at_fork(bundled, ids, request, reply.text, wanted) < 1e-4, rows
 
 
