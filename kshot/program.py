@@ -1,7 +1,8 @@
 """Programs: generators that yield lists of requests and are sent their generations.
 
 A program knows no engine, no batch and no cache. It composes by `yield from`; `gather` runs several
-side by side, `reseed` and `rewrite` change the requests on their way out, `drive` runs one to its end.
+side by side, `reseed` and `rewrite` change the requests on their way out, `drive` runs one to its end,
+`critical_path` tells how long one must take.
 """
 
 from __future__ import annotations
@@ -87,3 +88,19 @@ def drive(program: Program[T], answer: Callable[[Request], Generation]) -> T:
             result: T = stop.value
             return result
         replies = [answer(request) for request in requests]
+
+
+def critical_path(program: Program[object], *, rounds: int = 64) -> int:
+    """Tokens that a program may have to wait for one after another, where every reply is empty: its largest
+    `max_new_tokens` of each round, summed. At most so many rounds are looked at."""
+    tokens = 0
+    replies: list[Generation] | None = None
+    for _ in range(rounds):
+        try:
+            requests = next(program) if replies is None else program.send(replies)
+        except StopIteration:
+            break
+        tokens += max((request.params.max_new_tokens for request in requests), default=0)
+        replies = [Generation("", "stop") for _ in requests]
+    program.close()
+    return tokens

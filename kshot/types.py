@@ -227,7 +227,10 @@ class Engine(Protocol):
     capacity: int  # requests that keep it busy; submitting a few times as many lets it find shared prefixes
 
     def submit(self, ticket: int, request: Request) -> None:
-        """Takes a request. Raises UserError where it can never be answered (longer than the context)."""
+        """Takes a request; where the engine can choose, a lower ticket goes first.
+
+        Raises UserError where it can never be answered (longer than the context).
+        """
 
     def collect(self) -> list[tuple[int, Generation]]:
         """Works until at least one request is answered; [] when nothing was waiting. Raises EngineError."""

@@ -231,6 +231,16 @@ def test_rows_are_refilled_at_once(llama: Any) -> None:
     assert steps / (4 * decoder.passes) > 0.85  # a barrier between batches would leave about 0.6
 
 
+def test_a_lower_ticket_goes_first(llama: Any) -> None:
+    decoder = make_decoder(llama, 1)
+    for ticket in (7, 2, 9, 4):
+        decoder.add(greedy(ticket, [3, 4, 5 + ticket], 3))
+    order: list[int] = []
+    while decoder:
+        order += [flight.ticket for flight in decoder.step()]
+    assert order == [2, 4, 7, 9]
+
+
 def test_targets_after_the_same_input_share_one_pass(llama: Any) -> None:
     prompt = [random.Random(9).randrange(3, VOCABULARY) for _ in range(40)]
     plain = copy.deepcopy(llama)

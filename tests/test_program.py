@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from kshot.program import drive, gather, mix, reseed, rewrite
-from kshot.types import Generation, Program, Request
+from kshot.program import critical_path, drive, gather, mix, reseed, rewrite
+from kshot.types import Generation, Program, Request, SamplingParams
 
 
 def upper(request: Request) -> Generation:
@@ -73,3 +73,14 @@ def test_nested_seeds_are_distinct_and_pinned() -> None:
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert mix(1, 2) != mix(2, 1)
     assert mix(0, 1) == 1506311409109703068  # journals of older runs hang on it
+
+
+def test_critical_path_sums_the_longest_of_each_round() -> None:
+    def asks(*lengths: int) -> Program[None]:
+        for length in lengths:
+            yield [Request("x", SamplingParams(max_new_tokens=length)), Request("y", SamplingParams(max_new_tokens=1))]
+
+    assert critical_path(asks()) == 0
+    assert critical_path(asks(16)) == 16
+    assert critical_path(gather([asks(16, 5), asks(20), asks(2, 7, 9)])) == 20 + 7 + 9
+    assert critical_path(asks(*[3] * 1000), rounds=10) == 30

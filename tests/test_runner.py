@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kshot.harness.benchmark import Plan, load_plan
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal, request_key
 from kshot.harness.runner import Job, replay, run_jobs
@@ -129,6 +130,29 @@ def test_memory_is_bounded_by_the_window(tmp_path: Path) -> None:
         run_jobs(ScriptedEngine(reply), count(), journal, done=done, window=20)
     assert finished == 3000
     assert most <= 21
+
+
+def test_what_has_begun_goes_before_what_has_not(tmp_path: Path) -> None:
+    class Watched(ScriptedEngine):
+        tickets: dict[int, str] = {}  # noqa: RUF012 (of this test's only engine)
+
+        def submit(self, ticket: int, request: Request) -> None:
+            assert ticket not in self.tickets
+            self.tickets[ticket] = str(request.prompt)
+            super().submit(ticket, request)
+
+    with Journal.open(tmp_path, {}) as journal:
+        made = [Job(index, lambda index=index: chain(f"p{index}.", 3)) for index in range(30)]  # type: ignore[misc]
+        run_jobs(Watched(reply), made, journal, done=lambda *_: None, window=8)
+    asked = [Watched.tickets[ticket].partition(".")[0] for ticket in sorted(Watched.tickets)]
+    assert asked == [f"p{index}" for index in range(30) for _ in range(3)]
+
+
+def test_what_waits_longest_for_itself_goes_first() -> None:
+    strategies = ("few-shot:max_new_tokens=16", "least-to-most", "chain-of-thought")
+    loaded = load_plan(Plan(("word-problems",), strategies, limit=2))
+    order = [str(job.key[1]).partition(":")[0] for job in loaded.jobs(chat=False) if isinstance(job.key, tuple)]
+    assert order == [name for name in ("least-to-most", "chain-of-thought", "few-shot") for _ in range(2)]
 
 
 def test_errors_name_the_job(tmp_path: Path) -> None:

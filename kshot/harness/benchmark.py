@@ -17,7 +17,7 @@ from kshot.eval.tasks import get_task
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
-from kshot.program import reseed, rewrite
+from kshot.program import critical_path, reseed, rewrite
 from kshot.prompts.strategies import get_strategy
 from kshot.prompts.templates import plain
 from kshot.types import Engine, Prediction, Program, Question, Record, Sample, Source, Strategy, Task, UserError
@@ -99,13 +99,21 @@ class Loaded:
                     yield task, strategy
 
     def jobs(self, *, chat: bool) -> Iterator[Job[Prediction]]:
-        """A job for every task, strategy, sample and repeat, in an order that keeps shared prefixes together."""
-        for task, strategy in self.pairs():
+        """A job for every task, strategy, sample and repeat, in an order that keeps shared prefixes together.
+
+        What has to wait longest for itself goes first, so that the batch is full to the end of the run.
+        """
+        for task, strategy in sorted(self.pairs(), key=self.waits, reverse=True):
             for sample in self.samples[task.name]:
                 question = question_of(task, sample, self.pools[task.name])
                 for repeat in range(self.plan.repeats):
                     key = (task.name, strategy.name, sample.id, repeat)
                     yield Job(key, start(strategy, question, repeat, chat))
+
+    def waits(self, pair: tuple[Task, Strategy]) -> int:
+        """The critical path of a strategy on a task's first sample, in tokens."""
+        task, strategy = pair
+        return critical_path(strategy(question_of(task, self.samples[task.name][0], self.pools[task.name])))
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:

@@ -34,6 +34,7 @@ class Flight(Generic[T]):
 
     job: Job[T]
     program: Program[T]
+    number: int  # of the programs started before it
     calls: Calls = field(default_factory=list)
     asked: list[str] = field(default_factory=list)  # keys of its last requests, in order
     replies: dict[str, Generation] = field(default_factory=dict)
@@ -71,7 +72,6 @@ class Run(Generic[T]):
         self.progress = Progress()
         self.waiters: dict[str, list[Flight[T]]] = {}  # request key -> programs that wait for it
         self.tickets: dict[int, tuple[str, Request]] = {}
-        self.ticket = 0
 
     def advance(self, flight: Flight[T], replies: list[Generation] | None) -> None:
         """Runs a program until it asks something that has no answer yet, or to its end."""
@@ -111,14 +111,16 @@ class Run(Generic[T]):
 
     def submit(self, flight: Flight[T], key: str, request: Request) -> None:
         self.on_ask(key)
+        ticket = (
+            flight.number << 32 | self.progress.asked
+        )  # an engine prefers low ones: what has begun is finished first
         try:
-            self.engine.submit(self.ticket, request)
+            self.engine.submit(ticket, request)
         except UserError as error:
             raise UserError(f"{describe(flight.job.key)}: {error}") from error
         self.waiters[key] = [flight]
         flight.missing += 1
-        self.tickets[self.ticket] = (key, request)
-        self.ticket += 1
+        self.tickets[ticket] = (key, request)
         self.progress.asked += 1
 
     @staticmethod
@@ -158,7 +160,7 @@ class Run(Generic[T]):
                     exhausted = True
                     break
                 self.progress.started += 1
-                self.advance(Flight(job, job.program()), None)
+                self.advance(Flight(job, job.program(), self.progress.started - 1), None)
                 if not self.tickets:
                     self.journal.commit_sometimes()
                     self.report(self.progress)

@@ -8,9 +8,11 @@ Concedes: a prefix that is to be shared is encoded in a pass of its own, before 
 from __future__ import annotations
 
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -102,14 +104,14 @@ class PrefixDecoder:
         self.shapes = self.measure()
 
     def add(self, sequence: Flight) -> None:
-        """Puts a sequence in the queue; one to be scored after an input that waits already joins it."""
+        """Puts a sequence in the queue, by its ticket; one to be scored after an input that waits joins it."""
         if sequence.targets is not None:
             leader = self.leaders.setdefault((len(sequence.targets), tuple(sequence.ids)), sequence)
             if leader is not sequence:
                 leader.twins.append(sequence)
                 return
         sequence.leaf = self.tree.want(sequence.ids[: sequence.shareable])
-        self.waiting.append(sequence)
+        insort(self.waiting, sequence, key=attrgetter("ticket"))
 
     @torch.inference_mode()
     def measure(self) -> list[tuple[int, int, int]]:
