@@ -103,9 +103,11 @@ def decode(decoder: Any, flights: list[Flight]) -> dict[int, Flight]:
     return done
 
 
-def make_decoder(model: Any, rows: int, *, kept: int = 5000, budget: int = 5000) -> PrefixDecoder:
+def make_decoder(model: Any, rows: int, *, kept: int = 5000, budget: int = 5000, in_place: int = 64) -> PrefixDecoder:
+    """`in_place` is low, so that these short prefixes are attended in place as long ones are."""
+    end = frozenset([END])
     return PrefixDecoder(
-        model, rows=rows, budget=budget, kept=kept, end_ids=frozenset([END]), stopped=lambda flight: False
+        model, rows=rows, budget=budget, kept=kept, end_ids=end, stopped=lambda flight: False, in_place=in_place
     )
 
 
@@ -116,8 +118,8 @@ def greedy(ticket: int, prompt: list[int], new: int = 20) -> Flight:
 def test_greedy_equals_generate_for_every_batch_size(model: Any) -> None:
     prompts = mixed_prompts(random.Random(1))
     expected = [reference(model, prompt, 20) for prompt in prompts]
-    for rows in (1, 4, 16):
-        decoder = make_decoder(model, rows)
+    for rows, in_place in ((1, 64), (4, 64), (16, 64), (16, 1), (16, 1500)):
+        decoder = make_decoder(model, rows, in_place=in_place)
         done = decode(decoder, [greedy(index, prompt) for index, prompt in enumerate(prompts)])
         assert [done[index].out for index in range(16)] == expected
         assert {flight.cached for flight in done.values()} >= {0, 40, 64}
@@ -162,15 +164,16 @@ def llama() -> Any:
     rows=st.integers(1, 16),
     kept=st.sampled_from([0, 50, 5000]),
     new=st.integers(1, 8),
+    in_place=st.sampled_from([1, 64, 1500]),
 )
 def test_sharing_never_changes_a_greedy_text(
-    llama: Any, lengths: list[tuple[int, int, int]], rows: int, kept: int, new: int
+    llama: Any, lengths: list[tuple[int, int, int]], rows: int, kept: int, new: int, in_place: int
 ) -> None:
     generator = random.Random(4)
     top, middle = ([generator.randrange(3, VOCABULARY) for _ in range(60)] for _ in range(2))
     prompts = [top[:a] + middle[:b] + [generator.randrange(3, VOCABULARY) for _ in range(c)] for a, b, c in lengths]
     flights = [greedy(index, prompt, new) for index, prompt in enumerate(prompts)]
-    together = decode(make_decoder(llama, rows, kept=kept), flights)
+    together = decode(make_decoder(llama, rows, kept=kept, in_place=in_place), flights)
     for index, prompt in enumerate(prompts):
         alone = decode(make_decoder(llama, 1, kept=0), [greedy(0, prompt, new)])[0]
         assert together[index].out == alone.out

@@ -19,7 +19,7 @@ import torch
 
 from kshot.harness.prefix.attention import Pass, Span
 from kshot.harness.prefix.sampler import sample
-from kshot.harness.prefix.scheduler import admit, attended_in_place, encoded_once, runs_to_encode
+from kshot.harness.prefix.scheduler import ATTEND_IN_PLACE, admit, attended_in_place, encoded_once, runs_to_encode
 from kshot.harness.prefix.store import RowStore, rounded
 from kshot.harness.prefix.tree import Layers, Node, PrefixTree
 from kshot.types import FinishReason, SamplingParams
@@ -84,8 +84,10 @@ class PrefixDecoder:
         kept: int,
         end_ids: frozenset[int],
         stopped: Callable[[Flight], bool],
+        in_place: int = ATTEND_IN_PLACE,
     ) -> None:
         self.model = model
+        self.in_place = in_place
         self.rows = rows
         self.budget = budget  # tokens of keys and values that rows may hold together
         self.end_ids = end_ids
@@ -179,7 +181,7 @@ class PrefixDecoder:
             if chosen and own > spare:
                 break
             if sequence.targets is None:
-                above = path[: attended_in_place(path, self.rows)]
+                above = path[: attended_in_place(path, self.rows, self.in_place)]
                 needed = rounded(len(sequence.ids) + sequence.max_new - (above[-1].end if above else 0))
                 if admit([*rows, needed], running, self.rows, self.budget) <= len(rows):
                     break
@@ -231,7 +233,7 @@ class PrefixDecoder:
         rooms = [s.room for s in self.running]
         for sequence in admitted:
             path = paths[id(sequence)]
-            place = len(path) if sequence.targets is not None else attended_in_place(path, self.rows)
+            place = len(path) if sequence.targets is not None else attended_in_place(path, self.rows, self.in_place)
             sequence.above = path[place - 1] if place else self.tree.root
             sequence.held = (path[-1].end if path else 0) - sequence.above.end
             if sequence.targets is None:
