@@ -88,6 +88,39 @@ def test_cochran_q_of_two_is_mcnemar_without_correction() -> None:
         ours.cochran_q([[0.5, 1], [1, 0]])
 
 
+def test_cochran_q_gives_a_published_example() -> None:
+    # Kuncheva 2004, Combining Pattern Classifiers, section 1.4.4: three classifiers right on 84, 92 and 92 of 100
+    patterns = {(1, 1, 1): 80, (1, 1, 0): 2, (1, 0, 0): 2, (0, 1, 1): 9, (0, 1, 0): 1, (0, 0, 1): 3, (0, 0, 0): 3}
+    table = np.array([pattern for pattern, count in patterns.items() for _ in range(count)]).T
+    assert table.sum(axis=1).tolist() == [84, 92, 92]
+    q, p = ours.cochran_q(table.tolist())
+    assert q == pytest.approx(256 / 34, abs=1e-12)  # 2 (3 (84^2 + 92^2 + 92^2) - 268^2) / (3 * 268 - 770), by hand
+    assert (round(q, 4), round(p, 3)) == (7.5294, 0.023)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_paired_tests_equal_mlxtend(seed: int) -> None:
+    from mlxtend.evaluate import cochrans_q as their_q
+    from mlxtend.evaluate import mcnemar, mcnemar_table
+
+    rng = np.random.default_rng(100 + seed)
+    truth = np.ones(60, dtype=int)
+    first, second, third = ((rng.random(60) < share).astype(int) for share in (0.4, 0.55, 0.7))
+    _, expected = mcnemar(mcnemar_table(truth, first, second), exact=True)
+    assert ours.mcnemar_exact(int((first > second).sum()), int((second > first).sum())) == pytest.approx(
+        min(float(expected), 1.0), abs=1e-9
+    )
+    q, p = their_q(truth, first, second, third)
+    assert ours.cochran_q([first, second, third]) == pytest.approx((float(q), float(p)), abs=1e-9)
+
+
+def test_brier_and_calibration_of_an_example_by_hand() -> None:
+    said, came = [0.1, 0.1, 0.8, 0.8, 0.8], [0, 1, 1, 1, 0]
+    assert brier(said, came) == pytest.approx((0.01 + 0.81 + 0.04 + 0.04 + 0.64) / 5, abs=1e-12)  # Brier 1950
+    # Naeini et al. 2015: bins of 2 and 3, |0.1 - 1/2| and |0.8 - 2/3|
+    assert expected_calibration_error(said, came) == pytest.approx(2 / 5 * 0.4 + 3 / 5 * (0.8 - 2 / 3), abs=1e-12)
+
+
 @pytest.mark.parametrize(("difference", "discordant"), [(0.1, 0.2), (0.2, 0.3), (-0.3, 0.5), (0.05, 0.06)])
 def test_the_samples_needed_reach_the_power_and_fewer_do_not(difference: float, discordant: float) -> None:
     n = ours.samples_needed(difference, discordant=discordant)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kshot.eval.report.data import RunData
-from kshot.eval.tasks import get_task
+from kshot.eval.tasks import TASKS, get_task
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.program import critical_path, reseed, rewrite
-from kshot.prompts.strategies import get_strategy
+from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.prompts.templates import plain
 from kshot.types import Engine, Prediction, Program, Question, Record, Sample, Source, Strategy, Task, UserError
 
@@ -250,8 +251,19 @@ def read_run(folder: Path) -> tuple[RunData, Journal]:
     info = {key: value for key, value in described.items() if key != "settings"}
     info.update(settings)
     order = [get_name(spec) for spec in settings.get("strategies", [])]
-    run = RunData(folder.name, info, list(journal.records()), journal.samples(), journal.call, order)
+    params = hyperparameters_of([*settings.get("strategies", []), *settings.get("tasks", [])])
+    run = RunData(folder.name, info, list(journal.records()), journal.samples(), journal.call, order, params)
     return run, journal
+
+
+def hyperparameters_of(specs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """All hyperparameters, defaults included, by canonical name; none for what is no longer there."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in specs:
+        for registry in (STRATEGIES, TASKS):
+            with suppress(UserError):
+                found[registry.canonical(spec)] = registry.parse(spec)[2]
+    return found
 
 
 def get_name(spec: str) -> str:

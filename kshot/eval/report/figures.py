@@ -135,7 +135,7 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
 
     caption = (
         "The dashed line is the frontier: no strategy with as few generated tokens was more accurate. "
-        "A strategy that only scores options generates none and stands at one."
+        "A strategy that only scores options stands at the tokens that it scores."
     )
     return Figure("cost", "Accuracy against cost", caption, draw)
 

@@ -1,4 +1,4 @@
-"""A report as Markdown, its figures beside it as PNG files.
+"""A report as Markdown, its figures beside it as PNG files, and as PDF for papers.
 
 Meets: text of models and datasets is escaped, so that it can be neither markup nor HTML.
 Concedes: transcripts are too long for it; it says how many the HTML report has.
@@ -17,8 +17,8 @@ MARKS = {"good": "**", "bad": "**", "plain": "", "quiet": ""}
 
 
 def write(report: Report, folder: Path) -> Path:
-    """Writes report.md and figures/*.png into the folder, and gives the path of report.md."""
-    from kshot.eval.report.style import png
+    """Writes report.md and figures/*.png and *.pdf into the folder, and gives the path of report.md."""
+    from kshot.eval.report.style import pdf, png
 
     folder.mkdir(parents=True, exist_ok=True)
     for block in report.blocks():
@@ -26,6 +26,7 @@ def write(report: Report, folder: Path) -> Path:
             path = folder / "figures" / f"{file_name(block.name)}.png"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(png(block))
+            path.with_suffix(".pdf").write_bytes(pdf(block))
     path = folder / "report.md"
     path.write_text(text(report), encoding="utf-8")
     return path

@@ -10,15 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kshot.eval.report import comparisons as pairs
-from kshot.eval.report import figures
+from kshot.eval.report import figures, sweeps
 from kshot.eval.report.comparisons import Comparison, against_baseline, baseline_of, described
+from kshot.eval.report.confusion import confusion_figures
 from kshot.eval.report.consistency import curve_table, curves_of
 from kshot.eval.report.data import RunData
 from kshot.eval.report.labels import abbreviated, resolve, short_names
 from kshot.eval.report.measures import Measure, clusters_of, measure, number, outcome_of, percent, points, probability
 from kshot.eval.report.model import Alternatives, Block, Cell, Column, Figure, Report, Section, Table, Tone, Transcripts
 from kshot.eval.report.transcripts import transcript, transcripts_of
-from kshot.eval.report.wordings import wording_table
+from kshot.eval.report.trust import trust_section
 from kshot.types import UserError
 
 __all__ = ["build", "check_baseline", "compare", "main_finding", "outcome_of", "transcript"]
@@ -54,9 +55,7 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [figures.curve_figure(curves), curve_table(curves)]))
-    wordings = wording_table(listed)
-    if wordings:
-        sections.append(Section("Spread over wordings", [wordings]))
+    sections += further(run, listed, {names.get(name, name): given for name, given in run.params.items()})
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
     summary = [
@@ -65,6 +64,19 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
         *notes(listed),
     ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
+
+
+def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params) -> list[Section]:
+    """What only some runs have: sweeps, repeats, classes, probabilities."""
+    sections = sweeps.sweep_sections(listed, params)
+    repeats = sweeps.repeat_table(listed, params)
+    if repeats:
+        sections.append(Section("Repeats", [repeats]))
+    classes = confusion_figures(run, listed)
+    if classes:
+        sections.append(Section("Targets against answers", classes))
+    trusted = trust_section(listed)
+    return [*sections, trusted] if trusted else sections
 
 
 def paired_blocks(family: Sequence[Comparison], against: str, view: int) -> list[str | Table | Figure]:
@@ -224,7 +236,7 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
     """A task's best strategy, by how much, whether that is real, and what it cost."""
     here = [m for (name, _), m in found.items() if name == task]
     best = max(here, key=lambda m: (m.accuracy, -m.mean("completion_tokens")))
-    text = f"{task}: the highest accuracy has {best.strategy}, {described(best)} of {best.n} samples"
+    text = f"{task}: {best.strategy} has the highest accuracy, {described(best)} of {best.n} samples"
     against = [c for c in family if c.task == task]
     if not against:
         return text + "."

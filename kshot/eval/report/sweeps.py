@@ -1,0 +1,286 @@
+"""What a hyperparameter does to accuracy, and how far accuracy hangs on choices that should not matter.
+
+Strategies (or tasks) that differ in one hyperparameter alone form a sweep. Of a number, such as k exemplars or the
+steps that a problem takes, it is drawn as a curve; of a wording, an order or a seed as a spread, beside the interval
+that chance alone gives. Meets: found from the specifications, nothing to announce. Concedes: a hyperparameter that is
+left at its default is known only where the run says what the default is (`RunData.params`).
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kshot.eval.repeats import pass_at_k, variance_parts
+from kshot.eval.report.figures import row_height
+from kshot.eval.report.measures import Measure, percent
+from kshot.eval.report.model import Column, Figure, Section, Table
+from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
+from kshot.registry import split_spec, write_spec
+from kshot.types import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+INDIFFERENT = ("wording", "order", "select", "exemplar_seed", "seed")
+"""Hyperparameters that a robust strategy does not depend on."""
+
+SAID = {
+    "k": "exemplars k",
+    "n": "chains n",
+    "steps": "steps a problem takes",
+    "max_steps": "steps allowed",
+    "noise": "share of exemplars with a wrong answer",
+    "temperature": "temperature",
+    "max_new_tokens": "tokens allowed",
+}
+
+Params = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Measures that differ in one hyperparameter alone, by its value."""
+
+    over: str
+    panel: str  # the task, without the hyperparameter where it is the task's
+    line: str  # the strategy, likewise
+    points: Sequence[tuple[object, Measure]]
+
+
+def sweeps_of(listed: Sequence[Measure], params: Params) -> list[Sweep]:
+    """Every sweep of two or more values; `params` are all hyperparameters by the name that a measure goes by."""
+    groups: dict[tuple[str, str, str], dict[str, tuple[object, Measure]]] = {}
+    for measure in listed:
+        for name in (measure.strategy, measure.task):
+            head, found = parsed(name, params)
+            for key, value in found.items():
+                rest = write_spec(head, {other: item for other, item in found.items() if other != key})
+                panel, line = (measure.task, rest) if name == measure.strategy else (rest, measure.strategy)
+                groups.setdefault((key, panel, line), {})[str(value)] = (value, measure)
+    sweeps = [
+        Sweep(key, panel, line, ordered(list(points.values())))
+        for (key, panel, line), points in groups.items()
+        if len(points) > 1
+    ]
+    return [shortened(sweep, listed) for sweep in sweeps]
+
+
+def parsed(name: str, params: Params) -> tuple[str, dict[str, object]]:
+    """A specification's name and hyperparameters, numbers as numbers."""
+    try:
+        head, given = split_spec(name)
+    except UserError:  # a name that is no specification has none
+        return name, {}
+    return head, dict(params.get(name) or {key: value_of(text) for key, text in given.items()})
+
+
+def value_of(text: str) -> object:
+    """A number where the text is one."""
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text
+
+
+def ordered(points: list[tuple[object, Measure]]) -> list[tuple[object, Measure]]:
+    """By value: numbers by size, others as they appear."""
+    if all(numeric(value) for value, _ in points):
+        points.sort(key=lambda point: float(str(point[0])))
+    return points
+
+
+def numeric(value: object) -> bool:
+    """Whether it is a number; True and False are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def shortened(sweep: Sweep, listed: Sequence[Measure]) -> Sweep:
+    """The sweep under the name that its members have in common, hyperparameters left out where no other needs them."""
+    of_task = sweep.panel not in {measure.task for measure in listed}
+    name = sweep.panel if of_task else sweep.line
+    members = [measure.task if of_task else measure.strategy for _, measure in sweep.points]
+    given = [split_spec(member)[1] for member in members]
+    same = {key: value for key, value in given[0].items() if all(other.get(key) == value for other in given)}
+    label = write_spec(name.partition(":")[0], dict(same))
+    return Sweep(sweep.over, *((label, sweep.line) if of_task else (sweep.panel, label)), sweep.points)
+
+
+def sweep_sections(listed: Sequence[Measure], params: Params) -> list[Section]:
+    """A section for every number that was varied, and one for all that should not matter. [] where nothing was."""
+    found = sweeps_of(listed, params)
+    sections = []
+    for over in dict.fromkeys(sweep.over for sweep in found):
+        curves = [sweep for sweep in found if sweep.over == over and over not in INDIFFERENT]
+        curves = [sweep for sweep in curves if all(numeric(value) for value, _ in sweep.points)]
+        if curves:
+            said = SAID.get(over, over)
+            sections.append(Section(f"Accuracy against {said}", [curve_figure(over, said, curves)]))
+    spreads = [sweep for sweep in found if sweep.over in INDIFFERENT]
+    if spreads:
+        sections.append(Section("Sensitivity", [spread_figure(spreads), spread_table(spreads)]))
+    return sections
+
+
+def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
+    """Accuracy against a number, a panel a task, a line a strategy."""
+    panels = list(dict.fromkeys(sweep.panel for sweep in sweeps))
+    lines = list(dict.fromkeys(sweep.line for sweep in sweeps))
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, all_axes = small_multiples(len(panels), height=3.0)
+            drawn: dict[str, Any] = {}
+            for panel, axes in zip(panels, all_axes, strict=True):
+                ticks = set()
+                for sweep in (one for one in sweeps if one.panel == panel):
+                    at = lines.index(sweep.line)
+                    colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
+                    x = [float(str(value)) for value, _ in sweep.points]
+                    y = [100 * measure.accuracy for _, measure in sweep.points]
+                    ends = [(100 * measure.interval.low, 100 * measure.interval.high) for _, measure in sweep.points]
+                    error = [[v - low for v, (low, _) in zip(y, ends, strict=True)],
+                             [high - v for v, (_, high) in zip(y, ends, strict=True)]]  # fmt: skip
+                    error = [[max(0.0, end) for end in side] for side in error]
+                    drawn[sweep.line] = axes.errorbar(
+                        x, y, yerr=error, color=colour, marker=marker, markersize=5, linewidth=1.2,
+                        elinewidth=1, capsize=0, clip_on=False,
+                    )  # fmt: skip
+                    ticks.update(x)
+                axes.set(ylim=(0, 100), title=short(panel, 24))
+                axes.set_xticks(spaced(sorted(ticks)))
+                axes.grid(True)
+                axes.label_outer()
+                axes.tick_params(labelbottom=True)
+            drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
+            drawing.supxlabel(said, fontsize=9)
+            shown = [name for name in lines if name in drawn]
+            drawing.legend(
+                [drawn[name] for name in shown], [short(name, 34) for name in shown],
+                loc="outside upper center", ncols=min(3, len(shown)),
+            )  # fmt: skip
+            return drawing
+
+    caption = f"Accuracy against {said}, all else equal; the bars are 95% intervals."
+    return Figure(f"against-{over.replace('_', '-')}", f"Accuracy against {said}", caption, draw)
+
+
+def spaced(values: Sequence[float]) -> list[float]:
+    """The values that have room for a label: those nearer than a fourteenth of the axis to the last one go.
+
+    >>> spaced([0, 1, 2, 32])
+    [0, 32]
+    """
+    room = (values[-1] - values[0]) / 14
+    kept = [values[0]]
+    for value in values[1:-1]:
+        if value - kept[-1] > room and values[-1] - value > room:
+            kept.append(value)
+    return [*kept, values[-1]] if len(values) > 1 else kept
+
+
+def spread_figure(spreads: Sequence[Sweep]) -> Figure:
+    """A dot a value, and behind them what chance alone would do to their mean; a panel a task."""
+    panels = list(dict.fromkeys(sweep.panel for sweep in spreads))
+    rows = list(dict.fromkeys(label(sweep) for sweep in spreads))
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, all_axes = small_multiples(len(panels), height=row_height(rows), row_labels=True)
+            for panel, axes in zip(panels, all_axes, strict=True):
+                axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 100), title=short(panel, 24))
+                axes.set_yticks(range(len(rows)), [short(row) for row in rows])
+                axes.tick_params(axis="y", length=0)
+                axes.grid(True, axis="x")
+                for sweep in (one for one in spreads if one.panel == panel):
+                    row = rows.index(label(sweep))
+                    values = [100 * measure.accuracy for _, measure in sweep.points]
+                    low = 100 * statistics.fmean(measure.interval.low for _, measure in sweep.points)
+                    high = 100 * statistics.fmean(measure.interval.high for _, measure in sweep.points)
+                    axes.plot([low, high], [row, row], color=GREY, alpha=0.35, linewidth=7, solid_capstyle="butt")
+                    axes.plot(
+                        values, [row] * len(values), "o", color=BLUE, markersize=5, clip_on=False, zorder=3,
+                        markerfacecolor="none",
+                    )  # fmt: skip
+                    axes.plot(statistics.fmean(values), row, "|", color=VERMILLION, markersize=12, zorder=4)
+            drawing.supxlabel("accuracy (%)", fontsize=9)
+            return drawing
+
+    caption = (
+        "A circle a value (a wording, an order, a seed), a bar at their mean; the grey band is the 95% interval that "
+        "one of them has by its samples alone. Circles far outside it hang on the choice."
+    )
+    return Figure("sensitivity", "Sensitivity to choices that should not matter", caption, draw)
+
+
+def label(sweep: Sweep) -> str:
+    """A row of the spread: the strategy, and what was varied."""
+    return f"{sweep.line}, {sweep.over.replace('_', ' ')}"
+
+
+def spread_table(spreads: Sequence[Sweep]) -> Table:
+    """The spreads in numbers."""
+    rows = []
+    for sweep in spreads:
+        found = [(measure.accuracy, str(value)) for value, measure in sweep.points]
+        (worst, low_at), (best, high_at) = min(found), max(found)
+        values = [accuracy for accuracy, _ in found]
+        rows.append([
+            sweep.panel, sweep.line, sweep.over.replace("_", " "), str(len(found)), percent(statistics.fmean(values)),
+            f"{percent(worst)} ({low_at})", f"{percent(best)} ({high_at})", f"{100 * (best - worst):.1f}",
+            f"{100 * statistics.stdev(values):.1f}",
+        ])  # fmt: skip
+    columns = [Column("task"), Column("strategy"), Column("varied"), *(Column(title, numeric=True) for title in (
+        "values", "mean accuracy", "lowest", "highest", "range (points)", "st. dev. (points)"))]  # fmt: skip
+    return Table("Sensitivity", columns, rows, "The same samples each time; part of the spread is chance.")
+
+
+def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
+    """What repeats tell: pass@k, and where the variance of a score comes from. None where nothing was repeated."""
+    families: dict[tuple[str, str], dict[str, Measure]] = {}
+    for measure in listed:
+        head, found = parsed(measure.strategy, params)
+        rest = {key: value for key, value in found.items() if key != "exemplar_seed"}
+        seed = str(found.get("exemplar_seed", ""))
+        families.setdefault((measure.task, write_spec(head, rest)), {})[seed] = measure
+    rows = []
+    for (task, _), members in families.items():
+        tables = [scores_of(measure) for measure in members.values()]
+        shared = sorted(set.intersection(*(set(table) for table in tables)))
+        draws = min(len(table[sample]) for table in tables for sample in shared) if shared else 0
+        if draws < 2 or len(shared) < 2:
+            continue
+        parts = variance_parts([[table[sample][:draws] for table in tables] for sample in shared])
+        first = next(iter(members.values()))
+        passed = [
+            statistics.fmean(pass_at_k(draws, sum(s >= 0.5 for s in tables[0][sample][:draws]), k) for sample in shared)
+            for k in (1, draws)
+        ]
+        rows.append([
+            task, first.strategy, f"{len(shared):,}", str(len(members)), str(draws), percent(passed[0]),
+            f"{percent(passed[1])} (k = {draws})", f"{parts.samples:.3f}", f"{parts.seeds + parts.interaction:.3f}",
+            f"{parts.draws:.3f}", f"{100 * parts.standard_error:.1f}",
+        ])  # fmt: skip
+    if not rows:
+        return None
+    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
+        "samples", "exemplar seeds", "repeats", "pass@1", "pass@k", "variance of samples", "of seeds", "of draws",
+        "standard error (points)"))]  # fmt: skip
+    caption = (
+        "pass@k without bias (Chen et al. 2021). The variance of one score in its parts; the standard error is of the "
+        "mean over all, for new samples, seeds and draws."
+    )
+    return Table("Repeats", columns, rows, caption)
+
+
+def scores_of(measure: Measure) -> dict[str, list[float]]:
+    """Scores by sample, in the order of repeats."""
+    found: dict[str, list[float]] = {}
+    for record in sorted(measure.records, key=lambda record: record.repeat):
+        found.setdefault(record.sample_id, []).append(record.score.value)
+    return found

@@ -1,0 +1,128 @@
+"""Does a strategy's own probability come true: reliability curve, expected calibration error, Brier score.
+
+A probability is what `choice-logprob` gives its choice (the softmax of what it compared), or the share of its chains
+that voted for self-consistency's answer. Concedes: the second is a share of n, so it has n + 1 values at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kshot.eval.calibration import Bin, brier, expected_calibration_error, reliability
+from kshot.eval.report.measures import Measure, percent
+from kshot.eval.report.model import Column, Figure, Section, Table
+from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
+from kshot.types import Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+FEWEST = 20
+"""Records with a probability below which a curve says nothing."""
+
+MOST = 6
+"""Strategies that a figure shows; the table has all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A strategy's probabilities on a task, and what came."""
+
+    task: str
+    strategy: str
+    source: str
+    probabilities: Sequence[float]
+    outcomes: Sequence[float]
+
+    @property
+    def bins(self) -> list[Bin]:
+        return reliability(self.probabilities, self.outcomes)
+
+
+def probability_of(record: Record) -> tuple[str, float] | None:
+    """(where it is from, the probability that a record gives its own answer); None where it gives none."""
+    detail, answer = record.prediction.detail, record.prediction.answer
+    stated = detail.get("probabilities")
+    if isinstance(stated, Mapping) and answer in stated:
+        return "softmax of log-likelihoods", float(stated[answer])
+    votes = detail.get("answers")
+    if isinstance(votes, list | tuple) and len(votes) > 1 and answer is not None:
+        return "share of chains", sum(vote == answer for vote in votes) / len(votes)
+    return None
+
+
+def stated_by(listed: Sequence[Measure]) -> list[Stated]:
+    """Every measure that has probabilities for enough of its records."""
+    found = []
+    for measure in listed:
+        pairs = [(given, record) for record in measure.records if (given := probability_of(record)) is not None]
+        pairs = [(given, record) for given, record in pairs if record.score.value in (0, 1)]
+        if len(pairs) >= FEWEST:
+            probabilities = [min(1.0, max(0.0, value)) for (_, value), _ in pairs]
+            outcomes = [float(record.score.value) for _, record in pairs]
+            found.append(Stated(measure.task, measure.strategy, pairs[0][0][0], probabilities, outcomes))
+    return found
+
+
+def trust_section(listed: Sequence[Measure]) -> Section | None:
+    """Curve and table; None where no strategy states probabilities."""
+    found = stated_by(listed)
+    return Section("Calibration", [figure(found), table(found)]) if found else None
+
+
+def figure(found: Sequence[Stated]) -> Figure:
+    """How often answers of a probability are right, against that probability; a panel a task."""
+    tasks = list(dict.fromkeys(one.task for one in found))
+    strategies = list(dict.fromkeys(one.strategy for one in found))[:MOST]
+    found = [one for one in found if one.strategy in strategies]
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, panels = small_multiples(len(tasks), height=3.0)
+            lines: dict[str, Any] = {}
+            for task, axes in zip(tasks, panels, strict=True):
+                axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+                for one in (one for one in found if one.task == task):
+                    at = strategies.index(one.strategy)
+                    bins = one.bins
+                    y = [bin_.frequency for bin_ in bins]
+                    error = [[bin_.frequency - bin_.interval.low for bin_ in bins],
+                             [bin_.interval.high - bin_.frequency for bin_ in bins]]  # fmt: skip
+                    lines[one.strategy] = axes.errorbar(
+                        [bin_.probability for bin_ in bins], y, yerr=[[max(0.0, e) for e in side] for side in error],
+                        color=COLOURS[at % len(COLOURS)], marker=MARKERS[at % len(MARKERS)], markersize=5,
+                        linewidth=1.2, elinewidth=1, clip_on=False,
+                    )  # fmt: skip
+                axes.set(xlim=(0, 1), ylim=(0, 1), title=short(task, 24))
+                axes.set_xticks([0, 0.5, 1])
+                axes.grid(True)
+            drawing.supxlabel("probability that the strategy gives its answer", fontsize=9)
+            drawing.supylabel("share right, 95% interval", fontsize=9)
+            shown = [name for name in strategies if name in lines]
+            drawing.legend(
+                [lines[name] for name in shown], [short(name, 34) for name in shown],
+                loc="outside upper center", ncols=min(3, len(shown)),
+            )  # fmt: skip
+            return drawing
+
+    caption = "Answers in ten bins of their probability; on the dashed line a probability means what it says."
+    return Figure("reliability", "Reliability of stated probabilities", caption, draw)
+
+
+def table(found: Sequence[Stated]) -> Table:
+    """Expected calibration error and Brier score."""
+    rows = [[
+        one.task, one.strategy, one.source, f"{len(one.outcomes):,}",
+        percent(sum(one.probabilities) / len(one.probabilities)), percent(sum(one.outcomes) / len(one.outcomes)),
+        f"{expected_calibration_error(one.probabilities, one.outcomes):.3f}",
+        f"{brier(one.probabilities, one.outcomes):.3f}",
+    ] for one in found]  # fmt: skip
+    columns = [Column("task"), Column("strategy"), Column("probability"), *(Column(title, numeric=True) for title in (
+        "answers", "mean probability", "right", "calibration error", "Brier score"))]  # fmt: skip
+    caption = (
+        "Calibration error: mean distance between probability and share right, ten bins (Naeini et al. 2015), biased "
+        "upwards with few answers. Brier: mean squared distance from what came, 0 best; 0.25 for always saying 50%."
+    )
+    return Table("Calibration", columns, rows, caption)

@@ -1,0 +1,195 @@
+"""Sweeps, sensitivity, repeats, confusion and calibration in the report, on runs whose truth is known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kshot.eval.report import html, markdown, prompting
+from kshot.eval.report.confusion import table_of
+from kshot.eval.report.data import RunData
+from kshot.eval.report.measures import measure
+from kshot.eval.report.model import Figure, Report, Table
+from kshot.eval.report.style import png
+from kshot.eval.report.sweeps import spaced, sweeps_of
+from kshot.eval.report.trust import probability_of, stated_by
+from kshot.harness.benchmark import Plan, load_plan, read_run, run_benchmark
+from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.types import Generation, Prediction, Record, Request, Sample, SamplingParams, Score
+
+CALL = (Request("Q", SamplingParams()), Generation("A", "stop", 1, 0, 1))
+
+
+def run_of(
+    scores: Mapping[tuple[str, str], Sequence[Sequence[float]]],
+    *,
+    targets: Sequence[str] = (),
+    answers: Sequence[str | None] = (),
+    params: Mapping[str, Mapping[str, object]] | None = None,
+    details: Sequence[Mapping[str, object]] = (),
+) -> RunData:
+    """A run from scores [sample][repeat] by (task, strategy)."""
+    records, samples = [], {}
+    for (task, strategy), table in scores.items():
+        for i, repeats in enumerate(table):
+            samples[task, str(i)] = Sample(str(i), f"question {i}", targets[i] if targets else f"target {i}")
+            for repeat, score in enumerate(repeats):
+                answer = answers[i] if answers else "x"
+                status = "unparsed" if answer is None else "ok"
+                prediction = Prediction(answer, status, {"rule": "r", "span": None, **(details[i] if details else {})})
+                records.append(
+                    Record(
+                        task, strategy, str(i), repeat, prediction, Score(score, answer is not None), ("c",), 1, 0, 1
+                    )
+                )
+    return RunData("made", {}, records, samples, lambda _: CALL, params=params or {})
+
+
+def parts(report: Report) -> tuple[dict[str, Figure], dict[str, Table]]:
+    figures = {block.name: block for block in report.blocks() if isinstance(block, Figure)}
+    return figures, {block.title: block for block in report.blocks() if isinstance(block, Table)}
+
+
+def once(right: int, n: int = 20) -> list[list[float]]:
+    return [[float(i < right)] for i in range(n)]
+
+
+def test_strategies_that_differ_in_a_number_are_a_curve() -> None:
+    specs = {"few-shot": 8, "few-shot:k=2": 2, "few-shot:k=16": 16}
+    params = {spec: {"k": k, "order": "drawn"} for spec, k in specs.items()}
+    scores = {("t", spec): once(k) for spec, k in specs.items()}
+    run = run_of({**scores, ("t", "zero-shot"): once(1)}, params=params)
+    [sweep] = sweeps_of(list(measure(run).values()), params)
+    assert (sweep.over, sweep.panel, sweep.line) == ("k", "t", "few-shot")
+    assert [(value, m.accuracy) for value, m in sweep.points] == [(2, 0.1), (8, 0.4), (16, 0.8)]
+    figures, _ = parts(prompting.build(run))
+    axes = figures["against-k"].draw().axes[0]
+    [line] = axes.containers[0].lines[:1]
+    assert list(line.get_xdata()) == [2, 8, 16]
+    assert list(line.get_ydata()) == pytest.approx([10, 40, 80])
+    assert png(figures["against-k"])[:4] == b"\x89PNG"
+
+
+def test_what_differs_in_two_hyperparameters_is_no_curve() -> None:
+    run = run_of({("t", "few-shot:k=2,noise=0.5"): once(3), ("t", "few-shot:k=4,noise=1"): once(5)})
+    assert sweeps_of(list(measure(run).values()), {}) == []
+    assert not [name for name in parts(prompting.build(run))[0] if name.startswith("against")]
+
+
+def test_a_tasks_own_hyperparameter_is_a_curve_of_each_strategy() -> None:
+    scores = {
+        (f"word-problems:steps={steps}", name): once(right - 3 * steps)
+        for steps in (1, 2, 4)
+        for name, right in (("zero-shot", 13), ("least-to-most", 19))
+    }
+    found = sweeps_of(list(measure(run_of(scores)).values()), {})
+    assert {(s.over, s.panel, s.line) for s in found} == {
+        ("steps", "word-problems", "zero-shot"),
+        ("steps", "word-problems", "least-to-most"),
+    }
+    assert [value for value, _ in found[0].points] == [1, 2, 4]
+    figures, _ = parts(prompting.build(run_of(scores)))
+    assert figures["against-steps"].draw().axes[0].get_title() == "word-problems"
+
+
+def test_choices_that_should_not_matter_are_a_spread() -> None:
+    names = ["instruction", "instruction:wording=1", "instruction:wording=2"]
+    params = {name: {"wording": wording} for wording, name in enumerate(names)}
+    run = run_of({("t", name): once(k, 10) for name, k in zip(names, (2, 5, 8), strict=True)}, params=params)
+    figures, tables = parts(prompting.build(run))
+    expected = ["t", "instruction", "wording", "3", "50.0%", "20.0% (0)", "80.0% (2)", "60.0", "30.0"]
+    assert [list(row) for row in tables["Sensitivity"].rows] == [expected]
+    assert "against-wording" not in figures
+    circles = figures["sensitivity"].draw().axes[0].lines[1]
+    assert list(circles.get_xdata()) == pytest.approx([20, 50, 80])
+    assert "sensitivity" not in parts(prompting.build(run_of({("t", "instruction"): once(3)})))[0]
+
+
+def test_repeats_give_pass_at_k_and_the_parts_of_the_variance() -> None:
+    draw = random.Random(0)
+    table = [[float(draw.random() < (0.9 if i % 2 else 0.2)) for _ in range(4)] for i in range(40)]
+    [row] = parts(prompting.build(run_of({("t", "few-shot"): table})))[1]["Repeats"].rows
+    assert row[2:5] == ["40", "1", "4"]
+    assert row[5] == f"{100 * sum(map(sum, table)) / 160:.1f}%"
+    assert row[6] == f"{100 * sum(map(any, table)) / 40:.1f}% (k = 4)"
+    assert float(str(row[7])) > float(str(row[9])) / 4  # samples that differ this much bring most of it
+    assert "Repeats" not in parts(prompting.build(run_of({("t", "few-shot"): once(3)})))[1]
+
+
+def test_seeds_are_told_apart_from_draws() -> None:
+    noisy, steady = [[1.0, 0.0]] * 20, [[1.0, 1.0]] * 20
+    names = ("few-shot:exemplar_seed=1", "few-shot:exemplar_seed=2")
+    [row] = parts(prompting.build(run_of({("t", names[0]): noisy, ("t", names[1]): steady})))[1]["Repeats"].rows
+    assert row[3:5] == ["2", "2"]
+    assert float(str(row[9])) > 0  # draws differ under the first seed
+
+
+def test_confusion_counts_targets_against_answers() -> None:
+    targets = ["yes", "no", "no"] * 4
+    answers: list[str | None] = ["yes", "yes", None] * 4
+    answers[0] = "perhaps"
+    scores = {("coins", "zero-shot"): [[float(a == t)] for a, t in zip(answers, targets, strict=True)]}
+    run = run_of(scores, targets=targets, answers=answers)
+    samples = {key: sample for (_, key), sample in run.samples.items()}
+    columns, table = table_of(measure(run)["coins", "zero-shot"], ["no", "yes"], samples)
+    assert columns == ["no", "yes", "other", "no answer"]
+    assert table == [[0, 4, 0, 4], [0, 3, 1, 0]]
+    figures, _ = parts(prompting.build(run))
+    written = {text.get_text() for text in figures["confusion-coins"].draw().axes[0].texts}
+    assert written == {"4", "3", "1"}
+    free = run_of({("words", "zero-shot"): once(3)})
+    assert not [name for name in parts(prompting.build(free))[0] if name.startswith("confusion")]
+
+
+def test_reliability_of_choices_and_of_votes() -> None:
+    details = [{"probabilities": {"x": 0.25 if i % 2 else 0.75, "y": 0.1}} for i in range(40)]
+    scores = [[float(i % 4 != 1) if i % 2 == 0 else float(i % 8 == 1)] for i in range(40)]
+    run = run_of({("t", "choice-logprob"): scores}, details=details)
+    [one] = stated_by(list(measure(run).values()))
+    assert [(bin_.n, bin_.probability) for bin_ in one.bins] == [(20, 0.25), (20, 0.75)]
+    assert [bin_.frequency for bin_ in one.bins] == pytest.approx([0.25, 1.0])
+    [row] = parts(prompting.build(run))[1]["Calibration"].rows
+    assert row[6] == "0.125"  # |0.25 - 0.25| and |0.75 - 1|, half each
+    vote = Record("t", "s", "0", 0, Prediction("x", "ok", {"answers": ["x", "x", None, "y"]}), Score(1, True), ())
+    assert probability_of(vote) == ("share of chains", 0.5)
+    assert probability_of(replace(vote, prediction=Prediction("x", "ok", {}))) is None
+
+
+def test_a_real_run_knows_the_defaults(tmp_path: Path) -> None:
+    plan = Plan(("coin-flip",), ("few-shot", "few-shot:k=2", "few-shot:exemplar_seed=3,select=random"), limit=6)
+    run_benchmark(load_plan(plan), ScriptedEngine(lambda request: " yes"), tmp_path / "run")
+    run, journal = read_run(tmp_path / "run")
+    with journal:
+        assert run.params["few-shot:k=2"]["k"] == 2
+        report = prompting.build(run)
+        figures, _ = parts(report)
+        assert "confusion-coin-flip" in figures
+        assert "against-k" in figures
+        assert html.write(report, tmp_path).is_file()
+        markdown.write(report, tmp_path)
+    made = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert "against-k.png" in made
+    assert "against-k.pdf" in made
+
+
+def test_pictures_for_papers_are_vectors_and_repeatable(tmp_path: Path) -> None:
+    report = prompting.build(run_of({("t", "zero-shot"): once(3), ("t", "few-shot"): once(12)}))
+    for folder in ("a", "b"):
+        markdown.write(report, tmp_path / folder)
+    for path in sorted((tmp_path / "a" / "figures").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / "figures" / path.name).read_bytes(), path.name
+        if path.suffix == ".pdf":
+            content = path.read_bytes()
+            assert content.startswith(b"%PDF")
+            assert b"/FontFile2" in content  # TrueType, as journals ask
+            assert b"/Type3" not in content
+
+
+def test_labels_on_an_axis_have_room() -> None:
+    assert spaced([0, 1, 2, 4, 8, 16, 32]) == [0, 4, 8, 16, 32]
+    assert spaced([1, 2, 3]) == [1, 2, 3]
+    assert spaced([5]) == [5]
