@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 
@@ -14,6 +15,8 @@ from kshot.eval.report import html, markdown, terminal
 from kshot.eval.report.model import Alternatives, Block, Figure, Report
 from kshot.registry import hyperparameters
 from kshot.types import UserError
+
+B = TypeVar("B", bound=Block)
 
 
 def described() -> Iterator[tuple[str, str, str]]:
@@ -63,7 +66,7 @@ def gathered(reports: Sequence[tuple[str, Report]]) -> Report:
     return Report("the classic half", [f"{report.title}: {report.summary[0]}" for _, report in reports], sections)
 
 
-def named(block: Block, spec: str) -> Block:
+def named(block: B, spec: str) -> B:
     """The block, its figures named after their experiment, so that none takes another's file."""
     if isinstance(block, Figure):
         return replace(block, name=f"{spec}-{block.name}")
