@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,8 +9,10 @@ from typing import Any, TypeVar
 import click
 
 import kshot
+from kshot.cli.classic import classic
+from kshot.cli.group import SETTINGS, Commands
 from kshot.console import finish, print_prompts, run_plan
-from kshot.types import EngineError, UserError
+from kshot.types import UserError
 
 BENCH_EXAMPLES = """
 \b
@@ -45,36 +46,7 @@ BATCH = Batch()
 BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 128 on a CPU and 256 on a GPU."
 
 
-class Commands(click.Group):
-    """Turns the user's mistakes into one sentence and exit code 2, Ctrl-C into a hint how to go on."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except UserError as error:
-            click.echo(f"kshot: {error}", err=True)
-            ctx.exit(2)
-        except EngineError as error:
-            click.echo(
-                f"kshot: the engine failed: {error} What was answered is kept; the same command resumes.", err=True
-            )
-            ctx.exit(1)
-        except KeyboardInterrupt:
-            click.echo("\nkshot: stopped. What was answered is kept; give the same command again to resume.", err=True)
-            ctx.exit(130)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        from kshot.registry import suggest
-
-        name = args[0] if args else ""
-        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
-            raise UserError(f"unknown command {name!r}: {suggest(name, self.commands)}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(kshot.__version__, prog_name="kshot")
 def main() -> None:
     """Compare prompt strategies on open language models: what works, by how much, is it real, at what cost.
@@ -355,5 +327,4 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     finish(runs / "demo", None)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main.add_command(classic)

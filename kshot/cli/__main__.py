@@ -1,0 +1,5 @@
+"""`python -m kshot.cli`."""
+
+from kshot.cli import main
+
+main()
