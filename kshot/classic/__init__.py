@@ -1,0 +1,1 @@
+"""The course before the language models: regression, classification, backpropagation, and why training fails."""

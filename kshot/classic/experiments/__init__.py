@@ -1,0 +1,14 @@
+"""The experiments, one small file each. `COURSE` has their names in the order of the course."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from kshot.classic.experiments.registry import EXPERIMENTS, experiment
+
+COURSE: tuple[str, ...] = ()
+
+for _name in COURSE:
+    import_module(f"kshot.classic.experiments.{_name.replace('-', '_')}")
+
+__all__ = ["COURSE", "EXPERIMENTS", "experiment"]
