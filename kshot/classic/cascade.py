@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.classifier import Classifier
 from kshot.classic.inputs import Array, features, labelled, number, two_classes
@@ -50,7 +51,6 @@ class CascadedLogisticRegression(Classifier):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.non_deterministic = False
         return tags
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -88,8 +88,9 @@ class CascadedLogisticRegression(Classifier):
         self.n_iter_ = max(1, found.n_iter)
         return self
 
-    def transform(self, X: Any) -> Array:
+    def hidden_features(self, X: Any) -> Array:
         """x': what the first layer makes of each row, (rows, hidden), for the last to divide by a straight line."""
+        check_is_fitted(self)
         return self._made(features(self, X, fitting=False))
 
     def _made(self, X: Array) -> Array:

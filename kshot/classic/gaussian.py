@@ -94,17 +94,18 @@ class GaussianClassifier(Classifier):
         weighted = np.tensordot(counts / len(X), np.array(covariances), axes=1)
         self.covariance_ = self._shrunk(weighted)  # (D, D)
         factor = self._factor(self.covariance_, largest, "shared by the classes", len(X) - len(groups))
-        # ln P(x, C_k) = mu_k^T Sigma^-1 x - 1/2 mu_k^T Sigma^-1 mu_k + ln P(C_k), and what is the same for all k;
-        # measured from the overall mean, so that columns far from 0 lose no digits
+        # ln P(x, C_k) = mu_k^T Sigma^-1 x - 1/2 mu_k^T Sigma^-1 mu_k + ln P(C_k), and what is the same for all k
+        self.coef_: Array = cho_solve((factor, True), self.means_.T).T  # (classes, D)
+        self.intercept_ = -0.5 * np.einsum("kd,kd->k", self.coef_, self.means_) + np.log(self.priors_)
+        # the same measured from the overall mean, so that columns far from 0 lose no digits
         self._centre = X.mean(axis=0)
         away = self.means_ - self._centre
-        self._weights: Array = cho_solve((factor, True), away.T).T  # (classes, D)
+        self._weights: Array = cho_solve((factor, True), away.T).T
         self._biases: Array = -0.5 * np.einsum("kd,kd->k", self._weights, away) + np.log(self.priors_)
-        biases = self._biases - self._weights @ self._centre
-        two = len(groups) == 2
-        # w = Sigma^-1 (mu_1 - mu_0) and its b: the whole model is a logistic regression's
-        self.coef_ = self._weights[1:] - self._weights[:1] if two else self._weights
-        self.intercept_ = biases[1:] - biases[:1] if two else biases
+        if len(groups) == 2:
+            # w = Sigma^-1 (mu_1 - mu_0) and its b: the whole model is a logistic regression's
+            self.coef_ = self._weights[1:] - self._weights[:1]
+            self.intercept_ = self._biases[1:] - self._biases[:1] - self.coef_ @ self._centre
         return self
 
     def log_joint(self, X: Array) -> Array:
@@ -157,22 +158,31 @@ class GaussianNaiveBayes(Classifier):
     """P(C_k | x) where columns are taken for independent within a class: ln f_k(x) = sum_d ln N(x_d; mu_kd, var_kd).
 
     The lecture's naive Bayes with a Gaussian for each column: a covariance that is zero beside its diagonal.
+    variance: "own" gives each class its own, "shared" one to all, weighted by the class counts: the boundary is then
+    linear, and the model the generative twin of logistic regression (Ng and Jordan 2002).
     priors: as in GaussianClassifier. var_smoothing: this share of the largest column's variance is added to every
     variance, so that a column that does not vary within a class divides nothing by 0.
     """
 
-    def __init__(self, *, priors: Sequence[float] | None = None, var_smoothing: float = 1e-9) -> None:
+    def __init__(
+        self, *, variance: str = "own", priors: Sequence[float] | None = None, var_smoothing: float = 1e-9
+    ) -> None:
+        self.variance = variance
         self.priors = priors
         self.var_smoothing = var_smoothing
 
     def fit(self, X: Any, y: Any) -> Self:
         """Counts, means, variances. Raises ValueError, also where a column does not vary and nothing is added."""
+        choice(self, "variance", ("own", "shared"))
         number(self, "var_smoothing", low=0)
         X, self.classes_, codes = labelled(self, X, y)
         groups = [X[codes == k] for k in range(len(self.classes_))]
-        self.priors_ = class_priors(self, np.array([len(group) for group in groups]))
+        counts = np.array([len(group) for group in groups])
+        self.priors_ = class_priors(self, counts)
         self.means_ = np.array([group.mean(axis=0) for group in groups])  # (classes, D)
         self.variances_ = np.array([group.var(axis=0) for group in groups])
+        if self.variance == "shared":
+            self.variances_[:] = counts / len(X) @ self.variances_
         self.variances_ += self.var_smoothing * X.var(axis=0).max()
         for label, variances in zip(self.classes_.tolist(), self.variances_, strict=True):
             flat = np.flatnonzero(variances <= 0)

@@ -88,7 +88,7 @@ class KernelLogisticRegression(Classifier):
             number(self, "gamma", low=0, open_low=True)
         X, self.classes_, codes = labelled(self, X, y)
         two_classes(self, self.classes_)
-        self.X_fit_ = X
+        self.X_fit_ = X.copy()  # the caller may change theirs
         spread = float(X.var())
         self.gamma_ = self.gamma if self.gamma is not None else 1 / (X.shape[1] * spread) if spread > 0 else 1.0
         K, target = self.kernel_matrix(X, X), codes.astype(float)

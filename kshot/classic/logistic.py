@@ -20,7 +20,7 @@ from sklearn.utils import Tags
 
 from kshot.classic.classifier import Classifier
 from kshot.classic.inputs import Array, choice, labelled, number, two_classes
-from kshot.classic.solvers import Minimum, minimise
+from kshot.classic.solvers import Minimum, Objective, minimise
 
 sigmoid = expit
 """sigma(z) = 1 / (1 + exp(-z))."""
@@ -53,6 +53,21 @@ LOSSES: dict[str, Callable[[Array, Array], tuple[Array, Array]]] = {
     "cross-entropy": cross_entropy,
     "squared-error": squared_error,
 }
+
+
+def logistic_objective(rows: Array, target: Array, *, loss: str, penalty: Array) -> Objective:
+    """w -> the loss a row and its gradient: 1/N (sum_n C(w x_n, y_n) + 1/2 sum_i penalty_i w_i^2).
+
+    rows: (N, weights), a column of ones among them where there is a bias; target: 0 or 1; penalty: (weights,).
+    """
+
+    def objective(w: Array) -> tuple[float, Array]:
+        losses, slopes = LOSSES[loss](rows @ w, target)
+        total = losses.sum() + 0.5 * (penalty * w * w).sum()
+        gradient = rows.T @ slopes + penalty * w  # of cross-entropy: sum_n (f(x_n) - y_n) x_n + lambda w
+        return float(total) / len(rows), gradient / len(rows)
+
+    return objective
 
 
 class LogisticRegression(Classifier):
@@ -95,10 +110,7 @@ class LogisticRegression(Classifier):
         rows = np.column_stack([X, np.ones(len(X))])  # a column of ones, so that b is the last weight
         penalty = np.append(np.full(X.shape[1], float(self.l2)), 0.0)
 
-        def objective(w: Array) -> tuple[float, Array]:
-            losses, slopes = LOSSES[self.loss](rows @ w, target)
-            total = losses.sum() + 0.5 * (penalty * w * w).sum()
-            return float(total) / len(X), (rows.T @ slopes + penalty * w) / len(X)  # sum_n (f(x_n) - y_n) x_n + ...
+        objective = logistic_objective(rows, target, loss=self.loss, penalty=penalty)
 
         def hessian(w: Array) -> Array:
             f = sigmoid(rows @ w)
@@ -156,11 +168,12 @@ class SoftmaxRegression(Classifier):
             logs = log_softmax(rows @ w.T, axis=1)
             total = -(target * logs).sum() + 0.5 * (penalty * w * w).sum()
             gradient = (np.exp(logs) - target).T @ rows + penalty * w  # sum_n (f_k(x_n) - y_nk) x_n + ..., as before
-            return float(total) / n, gradient.ravel() / n
+            flattened: Array = gradient.ravel() / n
+            return float(total) / n, flattened
 
         def hessian(flat: Array) -> Array:
             f = np.exp(log_softmax(rows @ flat.reshape(k, d + 1).T, axis=1))
-            blocks = np.empty((k, d + 1, k, d + 1))
+            blocks: Array = np.empty((k, d + 1, k, d + 1))
             for i in range(k):
                 for j in range(i, k):  # d^2 C / dz_i dz_j = f_i (delta_ij - f_j)
                     blocks[i, :, j] = blocks[j, :, i] = (rows.T * (f[:, i] * ((i == j) - f[:, j]))) @ rows
@@ -168,8 +181,8 @@ class SoftmaxRegression(Classifier):
                 # the loss is flat along one vector added to every class; any curvature there keeps H invertible,
                 # and as no gradient has a part along it, no step will
                 blocks[:, :, i] += n / k * np.eye(d + 1)
-            curvature: Array = blocks.reshape(k * (d + 1), k * (d + 1))
-            return curvature / n
+            curvature: Array = blocks.reshape(k * (d + 1), k * (d + 1)) / n
+            return curvature
 
         found = minimise(self, objective, np.zeros(k * (d + 1)), hessian=hessian)
         weights = found.weights.reshape(k, d + 1)

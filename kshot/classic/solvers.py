@@ -119,8 +119,7 @@ def newton(
 
 def lbfgs(objective: Objective, start: Array, *, max_iter: int, tol: float) -> Minimum:
     """L-BFGS of SciPy (Liu and Nocedal 1989): curvature from the last gradients instead of a Hessian."""
-    loss, gradient = objective(start)
-    losses = [loss]
+    losses = [objective(start)[0]]
     result = minimize(
         objective,
         start,
