@@ -180,7 +180,7 @@ class GaussianNaiveBayes(Classifier):
         counts = np.array([len(group) for group in groups])
         self.priors_ = class_priors(self, counts)
         self.means_ = np.array([group.mean(axis=0) for group in groups])  # (classes, D)
-        self.variances_ = np.array([group.var(axis=0) for group in groups])
+        self.variances_ = np.array([group.var(axis=0) for group in groups])  # sum_n (x_nd - mu_kd)^2 / N_k
         if self.variance == "shared":
             self.variances_[:] = counts / len(X) @ self.variances_
         self.variances_ += self.var_smoothing * X.var(axis=0).max()

@@ -54,7 +54,7 @@ def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[A
     if len(labels) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(labels)}; they must be as many.")
     if len(classes) < 2:
-        raise ValueError(f"{name}: y holds one class only, {classes[0]!r}; give rows of at least two classes.")
+        raise ValueError(f"{name}: y holds one class only, {classes.tolist()[0]!r}; give rows of at least two classes.")
     return checked, classes, codes
 
 

@@ -22,12 +22,8 @@ def draw_boundary(axes: Axes, model: Classifier, X: Array, y: Any, *, margin: fl
     low, high = low - margin * (high - low), high + margin * (high - low)
     across, up = np.meshgrid(np.linspace(low[0], high[0], 200), np.linspace(low[1], high[1], 200))
     probability = model.predict_proba(np.column_stack([across.ravel(), up.ravel()]))[:, 1].reshape(across.shape)
-    axes.contourf(
-        across, up, probability, levels=[0, 0.25, 0.5, 0.75, 1], colors=[BLUE, BLUE, VERMILLION, VERMILLION],
-        alpha=0.10,
-    )  # fmt: skip
-    shown = probability.min() < 0.5 < probability.max()
-    if shown:
+    axes.contourf(across, up, probability, levels=[0, 0.5, 1], colors=[BLUE, VERMILLION], alpha=0.10)
+    if probability.min() < 0.5 < probability.max():
         axes.contour(across, up, probability, levels=[0.5], colors="black", linewidths=1.3)
     for label, (colour, marker) in zip(model.classes_, LOOKS, strict=True):
         rows = X[np.asarray(y) == label]

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 LOOKS = {"cross-entropy": (BLUE, "o"), "squared-error": (VERMILLION, "s")}
 COLUMN = 20  # worst radius
-STARTS = {"near": (0.0, 0.0), "far, all wrong": (8.0, -8.0)}
+STARTS = {"near": (0.0, 0.0), "far": (-8.0, 2.0)}
 
 
 @experiment
 def logistic_losses(*, lr: float = 0.5, max_iter: int = 20000, seed: int = 0) -> Report:
-    """From a start that gets nearly every row wrong, gradient descent on cross-entropy comes back, on squared error not.
+    """Far from the target cross-entropy's gradient is large and squared error's is nearly 0, so that descent gets stuck.
 
     dC/dz is f - y for cross-entropy and 2 (f - y) f (1 - f) for squared error (Hung-yi Lee, "Classification: Logistic
     Regression"): the second is nearly 0 at f = 0 though y is 1. One real column (breast cancer, worst radius), so that
@@ -62,19 +62,20 @@ def logistic_losses(*, lr: float = 0.5, max_iter: int = 20000, seed: int = 0) ->
         f"Train accuracy over {len(target)} rows; the goal is that of the best line less one point; the gradient is of "
         "the loss a row, its Euclidean norm.",
     )  # fmt: skip
-    far = "far, all wrong"
+    far = "far"
     slopes = {name: float(np.linalg.norm(objectives[name](np.array(STARTS[far]))[1])) for name in objectives}
     steps = {name: steps_to[far, name] for name in objectives}
 
     def told(name: str) -> str:
         return f"not within {max_iter} steps" if steps[name] is None else f"in {steps[name]} steps"
 
+    wrong = 100 * (1 - accuracy(np.array(STARTS[far])))
     summary = [
-        f"From a start with {100 * accuracy(np.array(STARTS[far])):.1f}% right, cross-entropy comes within a point of the "
-        f"best accuracy ({100 * best:.1f}%) {told('cross-entropy')}, squared error {told('squared-error')}: its gradient "
-        f"there is {slopes['squared-error']:.2g} against {slopes['cross-entropy']:.2g}.",
-        f"From w = b = 0 both arrive: cross-entropy in {steps_to['near', 'cross-entropy']} steps, squared error in "
-        f"{steps_to['near', 'squared-error']}.",
+        f"From a start with {wrong:.1f}% of the rows wrong, cross-entropy comes within a point of the best accuracy "
+        f"({100 * best:.1f}%) {told('cross-entropy')}, squared error {told('squared-error')}: the gradient there is "
+        f"{slopes['cross-entropy']:.2g} against {slopes['squared-error']:.2g}.",
+        f"From w = b = 0 the steps are {steps_to['near', 'cross-entropy']} with cross-entropy and "
+        f"{steps_to['near', 'squared-error']} with squared error.",
     ]
     sections = [
         Section("The two surfaces", [surface_figure(objectives, paths), descent]),
@@ -139,7 +140,7 @@ def surface_figure(objectives: dict[str, Objective], paths: dict[tuple[str, str]
 
         with styled():
             drawing, panels = small_multiples(2, height=3.7, columns=2)
-            across, up = np.meshgrid(np.linspace(-10, 14, 97), np.linspace(-12, 8, 81))
+            across, up = np.meshgrid(np.linspace(-12, 12, 97), np.linspace(-8, 8, 65))
             for axes, (name, objective) in zip(panels, objectives.items(), strict=True):
                 heights = [objective(np.array([w, b]))[0] for w, b in zip(across.ravel(), up.ravel(), strict=True)]
                 surface = np.array(heights).reshape(across.shape)
@@ -148,15 +149,15 @@ def surface_figure(objectives: dict[str, Objective], paths: dict[tuple[str, str]
                 drawing.colorbar(drawn, ax=axes, label="loss a row", shrink=0.9)
                 for (start, loss), path in paths.items():
                     if loss == name:
-                        look = dict(color="white", markeredgecolor="black", markersize=7, linestyle="none")
                         axes.plot(*path.T, color="white", linewidth=1.6)
-                        axes.plot(*path[0], "o", **look, label="start" if start == "near" else None)
-                        axes.plot(
-                            *path[-1], "*", **{**look, "markersize": 11}, label="end" if start == "near" else None
-                        )
+                        for place, marker, size, word in ((path[0], "o", 7, "start"), (path[-1], "*", 11, "end")):
+                            axes.plot(
+                                *place, marker, color="white", markeredgecolor="black", markersize=size,
+                                linestyle="none", label=word if start == "near" else None,
+                            )  # fmt: skip
                 axes.set(title=name, xlabel="w")
             panels[0].set_ylabel("b")
-            legend = panels[0].legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey")
+            legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
             legend.get_frame().set_edgecolor("none")
             return drawing
 

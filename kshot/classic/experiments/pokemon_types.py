@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+from sklearn.model_selection import StratifiedShuffleSplit
 
 from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.experiments.boundaries import draw_boundary
@@ -13,113 +17,125 @@ from kshot.classic.gaussian import GaussianClassifier
 from kshot.classic.inputs import Array
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
-from kshot.eval.statistics import Interval, paired, wilson
+from kshot.eval.statistics import paired, wilson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 FEATURES = {"defense and sp_defense": (2, 4), "all six stats": tuple(range(len(STATS)))}
+SMALLER = (24, 36, 54, 80)
+"""Train rows of the random draws, beside as many as the lecture has."""
 LOOKS = {"own": (VERMILLION, "s"), "shared": (BLUE, "o")}
 
 
 @experiment
-def pokemon_types(*, splits: int = 200, seed: int = 0) -> Report:
-    """Sharing one covariance between the classes halves the parameters, and shows in the test accuracy.
+def pokemon_types(*, draws: int = 200, seed: int = 0) -> Report:
+    """One covariance shared by the classes has about half the numbers to learn, and does better where rows are few.
 
     P(C_k | x) = P(x | C_k) P(C_k) / sum_j P(x | C_j) P(C_j), each P(x | C_k) a Gaussian; shared: Sigma = N_1/N Sigma_1
     + N_2/N Sigma_2 (Hung-yi Lee, "Classification: Probabilistic Generative Model"). Trained on Pokedex numbers below
-    400 and tested on the rest, as in the lecture, and on `splits` random splits of the same sizes.
+    400 and tested on the rest, as in the lecture; then on `draws` random draws of each size, tested on all other rows.
     """
     table = load_pokemon().only("Water", "Normal")
     X, y = table.stats, table.types
-    early = table.numbers < 400
-    train, test = np.flatnonzero(early), np.flatnonzero(~early)
+    train, test = np.flatnonzero(table.numbers < 400), np.flatnonzero(table.numbers >= 400)
 
-    rows, right = [], {}
+    rows, hits = [], {}
     for title, columns in FEATURES.items():
         for kind in LOOKS:
-            model = GaussianClassifier(covariance=kind).fit(X[np.ix_(train, columns)], y[train])
-            fits = model.predict(X[np.ix_(train, columns)]) == y[train]
-            hits = right[title, kind] = model.predict(X[np.ix_(test, columns)]) == y[test]
-            interval = wilson(int(hits.sum()), len(test))
-            d = len(columns)
+            seen, unseen, d = X[train][:, columns], X[test][:, columns], len(columns)
+            model = GaussianClassifier(covariance=kind).fit(seen, y[train])
+            right = hits[title, kind] = model.predict(unseen) == y[test]
+            interval = wilson(int(right.sum()), len(test))
             numbers = 2 * d + (2 if kind == "own" else 1) * d * (d + 1) // 2
-            span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-            rows.append((title, kind, str(numbers), f"{100 * fits.mean():.1f}", f"{100 * hits.mean():.1f}", span))
-    columns_ = [
-        Column("features"), Column("covariance"), Column("numbers learned", numeric=True),
-        Column("train accuracy (%)", numeric=True), Column("test accuracy (%)", numeric=True), Column("95% interval"),
-    ]  # fmt: skip
+            rows.append(
+                (
+                    title, kind, str(numbers), f"{100 * model.score(seen, y[train]):.1f}", f"{100 * right.mean():.1f}",
+                    f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
+                )
+            )  # fmt: skip
     accuracies = Table(
-        "Trained on numbers below 400", columns_, rows, f"{len(train)} train rows, {len(test)} test rows."
-    )
-
-    six = "all six stats"
-    lecture = paired(right[six, "shared"].astype(float).tolist(), right[six, "own"].astype(float).tolist())
-    drawn = {title: random_splits(X[:, columns], y, len(train), splits, seed) for title, columns in FEATURES.items()}
-    gains = {title: resampled(both[:, 1] - both[:, 0], len(train), len(test)) for title, both in drawn.items()}
-    over = Table(
-        f"Over {splits} random splits",
+        "Trained on numbers below 400",
         [
-            Column("features"), Column("own (%)", numeric=True), Column("shared (%)", numeric=True),
-            Column("shared minus own (points)", numeric=True), Column("95% interval"),
+            Column("features"), Column("covariance"), Column("numbers learned", numeric=True),
+            Column("train accuracy (%)", numeric=True), Column("test accuracy (%)", numeric=True),
+            Column("95% interval"),
+        ],
+        rows,
+        f"{len(train)} train rows, {len(test)} test rows.",
+    )  # fmt: skip
+
+    sizes = (*SMALLER, len(train))
+    curves = {title: learning_curve(X[:, columns], y, sizes, draws, seed) for title, columns in FEATURES.items()}
+    gains = {title: mean_and_half(both[..., 1] - both[..., 0]) for title, both in curves.items()}
+    drawn = Table(
+        f"Test accuracy over {draws} random draws of the train rows",
+        [
+            Column("features"), Column("train rows", numeric=True), Column("own (%)", numeric=True),
+            Column("shared (%)", numeric=True), Column("shared minus own (points)", numeric=True),
         ],
         [
             (
-                title, f"{100 * drawn[title][:, 0].mean():.1f}", f"{100 * drawn[title][:, 1].mean():.1f}",
-                f"{100 * gain:+.1f}", f"[{100 * span.low:+.1f}, {100 * span.high:+.1f}]",
+                title, str(size), f"{100 * both[at, :, 0].mean():.1f}", f"{100 * both[at, :, 1].mean():.1f}",
+                points(gains[title], at),
             )
-            for title, (gain, span) in gains.items()
+            for title, both in curves.items()
+            for at, size in enumerate(sizes)
         ],
-        "Mean test accuracy; the interval allows for splits that share rows (Nadeau and Bengio 2003, corrected t).",
+        "Means with 95% intervals of draws from this table: what other draws would give, not what other Pokemon would.",
     )  # fmt: skip
 
-    shared, own = (100 * right[six, kind].mean() for kind in ("shared", "own"))
-    gain, span = gains[six]
-    verdict = "helps" if span.low > 0 else "hurts" if span.high < 0 else "makes no difference that these rows can show"
+    six = "all six stats"
+    shared, own = (hits[six, kind].astype(float) for kind in ("shared", "own"))
+    lecture = paired(shared.tolist(), own.tolist())
+    span = f"[{100 * lecture.interval.low:+.1f}, {100 * lecture.interval.high:+.1f}]"
+    gain, half = gains[six]
+    verdict = (
+        "helps" if (gain - half > 0).all() else "helps where rows are few" if gain[0] > half[0] else "does not help"
+    )
     summary = [
-        f"Sharing one covariance {verdict}: with all six stats {shared:.1f}% of the {len(test)} unseen Pokemon are right "
-        f"against {own:.1f}% with own covariances, and over {splits} random splits it is {100 * gain:+.1f} points "
-        f"[{100 * span.low:+.1f}, {100 * span.high:+.1f}].",
-        f"The lecture's split alone would not do: its difference is {100 * lecture.difference:+.1f} points "
-        f"[{100 * lecture.interval.low:+.1f}, {100 * lecture.interval.high:+.1f}] (paired, p = {lecture.p:.2f}).",
+        f"Sharing one covariance {verdict}: with all six stats {100 * shared.mean():.1f}% of the lecture's {len(test)} "
+        f"unseen Pokemon are right against {100 * own.mean():.1f}% with own covariances, and over random draws it is "
+        f"worth {points(gains[six], 0)} points with {sizes[0]} train rows and {points(gains[six], -1)} with {sizes[-1]}.",
+        f"The lecture's split alone is too small to tell: {100 * lecture.difference:+.1f} points {span}, p = "
+        f"{lecture.p:.2f}."
+        if 0.0 in lecture.interval
+        else f"The lecture's split alone shows {100 * lecture.difference:+.1f} points {span}, p = {lecture.p:.2f}.",
         refusal(X[train], y[train]),
     ]
     sections = [
-        Section("Accuracy", [accuracies, accuracy_figure(drawn), over]),
+        Section("Accuracy", [accuracies, curve_figure(sizes, curves), drawn]),
         Section("What sharing does to the boundary", [boundary_figure(X[train], y[train])]),
     ]
     return Report("Water or Normal: a Gaussian a class", summary, sections)
 
 
-def random_splits(X: Array, y: Array, size: int, splits: int, seed: int) -> Array:
-    """Test accuracy of (own, shared) on each random split, (splits, 2)."""
-    random = np.random.default_rng(seed)
-    found = np.empty((splits, 2))
-    for split in range(splits):
-        order = random.permutation(len(X))
-        train, test = order[:size], order[size:]
-        for place, kind in enumerate(("own", "shared")):
-            found[split, place] = GaussianClassifier(covariance=kind).fit(X[train], y[train]).score(X[test], y[test])
+def learning_curve(X: Array, y: NDArray[Any], sizes: Sequence[int], draws: int, seed: int) -> Array:
+    """Test accuracy of (own, shared) on random draws of each size that keep the classes' shares, (sizes, draws, 2)."""
+    random = np.random.RandomState(seed)
+    found = np.empty((len(sizes), draws, 2))
+    for at, size in enumerate(sizes):
+        splits = StratifiedShuffleSplit(draws, train_size=size, random_state=random).split(X, y)
+        for draw, (train, test) in enumerate(splits):
+            for place, kind in enumerate(("own", "shared")):
+                model = GaussianClassifier(covariance=kind).fit(X[train], y[train])
+                found[at, draw, place] = model.score(X[test], y[test])
     return found
 
 
-def resampled(differences: Array, train: int, test: int) -> tuple[float, Interval]:
-    """Mean difference over random splits, and its interval by the corrected resampled t-test.
-
-    Splits share rows, so the variance of the mean is s^2 (1/J + test/train) instead of s^2 / J (Nadeau and Bengio
-    2003, Machine Learning 52:239, section 3.1).
-    """
-    from scipy import stats
-
-    n = len(differences)
-    mean = float(differences.mean())
-    error = float(differences.std(ddof=1)) * np.sqrt(1 / n + test / train)
-    half = float(stats.t.ppf(0.975, n - 1)) * error
-    return mean, Interval(mean - half, mean + half)
+def mean_and_half(values: Array) -> tuple[Array, Array]:
+    """Mean over draws and half the width of its 95% interval by Student's t; values are (sizes, draws)."""
+    draws = values.shape[1]
+    half: Array = stats.t.ppf(0.975, draws - 1) * values.std(axis=1, ddof=1) / np.sqrt(draws)
+    return values.mean(axis=1), half
 
 
-def refusal(X: Array, y: Array) -> str:
+def points(gain: tuple[Array, Array], at: int) -> str:
+    """A mean and its half width in percentage points."""
+    return f"{100 * gain[0][at]:+.1f} ± {100 * gain[1][at]:.1f}"
+
+
+def refusal(X: Array, y: NDArray[Any]) -> str:
     """What the model says to the lecture's seventh feature, which is the sum of the six others."""
     try:
         GaussianClassifier().fit(np.column_stack([X.sum(axis=1), X]), y)
@@ -128,34 +144,33 @@ def refusal(X: Array, y: Array) -> str:
     raise AssertionError("a sum of columns makes their covariance singular")
 
 
-def accuracy_figure(drawn: dict[str, Array]) -> Figure:
-    """Every split's accuracy with own covariances against that with a shared one."""
+def curve_figure(sizes: Sequence[int], curves: dict[str, Array]) -> Figure:
+    """Test accuracy over train rows with both covariances, one panel a set of features."""
 
     def draw() -> Drawing:
         with styled():
-            drawing, panels = small_multiples(len(drawn), height=3.2, columns=2)
-            for axes, (title, both) in zip(panels, drawn.items(), strict=True):
-                bins = np.linspace(*(100 * np.array([min(b.min() for b in drawn.values()), 1.0])), 30)
+            drawing, panels = small_multiples(len(curves), height=3.0, columns=2)
+            for axes, (title, both) in zip(panels, curves.items(), strict=True):
                 for place, (kind, (colour, marker)) in enumerate(LOOKS.items()):
-                    values = 100 * both[:, place]
-                    axes.hist(
-                        values, bins=bins, histtype="step", color=colour, linewidth=1.4, label=f"{kind} covariance"
-                    )
-                    axes.plot(values.mean(), -0.04 * len(values) / 4, marker, color=colour, markersize=6, clip_on=False)
-                axes.set(title=title, xlabel="test accuracy (%)")
-                axes.grid(axis="y")
-            panels[0].set_ylabel("random splits")
+                    middle, half = mean_and_half(both[..., place])
+                    axes.errorbar(
+                        sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
+                        linewidth=1.3, capsize=2.5, label=f"{kind} covariance",
+                    )  # fmt: skip
+                axes.set(title=title, xlabel="train rows")
+                axes.grid()
+            panels[0].set_ylabel("test accuracy (%)")
             panels[0].legend(loc="upper left", fontsize=7.5)
             return drawing
 
-    caption = "Test accuracy over random splits; the markers below the axis are the means."
-    return Figure("pokemon-splits", "Own against shared covariance over random splits", caption, draw)
+    caption = "Test accuracy, mean over random draws of the train rows with its 95% interval."
+    return Figure("pokemon-rows", "Own against shared covariance as train rows grow", caption, draw)
 
 
-def boundary_figure(X: Array, y: Array) -> Figure:
+def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
     """Train rows in two columns, both models' boundaries, and the Gaussians as ellipses."""
     columns = FEATURES["defense and sp_defense"]
-    two = X[:, columns]
+    two = X[:, list(columns)]
 
     def draw() -> Drawing:
         with styled():

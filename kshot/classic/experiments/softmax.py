@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -56,16 +57,19 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     digits = [str(digit) for digit in range(10)]
     matrix = Table(
         "Confusion matrix of softmax regression",
-        [Column("true"), *(Column(f"read as {digit}", numeric=True) for digit in digits), Column("recall (%)", numeric=True)],
-        [(digit, *map(str, row), f"{100 * row[at] / row.sum():.1f}") for at, (digit, row) in enumerate(zip(digits, counts, strict=True))],
+        [
+            Column("true"), *(Column(f"read as {digit}", numeric=True) for digit in digits),
+            Column("recall (%)", numeric=True),
+        ],
+        [(digit, *map(str, row), f"{100 * row[int(digit)] / row.sum():.1f}") for digit, row in zip(digits, counts, strict=True)],
         "Test digits by what they are and what they are read as.",
     )  # fmt: skip
     right = int(np.trace(counts))
     interval = wilson(right, len(labels))
+    span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
     summary = [
-        f"Softmax regression reads {100 * right / len(labels):.1f}% [{100 * interval.low:.1f}, {100 * interval.high:.1f}] "
-        f"of {len(labels)} unseen digits; its commonest mistake is to read {true} as {read}, {wrong[true, read]} times in "
-        f"{counts[true].sum()}.",
+        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its commonest "
+        f"mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
         f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
     ]
     sections = [
@@ -75,14 +79,14 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     return Report("Softmax regression on digits", summary, sections)
 
 
-def confusion(labels: Array, predicted: Array) -> Array:
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
     """How often a row of class i was taken for class j, (classes, classes)."""
-    counts = np.zeros((10, 10), dtype=int)
+    counts = np.zeros((10, 10), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
     return counts
 
 
-def confusion_figure(counts: Array) -> Figure:
+def confusion_figure(counts: NDArray[np.int64]) -> Figure:
     """The confusion matrix as shares of each true digit, its counts written in."""
 
     def draw() -> Drawing:
@@ -113,6 +117,7 @@ def weights_figure(weights: Array) -> Figure:
             for digit, axes in enumerate(panels):
                 shown = axes.imshow(weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
                 axes.set(title=str(digit), xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
             drawing.colorbar(shown, ax=panels, label="weight of a pixel", shrink=0.8)
             return drawing
 

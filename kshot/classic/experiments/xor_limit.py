@@ -27,7 +27,7 @@ CLASSES = np.array([0, 0, 1, 1])
 
 
 @experiment
-def xor_limit(*, rows: int = 200, noise: float = 0.15, starts: int = 40, seed: int = 0) -> Report:
+def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: int = 0) -> Report:
     """No straight line divides XOR; distances to two corners, two logistic regressions before it, or a kernel do.
 
     Hung-yi Lee, "Classification: Logistic Regression": the limitation, feature transformation, and cascading logistic
@@ -40,7 +40,7 @@ def xor_limit(*, rows: int = 200, noise: float = 0.15, starts: int = 40, seed: i
     models: dict[str, BaseEstimator] = {
         "logistic regression": LogisticRegression(),
         "on distances to (0, 0) and (1, 1)": make_pipeline(Distances(points=corners), LogisticRegression()),
-        "cascade of 2 + 1": CascadedLogisticRegression(hidden=2, random_state=seed),
+        "cascade, 2 hidden units": CascadedLogisticRegression(hidden=2, random_state=seed),
         "polynomial kernel, degree 2": KernelLogisticRegression(kernel="polynomial", degree=2),
         "RBF kernel": KernelLogisticRegression(kernel="rbf"),
     }
@@ -67,11 +67,11 @@ def xor_limit(*, rows: int = 200, noise: float = 0.15, starts: int = 40, seed: i
         "Solved: at least 90% of the train rows right, from one start each.",
     )
     reachable = four_points()
-    straight, cascade = accuracy["logistic regression"], accuracy["cascade of 2 + 1"]
+    straight, cascade = accuracy["logistic regression"], accuracy["cascade, 2 hidden units"]
     others = [value for name, value in accuracy.items() if name != "logistic regression"]
     summary = [
-        f"A straight line gets {straight:.1f}% of XOR right; made features, a cascade of two logistic regressions and one "
-        f"more, and kernels get {min(others):.1f} to {max(others):.1f}%, the cascade {cascade:.1f}%.",
+        f"A straight line gets {straight:.1f}% of XOR right; features made by hand, a cascade of three logistic "
+        f"regressions, and kernels get {min(others):.1f} to {max(others):.1f}%, the cascade {cascade:.1f}%.",
         f"Of the four corners themselves the best line gets {reachable} right, found by trying "
         f"{len(directions())} directions with every threshold.",
         f"Two hidden units are enough but not safe: {solved[2]} of {starts} random starts end in a solution; of eight "
@@ -79,7 +79,7 @@ def xor_limit(*, rows: int = 200, noise: float = 0.15, starts: int = 40, seed: i
     ]
     sections = [
         Section("Five models", [regions_figure(models, X, y), table]),
-        Section("The cascade's own features", [hidden_figure(models["cascade of 2 + 1"], X, y), luck]),
+        Section("The cascade's own features", [hidden_figure(models["cascade, 2 hidden units"], X, y), luck]),
     ]
     return Report("The limit of logistic regression, and the first neural network", summary, sections)
 
@@ -97,7 +97,7 @@ def directions() -> Array:
 
 
 def four_points() -> int:
-    """The most of the four corners that any line gets right; a line matters by how it orders them, and where it cuts."""
+    """The most of the four corners that any line gets right: a line orders them, and cuts somewhere."""
     along = directions() @ CORNERS.T  # (directions, 4)
     most = 0
     for positions in along:
@@ -132,7 +132,8 @@ def regions_figure(models: dict[str, Any], X: Array, y: Any) -> Figure:
                 axes.set(title=name, xlabel="x1")
             panels[0].set_ylabel("x2")
             panels[3].set_ylabel("x2")
-            panels[-1].legend(title="class", loc="center left", bbox_to_anchor=(1.05, 0.5), fontsize=7.5)
+            handles, names = panels[0].get_legend_handles_labels()
+            drawing.legend(handles, names, title="class", loc="center", bbox_to_anchor=(0.84, 0.25), fontsize=8)
             return drawing
 
     caption = "Train rows; the shade is the more probable class, the black line where both are as probable."
