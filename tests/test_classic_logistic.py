@@ -36,24 +36,29 @@ def theirs(l2: float) -> Theirs:
     return Theirs(**penalty, solver="newton-cholesky", tol=1e-12, max_iter=1000)
 
 
-@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+# a slope below 1e-9 leaves weights of small curvature, l2 / rows, this far off
+WEIGHTS = {"newton": 1e-6, "lbfgs": 5e-5}
+
+
+@pytest.mark.parametrize("solver", WEIGHTS)
 @pytest.mark.parametrize("l2", [0.01, 1.0, 30.0])
 def test_two_classes_are_scikit_learns(solver: str, l2: float) -> None:
     X, y = CANCER
     ours, expected = LogisticRegression(l2=l2, solver=solver, tol=1e-9).fit(X, y), theirs(l2).fit(X, y)
-    np.testing.assert_allclose(ours.coef_, expected.coef_, atol=1e-6)
-    np.testing.assert_allclose(ours.intercept_, expected.intercept_, atol=1e-6)
+    np.testing.assert_allclose(ours.coef_, expected.coef_, atol=WEIGHTS[solver])
+    np.testing.assert_allclose(ours.intercept_, expected.intercept_, atol=WEIGHTS[solver])
     np.testing.assert_allclose(ours.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+@pytest.mark.parametrize("solver", WEIGHTS)
 @pytest.mark.parametrize("data", [IRIS, DIGITS], ids=["iris", "digits"])
 @pytest.mark.parametrize("l2", [0.1, 1.0])
 def test_many_classes_are_scikit_learns(solver: str, data, l2: float) -> None:
     X, y = data
     ours, expected = SoftmaxRegression(l2=l2, solver=solver, tol=1e-9).fit(X, y), theirs(l2).fit(X, y)
-    np.testing.assert_allclose(ours.coef_, expected.coef_, atol=1e-6)
-    np.testing.assert_allclose(ours.intercept_, expected.intercept_ - expected.intercept_.mean(), atol=1e-6)
+    np.testing.assert_allclose(ours.coef_, expected.coef_, atol=WEIGHTS[solver])
+    intercept = expected.intercept_ - expected.intercept_.mean()  # one number added to all changes nothing
+    np.testing.assert_allclose(ours.intercept_, intercept, atol=WEIGHTS[solver])
     np.testing.assert_allclose(ours.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
@@ -118,11 +123,11 @@ def test_no_logarithm_overflows() -> None:
 
 
 def test_unscaled_columns_are_no_trouble_to_newton() -> None:
-    """Newton's method does not mind units; the data are not scaled, and scikit-learn's default solver gives up on it."""
+    """Newton's method does not mind units: the slope left is tiny though columns differ by a factor of 1e5."""
     X, y = load_breast_cancer(return_X_y=True)
-    ours = make_pipeline(StandardScaler(), LogisticRegression(l2=1e-3, tol=1e-9)).fit(X, y)
-    assert ours[-1].n_iter_ < 60
-    assert LogisticRegression(l2=1.0).fit(X, y).score(X, y) > 0.95
+    ours, expected = LogisticRegression(tol=1e-9).fit(X, y), theirs(1.0).fit(X, y)
+    assert ours.n_iter_ < 30
+    np.testing.assert_allclose(ours.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
 def test_works_in_a_pipeline() -> None:

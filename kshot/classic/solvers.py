@@ -81,10 +81,11 @@ def gradient_descent(objective: Objective, start: Array, *, lr: float, max_iter:
     weights = start
     loss, gradient = objective(weights)
     losses = [loss]
-    while len(losses) <= max_iter and np.isfinite(loss) and np.abs(gradient).max() > tol:
-        weights = weights - lr * gradient
-        loss, gradient = objective(weights)
-        losses.append(loss)
+    with np.errstate(over="ignore", invalid="ignore"):  # steps that are too large end in inf, and that is said
+        while len(losses) <= max_iter and np.isfinite(loss) and np.abs(gradient).max() > tol:
+            weights = weights - lr * gradient
+            loss, gradient = objective(weights)
+            losses.append(loss)
     return Minimum(weights, tuple(losses), float(np.abs(gradient).max()))
 
 

@@ -24,7 +24,7 @@ STARTS = {"near": (0.0, 0.0), "far": (-8.0, 2.0)}
 
 @experiment
 def logistic_losses(*, lr: float = 0.5, max_iter: int = 20000, seed: int = 0) -> Report:
-    """Far from the target cross-entropy's gradient is large and squared error's is nearly 0, so that descent gets stuck.
+    """Far from the target cross-entropy's gradient is large and squared error's nearly 0, so that descent crawls.
 
     dC/dz is f - y for cross-entropy and 2 (f - y) f (1 - f) for squared error (Hung-yi Lee, "Classification: Logistic
     Regression"): the second is nearly 0 at f = 0 though y is 1. One real column (breast cancer, worst radius), so that

@@ -61,15 +61,18 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
             Column("true"), *(Column(f"read as {digit}", numeric=True) for digit in digits),
             Column("recall (%)", numeric=True),
         ],
-        [(digit, *map(str, row), f"{100 * row[int(digit)] / row.sum():.1f}") for digit, row in zip(digits, counts, strict=True)],
+        [
+            (digit, *map(str, row), f"{100 * row[int(digit)] / row.sum():.1f}")
+            for digit, row in zip(digits, counts, strict=True)
+        ],
         "Test digits by what they are and what they are read as.",
     )  # fmt: skip
     right = int(np.trace(counts))
     interval = wilson(right, len(labels))
     span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
     summary = [
-        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its commonest "
-        f"mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
+        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its "
+        f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
         f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
     ]
     sections = [
