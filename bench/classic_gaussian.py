@@ -85,17 +85,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=7)
     found = gaussian_models(parser.parse_args().repeats)
-    print(
-        f"{'model':12}{'rows':>8}{'columns':>9}{'classes':>9}{'kshot ms':>11}{'sklearn ms':>12}{'ratio':>8}{'fit only':>10}"
-    )
+    headings = ("rows", "columns", "classes", "kshot ms", "sklearn ms", "ratio", "fit only")
+    print(f"{'model':12}" + "".join(f"{heading:>11}" for heading in headings))
     for one in found:
-        print(
-            f"{one['model']:12}{one['rows']:>8}{one['columns']:>9}{one['classes']:>9}{1e3 * one['kshot']:>11.2f}"
-            f"{1e3 * one['scikit_learn']:>12.2f}{one['ratio']:>8.2f}{one['fit_ratio']:>10.2f}"
-        )
-    ratios = {
-        f"{one['model']} {one['rows']}x{one['columns']}x{one['classes']}": round(one["ratio"], 3) for one in found
-    }
+        sizes = (f"{one[key]:>11}" for key in headings[:3])
+        timed = (1e3 * one["kshot"], 1e3 * one["scikit_learn"], one["ratio"], one["fit_ratio"])
+        print(f"{one['model']:12}" + "".join(sizes) + "".join(f"{value:>11.2f}" for value in timed))
+    ratios = {"{model} {rows}x{columns}x{classes}".format(**one): round(one["ratio"], 3) for one in found}
     print(json.dumps({"gaussian": ratios, "worst": max(ratios.values())}))
 
 

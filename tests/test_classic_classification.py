@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from kshot.classic.data.pokemon import load_pokemon
 from kshot.classic.experiments.generative_discriminative import Curve, generative_discriminative
-from kshot.classic.experiments.logistic_losses import logistic_losses, one_column
+from kshot.classic.experiments.logistic_losses import descend, logistic_losses, one_column
 from kshot.classic.experiments.pokemon_types import pokemon_types
 from kshot.classic.experiments.registry import EXPERIMENTS
 from kshot.classic.experiments.softmax import softmax
@@ -107,6 +107,12 @@ def test_squared_error_crawls_where_it_is_most_wrong() -> None:
     assert int(text(squared[4])) > 10 * int(text(cross[4]))
     assert float(text(cross[3])) > 50 * float(text(squared[3]))
     assert float(text(cross[2])) < 15
+
+
+def test_a_path_is_gradient_descents() -> None:
+    """On |w|^2 / 2 every step multiplies w by 1 - lr."""
+    path = descend(lambda w: (float(w @ w) / 2, w), np.array([3.0, -1.0]), 0.1, 20)
+    np.testing.assert_allclose(path, np.outer(0.9 ** np.arange(21), [3.0, -1.0]))
 
 
 def test_the_best_accuracy_is_scikit_learns() -> None:

@@ -227,13 +227,15 @@ def test_bad_input_names_estimator_and_column(model) -> None:
         model.fit(ROWS[:20], LABELS[:20])
     with pytest.raises(ValueError, match=f"{name}: y holds NaN or inf in row 3"):
         model.fit(ROWS, np.where(np.arange(40) == 3, np.nan, 1.0))
-    with pytest.raises(ValueError, match=f"{name}: y mixes labels"):
+    with pytest.raises(ValueError, match=f"{name}: y mixes text with other labels"):
         model.fit(ROWS, np.array([1, "a"] * 20, dtype=object))
     fitted = model.fit(named(ROWS), LABELS)
     with pytest.raises(ValueError, match=f"{name}: column 'attack' of X holds NaN"):
         fitted.predict(named(np.where(ROWS[2, 1] == ROWS, np.nan, ROWS)))
-    with pytest.raises(ValueError, match=f"{name}: .*expecting 3 features"):
-        fitted.predict(ROWS[:, :2])
+    with pytest.raises(ValueError, match=f"{name}: The feature names should match"):
+        fitted.predict(named(ROWS)[["hp", "attack"]])
+    with pytest.raises(ValueError, match=f"{name}: X has 2 features, but {name} is expecting 3"):
+        model.fit(ROWS, LABELS).predict(ROWS[:, :2])
 
 
 @pytest.mark.parametrize(

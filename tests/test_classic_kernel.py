@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 from sklearn.datasets import load_breast_cancer, make_circles, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression as Theirs
 from sklearn.metrics import pairwise
@@ -89,6 +90,11 @@ def test_alpha_is_what_is_still_misjudged() -> None:
     for kernel in ("linear", "polynomial", "rbf"):
         model = KernelLogisticRegression(kernel=kernel, l2=0.5, tol=1e-12).fit(X, Y)
         np.testing.assert_allclose(model.dual_coef_, (Y - model.predict_proba(X)[:, 1]) / 0.5, atol=1e-7)
+
+
+def test_too_few_steps_warn() -> None:
+    with pytest.warns(ConvergenceWarning, match="KernelLogisticRegression: a slope of .* is left after 1 steps"):
+        KernelLogisticRegression(max_iter=1).fit(X, Y)
 
 
 def test_the_kernel_keeps_its_own_rows() -> None:

@@ -47,12 +47,13 @@ def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[A
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError(f"y holds NaN or inf in row {np.flatnonzero(~np.isfinite(labels))[0]}; drop such rows.")
+        texts = sum(isinstance(label, str) for label in labels) if labels.dtype == object else 0
+        if 0 < texts < len(labels):
+            raise ValueError("y mixes text with other labels; make them all text or all whole numbers.")
         check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    except TypeError:
-        raise ValueError(f"{name}: y mixes labels of several types; make them all text or all whole numbers.") from None
     if len(labels) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(labels)}; they must be as many.")
     if len(classes) < 2:

@@ -10,12 +10,14 @@ Concedes: every training row is kept, and a step solves a system as large as the
 
 from __future__ import annotations
 
+import warnings
 from itertools import combinations_with_replacement
 from math import factorial, prod
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
@@ -96,21 +98,29 @@ class KernelLogisticRegression(Classifier):
         def loss(alpha: Array, b: float) -> float:
             return float(cross_entropy(K @ alpha + b, target)[0].sum() + 0.5 * self.l2 * alpha @ K @ alpha)
 
-        alpha, b = np.zeros(len(X)), 0.0
+        alpha, b, n = np.zeros(len(X)), 0.0, len(X)
         value = loss(alpha, b)
-        for self.n_iter_ in range(1, int(self.max_iter) + 1):  # noqa: B020
+        for step_number in range(int(self.max_iter) + 1):
             f = sigmoid(K @ alpha + b)
-            # slope along alpha is K (f - y + l2 alpha): K is left out on both sides of Newton's equation
+            # the slope along alpha is K (f - y + l2 alpha): K is left out on both sides of Newton's equation
             slope = np.append(f - target + self.l2 * alpha, (f - target).sum())
-            if np.abs(slope).max() <= self.tol * len(X):
+            if np.abs(slope).max() <= self.tol * n or step_number == self.max_iter:
                 break
-            bent = (f * (1 - f))[:, None] * np.column_stack([K, np.ones(len(X))])
+            bent = (f * (1 - f))[:, None] * np.column_stack([K, np.ones(n)])
             system = np.vstack([bent, bent.sum(axis=0)])
-            system[: len(X), : len(X)] += self.l2 * np.eye(len(X))
-            step, t = np.linalg.lstsq(system, slope, rcond=None)[0], 1.0
-            while (new := loss(alpha - t * step[:-1], b - t * step[-1])) > value and t > 1e-8:
+            system[:n, :n] += self.l2 * np.eye(n)
+            step, t = np.linalg.solve(system, slope), 1.0
+            while (new := loss(alpha - t * step[:n], b - t * step[n])) > value and t > 1e-8:
                 t /= 2
-            alpha, b, value = alpha - t * step[:-1], b - t * float(step[-1]), new
+            alpha, b, value = alpha - t * step[:n], b - t * float(step[n]), new
+        self.n_iter_ = max(1, step_number)
+        if np.abs(slope).max() > self.tol * n:
+            warnings.warn(
+                f"KernelLogisticRegression: a slope of {np.abs(slope).max() / n:.1e} a row is left after {step_number} "
+                f"steps, above tol={self.tol:g}; raise max_iter above {self.max_iter}, l2 or tol.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         self.dual_coef_, self.intercept_ = alpha, b  # (rows,)
         return self
 

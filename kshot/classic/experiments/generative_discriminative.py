@@ -159,10 +159,10 @@ def figure(curves: list[Curve]) -> Figure:
                         curve.sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
                         linewidth=1.3, capsize=2.5, label=label,
                     )  # fmt: skip
-                axes.set(xscale="log", title=curve.name, xlabel="training rows", xticks=curve.sizes[::2])
-                axes.set_xticks([], minor=True)
-                axes.set_xticklabels([str(size) for size in curve.sizes[::2]])
-                axes.set_ylim(bottom=0)
+                axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
+                axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
+                axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+                axes.minorticks_off()
                 axes.grid()
             for axes in panels[::2]:
                 axes.set_ylabel("test error (%)")

@@ -95,9 +95,9 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
     alone = "shows" if 0.0 not in lecture.interval else "is too small to tell"
     summary = [
         f"Sharing one covariance {verdict}: with all six stats {100 * shared.mean():.1f}% of the lecture's {len(test)} "
-        f"unseen Pokemon are right against {100 * own.mean():.1f}% with own covariances, and over random draws it is "
-        f"worth {points(gains[SIX], 0)} points with {sizes[0]} train rows and {points(gains[SIX], -1)} with {sizes[-1]}.",
-        f"With two of the stats, where an own covariance learns only 3 numbers more, it is worth "
+        f"unseen Pokemon are right against {100 * own.mean():.1f}% with own covariances, and over random draws it adds "
+        f"{points(gains[SIX], 0)} points with {sizes[0]} train rows and {points(gains[SIX], -1)} with {sizes[-1]}.",
+        f"With two of the stats, where an own covariance learns only 3 numbers more, it adds "
         f"{points(gains[TWO], 0)} and {points(gains[TWO], -1)} points.",
         f"The lecture's split alone {alone}: {100 * lecture.difference:+.1f} points {span}, p = {lecture.p:.2f}.",
         refusal(X[train], y[train]),
