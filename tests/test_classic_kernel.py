@@ -22,17 +22,18 @@ from kshot.classic.logistic import LogisticRegression
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN
+FAR = "ignore:KernelLogisticRegression. a slope of:sklearn.exceptions.ConvergenceWarning"  # K of columns near 100
 X, Y = make_moons(120, noise=0.25, random_state=0)
 UNSEEN = make_moons(50, noise=0.25, random_state=1)[0]
 XOR = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 XOR_CLASSES = np.array([0, 0, 1, 1])
 
 
-@pytest.mark.filterwarnings(SKIPPED, CAST)
+@pytest.mark.filterwarnings(SKIPPED, CAST, FAR)
 @parametrize_with_checks(
     [
         KernelLogisticRegression(),
-        KernelLogisticRegression(kernel="polynomial", degree=3),
+        KernelLogisticRegression(kernel="polynomial"),
         PolynomialMap(),
         Distances(),
         CascadedLogisticRegression(),

@@ -117,7 +117,7 @@ class KernelLogisticRegression(Classifier):
         if np.abs(slope).max() > self.tol * n:
             warnings.warn(
                 f"KernelLogisticRegression: a slope of {np.abs(slope).max() / n:.1e} a row is left after {step_number} "
-                f"steps, above tol={self.tol:g}; raise max_iter above {self.max_iter}, l2 or tol.",
+                f"steps, above tol={self.tol:g}; scale the columns of X, or raise l2, tol or max_iter.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
