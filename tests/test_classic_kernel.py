@@ -198,6 +198,7 @@ def test_bad_input_names_the_estimator(model) -> None:
         (KernelLogisticRegression(gamma=-1.0), "gamma is -1.0; it must be above 0"),
         (KernelLogisticRegression(degree=0), "degree is 0"),
         (PolynomialMap(degree=0), "degree is 0"),
+        (PolynomialMap(degree=1.5), "degree is 1.5; it must be a whole number, at least 1"),
         (Distances(points=[[1.0, 2.0, 3.0]]), r"points is of shape \(1, 3\); give \(points, 2\)"),
         (CascadedLogisticRegression(hidden=0), "hidden is 0"),
         (CascadedLogisticRegression(solver="newton"), "not convex"),

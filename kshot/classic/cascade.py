@@ -56,11 +56,11 @@ class CascadedLogisticRegression(Classifier):
     def fit(self, X: Any, y: Any) -> Self:
         """All layers together. Raises ValueError; warns where a start did not reach a minimum."""
         for parameter in ("hidden", "n_init"):
-            number(self, parameter, low=1)
+            number(self, parameter, low=1, whole=True)
         number(self, "l2", low=0)
         X, self.classes_, codes = labelled(self, X, y)
         two_classes(self, self.classes_)
-        n, d, h = len(X), X.shape[1], int(self.hidden)
+        n, d, h = len(X), X.shape[1], self.hidden
         target = codes.astype(float)
         rows = np.column_stack([X, np.ones(n)])
 
@@ -79,7 +79,7 @@ class CascadedLogisticRegression(Classifier):
             return float(total) / n, gradient / n
 
         random = check_random_state(self.random_state)
-        starts = [random.normal(size=h * (d + 1) + h + 1) for _ in range(int(self.n_init))]
+        starts = [random.normal(size=h * (d + 1) + h + 1) for _ in range(self.n_init)]
         found = min((minimise(self, objective, start) for start in starts), key=lambda minimum: minimum.losses[-1])
         first, last = found.weights[: h * (d + 1)].reshape(h, d + 1), found.weights[h * (d + 1) :]
         self.coefs_ = [first[:, :-1], last[None, :-1]]  # (hidden, columns), (1, hidden)

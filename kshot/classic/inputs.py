@@ -79,15 +79,23 @@ def choice(estimator: BaseEstimator, parameter: str, allowed: Collection[str]) -
 
 
 def number(
-    estimator: BaseEstimator, parameter: str, *, low: float, high: float = np.inf, open_low: bool = False
+    estimator: BaseEstimator,
+    parameter: str,
+    *,
+    low: float,
+    high: float = np.inf,
+    open_low: bool = False,
+    whole: bool = False,
 ) -> None:
-    """Raises ValueError where a hyperparameter is not a finite number between low and high."""
+    """Raises ValueError where a hyperparameter is not a finite (or a whole) number between low and high."""
     value = getattr(estimator, parameter)
-    real = isinstance(value, int | float | np.number) and not isinstance(value, bool) and bool(np.isfinite(value))
-    if not real or value < low or value > high or (open_low and value == low):
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    fits = isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
+    if not fits or value < low or value > high or (open_low and value == low):
+        kind = "a whole number, " if whole else ""
         least = f"above {low:g}" if open_low else f"at least {low:g}"
         most = "" if high == np.inf else f" and at most {high:g}"
-        raise ValueError(f"{type(estimator).__name__}: {parameter} is {value!r}; it must be {least}{most}.")
+        raise ValueError(f"{type(estimator).__name__}: {parameter} is {value!r}; it must be {kind}{least}{most}.")
 
 
 def column_names(estimator: BaseEstimator, columns: Sequence[Any] | NDArray[Any]) -> str:

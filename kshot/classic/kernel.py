@@ -82,9 +82,9 @@ class KernelLogisticRegression(Classifier):
         """alpha and b by Newton's method. Raises ValueError."""
         choice(self, "kernel", KERNELS)
         number(self, "l2", low=0, open_low=True)
-        number(self, "degree", low=1)
+        number(self, "degree", low=1, whole=True)
         number(self, "coef0", low=0)
-        number(self, "max_iter", low=1)
+        number(self, "max_iter", low=1, whole=True)
         number(self, "tol", low=0)
         if self.gamma is not None:
             number(self, "gamma", low=0, open_low=True)
@@ -100,7 +100,7 @@ class KernelLogisticRegression(Classifier):
 
         alpha, b, n = np.zeros(len(X)), 0.0, len(X)
         value = loss(alpha, b)
-        for step_number in range(int(self.max_iter) + 1):
+        for step_number in range(self.max_iter + 1):
             f = sigmoid(K @ alpha + b)
             # the slope along alpha is K (f - y + l2 alpha): K is left out on both sides of Newton's equation
             slope = np.append(f - target + self.l2 * alpha, (f - target).sum())
@@ -151,7 +151,7 @@ class PolynomialMap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learns the columns only. Raises ValueError."""
-        number(self, "degree", low=1)
+        number(self, "degree", low=1, whole=True)
         number(self, "coef0", low=0)
         features(self, X, fitting=True)
         return self

@@ -51,9 +51,9 @@ def minimise(
     name = type(estimator).__name__
     choice(estimator, "solver", SOLVERS)
     number(estimator, "lr", low=0, open_low=True)
-    number(estimator, "max_iter", low=1)
+    number(estimator, "max_iter", low=1, whole=True)
     number(estimator, "tol", low=0)
-    max_iter, tol = int(estimator.max_iter), float(estimator.tol)
+    max_iter, tol = estimator.max_iter, float(estimator.tol)
     if estimator.solver == "gradient-descent":
         found = gradient_descent(objective, start, lr=float(estimator.lr), max_iter=max_iter, tol=tol)
     elif estimator.solver == "lbfgs":
