@@ -1,0 +1,1 @@
+"""Tables that the experiments need and no library ships."""

@@ -1,0 +1,128 @@
+"""Many classes at once: softmax regression reads digits, and where it goes wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from kshot.classic.classifier import Classifier
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.gaussian import GaussianClassifier, GaussianNaiveBayes
+from kshot.classic.inputs import Array
+from kshot.classic.logistic import SoftmaxRegression
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import small_multiples, styled
+from kshot.eval.statistics import wilson
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+
+@experiment
+def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5, seed: int = 0) -> Report:
+    """Softmax regression on handwritten digits: one set of weights a class, and a confusion matrix of what it misreads.
+
+    P(C_k | x) = exp(z_k) / sum_j exp(z_j), z_k = w_k x + b_k, by the least cross-entropy (Hung-yi Lee, "Classification:
+    Logistic Regression", multi-class). 1,797 digits of 8 by 8 pixels that scikit-learn ships, split at random by class.
+    """
+    X, y = load_digits(return_X_y=True)
+    X, unseen, y, labels = train_test_split(X / 16, y, test_size=test_share, random_state=seed, stratify=y)
+    models: dict[str, Classifier] = {
+        "softmax regression": SoftmaxRegression(l2=l2),
+        "Gaussians, shared covariance": GaussianClassifier(shrinkage=shrinkage),
+        "naive Bayes": GaussianNaiveBayes(var_smoothing=1e-2),
+    }
+    lines = []
+    for name, model in models.items():
+        model.fit(X, y)
+        right = int((model.predict(unseen) == labels).sum())
+        interval = wilson(right, len(labels))
+        span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+        lines.append((name, f"{100 * model.score(X, y):.1f}", f"{100 * right / len(labels):.1f}", span))
+    accuracy = Table(
+        "Digits read",
+        [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
+        lines,
+        f"{len(y)} train and {len(labels)} test digits.",
+    )
+    model = models["softmax regression"]
+    assert isinstance(model, SoftmaxRegression)
+    counts = confusion(labels, model.predict(unseen))
+    wrong = counts - np.diag(np.diag(counts))
+    true, read = np.unravel_index(wrong.argmax(), wrong.shape)
+    digits = [str(digit) for digit in range(10)]
+    matrix = Table(
+        "Confusion matrix of softmax regression",
+        [
+            Column("true"), *(Column(f"read as {digit}", numeric=True) for digit in digits),
+            Column("recall (%)", numeric=True),
+        ],
+        [
+            (digit, *map(str, row), f"{100 * row[int(digit)] / row.sum():.1f}")
+            for digit, row in zip(digits, counts, strict=True)
+        ],
+        "Test digits by what they are and what they are read as.",
+    )  # fmt: skip
+    right = int(np.trace(counts))
+    interval = wilson(right, len(labels))
+    span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    summary = [
+        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its "
+        f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
+        f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
+    ]
+    sections = [
+        Section("What it reads and misreads", [accuracy, confusion_figure(counts), matrix]),
+        Section("What it looks for", [weights_figure(model.coef_)]),
+    ]
+    return Report("Softmax regression on digits", summary, sections)
+
+
+def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How often a row of class i was taken for class j, (classes, classes)."""
+    counts = np.zeros((10, 10), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    return counts
+
+
+def confusion_figure(counts: NDArray[np.int64]) -> Figure:
+    """The confusion matrix as shares of each true digit, its counts written in."""
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, (axes,) = small_multiples(1, width=5.2, height=4.4)
+            shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+            shown = axes.imshow(np.where(counts > 0, shares, np.nan), cmap="cividis_r", norm="log", vmin=0.5, vmax=100)
+            for (row, column), count in np.ndenumerate(counts):
+                if count:
+                    colour = "white" if shares[row, column] > 8 else "black"
+                    axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
+            bar = drawing.colorbar(shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
+            bar.ax.set_yticklabels(["1", "10", "100"])
+            axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
+            return drawing
+
+    caption = "Test digits, counts; the shade, on a logarithmic scale, is the share of the row."
+    return Figure("softmax-confusion", "What softmax regression takes for what", caption, draw)
+
+
+def weights_figure(weights: Array) -> Figure:
+    """Each digit's weights as an image of 8 by 8."""
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, panels = small_multiples(10, height=1.75, columns=5)
+            largest = np.abs(weights).max()
+            for digit, axes in enumerate(panels):
+                shown = axes.imshow(weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
+                axes.set(title=str(digit), xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
+            drawing.colorbar(shown, ax=panels, label="weight of a pixel", shrink=0.8)
+            return drawing
+
+    caption = "The weights w_k of each digit by pixel: where ink speaks for it and where against it."
+    return Figure("softmax-weights", "The weights of softmax regression as images", caption, draw)

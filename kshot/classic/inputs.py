@@ -1,0 +1,121 @@
+"""What an estimator asks of its input, and the sentence it raises where the input is something else.
+
+Meets: scikit-learn's contract (`n_features_in_`, `feature_names_in_`, its own validation underneath); every error
+names the estimator, and the column where there is one. Concedes: dense numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
+
+Array = NDArray[np.float64]
+
+
+def features(estimator: BaseEstimator, X: Any, *, fitting: bool) -> Array:
+    """X as finite numbers, (rows, columns); while fitting its columns are learned, else held against those learned.
+
+    Raises ValueError, naming the column that holds NaN, infinity or text.
+    """
+    name = type(estimator).__name__
+    try:
+        checked: Array = validate_data(estimator, X, reset=fitting, dtype=np.float64, ensure_all_finite=False)
+    except ValueError as error:
+        raise ValueError(f"{name}: {text_column(X) or error}") from None
+    if not np.isfinite(checked.sum()):  # one pass without a mask; an overflowing sum is looked at again
+        row, column = next(iter(np.argwhere(~np.isfinite(checked))), (None, None))
+        if row is not None:
+            kind = "NaN" if np.isnan(checked[row, column]) else "inf"
+            where = column_names(estimator, [column])
+            raise ValueError(f"{name}: {where} of X holds {kind} in row {row}; drop such rows or impute them.")
+    return checked
+
+
+def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[Any], NDArray[np.intp]]:
+    """X, the classes in order, and each row's class as an index. Raises ValueError, also where only one class is."""
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    checked = features(estimator, X, fitting=True)
+    try:
+        labels = column_or_1d(y, warn=True)
+        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+            raise ValueError(f"y holds NaN or inf in row {np.flatnonzero(~np.isfinite(labels))[0]}; drop such rows.")
+        texts = sum(isinstance(label, str) for label in labels) if labels.dtype == object else 0
+        if 0 < texts < len(labels):
+            raise ValueError("y mixes text with other labels; make them all text or all whole numbers.")
+        check_classification_targets(labels)
+        classes, codes = np.unique(labels, return_inverse=True)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if len(labels) != len(checked):
+        raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(labels)}; they must be as many.")
+    if len(classes) < 2:
+        raise ValueError(f"{name}: y holds one class only, {classes.tolist()[0]!r}; give rows of at least two classes.")
+    return checked, classes, codes
+
+
+def two_classes(estimator: BaseEstimator, classes: Sequence[Any] | NDArray[Any]) -> None:
+    """Raises ValueError where there are more than two classes."""
+    if len(classes) > 2:
+        raise ValueError(
+            f"{type(estimator).__name__}: Only binary classification is supported. The type of the target is "
+            f"multiclass ({len(classes)} classes); SoftmaxRegression takes any number."
+        )
+
+
+def choice(estimator: BaseEstimator, parameter: str, allowed: Collection[str]) -> None:
+    """Raises ValueError where a hyperparameter is none of those allowed."""
+    value = getattr(estimator, parameter)
+    if not isinstance(value, str) or value not in allowed:
+        known = ", ".join(repr(one) for one in allowed)
+        raise ValueError(f"{type(estimator).__name__}: {parameter} is {value!r}; it must be one of {known}.")
+
+
+def number(
+    estimator: BaseEstimator,
+    parameter: str,
+    *,
+    low: float,
+    high: float = np.inf,
+    open_low: bool = False,
+    whole: bool = False,
+) -> None:
+    """Raises ValueError where a hyperparameter is not a finite (or a whole) number between low and high."""
+    value = getattr(estimator, parameter)
+    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    fits = isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
+    if not fits or value < low or value > high or (open_low and value == low):
+        kind = "a whole number, " if whole else ""
+        least = f"above {low:g}" if open_low else f"at least {low:g}"
+        most = "" if high == np.inf else f" and at most {high:g}"
+        raise ValueError(f"{type(estimator).__name__}: {parameter} is {value!r}; it must be {kind}{least}{most}.")
+
+
+def column_names(estimator: BaseEstimator, columns: Sequence[Any] | NDArray[Any]) -> str:
+    """The columns in words: `column 'defense'`, or `columns 0, 3` (counted from 0) where X came without names."""
+    names = getattr(estimator, "feature_names_in_", None)
+    listed = ", ".join(str(column) if names is None else repr(str(names[column])) for column in columns)
+    return f"column{'s' if len(columns) > 1 else ''} {listed}"
+
+
+def text_column(X: Any) -> str | None:
+    """What is wrong where a column of X holds text that is no number; None where that is not the trouble."""
+    cells = np.asarray(X, dtype=object)
+    if cells.ndim != 2:
+        return None
+    names = getattr(X, "columns", range(cells.shape[1]))
+    for name, column in zip(names, cells.T, strict=True):
+        for row, cell in enumerate(column):
+            if isinstance(cell, str | bytes):
+                try:
+                    float(cell)
+                except ValueError:
+                    return f"column {name!r} of X holds {cell!r} in row {row}, no number; encode it or drop it."
+    return None
