@@ -6,7 +6,13 @@ from importlib import import_module
 
 from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 
-COURSE: tuple[str, ...] = ()
+COURSE: tuple[str, ...] = (
+    "pokemon-types",
+    "logistic-losses",
+    "generative-discriminative",
+    "softmax",
+    "xor-limit",
+)
 
 for _name in COURSE:
     import_module(f"kshot.classic.experiments.{_name.replace('-', '_')}")
