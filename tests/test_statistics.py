@@ -18,6 +18,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from kshot.eval import power
 from kshot.eval import statistics as ours
 
 # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3 (score without continuity correction)
@@ -169,7 +170,7 @@ def test_interval_covers_and_the_test_holds_its_level() -> None:
 
 def test_smallest_detectable_is_what_simulation_finds() -> None:
     n, discordant = 60, 0.4
-    difference = ours.smallest_detectable(n, discordant=discordant)
+    difference = power.smallest_detectable(n, discordant=discordant)
     rng = np.random.default_rng(2)
     up, down = (discordant + difference) / 2, (discordant - difference) / 2
     counts = rng.multinomial(n, [up, down, 1 - up - down], size=4_000)
@@ -179,11 +180,11 @@ def test_smallest_detectable_is_what_simulation_finds() -> None:
 
 def test_smallest_detectable_nears_connors_formula() -> None:
     # Connor 1987, Biometrics 43:207: n = (z_a sqrt(psi) + z_b sqrt(psi - d^2))^2 / d^2
-    difference = ours.smallest_detectable(2_000, discordant=0.3)
+    difference = power.smallest_detectable(2_000, discordant=0.3)
     needed = (1.959964 * math.sqrt(0.3) + 0.841621 * math.sqrt(0.3 - difference**2)) ** 2 / difference**2
     assert needed == pytest.approx(2_000, rel=0.05)
-    assert ours.smallest_detectable(5) == 1.0  # six discordant samples are the fewest that can reach 5%
-    assert ours.smallest_detectable(100, discordant=0.0) < 0.1
+    assert power.smallest_detectable(5) == 1.0  # six discordant samples are the fewest that can reach 5%
+    assert power.smallest_detectable(100, discordant=0.0) < 0.1
 
 
 def brute(answers: list[str | None], target: str, n: int) -> float:
@@ -225,3 +226,16 @@ def test_importing_statistics_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_power_over_all_counts_equals_power_over_those_that_turn_up() -> None:
+    n, difference, discordant, level = 300, 0.08, 0.25, 0.05
+    counts = np.arange(n + 1)  # all of them, one by one, with the exact test's own p
+    rejects = [[2 * min(stats.binom.cdf(b, m, 0.5), stats.binom.sf(b - 1, m, 0.5)) <= level for b in range(m + 1)]
+               for m in counts]  # fmt: skip
+    up = (discordant + difference) / (2 * discordant)
+    expected = sum(
+        stats.binom.pmf(m, n, discordant) * (stats.binom.pmf(np.arange(m + 1), m, up) * rejects[m]).sum()
+        for m in counts
+    )
+    assert power.mcnemar_power(n, difference, discordant, level) == pytest.approx(float(expected), abs=1e-9)

@@ -16,6 +16,7 @@ from statsmodels.stats.contingency_tables import cochrans_q
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from kshot.eval import power
 from kshot.eval import statistics as ours
 from kshot.eval.calibration import brier, expected_calibration_error, reliability
 from kshot.eval.repeats import pass_at_k, variance_parts
@@ -123,16 +124,16 @@ def test_brier_and_calibration_of_an_example_by_hand() -> None:
 
 @pytest.mark.parametrize(("difference", "discordant"), [(0.1, 0.2), (0.2, 0.3), (-0.3, 0.5), (0.05, 0.06)])
 def test_the_samples_needed_reach_the_power_and_fewer_do_not(difference: float, discordant: float) -> None:
-    n = ours.samples_needed(difference, discordant=discordant)
-    assert ours.mcnemar_power(n, abs(difference), discordant) >= 0.8
-    assert ours.mcnemar_power(int(0.9 * n), abs(difference), discordant) < 0.8
+    n = power.samples_needed(difference, discordant=discordant)
+    assert power.mcnemar_power(n, abs(difference), discordant) >= 0.8
+    assert power.mcnemar_power(int(0.9 * n), abs(difference), discordant) < 0.8
     rng = np.random.default_rng(0)
     up = (discordant + abs(difference)) / 2
     drawn = rng.multinomial(n, [up, discordant - up, 1 - discordant], size=2000)
     found = np.mean([ours.mcnemar_exact(int(b), int(c)) <= 0.05 for b, c, _ in drawn])
     assert found == pytest.approx(0.8, abs=0.05)
     with pytest.raises(ValueError, match="no sample size"):
-        ours.samples_needed(0.3, discordant=0.2)
+        power.samples_needed(0.3, discordant=0.2)
 
 
 def test_calibration_equals_scikit_learn() -> None:

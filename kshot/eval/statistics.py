@@ -1,4 +1,4 @@
-"""Intervals, paired tests, corrections and power: what it takes to say that one strategy beats another.
+"""Intervals, paired tests and corrections: what it takes to say that one strategy beats another.
 
 Meets: pure functions of numbers, explicit seeds, frozen results, checked against SciPy, statsmodels and
 published tables. SciPy does the distributions; nothing heavy is imported before a function is called.
@@ -301,64 +301,6 @@ def sign_flips(sums: NDArray[np.float64], rng: np.random.Generator, draws: int) 
         heads = rng.binomial(counts, 0.5, size=(min(rows, draws - start), len(counts)))
         reached += int((np.abs((2 * heads - counts) @ sizes) >= observed - 1e-9).sum())
     return (1 + reached) / (1 + draws)
-
-
-def smallest_detectable(n: int, *, discordant: float = 0.3, power: float = 0.8, level: float = 0.05) -> float:
-    """The smallest difference that exact McNemar on n samples finds with probability `power`.
-
-    `discordant` is the share of samples on which the two differ; where no difference up to that share can
-    be found, the share grows with the difference (all in one direction). Exact: the power is summed over
-    the number of discordant samples. 1.0 where even the largest difference would be missed. Raises ValueError.
-    """
-    if n < 1 or not 0 <= discordant <= 1:
-        raise ValueError(f"n is {n} and discordant {discordant}")
-    if mcnemar_power(n, 1.0, 1.0, level) < power:
-        return 1.0
-    low, high = 0.0, 1.0
-    while high - low > 1e-5:
-        middle = (low + high) / 2
-        if mcnemar_power(n, middle, max(discordant, middle), level) >= power:
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def mcnemar_power(n: int, difference: float, discordant: float, level: float = 0.05) -> float:
-    """The probability that exact McNemar rejects at `level`, given both rates of the population."""
-    import numpy as np
-    from scipy import stats
-
-    count = np.arange(n + 1)  # discordant samples that turn up
-    critical = stats.binom.ppf(level / 2, count, 0.5)
-    critical = np.where(2 * stats.binom.cdf(critical, count, 0.5) > level, critical - 1, critical)
-    upward = (discordant + difference) / (2 * discordant) if discordant else 0.5
-    rejected = stats.binom.cdf(critical, count, upward) + stats.binom.cdf(critical, count, 1 - upward)
-    return float((stats.binom.pmf(count, n, discordant) * rejected).sum())
-
-
-def samples_needed(difference: float, *, discordant: float, power: float = 0.8, level: float = 0.05) -> int:
-    """How many samples exact McNemar needs to find this difference with probability `power`; at most a million.
-
-    `discordant` is the share of samples on which the two differ, as seen or expected. The exact test's power
-    saws up and down with n: the answer is within one tooth of the first n that reaches it. Raises ValueError
-    where no number would do.
-    """
-    size = abs(difference)
-    if not 0 < size <= 1 or not size <= discordant <= 1:
-        raise ValueError(f"a difference of {difference} with {discordant} of the samples discordant has no sample size")
-    low, high = 1, 2
-    while mcnemar_power(high, size, discordant, level) < power:
-        low, high = high, 2 * high
-        if high > 1_000_000:
-            raise ValueError(f"a difference of {difference} needs more than a million samples")
-    while high - low > 1:
-        middle = (low + high) // 2
-        if mcnemar_power(middle, size, discordant, level) >= power:
-            high = middle
-        else:
-            low = middle
-    return high
 
 
 def majority_expectations(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kshot.eval import statistics
+from kshot.eval import power, statistics
 from kshot.eval.report.measures import Measure, clusters_of, percent, points, probability
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
@@ -75,7 +75,7 @@ def pair(
     clusters = clusters_of(samples, a.task, shared)
     result = statistics.paired([a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters)
     discordant = (result.only_a + result.only_b) / result.n
-    detectable = statistics.smallest_detectable(result.clusters or result.n, discordant=discordant)
+    detectable = power.smallest_detectable(result.clusters or result.n, discordant=discordant)
     needed = needed_samples(result.difference, discordant) if clusters is None else None
     return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable, needed)
 
@@ -86,7 +86,7 @@ def needed_samples(difference: float, discordant: float) -> int | None:
     if abs(difference) < 1e-3:
         return None
     try:
-        n = statistics.samples_needed(difference, discordant=min(1.0, max(discordant, abs(difference))))
+        n = power.samples_needed(difference, discordant=min(1.0, max(discordant, abs(difference))))
     except ValueError:
         return None
     return n if n <= 100_000 else None

@@ -143,11 +143,10 @@ def has_transcripts(blocks: Sequence[Any]) -> bool:
     return any(isinstance(block, Transcripts) for block in blocks)
 
 
-def refresh(run: Run) -> None:
-    """Makes the run's report again where the journal has changed."""
-    journal = run.folder / "journal.sqlite"
-    files = [path for path in (journal, journal.with_name("journal.sqlite-wal")) if path.exists()]
-    changed = tuple(value for path in files for value in (path.stat().st_mtime_ns, path.stat().st_size))
+def refresh(run: Run, state: store.State) -> None:
+    """Makes the run's report again where its records have changed."""
+    file = (run.folder / "journal.sqlite").stat()
+    changed = (file.st_mtime_ns, file.st_size, state.done, state.right)  # a reader touches the log, never the journal
     if run.report is not None and changed == run.changed:
         return
     data, opened = read_run(run.folder)
@@ -169,7 +168,7 @@ def report_page(run: Run, query: dict[str, str]) -> str:
         state = store.state_of(journal)
         if not state.done:
             raise UserError(f"{run.folder.name} has no attempts yet ({said(state)}); load the page again in a while.")
-        refresh(run)
+        refresh(run, state)
         assert run.report is not None and run.data is not None
         whole = {short: name for name, short in run.names.items()}
         given = {f.name: query.get(f.name, "").strip() for f in fields(store.Wanted)}
