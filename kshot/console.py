@@ -73,7 +73,7 @@ def finish(folder: Path, baseline: str | None) -> None:
     from rich.console import Console
 
     from kshot.eval.report import html, markdown, terminal
-    from kshot.eval.report.prompting import build, main_finding
+    from kshot.eval.report.prompting import build
     from kshot.harness.benchmark import read_run
 
     run, journal = read_run(folder)
@@ -82,9 +82,8 @@ def finish(folder: Path, baseline: str | None) -> None:
         terminal.render(report, Console())
         markdown.write(report, folder)
         page = html.write(report, folder)
-        finding = main_finding(run, baseline)
     click.echo(f"\nreport: {page}  (and report.md, figures/)")
-    click.echo(finding)
+    click.echo(report.summary[0])
 
 
 def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
