@@ -23,7 +23,8 @@ from kshot.eval.report.style import png
 HEAD = """# The classic half
 
 Regression, classification, networks, and why training fails: every algorithm written to be read next to the lecture,
-every finding below from one run of `bench/classic_docs.py` (as `kshot classic run all`), {seconds:.0f} s on {cores} cores.
+every finding below is from one run of `bench/classic_docs.py` (what `kshot classic run all` runs), {seconds:.0f} s on
+{cores} cores.
 """
 
 
