@@ -35,6 +35,11 @@ def small_run() -> RunData:
     return RunData("small", {"model": "none"}, records, samples, calls.__getitem__, STRATEGIES)
 
 
+def expect(locator: Any) -> Any:
+    """Playwright's waiting assertions."""
+    return pytest.importorskip("playwright.sync_api").expect(locator)
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     report = prompting.build(small_run())
@@ -83,7 +88,7 @@ def test_right_where_another_is_wrong_and_both_side_by_side(page: Any) -> None:
     settle(page, "8 of 36")
     page.locator("#transcripts > details:visible summary").first.click()
     sides = page.locator("#transcripts > details[open] .side")
-    assert sides.count() == 2
+    expect(sides).to_have_count(2)
     mine, other = sides.nth(0), sides.nth(1)
     assert "question 3 of few-shot" in mine.inner_text()
     assert "question 3 of zero-shot" in other.inner_text()

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from kshot.eval.report.confusion import table_of
 from kshot.eval.report.data import RunData
 from kshot.eval.report.measures import measure
 from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.style import png
+from kshot.eval.report.style import colour_bar, png, small_multiples, styled, svg, tiles
 from kshot.eval.report.sweeps import spaced, sweeps_of
 from kshot.eval.report.trust import probability_of, stated_by
 from kshot.harness.benchmark import Plan, load_plan, read_run, run_benchmark
@@ -193,3 +194,21 @@ def test_labels_on_an_axis_have_room() -> None:
     assert spaced([0, 1, 2, 4, 8, 16, 32]) == [0, 4, 8, 16, 32]
     assert spaced([1, 2, 3]) == [1, 2, 3]
     assert spaced([5]) == [5]
+
+
+def test_heat_maps_are_shapes_and_a_bitmap_is_refused() -> None:
+    def drawn(bitmap: bool) -> Figure:
+        def draw() -> Any:
+            with styled():
+                drawing, (axes,) = small_multiples(1, width=4)
+                shown = axes.imshow([[0, 1], [1, 0]]) if bitmap else tiles(axes, [[0, 1], [1, 0]])
+                colour_bar(drawing, shown, ax=axes)
+                return drawing
+
+        return Figure("heat", "heat", "a heat map", draw)
+
+    page = svg(drawn(bitmap=False))
+    assert "<image" not in page
+    assert 'class="narrow"' in page
+    with pytest.raises(AssertionError, match=r"heat holds a bitmap; draw it with style\.tiles"):
+        svg(drawn(bitmap=True))

@@ -102,7 +102,7 @@ def test_side_by_side_baseline_and_keys(page: Any) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     sides = page.locator("#transcripts > details[open] .side")
-    assert sides.count() == 2
+    expect(sides).to_have_count(2)
     assert "zero-shot" in sides.nth(1).inner_text()
     page.select_option("select[name=versus]", "won")
     page.wait_for_url("**versus=won**")

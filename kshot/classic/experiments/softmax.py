@@ -15,7 +15,7 @@ from kshot.classic.gaussian import GaussianClassifier, GaussianNaiveBayes
 from kshot.classic.inputs import Array
 from kshot.classic.logistic import SoftmaxRegression
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import small_multiples, styled
+from kshot.eval.report.style import INK, colour_bar, small_multiples, styled, tiles
 from kshot.eval.statistics import wilson
 
 if TYPE_CHECKING:
@@ -93,15 +93,18 @@ def confusion_figure(counts: NDArray[np.int64]) -> Figure:
     """The confusion matrix as shares of each true digit, its counts written in."""
 
     def draw() -> Drawing:
+        from matplotlib.colors import LogNorm
+
         with styled():
             drawing, (axes,) = small_multiples(1, width=5.2, height=4.4)
             shares = 100 * counts / counts.sum(axis=1, keepdims=True)
-            shown = axes.imshow(np.where(counts > 0, shares, np.nan), cmap="cividis_r", norm="log", vmin=0.5, vmax=100)
+            shades = np.ma.masked_equal(shares, 0)
+            shown = tiles(axes, shades, cmap="cividis_r", norm=LogNorm(0.5, 100))
             for (row, column), count in np.ndenumerate(counts):
                 if count:
-                    colour = "white" if shares[row, column] > 8 else "black"
+                    colour = "white" if shares[row, column] > 8 else INK
                     axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
-            bar = drawing.colorbar(shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
+            bar = colour_bar(drawing, shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
             bar.ax.set_yticklabels(["1", "10", "100"])
             axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
             return drawing
@@ -118,10 +121,10 @@ def weights_figure(weights: Array) -> Figure:
             drawing, panels = small_multiples(10, height=1.75, columns=5)
             largest = np.abs(weights).max()
             for digit, axes in enumerate(panels):
-                shown = axes.imshow(weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
-                axes.set(title=str(digit), xticks=[], yticks=[])
+                shown = tiles(axes, weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
+                axes.set(title=str(digit), xticks=[], yticks=[], aspect="equal")
                 axes.spines[:].set_visible(False)
-            drawing.colorbar(shown, ax=panels, label="weight of a pixel", shrink=0.8)
+            colour_bar(drawing, shown, ax=panels, label="weight of a pixel", shrink=0.8)
             return drawing
 
     caption = "The weights w_k of each digit by pixel: where ink speaks for it and where against it."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kshot.eval.report.data import RunData
 from kshot.eval.report.measures import Measure
 from kshot.eval.report.model import Figure
-from kshot.eval.report.style import short, small_multiples, styled
+from kshot.eval.report.style import INK, short, small_multiples, styled, tiles
 from kshot.types import Sample
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def figure(task: str, labels: Sequence[str], members: Sequence[Measure], samples
             for place, (measure, axes) in enumerate(zip(members, panels, strict=True)):
                 columns, table = table_of(measure, labels, samples)
                 shares = [[count / max(1, sum(row)) for count in row] for row in table]
-                axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+                tiles(axes, shares, cmap="Blues", vmin=0, vmax=1)
                 for y, row in enumerate(table):
                     for x, count in enumerate(row):
                         dark = shares[y][x] > 0.55
                         if count:
                             axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5,
-                                      color="white" if dark else "black")  # fmt: skip
-                axes.set(title=short(measure.strategy, 24), ylim=(len(labels) - 0.5, -0.5))
+                                      color="white" if dark else INK)  # fmt: skip
+                axes.set_title(short(measure.strategy, 24))
                 axes.set_xticks(range(len(columns)), [short(name, 14, 1) for name in columns])
                 if len(columns) > 3 or max(map(len, columns)) > 6:
                     axes.tick_params(axis="x", rotation=90)
