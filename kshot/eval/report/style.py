@@ -94,7 +94,8 @@ def tiles(axes: Axes, values: Any, **options: Any) -> Any:
 def colour_bar(drawing: Drawing, shown: Any, **options: Any) -> Any:
     """The key to a heat map's colours, as shapes where matplotlib would make a bitmap of more than 50 shades."""
     bar = drawing.colorbar(shown, **options)
-    bar.solids.set(rasterized=False, edgecolor="face")
+    if bar.solids is not None:  # None for a bar of lines alone
+        bar.solids.set(rasterized=False, edgecolor="face")
     return bar
 
 
