@@ -1,0 +1,161 @@
+"""A base model with what is trained on top of it: how much that is, its values, and how to take it off again.
+
+Nothing of torch is imported before it is needed. Concedes: after `full` the base's own weights are other ones,
+so there is nothing to take off; the base is loaded again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from kshot.types import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+Kind = Literal["generation", "head"]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A head's answer to one input."""
+
+    label: str
+    probabilities: Mapping[str, float]  # by label, in the order of the labels; they sum to one
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """A model to train, its method and its size.
+
+    `model(input_ids, attention_mask, labels)` returns an output with `.loss`; for a head, `labels` are indices
+    into `Adapted.labels`, one an input.
+    """
+
+    model: Any
+    tokenizer: Any
+    spec: str  # canonical: the specification that makes it again
+    trainable: int  # parameters that are trained, counted before training
+    total: int  # parameters of the base
+    kind: Kind
+    labels: tuple[str, ...] = ()
+    undo: Callable[[], Any] | None = field(default=None, repr=False)
+
+    @property
+    def method(self) -> str:
+        """The method's name without its hyperparameters."""
+        return self.spec.partition(":")[0]
+
+    @property
+    def share(self) -> float:
+        """Trained parameters as a share of the base's."""
+        return self.trainable / self.total
+
+    @property
+    def is_peft(self) -> bool:
+        """Whether peft made the model, and so saves and loads it."""
+        return hasattr(self.model, "peft_config") and hasattr(self.model, "get_base_model")
+
+    @property
+    def backbone(self) -> Any:
+        """The transformers model with the adapter's layers in it; soft prompts stand outside of it."""
+        return self.model.get_base_model() if self.is_peft else self.model
+
+    @property
+    def soft(self) -> Any | None:
+        """peft's configuration where the adapter is a soft prompt, else None."""
+        if not self.is_peft:
+            return None
+        config = self.model.active_peft_config
+        return config if config.is_prompt_learning else None
+
+    def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """The trained parameters by name."""
+        return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """A copy of all that training changes, on the CPU: to go on from, or to keep the best of several."""
+        kept = {name: p.detach().cpu().clone() for name, p in self.parameters()}
+        allocator = self.allocator
+        if allocator is not None:
+            for kind in ("ipt", "exp_avg_ipt", "exp_avg_unc"):
+                kept.update(
+                    {f"{kind}/{name}": t.detach().cpu().clone() for name, t in getattr(allocator, kind).items()}
+                )
+        return kept
+
+    def set_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Puts back what `state` gave. Raises UserError where it is another adapter's."""
+        import torch
+
+        own = dict(self.parameters())
+        missing = [name for name in own if name not in state]
+        wrong = [name for name, p in own.items() if name in state and state[name].shape != p.shape]
+        if missing or wrong:
+            raise UserError(
+                f"the state is not one of {self.spec} on this model ({(missing + wrong)[0]} does not fit); "
+                "give the one that this adapter was trained with."
+            )
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(state[name])
+        allocator = self.allocator
+        if allocator is not None:
+            for kind in ("ipt", "exp_avg_ipt", "exp_avg_unc"):
+                head = f"{kind}/"
+                device = next(iter(own.values())).device
+                found = {k.removeprefix(head): t.to(device) for k, t in state.items() if k.startswith(head)}
+                setattr(allocator, kind, found)
+
+    def hash(self) -> str:
+        """Hash of the trained values, for an engine's id: another step of training is another engine."""
+        import torch
+
+        total = hashlib.blake2b(self.spec.encode(), digest_size=8)
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad or self.adds(name):
+                total.update(name.encode())
+                values = parameter.detach().cpu().contiguous().flatten()
+                total.update(values.view(torch.uint8).numpy().tobytes())
+        return total.hexdigest()
+
+    def adds(self, name: str) -> bool:
+        """Whether a parameter is the adapter's own even while it is frozen (as after loading)."""
+        if not self.is_peft:
+            return False
+        from peft.mapping import PEFT_TYPE_TO_PREFIX_MAPPING
+
+        prefix = PEFT_TYPE_TO_PREFIX_MAPPING.get(self.model.active_peft_config.peft_type, "")
+        return bool(prefix and prefix in name) or "prompt_encoder" in name or "modules_to_save" in name
+
+    @property
+    def allocator(self) -> Any | None:
+        """AdaLoRA's rank allocator, else None."""
+        return getattr(getattr(self.model, "base_model", None), "rankallocator", None) if self.is_peft else None
+
+    def after_step(self, step: int) -> None:
+        """What a method does between the optimizer's step and the zeroing of gradients: AdaLoRA moves its ranks.
+
+        `step` counts from 0. For every other method nothing happens.
+        """
+        if self.allocator is not None:
+            self.model.base_model.update_and_allocate(step)
+
+    def predict(self, inputs: Sequence[str | Sequence[int]], *, batch: int = 16) -> list[Guess]:
+        """A head's labels and probabilities. Raises UserError where the adapter generates instead."""
+        if self.kind != "head":
+            raise UserError(f"{self.spec} generates text and has no head; ask it through an engine, or train `head`.")
+        from kshot.adapters.heads import predict
+
+        return predict(self.model, self.tokenizer, self.labels, inputs, batch=batch)
+
+    def detach(self) -> Any:
+        """Takes the adapter off and returns the base as it was. Raises UserError where there is no way back."""
+        if self.undo is None:
+            raise UserError(
+                f"{self.spec} changes the base's own weights and cannot be taken off; load the model again."
+            )
+        return self.undo()

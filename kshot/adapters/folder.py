@@ -1,0 +1,157 @@
+"""An adapter's folder: what is written, and what is refused when it is read.
+
+Only safetensors are written and read. kshot_adapter.json is written last, so that a folder with one is whole; it
+names the base model and its weights' hash, and both must agree. A folder that peft alone has written is read
+too, with the base's name as the only check.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from kshot.adapters.adapted import Adapted
+from kshot.types import UserError
+
+FILE = "kshot_adapter.json"
+WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
+PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a folder says of its adapter."""
+
+    folder: Path
+    spec: str
+    base: str
+    base_hash: str
+    trainable: int
+    labels: tuple[str, ...]
+    peft: bool
+
+
+def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: str) -> None:
+    """Writes the adapter. Raises UserError where the folder cannot be written."""
+    from safetensors.torch import save_file
+
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / FILE).unlink(missing_ok=True)
+        if adapted.is_peft:
+            adapted.model.active_peft_config.base_model_name_or_path = base
+            adapted.model.save_pretrained(str(path), save_embedding_layers=False)
+            (path / "README.md").unlink(missing_ok=True)  # peft's model card is an empty form
+        elif adapted.method == "full":
+            adapted.model.save_pretrained(str(path))
+            adapted.tokenizer.save_pretrained(str(path))
+        else:
+            save_file({name: p.detach().cpu().contiguous() for name, p in adapted.parameters()}, path / WEIGHTS)
+        described = {
+            "spec": adapted.spec,
+            "base": base,
+            "base_hash": base_hash,
+            "trainable": adapted.trainable,
+            "labels": list(adapted.labels),
+            "versions": versions(),
+        }
+        (path / FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"the adapter cannot be written to {path} ({error.strerror or error}); give another."
+        ) from error
+
+
+def versions() -> dict[str, str]:
+    """Of what made the adapter."""
+    found = {"python": platform.python_version()}
+    for name in ("kshot", "peft", "transformers", "torch"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
+    """What the folder says, checked against the base at hand. Raises UserError."""
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise UserError(f"the adapter folder {path} does not exist; give one that `kshot tune` has written.")
+    kept = described(path)
+    if kept.base_hash and kept.base_hash != base_hash:
+        raise UserError(
+            f"the adapter in {path} was trained on {kept.base} (weights {kept.base_hash}) and the model at hand is "
+            f"{base} (weights {base_hash}): an adapter fits only its own base; give --model {kept.base}."
+        )
+    if kept.base and short(kept.base) != short(base):
+        raise UserError(
+            f"the adapter in {path} was trained on {kept.base} and the model at hand is called {base}: "
+            f"an adapter fits only its own base; give --model {kept.base}."
+        )
+    check_weights(path, kept)
+    return kept
+
+
+def described(path: Path) -> Kept:
+    """A folder's own description; peft's where kshot has not written it."""
+    try:
+        if (path / FILE).is_file():
+            said = json.loads((path / FILE).read_text(encoding="utf-8"))
+            peft = (path / PEFT_CONFIG).is_file()
+            return Kept(
+                path, str(said["spec"]), str(said["base"]), str(said["base_hash"]), int(said["trainable"]),
+                tuple(map(str, said["labels"])), peft,
+            )  # fmt: skip
+        if (path / PEFT_CONFIG).is_file():
+            said = json.loads((path / PEFT_CONFIG).read_text(encoding="utf-8"))
+            return Kept(
+                path, f"peft:{said['peft_type']}", str(said.get("base_model_name_or_path") or ""), "", 0, (), True
+            )
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the adapter's description in {path} is damaged ({error}); save it again.") from error
+    raise UserError(f"{path} holds no adapter ({FILE} or {PEFT_CONFIG}); give a folder that `kshot tune` has written.")
+
+
+def check_weights(path: Path, kept: Kept) -> None:
+    """Raises UserError where there are no safetensors: a pickle runs code as it is read, so none ever is."""
+    if kept.peft:
+        wanted = [PEFT_WEIGHTS] if (path / PEFT_WEIGHTS).is_file() else []
+    else:
+        wanted = [file.name for file in path.glob("*.safetensors")]
+    if wanted:
+        return
+    pickled = [file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern)]
+    if pickled:
+        raise UserError(
+            f"{path} holds its weights only as a pickle ({pickled[0]}), which is never loaded; "
+            "save them as safetensors."
+        )
+    raise UserError(f"{path} holds no weights ({PEFT_WEIGHTS if kept.peft else WEIGHTS}); the adapter is not whole.")
+
+
+def short(name: str) -> str:
+    """A model's name without its owner or folder: the same weights may lie elsewhere."""
+    return Path(name.rstrip("/")).name.lower()
+
+
+def load_weights(adapted: Adapted, kept: Kept) -> None:
+    """Fills an adapter that peft does not have. Raises UserError where the file is damaged or does not fit."""
+    from safetensors.torch import load_file
+
+    try:
+        if kept.spec.partition(":")[0] == "full":
+            fresh = type(adapted.model).from_pretrained(kept.folder, dtype=adapted.model.dtype)
+            adapted.model.load_state_dict(fresh.state_dict())
+        else:
+            adapted.set_state(load_file(kept.folder / WEIGHTS))
+    except UserError:
+        raise
+    except Exception as error:  # safetensors raises kinds of its own
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
+    adapted.model.eval()
