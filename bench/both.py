@@ -170,7 +170,7 @@ def floor(side: Kshot, requests: Sequence[Request], answers: Sequence[Generation
         if request.continuation is None:
             generated += answer.completion_tokens
         else:
-            targets = side.engine.continuation_ids(request, ids)
+            ids, targets = renderer.continued(request.prompt, request.continuation)
             scored += len(targets)
             ids = (ids + targets)[:-1]
         tree.insert(ids)

@@ -186,6 +186,7 @@ class Source:
     data: Path | None = None  # folder of local JSONL files; None: the generator, or the hub
     seed: int = 0  # for generated samples; test and train draws never overlap
     limit: int | None = None  # at most so many samples; None: all, or a generator's default number
+    train: int | None = None  # train samples to draw from a generator; None: as many as it has exemplars
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,20 @@ from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.program import critical_path, reseed, rewrite
 from kshot.prompts.strategies import STRATEGIES, get_strategy
-from kshot.prompts.templates import plain
-from kshot.types import Engine, Prediction, Program, Question, Record, Sample, Source, Strategy, Task, UserError
+from kshot.prompts.templates import plain, solved
+from kshot.types import (
+    Engine,
+    Prediction,
+    Program,
+    Question,
+    Record,
+    Request,
+    Sample,
+    Source,
+    Strategy,
+    Task,
+    UserError,
+)
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,19 @@ def question_of(task: Task, sample: Sample, pool: tuple[Sample, ...]) -> Questio
         instructions=task.instructions,
         decompositions=task.decompositions,
     )
+
+
+def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
+    """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
+
+    It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
+    strategy asks more than once, or scores instead of asking.
+    """
+    requests = next(start(strategy, question_of(task, sample, pool), 0, True)())
+    if len(requests) != 1 or requests[0].continuation is not None:
+        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
+    request = replace(requests[0], continuation=solved(sample, task.format))
+    return request if chat else plain(request)
 
 
 def load_plan(plan: Plan) -> Loaded:

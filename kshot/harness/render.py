@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kshot.types import EngineError, Message, Prompt
+from kshot.types import EngineError, Message, Prompt, UserError
 
 
 class Renderer:
@@ -46,3 +46,17 @@ class Renderer:
     def encode(self, prompt: Prompt) -> list[int]:
         """A prompt's tokens."""
         return self.ids(self.text(prompt), verbatim=isinstance(prompt, str))
+
+    def continued(self, prompt: Prompt, text: str) -> tuple[list[int], list[int]]:
+        """A prompt's tokens and those that a text adds to it, split as lm-evaluation-harness splits them.
+
+        Raises UserError where the text is empty.
+        """
+        ids = self.encode(prompt)
+        whole = self.ids(self.text(prompt) + text, verbatim=isinstance(prompt, str))
+        if len(whole) > len(ids) and whole[: len(ids)] == ids:
+            return ids, whole[len(ids) :]
+        added = list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        if not added:
+            raise UserError("a continuation is empty; give it some text.")
+        return ids, added

@@ -24,7 +24,10 @@ def draw_samples(
     name: str, make: Callable[[random.Random], Sample], split: Split, source: Source, *, pool: int = POOL
 ) -> list[Sample]:
     """Distinct samples from a seeded generator. Raises UserError where it has not as many as asked for."""
-    wanted = pool if split == "train" else source.limit if source.limit is not None else DEFAULT_LIMIT
+    if split == "train":
+        wanted = source.train or pool
+    else:
+        wanted = source.limit if source.limit is not None else DEFAULT_LIMIT
     generator = random.Random(f"{name} {split} {source.seed}")
     found: dict[str, Sample] = {}
     misses = 0
@@ -34,7 +37,8 @@ def draw_samples(
             found[sample.question] = replace(sample, id=f"{split}-{source.seed}-{len(found)}")
             misses = 0
         elif (misses := misses + 1) > 20_000:
-            raise UserError(f"{name} has only {len(found)} different {split} samples; lower --limit.")
+            option = "--limit" if split == "test" else "--samples"
+            raise UserError(f"{name} has only {len(found)} different {split} samples; lower {option}.")
     return list(found.values())
 
 

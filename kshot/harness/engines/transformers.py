@@ -72,29 +72,19 @@ class TransformersEngine:
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queues a request. Raises UserError where its prompt is longer than the model's context."""
-        ids = self.renderer.encode(request.prompt)
+        if request.continuation is None:
+            ids, targets = self.renderer.encode(request.prompt), []
+        else:
+            ids, targets = self.renderer.continued(request.prompt, request.continuation)
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
-        if request.continuation is not None:
-            targets = self.continuation_ids(request, ids)
+        if targets:
             self.check_length(len(ids) + len(targets))
             self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
             return
         self.check_length(len(ids) + 1)
         room = min(request.params.max_new_tokens, self.context_length - len(ids))
         self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
-
-    def continuation_ids(self, request: Request, prompt_ids: list[int]) -> list[int]:
-        """The tokens that the continuation adds to its prompt (as lm-evaluation-harness splits them)."""
-        assert request.continuation is not None
-        text = self.renderer.text(request.prompt) + request.continuation
-        whole = self.renderer.ids(text, verbatim=isinstance(request.prompt, str))
-        if len(whole) > len(prompt_ids) and whole[: len(prompt_ids)] == prompt_ids:
-            return list(whole[len(prompt_ids) :])
-        targets = self.tokenizer(request.continuation, add_special_tokens=False).input_ids
-        if not targets:
-            raise UserError("a continuation to score is empty; give it some text.")
-        return list(targets)
 
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
