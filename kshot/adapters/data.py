@@ -1,0 +1,151 @@
+"""A task's train split as tokens to train on, in the very prompts that evaluation sends.
+
+Meets: what is asked in the test is never trained on; the same seed and sizes give the same samples, and a larger
+training set holds the smaller one; only the answer's tokens carry loss. Concedes: one strategy that asks once a sample.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kshot.harness.benchmark import taught
+from kshot.harness.render import Renderer
+from kshot.types import Sample, Source, Strategy, Task, UserError
+
+IGNORED = -100  # a label without loss, as torch's cross-entropy has it
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """The samples to train on, and those that tell during training how it goes."""
+
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    dropped: int  # of the train split: asked in the test too, or twice
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One sample as tokens: `input_ids` with `labels` of equal length, or one label's index for a head."""
+
+    input_ids: list[int]
+    labels: list[int] | int
+
+
+def training_set(
+    task: Task, source: Source, tested: Sequence[Sample], *, samples: int, seed: int, validation: int = 64
+) -> TrainingSet:
+    """Draws `samples` (of each label, where the task has labels) and a validation set from a task's train split.
+
+    The validation set is at most a fifth of the split and the same for every `samples`. Raises UserError where the
+    split is too small.
+    """
+    if samples < 1:
+        raise UserError(f"--samples is {samples}; it must be at least 1.")
+    labels = task.labels or ("",)
+    wanted = samples * len(labels)
+    split = task.load("train", replace(source, limit=None, train=5 * (wanted + validation)))
+    asked = {key(sample) for sample in tested}
+    pool: dict[tuple[str, tuple[str, ...]], Sample] = {}
+    for sample in split:
+        if key(sample) not in asked:
+            pool.setdefault(key(sample), sample)
+    drawn = random.Random(f"training {seed}").sample(list(pool.values()), len(pool))
+    held = min(validation, len(drawn) // 5)
+    chosen: list[Sample] = []
+    for label in labels:
+        fitting = [sample for sample in drawn[held:] if not label or sample.target == label]
+        if len(fitting) < samples:
+            what = f"of the label {label!r} " if label else ""
+            raise UserError(
+                f"the task {task.name} has {len(fitting)} train samples {what}beside its {held} for validation, and "
+                f"{samples} are asked for; lower --samples."
+            )
+        chosen.extend(fitting[:samples])
+    random.Random(f"order {seed}").shuffle(chosen)
+    return TrainingSet(tuple(chosen), tuple(drawn[:held]), len(split) - len(pool))
+
+
+def key(sample: Sample) -> tuple[str, tuple[str, ...]]:
+    """What makes two samples the same to a model: the question but for case and spacing, and its choices."""
+    return " ".join(sample.question.lower().split()), sample.choices
+
+
+def examples(
+    task: Task,
+    strategy: Strategy,
+    samples: Sequence[Sample],
+    renderer: Renderer,
+    *,
+    pool: Sequence[Sample] = (),
+    max_length: int,
+    head: bool = False,
+) -> list[Example]:
+    """Samples as tokens: prompt without loss, then the answer and an end token with it; for a head, the label's index.
+
+    `pool` are the exemplars that the strategy may show. Raises UserError where a sample is longer than `max_length`
+    tokens, or the strategy cannot be trained on.
+    """
+    if head and len(task.labels) < 2:
+        raise UserError(f"a head needs labels and the task {task.name} has none; train a method that generates.")
+    made = []
+    for sample in samples:
+        shown = tuple(other for other in pool if key(other) != key(sample))
+        request = taught(task, strategy, sample, shown, chat=renderer.chat)
+        assert request.continuation is not None
+        if head:
+            ids, labels = renderer.encode(request.prompt), task.labels.index(sample.target)
+            made.append(Example(ids, labels))
+        else:
+            ids, added = renderer.continued(request.prompt, request.continuation)
+            added = [*added, end_id(renderer.tokenizer)]
+            made.append(Example(ids + added, [IGNORED] * len(ids) + added))
+        if len(made[-1].input_ids) > max_length:
+            raise UserError(
+                f"{task.name}, sample {sample.id}: {len(made[-1].input_ids)} tokens, and at most {max_length} are "
+                "trained on; raise --max-length, or use fewer exemplars."
+            )
+    return made
+
+
+def end_id(tokenizer: Any) -> int:
+    """The token that ends an answer. Raises UserError where the tokenizer has none."""
+    if tokenizer.eos_token_id is None:
+        raise UserError("the model's tokenizer has no end token; give it an eos_token.")
+    return int(tokenizer.eos_token_id)
+
+
+def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
+    """A batch padded on the right: input_ids, attention_mask and labels, (batch, longest); labels (batch,) of a head."""
+    import torch
+
+    width = max(len(one.input_ids) for one in batch)
+
+    def padded(rows: Sequence[list[int]], fill: int) -> torch.Tensor:
+        return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
+
+    labels: Any = [one.labels for one in batch]
+    return {
+        "input_ids": padded([one.input_ids for one in batch], pad),
+        "attention_mask": padded([[1] * len(one.input_ids) for one in batch], 0),
+        "labels": torch.tensor(labels) if isinstance(labels[0], int) else padded(labels, IGNORED),
+    }
+
+
+def pack(batch: Sequence[Example]) -> dict[str, Any]:
+    """A batch as one row without padding, positions beginning anew with every sample: transformers then keeps each
+    sample's attention to itself. (1, all tokens)."""
+    import torch
+
+    labels: list[int] = []
+    for one in batch:
+        assert isinstance(one.labels, list)
+        labels += [IGNORED, *one.labels[1:]]  # nothing predicts a sample's first token
+    return {
+        "input_ids": torch.tensor([[token for one in batch for token in one.input_ids]]),
+        "position_ids": torch.tensor([[at for one in batch for at in range(len(one.input_ids))]]),
+        "labels": torch.tensor([labels]),
+    }
