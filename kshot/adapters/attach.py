@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kshot.adapters.adapted import Adapted
+from kshot.adapters.adapted import Adapted, Kind
 from kshot.adapters.folder import load_weights, read_folder, write_folder
 from kshot.adapters.methods import METHODS, Base, Built
 from kshot.adapters.methods.registry import known_warnings, without_peft
@@ -45,7 +45,7 @@ def attach(
         built = function(Base(model, tokenizer, tuple(labels), total_steps), **params)
     trainable = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
     undo = built.undo and restoring(built, [p for p in model.parameters() if p.requires_grad], flags)
-    kind = "head" if built.head else "generation"
+    kind: Kind = "head" if built.head else "generation"
     return Adapted(
         built.model,
         tokenizer,
@@ -113,5 +113,5 @@ def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
         raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
     adapted.eval()
     built = Built(adapted, lambda: without_peft(adapted), head=bool(kept.labels))
-    kind = "head" if built.head else "generation"
+    kind: Kind = "head" if built.head else "generation"
     return Adapted(adapted, tokenizer, kept.spec, kept.trainable, total, kind, kept.labels, restoring(built, [], flags))
