@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from kshot.adapters.adapted import Adapted
+from kshot.adapters.adapted import Adapted, Kind
 from kshot.adapters.folder import load_weights, read_folder, write_folder
-from kshot.adapters.methods import METHODS, Base, Built
+from kshot.adapters.methods import Base, Built, get_method
 from kshot.adapters.methods.registry import known_warnings, without_peft
 from kshot.types import UserError
 
@@ -36,20 +36,20 @@ def attach(
     """
     import torch
 
-    _, function, params = METHODS.parse(spec)
+    name, build = get_method(spec)
     total = sum(parameter.numel() for parameter in model.parameters())
     flags = {id(p): p.requires_grad for p in model.parameters()}
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model.requires_grad_(False)
-        built = function(Base(model, tokenizer, tuple(labels), total_steps), **params)
+        built = build(Base(model, tokenizer, tuple(labels), total_steps))
     trainable = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
     undo = built.undo and restoring(built, [p for p in model.parameters() if p.requires_grad], flags)
-    kind = "head" if built.head else "generation"
+    kind: Kind = "head" if built.head else "generation"
     return Adapted(
         built.model,
         tokenizer,
-        METHODS.canonical(spec),
+        name,
         trainable,
         total,
         kind,
@@ -113,5 +113,5 @@ def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
         raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
     adapted.eval()
     built = Built(adapted, lambda: without_peft(adapted), head=bool(kept.labels))
-    kind = "head" if built.head else "generation"
+    kind: Kind = "head" if built.head else "generation"
     return Adapted(adapted, tokenizer, kept.spec, kept.trainable, total, kind, kept.labels, restoring(built, [], flags))

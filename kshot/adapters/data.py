@@ -119,7 +119,7 @@ def end_id(tokenizer: Any) -> int:
 
 
 def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
-    """A batch padded on the right: input_ids, attention_mask and labels, (batch, longest); labels (batch,) of a head."""
+    """A batch padded on the right: input_ids, attention_mask, labels, (batch, longest); a head's labels (batch,)."""
     import torch
 
     width = max(len(one.input_ids) for one in batch)

@@ -24,10 +24,7 @@ def draw_samples(
     name: str, make: Callable[[random.Random], Sample], split: Split, source: Source, *, pool: int = POOL
 ) -> list[Sample]:
     """Distinct samples from a seeded generator. Raises UserError where it has not as many as asked for."""
-    if split == "train":
-        wanted = source.train or pool
-    else:
-        wanted = source.limit if source.limit is not None else DEFAULT_LIMIT
+    wanted = (source.train or pool) if split == "train" else DEFAULT_LIMIT if source.limit is None else source.limit
     generator = random.Random(f"{name} {split} {source.seed}")
     found: dict[str, Sample] = {}
     misses = 0

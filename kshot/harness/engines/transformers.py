@@ -16,6 +16,7 @@ import torch
 from kshot.harness.prefix.attention import NAME
 from kshot.harness.prefix.decoder import Flight, PrefixDecoder
 from kshot.harness.prefix.plain import PlainDecoder
+from kshot.harness.prefix.virtual import Virtual
 from kshot.harness.render import Renderer
 from kshot.types import EngineError, Generation, Request, UserError
 
@@ -26,7 +27,8 @@ class TransformersEngine:
     """Answers requests with a loaded model.
 
     `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running
-    rows and half for prefixes. Raises UserError for a prompt that does not fit the model's context.
+    rows and half for prefixes; `virtual` the trained tokens before every prompt, which no count of tokens includes.
+    Raises UserError for a prompt that does not fit the model's context.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TransformersEngine:
         rows: int = 128,
         memory: int = 4 << 30,
         share: bool = True,
+        virtual: Virtual | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -52,9 +55,10 @@ class TransformersEngine:
         self.end_ids = end_tokens(model, tokenizer)
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
+        self.head = virtual.ids if virtual else []
         per_token = key_bytes(model)
         budget = max(memory // 2 // per_token, 1)
-        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped}
+        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
         self.shares = share and shares_prefixes(model)
         self.decoder: PrefixDecoder | PlainDecoder = (
             PrefixDecoder(model, budget=budget, kept=budget, **options)
@@ -79,9 +83,11 @@ class TransformersEngine:
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
         if targets:
+            ids = self.head + ids
             self.check_length(len(ids) + len(targets))
             self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
             return
+        ids = self.head + ids
         self.check_length(len(ids) + 1)
         room = min(request.params.max_new_tokens, self.context_length - len(ids))
         self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
@@ -130,8 +136,8 @@ class TransformersEngine:
         return Generation(
             text=text,
             finish_reason=flight.finish,
-            prompt_tokens=flight.prompt_tokens,
-            cached_tokens=flight.cached,
+            prompt_tokens=flight.prompt_tokens - len(self.head),
+            cached_tokens=max(flight.cached - len(self.head), 0),
             completion_tokens=tokens,
             logprob=flight.logprob,
             seconds=flight.seconds,

@@ -22,6 +22,7 @@ from kshot.harness.prefix.sampler import sample
 from kshot.harness.prefix.scheduler import ATTEND_IN_PLACE, admit, attended_in_place, encoded_once, runs_to_encode
 from kshot.harness.prefix.store import RowStore, rounded
 from kshot.harness.prefix.tree import Layers, Node, PrefixTree
+from kshot.harness.prefix.virtual import Virtual, plant
 from kshot.types import FinishReason, SamplingParams
 
 PASS_TOKENS = 2048  # tokens of new spans in one pass; a longer span still goes as one
@@ -72,7 +73,8 @@ class Flight:
 class PrefixDecoder:
     """Decodes many sequences with one model, sharing what they have in common.
 
-    `stopped(sequence)` is asked after every token whether a stop string ended the text.
+    `stopped(sequence)` is asked after every token whether a stop string ended the text. With `virtual` tokens, every
+    sequence's ids must begin with theirs.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class PrefixDecoder:
         end_ids: frozenset[int],
         stopped: Callable[[Flight], bool],
         in_place: int = ATTEND_IN_PLACE,
+        virtual: Virtual | None = None,
     ) -> None:
         self.model = model
         self.in_place = in_place
@@ -104,6 +107,10 @@ class PrefixDecoder:
         self.decoding_passes = 0  # passes with rows
         self.row_passes = 0  # sum over passes of the rows that took part
         self.shapes = self.measure()
+        self.virtual = virtual
+        self.virtual_layers = self.encode(virtual) if virtual else []
+        if virtual:
+            plant(self.tree, virtual, self.virtual_layers)
 
     def add(self, sequence: Flight) -> None:
         """Puts a sequence in the queue, by its ticket; one to be scored after an input that waits joins it."""
@@ -122,6 +129,21 @@ class PrefixDecoder:
         self.run_model([0], [span], [], torch.zeros(1, dtype=torch.long))
         assert span.layers is not None
         return [(keys.shape[0], keys.shape[-1], values.shape[-1]) for keys, values in span.layers]
+
+    @torch.inference_mode()
+    def encode(self, virtual: Virtual) -> Layers:
+        """Keys and values of the virtual tokens, as every layer of this model has them."""
+        if virtual.embeddings is None:
+            assert virtual.layers is not None
+            return [
+                (keys.to(self.device, self.dtype), values.to(self.device, self.dtype))
+                for keys, values in virtual.layers
+            ]
+        span = Span(0, virtual.tokens, 0, self.tree.root, layers=[])
+        embeddings = virtual.embeddings.to(self.device, self.dtype)[None]
+        self.run_model(virtual.ids, [span], [], torch.zeros(1, dtype=torch.long), embeddings)
+        assert span.layers is not None
+        return span.layers
 
     @torch.inference_mode()
     def probe(self, ids: list[int], last: int) -> torch.Tensor:
@@ -159,6 +181,8 @@ class PrefixDecoder:
         waiting = [*self.running, *(s for s in self.starting if s not in self.running), *self.waiting]
         self.tree, self.store = PrefixTree(self.tree.budget), RowStore(rows, self.budget)
         self.rows, self.running, self.starting, self.waiting, self.leaders = rows, [], [], deque(), {}
+        if self.virtual:
+            plant(self.tree, self.virtual, self.virtual_layers)
         for sequence in waiting:
             twins, sequence.twins = sequence.twins, []
             for one in (sequence, *twins):
@@ -267,7 +291,12 @@ class PrefixDecoder:
     # ------------------------------------------------------------ the pass
 
     def run_model(
-        self, ids: list[int], spans: list[Span], running: Sequence[Flight], keep: torch.Tensor
+        self,
+        ids: list[int],
+        spans: list[Span],
+        running: Sequence[Flight],
+        keep: torch.Tensor,
+        embeddings: torch.Tensor | None = None,  # (1, tokens, hidden) instead of the ids' own
     ) -> torch.Tensor:
         """One forward pass over running rows' last tokens and the spans' `ids`. Logits (kept positions, vocabulary)."""
         tokens = [s.out[-1] for s in running] + ids
@@ -295,8 +324,9 @@ class PrefixDecoder:
             dtype=self.dtype,
         )
         self.passes += 1
+        given: dict[str, torch.Tensor] = {"input_ids": torch.tensor([tokens], device=self.device)}
         logits: torch.Tensor = self.model(
-            input_ids=torch.tensor([tokens], device=self.device),
+            **(given if embeddings is None else {"inputs_embeds": embeddings}),
             position_ids=step.positions[None],
             use_cache=False,
             logits_to_keep=keep.to(self.device),

@@ -15,16 +15,26 @@ import torch
 
 from kshot.harness.prefix.decoder import Flight, conclude
 from kshot.harness.prefix.sampler import sample
+from kshot.harness.prefix.virtual import Virtual, first_pass
 
 
 class PlainDecoder:
     """Decodes sequences one at a time."""
 
-    def __init__(self, model: Any, *, rows: int, end_ids: frozenset[int], stopped: Callable[[Flight], bool]) -> None:
+    def __init__(
+        self,
+        model: Any,
+        *,
+        rows: int,
+        end_ids: frozenset[int],
+        stopped: Callable[[Flight], bool],
+        virtual: Virtual | None = None,
+    ) -> None:
         self.model = model
         self.rows = rows
         self.end_ids = end_ids
         self.stopped = stopped
+        self.virtual = virtual
         self.waiting: deque[Flight] = deque()
 
     def add(self, flight: Flight) -> None:
@@ -39,14 +49,14 @@ class PlainDecoder:
         """Answers the next waiting sequence."""
         flight = self.waiting.popleft()
         started = time.perf_counter()
-        ids = torch.tensor([flight.ids], device=self.model.device)
+        ids = flight.ids[self.virtual.tokens if self.virtual else 0 :]
         if flight.targets is not None:
-            logits = self.model(input_ids=ids, use_cache=False).logits[0, -len(flight.targets) :].float()
+            logits = first_pass(self.model, self.virtual, ids, False).logits[0, -len(flight.targets) :].float()
             wanted = torch.tensor(flight.targets, device=logits.device)[:, None]
             flight.logprob = float((logits.gather(-1, wanted).squeeze(-1) - logits.logsumexp(-1)).sum())
             flight.finish = "scored"
         else:
-            reply = self.model(input_ids=ids, use_cache=True)
+            reply = first_pass(self.model, self.virtual, ids, True)
             while flight.finish is None:
                 tokens, logprobs = sample(reply.logits[:, -1], [(flight.params, flight.seed, len(flight.out))])
                 flight.out.append(tokens[0])

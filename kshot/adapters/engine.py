@@ -1,0 +1,209 @@
+"""Adapters through kshot's own engine: while they are being trained, from their folder, several on one base.
+
+A soft prompt is a prefix that all requests share (`kshot.harness.prefix.virtual`); everything else is in the model's
+layers and runs through them, or is merged into the weights where the adapter comes from a folder. Concedes: a head
+has no engine (`Adapted.predict`), and neither have peft's soft prompts with task ids or types (CPT, multitask).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kshot.adapters.adapted import Adapted
+from kshot.adapters.attach import load
+from kshot.harness import models
+from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.models import LoadedModel
+from kshot.harness.prefix import packed
+from kshot.harness.prefix.virtual import Virtual
+from kshot.types import EngineError, Generation, UserError
+
+
+class AdaptedEngine(TransformersEngine):
+    """An engine on a model that is being trained: between its calls the model is as training left it.
+
+    It answers with the weights as they were when it was made: make one for every evaluation. Raises EngineError
+    where they have changed since.
+    """
+
+    def __init__(self, adapted: Adapted, **options: Any) -> None:
+        self.adapted = adapted
+        self.values = self.versions()
+        backbone = adapted.backbone
+        self.attention: str = backbone.config._attn_implementation  # ours, while answering
+        with self.borrowed():
+            super().__init__(backbone, adapted.tokenizer, virtual=virtual_of(adapted), **options)
+            ours: str = backbone.config._attn_implementation
+        self.attention = ours
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """The model in evaluation mode with the engine's attention; afterwards as it was."""
+        backbone = self.adapted.backbone
+        modes = [(module, module.training) for module in self.adapted.model.modules()]
+        before = backbone.config._attn_implementation
+        self.adapted.model.eval()
+        if self.attention != before:
+            backbone.set_attn_implementation(self.attention)
+        try:
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            if backbone.config._attn_implementation != before:
+                backbone.set_attn_implementation(before)
+
+    def versions(self) -> int:
+        """A number that grows with every change of a trained value in place, as an optimizer makes it."""
+        return sum(parameter._version for parameter in self.adapted.model.parameters())
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        if self.versions() != self.values:
+            raise EngineError(
+                "the adapter was trained while its engine was in use; make an engine for each evaluation."
+            )
+        with self.borrowed():
+            return super().collect()
+
+
+def adapted_engine(
+    adapted: Adapted, loaded: LoadedModel, *, rows: int, memory: int, chat: bool, share: bool = True
+) -> AdaptedEngine:
+    """An engine for an adapter in memory, on the base `loaded`; training goes on afterwards as if it had not been.
+
+    Raises UserError for a head, which does not generate.
+    """
+    check_generates(adapted)
+    return AdaptedEngine(
+        adapted,
+        id=engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"),
+        chat=chat,
+        context_length=loaded.context_length,
+        rows=rows,
+        memory=memory,
+        share=share,
+    )
+
+
+def load_engine(
+    model: str,
+    adapter: str | Path,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    rows: int | None = None,
+    template: str = "auto",
+    memory: int | None = None,
+    share: bool = True,
+    merge: bool = True,
+    trust_remote_code: bool = False,
+) -> TransformersEngine:
+    """Loads a model and an adapter's folder, and an engine around them; options as `harness.engines.load_engine`.
+
+    With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
+    Raises UserError where either cannot be had, or they do not belong together.
+    """
+    loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    adapted = load(loaded.model, loaded.tokenizer, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
+    check_generates(adapted)
+    virtual = virtual_of(adapted)
+    bare, merged = merged_into_base(adapted) if merge else (adapted.backbone, False)
+    if (merged or not adapted.is_peft or virtual) and packed.can_pack(bare):
+        packed.pack(bare)
+    chat = models.use_chat(loaded.tokenizer, model, template)
+    name = f"{adapted.method}-{models.weights_hash(Path(adapter))}" + ("-merged" if merged else "")
+    return TransformersEngine(
+        bare,
+        loaded.tokenizer,
+        id=engine_id(loaded, chat, name),
+        chat=chat,
+        context_length=loaded.context_length,
+        rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
+        memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
+        share=share,
+        virtual=virtual,
+    )
+
+
+class AdapterSwitch:
+    """Several adapters on one loaded base, one at a time: the base is read once and given back unchanged.
+
+    Nothing is merged, so what an adapter gives does not depend on those before it.
+    """
+
+    def __init__(self, loaded: LoadedModel, *, rows: int, memory: int, chat: bool, share: bool = True) -> None:
+        self.loaded = loaded
+        self.rows, self.memory, self.chat, self.share = rows, memory, chat, share
+
+    @contextmanager
+    def engine(self, folder: str | Path) -> Iterator[AdaptedEngine]:
+        """An engine with that folder's adapter, within a `with`. Raises UserError for an adapter of every weight."""
+        base = self.loaded
+        adapted = load(base.model, base.tokenizer, folder, base=base.source.name, base_hash=base.weights_hash)
+        try:
+            check_generates(adapted)
+            made = AdaptedEngine(
+                adapted,
+                id=engine_id(base, self.chat, f"{adapted.method}-{models.weights_hash(Path(folder))}"),
+                chat=self.chat,
+                context_length=base.context_length,
+                rows=self.rows,
+                memory=self.memory,
+                share=self.share,
+            )
+            yield made
+            made.close()
+        finally:
+            adapted.detach()
+
+
+def check_generates(adapted: Adapted) -> None:
+    """Raises UserError for a head."""
+    if adapted.kind == "head":
+        raise UserError(
+            f"{adapted.spec} is a classification head and generates no text; it is evaluated by predicting."
+        )
+
+
+def engine_id(loaded: LoadedModel, chat: bool, adapter: str) -> str:
+    """The id of the base's engine with the adapter added to it."""
+    template = "chat" if chat else "plain"
+    return f"transformers/{loaded.weights_hash}/{loaded.dtype}/{template}/adapter-{adapter}"
+
+
+def merged_into_base(adapted: Adapted) -> tuple[Any, bool]:
+    """The model with the adapter's updates in its weights where peft can do that; else with its layers beside them."""
+    if not adapted.is_peft or adapted.soft:
+        return adapted.backbone, False
+    try:
+        return adapted.model.merge_and_unload(safe_merge=True), True
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        return adapted.backbone, False
+
+
+def virtual_of(adapted: Adapted) -> Virtual | None:
+    """The virtual tokens of a soft prompt; None for an adapter in the layers. Raises UserError for other kinds."""
+    import torch
+
+    config = adapted.soft
+    if config is None:
+        return None
+    kind = config.peft_type.value
+    with torch.no_grad():
+        if kind in ("PROMPT_TUNING", "P_TUNING"):
+            return Virtual(embeddings=adapted.model.get_prompt(batch_size=1)[0])
+        if kind in ("PREFIX_TUNING", "CARTRIDGE"):
+            cache = adapted.model.get_prompt(batch_size=1)
+            return Virtual(layers=[filled(layer, config.num_virtual_tokens) for layer in cache.layers])
+    raise UserError(f"kshot's engine does not run {kind}; evaluate it with peft's own generate.")
+
+
+def filled(layer: Any, tokens: int) -> tuple[Any, Any]:
+    """A cache layer's keys and values (kv_heads, tokens, dim). Zeros stand behind a sliding window, unseen."""
+    from torch.nn.functional import pad
+
+    missing = tokens - layer.keys.shape[-2]
+    return pad(layer.keys[0], (0, 0, missing, 0)), pad(layer.values[0], (0, 0, missing, 0))
