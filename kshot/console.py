@@ -33,7 +33,12 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
             console.print(task.note, highlight=False)
     if source.note:
         console.print(f"{model}: {source.note}", highlight=False)
-    engine = load_engine(model, **options)
+    if "adapter" in options:
+        from kshot.adapters.engine import load_engine as load_adapted
+
+        engine = load_adapted(model, **options)
+    else:
+        engine = load_engine(model, **options)
     right = done = 0
     columns = (
         TextColumn("{task.description}"),
@@ -56,7 +61,11 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
             share = f"accuracy {100 * right / done:.0f}%" if done else ""
             bar.update(line, state=f"{share}  {state.generated_tokens:,} tokens  {state.in_flight} in flight")
 
-        info = {"model": model, "note": source.note}
+        info = {
+            "model": model,
+            "note": source.note,
+            **({"adapter": str(adapter)} if (adapter := options.get("adapter")) else {}),
+        }
         try:
             run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
         except KeyboardInterrupt:

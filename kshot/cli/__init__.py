@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 import kshot
 from kshot.cli.classic import classic
 from kshot.cli.group import SETTINGS, Commands
+from kshot.cli.options import BATCH, BATCH_HELP, MODEL_OPTIONS, with_options
+from kshot.cli.tune import tune
 from kshot.console import finish, print_prompts, run_plan
 from kshot.types import UserError
 
@@ -23,27 +24,10 @@ Examples:
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
+  kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
 
 A run is kept in RUNS/RUN. The same command again resumes it, with whatever --batch.
 """
-
-
-class Batch(click.ParamType[int | None]):
-    """A number of rows, or auto (None)."""
-
-    name = "auto|ROWS"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value is None or value == "auto":
-            return None
-        try:
-            return int(value)
-        except ValueError:
-            raise UserError(f"--batch is {value!r}; give a number of rows, or auto.") from None
-
-
-BATCH = Batch()
-BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 128 on a CPU and 256 on a GPU."
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)
@@ -56,45 +40,8 @@ def main() -> None:
       kshot demo             seven strategies on four tasks with a small bundled model
       kshot list             tasks, strategies and models that can be named
       kshot bench --help     your own comparison
+      kshot tune --help      train adapters, beside prompting on the same samples
     """
-
-
-MODEL_OPTIONS = [
-    click.option(
-        "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
-    ),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
-    click.option(
-        "--dtype",
-        default="auto",
-        show_default=True,
-        help="auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16, float16.",
-    ),
-    click.option(
-        "--template",
-        default="auto",
-        show_default=True,
-        help="auto (the model's chat template where it has one), chat, or plain text.",
-    ),
-    click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP),
-    click.option(
-        "--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."
-    ),
-]
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def with_options(options: list[Any]) -> Callable[[F], F]:
-    """Decorator: adds shared options to a command."""
-
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
 
 
 @main.command(epilog=BENCH_EXAMPLES)
@@ -114,6 +61,7 @@ def with_options(options: list[Any]) -> Callable[[F], F]:
     "--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub."
 )
 @click.option("--limit", "-n", type=int, help="At most so many samples a task.")
+@click.option("--adapter", type=click.Path(path_type=Path), help="Folder of an adapter for the model (`kshot tune`).")
 @click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
 @click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
@@ -133,6 +81,7 @@ def bench(
     trust_remote_code: bool,
     data: Path | None,
     limit: int | None,
+    adapter: Path | None,
     repeats: int,
     seed: int,
     run_name: str | None,
@@ -156,11 +105,12 @@ def bench(
         "template": template,
         "rows": batch,
         "trust_remote_code": trust_remote_code,
+        **({"adapter": adapter} if adapter else {}),
     }
     if dry_run:
         print_prompts(plan, model, template, trust_remote_code)
         return
-    folder = runs / (run_name or default_name(tasks, model))
+    folder = runs / (run_name or default_name(tasks, f"{model}+{adapter.name}" if adapter else model))
     if run_plan(plan, model, options, folder, baseline):
         finish(folder, baseline)
 
@@ -173,15 +123,16 @@ def default_name(tasks: tuple[str, ...], model: str) -> str:
 
 
 @main.command(name="list")
-@click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "models"]))
+@click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "methods", "models"]))
 def list_(what: str | None) -> None:
-    """What can be named: tasks, strategies, models, with their hyperparameters and defaults."""
+    """What can be named: tasks, strategies, adapter methods, models, with their hyperparameters and defaults."""
+    from kshot.adapters.methods import METHODS
     from kshot.eval.tasks import TASKS
     from kshot.harness.models import BUNDLED
     from kshot.prompts.strategies import STRATEGIES
     from kshot.registry import hyperparameters
 
-    registries: dict[str, Any] = {"tasks": TASKS, "strategies": STRATEGIES}
+    registries: dict[str, Any] = {"tasks": TASKS, "strategies": STRATEGIES, "methods": METHODS}
     for kind, registry in registries.items():
         if what not in (None, kind):
             continue
@@ -327,4 +278,5 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     finish(runs / "demo", None)
 
 
+main.add_command(tune)
 main.add_command(classic)

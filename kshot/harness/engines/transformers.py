@@ -76,18 +76,18 @@ class TransformersEngine:
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queues a request. Raises UserError where its prompt is longer than the model's context."""
+        targets: list[int] = []
         if request.continuation is None:
-            ids, targets = self.renderer.encode(request.prompt), []
+            ids = self.renderer.encode(request.prompt)
         else:
             ids, targets = self.renderer.continued(request.prompt, request.continuation)
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
+        ids = self.head + ids
         if targets:
-            ids = self.head + ids
             self.check_length(len(ids) + len(targets))
             self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
             return
-        ids = self.head + ids
         self.check_length(len(ids) + 1)
         room = min(request.params.max_new_tokens, self.context_length - len(ids))
         self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))

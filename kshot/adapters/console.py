@@ -1,0 +1,62 @@
+"""What `kshot tune` does once its words are read: run a study with progress, write its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kshot.adapters.report import build, read_study
+from kshot.adapters.study import Study, run_study
+from kshot.eval.report import html, markdown, terminal
+
+
+def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | None) -> None:
+    """Runs or resumes a study with a progress bar, then writes and prints its report."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
+        line = bar.add_task("loading", total=None, state="")
+        under_way = ("", "")
+
+        def tell(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
+            nonlocal under_way
+            phase = "evaluating" if "evaluated" in said else "training" if said else ""
+            if (what, phase) != under_way:
+                under_way = (what, phase)
+                bar.reset(line, total=steps, description=f"{what}  {phase}")
+            shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "accuracy"}
+            state = "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown)
+            bar.update(line, completed=step, state=state)
+
+        try:
+            run_study(study, folder, options, tell)
+        except KeyboardInterrupt:
+            bar.stop()
+            click.echo(f"\nkshot: stopped; what was trained and answered is kept in {folder}.", err=True)
+            raise
+    finish(folder, baseline)
+
+
+def finish(folder: Path, baseline: str | None) -> None:
+    """Writes a study's report, prints it, and says where it is and what it found."""
+    results = read_study(folder)
+    try:
+        report = build(results, baseline=baseline)
+        terminal.render(report, Console())
+        markdown.write(report, folder)
+        page = html.write(report, folder)
+    finally:
+        results.close()
+    click.echo(f"\nreport: {page}  (and report.md, figures/)")
+    for sentence in report.summary[:2]:
+        click.echo(sentence)

@@ -1,0 +1,127 @@
+"""How good an adapter is, by the code that judges prompting: the same prompts, extraction, scores and records.
+
+A generating adapter is asked through kshot's own engine and journaled like any run; a head predicts, and its
+predictions become records of the same kind, without calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kshot.adapters.adapted import Adapted
+from kshot.adapters.data import examples
+from kshot.adapters.engine import adapted_engine, engine_id
+from kshot.harness import provenance
+from kshot.harness.benchmark import Loaded, question_of, run_benchmark, start
+from kshot.harness.journal import Journal
+from kshot.harness.models import LoadedModel, free_memory
+from kshot.harness.render import Renderer
+from kshot.program import gather
+from kshot.types import Engine, Generation, Prediction, Program, Record, Request, Sample, Strategy, Task
+
+ROWS = 64
+
+
+def engine_of(adapted: Adapted, loaded: LoadedModel, chat: bool) -> Engine:
+    """An engine for an adapter in memory, as large as what is free allows."""
+    return adapted_engine(adapted, loaded, rows=ROWS, memory=free_memory(loaded.device) // 4, chat=chat)
+
+
+def evaluate(
+    adapted: Adapted,
+    loaded: LoadedModel,
+    plan: Loaded,
+    folder: Path,
+    *,
+    chat: bool,
+    on_record: Callable[[Record], None] | None = None,
+) -> None:
+    """Runs or resumes a plan of one strategy with an adapter; its records are in the folder's journal."""
+    if adapted.kind == "generation":
+        engine = engine_of(adapted, loaded, chat)
+        try:
+            run_benchmark(plan, engine, folder, info={"model": loaded.source.name}, on_record=on_record)
+        finally:
+            engine.close()
+        return
+    settings = plan.plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
+    with Journal.open(folder, settings) as journal:
+        described = {"model": loaded.source.name, "settings": settings, **provenance.collect()}
+        (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        for task, strategy in plan.pairs():
+            samples = plan.samples[task.name]
+            journal.add_samples(task.name, samples)
+            renderer = Renderer(loaded.tokenizer, chat)
+            found = guesses(adapted, task, strategy, samples, plan.pools[task.name], renderer, loaded.context_length)
+            for sample, prediction in zip(samples, found, strict=True):
+                score = task.score(prediction.answer, sample)
+                record = Record(task.name, strategy.name, sample.id, 0, prediction, score, ())
+                journal.add_record(record)
+                if on_record:
+                    on_record(record)
+
+
+def guesses(
+    adapted: Adapted,
+    task: Task,
+    strategy: Strategy,
+    samples: Sequence[Sample],
+    pool: Sequence[Sample],
+    renderer: Renderer,
+    max_length: int,
+) -> list[Prediction]:
+    """What a head says of each sample."""
+    shown = examples(task, strategy, samples, renderer, pool=pool, max_length=max_length, head=True)
+    return [
+        Prediction(guess.label, "ok", {"rule": "head", "probabilities": dict(guess.probabilities)})
+        for guess in adapted.predict([one.input_ids for one in shown])
+    ]
+
+
+def accuracy(
+    adapted: Adapted,
+    loaded: LoadedModel,
+    task: Task,
+    strategy: Strategy,
+    samples: Sequence[Sample],
+    pool: tuple[Sample, ...],
+    *,
+    chat: bool,
+) -> float:
+    """Share of samples that are right, kept nowhere: for a look during training."""
+    if adapted.kind == "head":
+        renderer = Renderer(loaded.tokenizer, chat)
+        found = guesses(adapted, task, strategy, samples, pool, renderer, loaded.context_length)
+    else:
+        programs = [start(strategy, question_of(task, sample, pool), 0, chat)() for sample in samples]
+        engine = engine_of(adapted, loaded, chat)
+        try:
+            found = driven(gather(programs), engine)
+        finally:
+            engine.close()
+    scores = [task.score(p.answer, sample).value for p, sample in zip(found, samples, strict=True)]
+    return sum(scores) / max(1, len(scores))
+
+
+def driven(program: Program[list[Prediction]], engine: Engine) -> list[Prediction]:
+    """Runs a program to its end on an engine, without a journal."""
+    replies: list[Generation] | None = None
+    while True:
+        try:
+            requests = next(program) if replies is None else program.send(replies)
+        except StopIteration as stop:
+            result: list[Prediction] = stop.value
+            return result
+        replies = answers(engine, requests)
+
+
+def answers(engine: Engine, requests: Sequence[Request]) -> list[Generation]:
+    """The requests' generations, in order."""
+    for ticket, request in enumerate(requests):
+        engine.submit(ticket, request)
+    found: dict[int, Generation] = {}
+    while len(found) < len(requests):
+        found.update(engine.collect())
+    return [found[ticket] for ticket in range(len(requests))]

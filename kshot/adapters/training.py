@@ -1,0 +1,368 @@
+"""Trains an adapter with transformers' Trainer: checkpoints that survive kill -9, evaluation by kshot's own engine.
+
+Meets: a killed training that is started again ends in the same weights (same seed, same machine); a checkpoint holds
+the trained parameters only, as safetensors; no global generator is left changed. Concedes: the optimizer's state is the
+Trainer's own file, read by torch with weights_only, which runs no code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import math
+import os
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+from kshot.adapters.adapted import Adapted
+from kshot.adapters.data import Example, collate, pack
+from kshot.adapters.memory import PeakMemory
+from kshot.adapters.methods.registry import known_warnings
+from kshot.types import UserError
+
+STATE, WHOLE, BEST, RESULT = "trained.safetensors", "whole", "best.safetensors", "training.json"
+
+RATES = {
+    "full": 1e-4, "head": 1e-2, "bitfit": 3e-3, "ln-tuning": 3e-3, "ia3": 1e-2, "lora": 2e-3, "dora": 2e-3,
+    "adalora": 1e-2, "bottleneck": 2e-3, "prompt-tuning": 3e-2, "prefix-tuning": 2e-2, "p-tuning": 3e-3,
+}  # fmt: skip
+"""Learning rates to begin with; `search_rate` looks around them."""
+OTHER_RATE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train. The same for all methods that are compared, but for the learning rate."""
+
+    epochs: int = 8
+    lr: float = 0.0  # peak; 0: the method's own (`RATES`)
+    batch_size: int = 8
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False  # less memory for a third more time
+    packing: bool = False  # a batch as one row without padding
+    weight_decay: float = 0.0
+    warmup: float = 0.1  # of all steps; then down to 0 in a line
+    max_grad_norm: float = 1.0
+    evaluations: int = 0  # during training, evenly spread
+    patience: int = 0  # stop after so many evaluations without a lower validation loss, and keep the best; 0: never
+    checkpoint_seconds: float = 60.0  # at most so much work is lost by a kill
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "gradient_accumulation_steps"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("lr", "weight_decay", "evaluations", "patience", "checkpoint_seconds"):
+            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
+                raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"warmup is {self.warmup}; it is a share of all steps, below 1.")
+        if self.patience and not self.evaluations:
+            raise UserError("patience needs evaluations during training; set evaluations to 4 or more.")
+
+    def steps(self, examples: int) -> int:
+        """Updates of the weights in all."""
+        batches = -(-examples // self.batch_size)
+        return self.epochs * -(-batches // self.gradient_accumulation_steps)
+
+    def rate(self, method: str) -> float:
+        """The peak learning rate for a method."""
+        return self.lr or RATES.get(method, OTHER_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training took and how it went."""
+
+    steps: int
+    lr: float
+    loss: float  # mean over the last epoch's steps
+    seconds: float  # of training alone: neither loading nor evaluation
+    peak_memory: int  # bytes above what the process held before, base model included where it was loaded for this
+    history: tuple[Mapping[str, float], ...]  # a line a log: step, loss, lr; or step, validation_loss, accuracy
+
+    @classmethod
+    def read(cls, folder: Path) -> Trained | None:
+        """What a finished training left in its folder; None where it has not finished."""
+        path = folder / RESULT
+        if not path.is_file():
+            return None
+        said = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**{**said, "history": tuple(said["history"])})
+
+    def write(self, folder: Path) -> None:
+        """Leaves it in the folder, whole or not at all."""
+        said = {name: getattr(self, name) for name in self.__slots__}
+        scratch = folder / f"{RESULT}.new"
+        scratch.write_text(json.dumps(said, indent=1), encoding="utf-8")
+        scratch.replace(folder / RESULT)
+
+
+Evaluate = Callable[[], Mapping[str, float]]
+
+
+def train(
+    adapted: Adapted,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    seed: int,
+    validation: Sequence[Example] = (),
+    evaluate: Evaluate | None = None,
+    on_progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
+) -> Trained:
+    """Trains in place, and from its last whole checkpoint in the folder where there is one.
+
+    `evaluate` gives further measures of the validation set, such as accuracy through an engine; `on_progress` is told
+    (step, steps, last measures). Raises UserError where nothing is given, the loss leaves all bounds, or packing does
+    not fit the method.
+    """
+    if not examples:
+        raise UserError("there is nothing to train on.")
+    if recipe.packing and (adapted.soft is not None or adapted.kind == "head"):
+        raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
+    folder.mkdir(parents=True, exist_ok=True)
+    config = arguments(adapted, recipe, folder, len(examples), seed)
+    pad = adapted.tokenizer.pad_token_id
+    pad = pad if pad is not None else adapted.tokenizer.eos_token_id or 0
+    measure: Evaluate = lambda: {  # noqa: E731
+        "validation_loss": loss_of(adapted, validation, recipe.batch_size, pad),
+        **(evaluate() if evaluate else {}),
+    }
+    with own_randomness(), known_warnings(), PeakMemory() as memory:
+        trainer = Tuner(
+            adapted,
+            config,
+            list(examples),
+            pack if recipe.packing else lambda batch: collate(batch, pad),
+            measure=measure if validation else None,
+            patience=recipe.patience,
+            folder=folder,
+        )
+        clock = Clock(adapted, recipe.checkpoint_seconds, on_progress)
+        trainer.add_callback(clock)
+        checkpoint = last_checkpoint(folder)
+        if checkpoint:
+            clock.spent = float((checkpoint / WHOLE).read_text(encoding="utf-8"))
+        with known_warnings():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.restore_best()
+    history = tuple(tidy(line) for line in trainer.state.log_history if "loss" in line or "eval_loss" in line)
+    losses = [line["loss"] for line in history if "loss" in line]
+    last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
+    return Trained(
+        steps=trainer.state.global_step,
+        lr=recipe.rate(adapted.method),
+        loss=sum(last) / max(1, len(last)),
+        seconds=clock.spent,
+        peak_memory=memory.peak,
+        history=history,
+    )
+
+
+def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, seed: int) -> TrainingArguments:
+    """The Trainer's own settings."""
+    steps = recipe.steps(examples)
+    device = next(adapted.model.parameters()).device.type
+    if recipe.tensorboard:
+        if importlib.util.find_spec("tensorboard") is None:
+            raise UserError("--tensorboard needs the package tensorboard: pip install 'kshot[tensorboard]'.")
+        os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
+    return TrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.gradient_accumulation_steps,
+        activation_checkpointing=recipe.gradient_checkpointing,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.rate(adapted.method),
+        lr_scheduler_type="linear",
+        warmup_steps=math.ceil(recipe.warmup * steps),
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_grad_norm,
+        optim="adamw_torch",
+        bf16=device == "cuda" and torch.cuda.is_bf16_supported(),
+        use_cpu=device == "cpu",
+        seed=seed,
+        data_seed=seed,
+        logging_steps=1,
+        eval_strategy="steps" if recipe.evaluations else "no",
+        eval_steps=max(1, steps // recipe.evaluations) if recipe.evaluations else None,
+        save_strategy="steps",
+        save_steps=10**9,  # by the clock, see `Clock`
+        save_total_limit=2,
+        report_to=["tensorboard"] if recipe.tensorboard else [],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device == "cuda",
+        label_names=["labels"],
+    )
+
+
+class Tuner(Trainer):  # type: ignore[misc]  # transformers carries no types
+    """The Trainer, with checkpoints of what is trained alone and our own measures as its evaluation."""
+
+    def __init__(
+        self,
+        adapted: Adapted,
+        config: TrainingArguments,
+        examples: list[Example],
+        collator: Callable[[Sequence[Example]], dict[str, Any]],
+        *,
+        measure: Evaluate | None,
+        patience: int,
+        folder: Path,
+    ) -> None:
+        self.adapted, self.measure, self.patience, self.folder = adapted, measure, patience, folder
+        self.control: Any
+        super().__init__(
+            model=adapted.model,
+            args=config,
+            train_dataset=examples,
+            eval_dataset=examples[:1],  # asked for by the Trainer; what is measured is `measure`'s
+            data_collator=collator,
+        )
+        for printer in [one for one in self.callback_handler.callbacks if type(one).__name__ == "PrinterCallback"]:
+            self.remove_callback(printer)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Our own measures, under the Trainer's names; the best weights are kept where it may stop early."""
+        found = dict(self.measure()) if self.measure else {}
+        metrics = {"eval_loss" if k == "validation_loss" else f"eval_{k}": float(v) for k, v in found.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        if self.patience and "eval_loss" in metrics:
+            losses = [line["eval_loss"] for line in self.state.log_history if "eval_loss" in line]
+            best = min(range(len(losses)), key=losses.__getitem__)
+            if best == len(losses) - 1:
+                write_state(self.adapted, self.folder / BEST)
+            self.control.should_training_stop |= len(losses) - 1 - best >= self.patience
+        return metrics
+
+    def restore_best(self) -> None:
+        """The weights of the lowest validation loss, where they were kept."""
+        if self.patience and (self.folder / BEST).is_file():
+            read_state(self.adapted, self.folder / BEST)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        write_state(self.adapted, Path(output_dir or self.args.output_dir) / STATE)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        read_state(self.adapted, Path(resume_from_checkpoint) / STATE)
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """Saves by the clock, marks whole checkpoints, counts seconds of training, tells how far it is."""
+
+    def __init__(
+        self, adapted: Adapted, every: float, on_progress: Callable[[int, int, Mapping[str, float]], None] | None
+    ) -> None:
+        self.adapted, self.every, self.tell = adapted, every, on_progress or (lambda *_: None)
+        self.spent, self.began, self.saved = 0.0, 0.0, time.monotonic()
+        self.said: dict[str, float] = {}
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        self.began = time.perf_counter()
+
+    def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.adapted.after_step(state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.spent += time.perf_counter() - self.began
+        if time.monotonic() - self.saved >= self.every and state.global_step < state.max_steps:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        (folder / WHOLE).write_text(repr(self.spent), encoding="utf-8")
+        self.saved = time.monotonic()
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        self.said.update({k: v for k, v in (logs or {}).items() if isinstance(v, int | float)})
+        if "loss" in (logs or {}) and not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"{self.adapted.spec}: the loss is {logs['loss']} at step {state.global_step}; "
+                f"lower --lr below {args.learning_rate:g}."
+            )
+        self.tell(state.global_step, state.max_steps, self.said)
+
+
+def write_state(adapted: Adapted, path: Path) -> None:
+    """The trained parameters, whole or not at all."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".new")
+    save_file({name: tensor.contiguous() for name, tensor in adapted.state().items()}, scratch)
+    scratch.replace(path)
+
+
+def read_state(adapted: Adapted, path: Path) -> None:
+    """Puts back what `write_state` has written."""
+    from safetensors.torch import load_file
+
+    adapted.set_state(load_file(path))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole; what a kill has left half-written is removed."""
+    found: list[Path] = []
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        if (path / WHOLE).is_file():
+            found.append(path)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+
+
+def forget_checkpoints(folder: Path) -> None:
+    """Removes what only an unfinished training needs."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    (folder / BEST).unlink(missing_ok=True)
+
+
+def tidy(line: Mapping[str, Any]) -> dict[str, float]:
+    """A line of the Trainer's log under our names."""
+    names = {"step": "step", "loss": "loss", "learning_rate": "lr", "eval_loss": "validation_loss"}
+    names |= {key: key.removeprefix("eval_") for key in line if key.startswith("eval_") and key != "eval_loss"}
+    return {new: float(line[old]) for old, new in names.items() if old in line}
+
+
+@torch.inference_mode()
+def loss_of(adapted: Adapted, examples: Sequence[Example], batch: int, pad: int) -> float:
+    """Mean loss a token of the answers (a row, for a head)."""
+    was, total, count = adapted.model.training, 0.0, 0
+    adapted.model.eval()
+    device = next(adapted.model.parameters()).device
+    ordered = sorted(examples, key=lambda one: len(one.input_ids))
+    for start in range(0, len(ordered), batch):
+        inputs = {k: v.to(device) for k, v in collate(ordered[start : start + batch], pad).items()}
+        rows = int((inputs["labels"] != -100).sum()) if inputs["labels"].dim() > 1 else len(inputs["labels"])
+        total += float(adapted.model(**inputs).loss) * rows
+        count += rows
+    adapted.model.train(was)
+    return total / max(1, count)
+
+
+@contextlib.contextmanager
+def own_randomness() -> Iterator[None]:
+    """The Trainer seeds the global generators of Python, NumPy and torch; afterwards they are as they were."""
+    kept, numbers = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*", category=UserWarning)
+        try:
+            yield
+        finally:
+            random.setstate(kept)
+            np.random.set_state(numbers)

@@ -1,0 +1,128 @@
+"""`kshot tune`: train adapters, and see them beside prompting on the same samples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from kshot.cli.options import MODEL_OPTIONS, with_options
+from kshot.types import UserError
+
+EXAMPLES = """
+\b
+Examples:
+  kshot tune --task word-pairs:relation=past --method lora
+  kshot tune --task sst2 --data DIR --method lora --method prompt-tuning --method full \\
+      --samples 16 --samples 64 --seeds 3 --compare zero-shot,few-shot:k=8
+  kshot tune --task trec --data DIR --method "lora:r=16,target_modules=all-linear" --search
+  kshot bench --task sst2 --data DIR --strategy zero-shot --adapter runs/tune/lora-n16-s0
+  kshot list methods
+
+A study is kept in RUNS/RUN: an adapter's folder a training (peft loads it), and one report. The same command
+again goes on where it was stopped, within a training too; more methods, samples or seeds are added.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--task", "-t", required=True, help="Task with a train split: name[:key=value,...], or file.jsonl.")
+@click.option(
+    "--method", "-m", "methods", multiple=True, required=True,
+    help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:NAME,key=value. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--samples", type=int, multiple=True, default=(32,), show_default=True,
+    help="Training samples, of each label where the task has labels. Repeatable.",
+)  # fmt: skip
+@click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each, on other samples each.")
+@click.option("--compare", default="zero-shot", show_default=True, help="Strategies to compare with: NAME,NAME:k=8,...")
+@click.option("--strategy", default="zero-shot", show_default=True, help="Whose prompts are trained on and evaluated.")
+@with_options(MODEL_OPTIONS)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
+@click.option("--limit", "-n", type=int, help="At most so many test samples.")
+@click.option("--epochs", type=int, default=8, show_default=True)
+@click.option("--batch-size", type=int, default=8, show_default=True, help="Samples a step.")
+@click.option("--accumulate", type=int, default=1, show_default=True, help="Batches whose gradients make one update.")
+@click.option("--lr", type=float, default=0.0, help="Peak learning rate. [default: the method's own]")
+@click.option("--search", is_flag=True, help="Try a third, one and three times that rate, a third of the epochs each.")
+@click.option("--packing", is_flag=True, help="A batch as one row without padding (not for soft prompts).")
+@click.option("--checkpointing", is_flag=True, help="Compute activations again instead of keeping them: less memory.")
+@click.option("--evaluations", type=int, default=4, show_default=True, help="On the validation set, while training.")
+@click.option("--patience", type=int, default=0, help="Stop after so many without a lower loss, keep the best.")
+@click.option("--max-length", type=int, default=1024, show_default=True, help="Tokens of a training sample.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard's logs beside each adapter.")
+@click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
+@click.option("--run", "run_name", default="tune", show_default=True, help="Name of the study.")
+@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder of runs.")
+def tune(
+    task: str,
+    methods: tuple[str, ...],
+    samples: tuple[int, ...],
+    seeds: int,
+    compare: str,
+    strategy: str,
+    model: str,
+    device: str,
+    dtype: str,
+    template: str,
+    batch: int | None,
+    trust_remote_code: bool,
+    data: Path | None,
+    limit: int | None,
+    epochs: int,
+    batch_size: int,
+    accumulate: int,
+    lr: float,
+    search: bool,
+    packing: bool,
+    checkpointing: bool,
+    evaluations: int,
+    patience: int,
+    max_length: int,
+    tensorboard: bool,
+    baseline: str | None,
+    run_name: str,
+    runs: Path,
+) -> None:
+    """Train adapters on a task, and report them beside prompting on the same samples.
+
+    Trained parameters, memory and seconds stand beside accuracy with its interval; differences are tested paired.
+    The prompts trained on are those that evaluation sends, and no sample is in both.
+    """
+    if data is not None and not data.is_dir():
+        raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
+    if seeds < 1:
+        raise UserError(f"--seeds is {seeds}; it must be at least 1.")
+    from kshot.adapters.console import run
+    from kshot.adapters.study import Study
+    from kshot.adapters.training import Recipe
+
+    recipe = Recipe(
+        epochs=epochs, lr=lr, batch_size=batch_size, gradient_accumulation_steps=accumulate, packing=packing,
+        gradient_checkpointing=checkpointing, evaluations=evaluations, patience=patience, tensorboard=tensorboard,
+    )  # fmt: skip
+    study = Study(
+        model=model, task=task, methods=methods, samples=samples, seeds=tuple(range(seeds)),
+        prompting=listed(compare), strategy=strategy, data=data.resolve() if data else None, limit=limit,
+        max_length=max_length, recipe=recipe, search=search, template=template,
+    )  # fmt: skip
+    options = {"device": device, "dtype": dtype, "rows": batch, "trust_remote_code": trust_remote_code}
+    run(study, runs / run_name, options, baseline)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Specifications out of one text: a part that only sets a parameter belongs to the one before it.
+
+    >>> listed("zero-shot,few-shot:k=8,order=reversed")
+    ('zero-shot', 'few-shot:k=8,order=reversed')
+    """
+    from kshot.registry import split_outside_parentheses
+
+    found: list[str] = []
+    for part in split_outside_parentheses(text):
+        if found and re.match(r"\w+\s*=", part):
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return tuple(found)
