@@ -59,6 +59,8 @@ def known_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         # it asks transformers 5.23 for a property by its old name
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        # it finds out by itself that GPT-2's weights lie the other way round
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         # it has no table of norms' widths, which its ln-tuning does not need
         warnings.filterwarnings("ignore", "Unsupported layer type '.*Norm'>'", UserWarning)
         yield
