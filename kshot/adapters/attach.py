@@ -7,12 +7,13 @@ on a model; `Adapted.detach` makes room for the next.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kshot.adapters.adapted import Adapted, Kind
 from kshot.adapters.folder import load_weights, read_folder, write_folder
 from kshot.adapters.methods import Base, Built, get_method
-from kshot.adapters.methods.registry import known_warnings, without_peft
+from kshot.adapters.methods.registry import known_warnings, strip, without_peft
 from kshot.types import UserError
 
 
@@ -42,7 +43,11 @@ def attach(
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model.requires_grad_(False)
-        built = build(Base(model, tokenizer, tuple(labels), total_steps))
+        try:
+            built = build(Base(model, tokenizer, tuple(labels), total_steps))
+        except Exception:
+            set_back(model, flags)
+            raise
     trainable = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
     undo = built.undo and restoring(built, [p for p in model.parameters() if p.requires_grad], flags)
     kind: Kind = "head" if built.head else "generation"
@@ -70,12 +75,17 @@ def restoring(built: Built, trained: Sequence[Any], flags: dict[int, bool]) -> C
         with torch.no_grad():
             for parameter, value in own:
                 parameter.copy_(value)
-        for parameter in base.parameters():
-            parameter.requires_grad_(flags.get(id(parameter), True))
-            parameter.grad = None
+        set_back(base, flags)
         return base
 
     return undo
+
+
+def set_back(base: Any, flags: dict[int, bool]) -> None:
+    """Gives the base's parameters the flags they had, and no gradient."""
+    for parameter in base.parameters():
+        parameter.requires_grad_(flags.get(id(parameter), True))
+        parameter.grad = None
 
 
 def save(adapted: Adapted, folder: Any, *, base: str, base_hash: str) -> None:
@@ -109,9 +119,16 @@ def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
         with known_warnings():
             adapted = PeftModel.from_pretrained(model, str(kept.folder))
     except Exception as error:  # safetensors and peft raise kinds of their own
+        strip(model)
+        set_back(model, flags)
         said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
         raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
     adapted.eval()
     built = Built(adapted, lambda: without_peft(adapted), head=bool(kept.labels))
     kind: Kind = "head" if built.head else "generation"
-    return Adapted(adapted, tokenizer, kept.spec, kept.trainable, total, kind, kept.labels, restoring(built, [], flags))
+    found = Adapted(
+        adapted, tokenizer, kept.spec, kept.trainable, total, kind, kept.labels, restoring(built, [], flags)
+    )
+    if kept.trainable:
+        return found
+    return replace(found, trainable=sum(p.numel() for name, p in adapted.named_parameters() if found.adds(name)))

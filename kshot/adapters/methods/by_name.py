@@ -34,13 +34,14 @@ def get_method(spec: str) -> tuple[str, Callable[[Base], Built]]:
         if not equals or key not in fields:
             raise UserError(f"peft's {name} has no parameter {key!r}: {suggest(key, fields)}")
         given[key] = value_of(text, "list" in str(fields[key].type))
-    if name.upper() == "OFT" and given.get("r") and "oft_block_size" not in given:
-        given["oft_block_size"] = 0  # the other way to say r, of which peft takes only one
     listed = "".join(f",{key}={write_value(tuple(v) if isinstance(v, list) else v)}" for key, v in given.items())
+
+    # OFT's block size is the other way to say r, of which peft takes only one
+    other = {"oft_block_size": 0} if name.upper() == "OFT" and given.get("r") else {}
 
     def build(base: Base) -> Built:
         try:
-            config = config_class(**given)
+            config = config_class(**{**other, **given})
         except (ValueError, TypeError) as error:
             raise UserError(f"peft's {name} refuses these hyperparameters ({error}); change them.") from error
         return with_peft(base, config)

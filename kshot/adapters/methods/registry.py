@@ -59,6 +59,8 @@ def known_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         # it asks transformers 5.23 for a property by its old name
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        # it finds out by itself that GPT-2's weights lie the other way round
+        warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         # it has no table of norms' widths, which its ln-tuning does not need
         warnings.filterwarnings("ignore", "Unsupported layer type '.*Norm'>'", UserWarning)
         yield
@@ -73,6 +75,7 @@ def with_peft(base: Base, config: Any) -> Built:
         with known_warnings():
             model = get_peft_model(base.model, config)
     except (ValueError, TypeError, NotImplementedError) as error:
+        strip(base.model)
         said = str(error).strip().splitlines() or [type(error).__name__]
         raise UserError(
             f"peft cannot put {config.peft_type.value} on a {base.model_type} model ({said[0][:300]}); "
@@ -89,6 +92,17 @@ def without_peft(model: Any) -> Any:
     if hasattr(bare, "peft_config"):
         del bare.peft_config  # else the next adapter would be announced as a second one
     return bare
+
+
+def strip(model: Any) -> None:
+    """Takes out what peft had put into a model before it failed."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    held = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
+    for name, module in held:
+        model.set_submodule(name, module.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config
 
 
 def targets(base: Base, given: tuple[str, ...], known: str) -> list[str] | str | None:

@@ -1,0 +1,429 @@
+"""The contract of every adapter method, on a tiny model: size, one step, folder, way back, refusals."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, GPT2Config, LlamaConfig
+
+from kshot.adapters.adapted import Adapted
+from kshot.adapters.attach import attach, load, save
+from kshot.adapters.methods import METHODS, get_method
+from kshot.harness import models
+from kshot.types import UserError
+
+HIDDEN, INNER, LAYERS, KEYS, VOCABULARY = 32, 48, 2, 16, 300
+LLAMA = LlamaConfig(
+    vocab_size=VOCABULARY,
+    hidden_size=HIDDEN,
+    intermediate_size=INNER,
+    num_hidden_layers=LAYERS,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    max_position_embeddings=128,
+    pad_token_id=0,
+)
+GPT2 = GPT2Config(vocab_size=VOCABULARY, n_embd=HIDDEN, n_layer=LAYERS, n_head=4, n_positions=128, pad_token_id=0)
+LABELS = ("negative", "positive")
+SPECS = [*METHODS, "peft:OFT,r=8", "peft:VERA,r=4", "peft:LOKR,r=4", "prefix-tuning:prefix_projection=true"]
+MATRICES = [(HIDDEN, HIDDEN), (HIDDEN, KEYS)]  # (in, out) of the query and value projections
+WORDS = 20  # virtual tokens
+EXPECTED: dict[str, int] = {
+    "lora": LAYERS * sum(8 * (i + o) for i, o in MATRICES),
+    "dora": LAYERS * sum(8 * (i + o) + o for i, o in MATRICES),
+    "adalora": LAYERS * sum(8 * (i + o + 1) for i, o in MATRICES),
+    "ia3": LAYERS * (KEYS + KEYS + INNER),
+    "prompt-tuning": WORDS * HIDDEN,
+    "p-tuning": WORDS * HIDDEN + (HIDDEN + 1) * 128 + 129 * 128 + 129 * HIDDEN,
+    "prefix-tuning": WORDS * LAYERS * 2 * KEYS,
+    "bottleneck": LAYERS * 2 * (2 * 16 * HIDDEN + HIDDEN + 16) + (2 * LAYERS + 1) * HIDDEN,
+    "bitfit": LAYERS * (HIDDEN + KEYS + KEYS + HIDDEN + 2 * INNER + HIDDEN),
+    "ln-tuning": (2 * LAYERS + 1) * HIDDEN,
+    "head": 2 * (HIDDEN + 1),
+}
+
+
+def make(config: Any, kind: Any = AutoModelForCausalLM) -> Any:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return kind.from_config(copy.deepcopy(config)).eval()
+
+
+@pytest.fixture
+def base() -> Any:
+    return make(LLAMA)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_llama: Path) -> Any:
+    return models.read_tokenizer(tiny_llama, False)
+
+
+@pytest.fixture
+def attached(tokenizer: Any) -> Callable[..., Adapted]:
+    def make_it(model: Any, spec: str, seed: int = 0) -> Adapted:
+        return attach(model, tokenizer, spec, seed=seed, labels=LABELS, total_steps=10)
+
+    return make_it
+
+
+IDS = torch.tensor([[5, 9, 14, 60, 61, 62, 7], [8, 33, 21, 99, 0, 0, 0]])
+MASK = (IDS != 0).long()
+
+
+def logits(model: Any) -> torch.Tensor:
+    with torch.inference_mode():
+        found: torch.Tensor = model(input_ids=IDS, attention_mask=MASK).logits
+    return found
+
+
+def step(adapted: Adapted, count: int = 1) -> None:
+    optimizer = torch.optim.AdamW([p for _, p in adapted.parameters()], lr=0.05)
+    labels = torch.tensor([0, 1]) if adapted.kind == "head" else IDS.masked_fill(MASK == 0, -100)
+    for at in range(count):
+        adapted.model.train()
+        adapted.model(input_ids=IDS, attention_mask=MASK, labels=labels).loss.backward()
+        optimizer.step()
+        adapted.after_step(at)
+        optimizer.zero_grad()
+    adapted.model.eval()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_count_is_stated_before_training_and_a_step_changes_only_those(
+    base: Any, attached: Callable[..., Adapted], spec: str
+) -> None:
+    total = sum(parameter.numel() for parameter in base.parameters())
+    adapted = attached(base, spec)
+    assert adapted.total == total
+    assert adapted.trainable == sum(p.numel() for _, p in adapted.parameters())
+    assert adapted.trainable == {**EXPECTED, "full": total}.get(spec, adapted.trainable)
+    own = {name for name, _ in adapted.parameters()}
+    before = {name: p.detach().clone() for name, p in adapted.model.named_parameters()}
+    step(adapted, 2)
+    changed = {n for n, p in adapted.model.named_parameters() if not torch.equal(p, before[n])}
+    rank_counts = {name for name in before if "ranknum" in name}  # AdaLoRA's own, set as it prunes
+    assert changed - rank_counts <= own
+    assert sum(before[name].numel() for name in changed) > 0.5 * adapted.trainable
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec != "full"])
+def test_the_base_comes_back_unchanged(base: Any, attached: Callable[..., Adapted], spec: str) -> None:
+    before, names = logits(base), list(base.state_dict())
+    adapted = attached(base, spec)
+    step(adapted, 2)
+    bare = adapted.detach()
+    assert list(bare.state_dict()) == names
+    assert torch.equal(logits(bare), before)
+    assert all(p.requires_grad for p in bare.parameters())
+    again = attached(bare, spec)
+    assert again.trainable == adapted.trainable
+
+
+def test_full_has_no_way_back(base: Any, attached: Callable[..., Adapted]) -> None:
+    with pytest.raises(UserError, match="load the model again"):
+        attached(base, "full").detach()
+
+
+@pytest.mark.parametrize("config", [LLAMA, GPT2], ids=["llama", "gpt2"])
+@pytest.mark.parametrize("spec", SPECS)
+def test_what_is_saved_is_loaded(
+    attached: Callable[..., Adapted], tokenizer: Any, tmp_path: Path, spec: str, config: Any
+) -> None:
+    if config is GPT2 and spec.startswith("peft:"):
+        pytest.skip("these of peft's take no Conv1D")
+    adapted = attached(make(config), spec)
+    step(adapted, 2)
+    save(adapted, tmp_path, base="tiny", base_hash="abc")
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".jinja"}
+    described = json.loads((tmp_path / "kshot_adapter.json").read_text())
+    assert described["spec"] == adapted.spec == get_method(spec)[0]
+    assert (described["base"], described["base_hash"]) == ("tiny", "abc")
+    assert described["trainable"] == adapted.trainable
+    assert {"kshot", "peft", "torch", "transformers"} <= set(described["versions"])
+    fresh = make(config)
+    found = load(fresh, tokenizer, tmp_path, base="tiny", base_hash="abc")
+    assert (found.spec, found.trainable, found.total, found.kind, found.labels) == (
+        adapted.spec,
+        adapted.trainable,
+        adapted.total,
+        adapted.kind,
+        adapted.labels,
+    )
+    torch.testing.assert_close(logits(found.model), logits(adapted.model), atol=1e-6, rtol=0)
+    assert not torch.equal(logits(found.model)[0], logits(attached(make(config), spec).model)[0])
+    if spec != "full":
+        assert torch.equal(logits(found.detach()), logits(make(config)))
+
+
+@pytest.mark.parametrize("spec", ["lora", "prompt-tuning", "prefix-tuning", "ln-tuning", "peft:OFT,r=8"])
+def test_peft_loads_the_folder_by_itself(
+    base: Any, attached: Callable[..., Adapted], tmp_path: Path, spec: str
+) -> None:
+    from peft import PeftModel
+
+    from kshot.adapters.methods.registry import known_warnings
+
+    adapted = attached(base, spec)
+    step(adapted)
+    save(adapted, tmp_path, base="tiny", base_hash="abc")
+    with known_warnings():
+        model = PeftModel.from_pretrained(make(LLAMA), str(tmp_path)).eval()
+    torch.testing.assert_close(logits(model), logits(adapted.model), atol=1e-6, rtol=0)
+
+
+def test_a_folder_of_pefts_own_is_loaded_by_its_bases_name(base: Any, tokenizer: Any, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from kshot.adapters.methods.registry import known_warnings
+
+    with known_warnings():
+        model: Any = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM"))
+    model.peft_config["default"].base_model_name_or_path = "someone/Tiny"
+    model.save_pretrained(tmp_path, save_embedding_layers=False)
+    found = load(make(LLAMA), tokenizer, tmp_path, base="tiny", base_hash="any")
+    assert found.spec == "peft:LORA"
+    assert found.trainable == EXPECTED["lora"]
+    with pytest.raises(UserError, match="someone/Tiny"):
+        load(make(LLAMA), tokenizer, tmp_path, base="other", base_hash="any")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_seed_decides_and_no_generator_is_left_changed(attached: Callable[..., Adapted], spec: str) -> None:
+    before = torch.random.get_rng_state()
+    one, same, other = (attached(make(LLAMA), spec, seed).state() for seed in (1, 1, 2))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert all(torch.equal(value, same[name]) for name, value in one.items())
+    fixed = {"full", "bitfit", "ln-tuning", "ia3", "peft:OFT,r=8"}  # these start from the base, or from ones
+    if spec not in fixed and not spec.startswith("peft:") and spec != "prefix-tuning":
+        assert any(not torch.equal(value, other[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: str) -> None:
+    def go_on(adapted: Adapted) -> dict[str, torch.Tensor]:
+        labels = torch.tensor([0, 1]) if adapted.kind == "head" else IDS
+        adapted.model.train()
+        adapted.model(input_ids=IDS, attention_mask=MASK, labels=labels).loss.backward()
+        with torch.no_grad():
+            for _, parameter in adapted.parameters():
+                parameter.sub_(0.1 * parameter.grad)
+        adapted.after_step(3)
+        return adapted.state()
+
+    adapted = attached(make(LLAMA), spec)
+    step(adapted, 3)
+    adapted.model.zero_grad()
+    kept = adapted.state()
+    resumed = attached(make(LLAMA), spec, seed=9)
+    resumed.set_state(kept)
+    assert all(torch.equal(value, resumed.state()[name]) for name, value in kept.items())
+    expected, got = go_on(adapted), go_on(resumed)
+    assert expected.keys() == got.keys()
+    assert all(torch.equal(value, got[name]) for name, value in expected.items())
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.fixture
+def folder(base: Any, attached: Callable[..., Adapted], tmp_path: Path) -> Path:
+    save(attached(base, "lora"), tmp_path, base="owner/tiny", base_hash="abc")
+    return tmp_path
+
+
+def test_another_base_is_refused_by_hash_and_by_name(folder: Path, tokenizer: Any) -> None:
+    with pytest.raises(UserError, match=r"trained on owner/tiny \(weights abc\) .* tiny \(weights xyz\)"):
+        load(make(LLAMA), tokenizer, folder, base="tiny", base_hash="xyz")
+    with pytest.raises(UserError, match="trained on owner/tiny and the model at hand is called big"):
+        load(make(LLAMA), tokenizer, folder, base="big", base_hash="abc")
+    assert load(make(LLAMA), tokenizer, folder, base="/elsewhere/tiny", base_hash="abc").spec == "lora"
+
+
+def spoil(folder: Path, how: str) -> None:
+    weights, described = folder / "adapter_model.safetensors", folder / "kshot_adapter.json"
+    if how == "no folder":
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    elif how == "empty":
+        for path in folder.iterdir():
+            path.unlink()
+    elif how == "no weights":
+        weights.unlink()
+    elif how == "pickle":
+        weights.rename(folder / "adapter_model.bin")
+    elif how == "cut off":
+        weights.write_bytes(weights.read_bytes()[:200])
+    elif how == "json":
+        described.write_text("{")
+    elif how == "fields":
+        described.write_text("{}")
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("no folder", "does not exist"),
+        ("empty", "holds no adapter"),
+        ("no weights", "holds no weights"),
+        ("pickle", "only as a pickle .*never loaded"),
+        ("cut off", "cannot be loaded"),
+        ("json", "description .* is damaged"),
+        ("fields", "description .* is damaged"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused(folder: Path, tokenizer: Any, how: str, said: str) -> None:
+    spoil(folder, how)
+    model = make(LLAMA)
+    names = list(model.state_dict())
+    with pytest.raises(UserError, match=said):
+        load(model, tokenizer, folder, base="tiny", base_hash="abc")
+    assert list(model.state_dict()) == names
+    assert not hasattr(model, "peft_config")
+    assert torch.equal(logits(model), logits(make(LLAMA)))
+
+
+@pytest.mark.parametrize("spec", ["bottleneck", "head", "bitfit", "full"])
+def test_our_own_files_are_checked_too(
+    base: Any, attached: Callable[..., Adapted], tokenizer: Any, tmp_path: Path, spec: str
+) -> None:
+    save(attached(base, spec), tmp_path, base="tiny", base_hash="abc")
+    [weights] = tmp_path.glob("*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(UserError, match="cannot be loaded"):
+        load(make(LLAMA), tokenizer, tmp_path, base="tiny", base_hash="abc")
+    weights.rename(tmp_path / "kshot_adapter.bin")
+    with pytest.raises(UserError, match="pickle"):
+        load(make(LLAMA), tokenizer, tmp_path, base="tiny", base_hash="abc")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("lara", r"unknown adapter method 'lara': did you mean .*lora"),
+        ("lora:rank=4", r"adapter method 'lora' has no parameter 'rank'"),
+        ("lora:lora_alfa=4", r"did you mean lora_alpha"),
+        ("lora:r=four", r"'four' is not a whole number"),
+        ("lora:target_modules=nowhere", "peft cannot put LORA on a llama model"),
+        ("peft:OTF", r"unknown method 'OTF' of peft's: did you mean .*OFT"),
+        ("peft:OFT,bananas=3", r"peft's OFT has no parameter 'bananas'"),
+        ("peft:", r"unknown method '' of peft's"),
+        ("prompt-tuning:prompt_tuning_init=txt", "unknown prompt_tuning_init 'txt': did you mean text"),
+        ("prompt-tuning:prompt_tuning_init=text", "needs a text"),
+        ("prefix-tuning:prefix_init=nil", "unknown prefix_init"),
+        ("p-tuning:encoder_reparameterization_type=RNN", "unknown encoder_reparameterization_type"),
+        ("bottleneck:activation=swish", "unknown activation"),
+        ("bottleneck:bottleneck_dim=0", "must be at least 1"),
+        ("bottleneck:target_modules=nowhere", "does not know where to stand"),
+        ("bitfit:add=false", "has no biases"),
+        ("ia3:feedforward_modules=down_proj", "without target_modules"),
+        ("adalora:tinit=0.6,tfinal=0.5", "must be below 1"),
+    ],
+)
+def test_what_is_unknown_or_does_not_fit_is_refused_and_leaves_the_base_alone(
+    base: Any, attached: Callable[..., Adapted], spec: str, said: str
+) -> None:
+    before, names = logits(base), list(base.state_dict())
+    with pytest.raises(UserError, match=said):
+        attached(base, spec)
+    assert list(base.state_dict()) == names
+    assert torch.equal(logits(base), before)
+    assert all(p.requires_grad for p in base.parameters())
+
+
+def test_adalora_needs_the_number_of_steps_and_a_head_the_labels(base: Any, tokenizer: Any) -> None:
+    with pytest.raises(UserError, match="total_steps"):
+        attach(base, tokenizer, "adalora", seed=0)
+    with pytest.raises(UserError, match="labels"):
+        attach(base, tokenizer, "head", seed=0, labels=("one",))
+
+
+def test_a_state_of_another_adapter_is_refused(attached: Callable[..., Adapted]) -> None:
+    state = attached(make(LLAMA), "lora:r=4").state()
+    with pytest.raises(UserError, match="not one of lora"):
+        attached(make(LLAMA), "lora").set_state(state)
+
+
+# ---------------------------------------------------------------- what some do at the start
+
+
+def test_initial_virtual_tokens_are_what_was_asked_for(attached: Callable[..., Adapted], tokenizer: Any) -> None:
+    words = make(LLAMA).get_input_embeddings().weight.detach()
+    for way, text in (("text", "ab"), ("labels", "negativepositive")):
+        extra = ",prompt_tuning_init_text=ab" if way == "text" else ""
+        adapted = attached(make(LLAMA), f"prompt-tuning:prompt_tuning_init={way},num_virtual_tokens=6{extra}")
+        ids = (tokenizer(text).input_ids * 6)[:6]
+        torch.testing.assert_close(next(iter(adapted.parameters()))[1], words[ids])
+    drawn = next(iter(attached(make(LLAMA), "prompt-tuning:prompt_tuning_init=vocabulary").parameters()))[1]
+    assert all(bool((row == words).all(-1).any()) for row in drawn)
+    random = next(iter(attached(make(LLAMA), "prompt-tuning:prompt_tuning_init=random").parameters()))[1]
+    assert float(random.detach().std()) == pytest.approx(float(words.std()), rel=0.15)
+
+
+def test_a_prefix_of_a_texts_own_keys_is_that_text(attached: Callable[..., Adapted], tokenizer: Any) -> None:
+    ids = tokenizer("yes no").input_ids
+    count = len(ids)
+    adapted = attached(
+        make(LLAMA), f'prefix-tuning:num_virtual_tokens={count},prefix_init=text,prefix_init_text="yes no"'
+    )
+    with torch.inference_mode():
+        whole = make(LLAMA)(input_ids=torch.tensor([ids + IDS[0].tolist()])).logits[0, count:]
+    adapted.model.eval()
+    torch.testing.assert_close(logits(adapted.model)[0], whole, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("spec", ["lora", "dora", "ia3", "bottleneck:train_norms=false", "bitfit", "ln-tuning", "full"])
+def test_training_starts_from_the_base(attached: Callable[..., Adapted], spec: str) -> None:
+    adapted = attached(make(LLAMA), spec)
+    adapted.model.eval()
+    torch.testing.assert_close(logits(adapted.model), logits(make(LLAMA)), atol=1e-3, rtol=0)
+
+
+# ---------------------------------------------------------------- heads
+
+
+@pytest.mark.parametrize("config", [LLAMA, GPT2], ids=["llama", "gpt2"])
+def test_a_head_learns_and_predicts_whatever_the_batch(attached: Callable[..., Adapted], config: Any) -> None:
+    adapted = attached(make(config), "head")
+    step(adapted, 60)
+    inputs = [row[mask == 1].tolist() for row, mask in zip(IDS, MASK, strict=True)]
+    alone = [adapted.predict([one])[0] for one in inputs]
+    together = adapted.predict(inputs + inputs[::-1], batch=4)
+    assert [guess.label for guess in alone] == list(LABELS)
+    assert [guess.label for guess in together] == [*LABELS, *LABELS[::-1]]
+    for one, other in zip(alone, together, strict=False):
+        assert sum(one.probabilities.values()) == pytest.approx(1)
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+    assert adapted.predict([]) == []
+
+
+def test_what_generates_does_not_predict(base: Any, attached: Callable[..., Adapted]) -> None:
+    with pytest.raises(UserError, match="generates text and has no head"):
+        attached(base, "lora").predict(["x"])
+
+
+@pytest.mark.parametrize("spec", ["head", "lora", "bitfit", "bottleneck", "full", "ln-tuning"])
+def test_a_model_with_a_head_of_its_own_trains_it_too(
+    attached: Callable[..., Adapted], spec: str, tmp_path: Path
+) -> None:
+    config = copy.deepcopy(LLAMA)
+    config.num_labels = 2
+    model = make(config, AutoModelForSequenceClassification)
+    adapted = attached(model, spec)
+    assert adapted.kind == "head"
+    assert any("score" in name for name, _ in adapted.parameters())
+    step(adapted, 3)
+    save(adapted, tmp_path, base="tiny", base_hash="abc")
+    found = load(
+        make(config, AutoModelForSequenceClassification), adapted.tokenizer, tmp_path, base="tiny", base_hash="abc"
+    )
+    assert found.labels == LABELS
+    torch.testing.assert_close(logits(found.model), logits(adapted.model), atol=1e-6, rtol=0)
+    assert found.predict([[5, 9, 14]])[0].label in LABELS
