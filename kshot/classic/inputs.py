@@ -74,7 +74,9 @@ def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
         if targets.dtype.kind not in "fiub":
             row = next((row for row, target in enumerate(targets) if not is_number(target)), None)
             if row is not None:
-                raise ValueError(f"y holds {targets[row]!r} in row {row}, no number; a regression predicts numbers.")
+                raise ValueError(
+                    f"y holds {targets.tolist()[row]!r} in row {row}, no number; a regression predicts numbers."
+                )
         numbers: Array = targets.astype(np.float64)
         wrong = np.flatnonzero(~np.isfinite(numbers))
         if len(wrong):

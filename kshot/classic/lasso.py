@@ -59,7 +59,7 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         alpha, w = float(self.alpha), np.zeros(X.shape[1])
         worst = tol = float(self.tol) * (target @ target) / (2 * len(y))
         losses = [(target @ target) / (2 * len(y))]
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for _ in range(self.max_iter):
             for i, square in enumerate(squares):
                 if square == 0:  # a column that does not vary
                     continue
@@ -79,7 +79,7 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
                 stacklevel=2,
             )
         self.coef_, self.intercept_, self.dual_gap_ = w, float(y_mean - x_mean @ w), worst
-        self.losses_ = np.array(losses)
+        self.losses_, self.n_iter_ = np.array(losses), len(losses) - 1
         return self
 
     def predict(self, X: Any) -> Array:

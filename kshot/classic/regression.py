@@ -87,7 +87,7 @@ def centred(X: Array) -> tuple[Array, Array]:
     """X less its columns' means, and these; a column that does not vary becomes 0 itself, not its mean's rounding."""
     mean = X.mean(axis=0)
     moved = X - mean
-    moved[:, (X == X[0]).all(axis=0)] = 0.0
+    moved[:, (X[0] == X).all(axis=0)] = 0.0
     return moved, mean
 
 
@@ -163,8 +163,8 @@ class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scik
             raise ValueError(f"{name}: the loss left all bounds; scale the columns of X, or set lr below {lr:g}.")
         if found.steepest > tol:
             warnings.warn(
-                f"{name}: {found.steepest / first:.1e} of the first slope is left after max_iter={self.max_iter}, above "
-                f"tol={self.tol:g}; scale the columns of X, or raise max_iter or tol.",
+                f"{name}: {found.steepest / first:.1e} of the first slope is left after max_iter={self.max_iter}, "
+                f"above tol={self.tol:g}; scale the columns of X, or raise max_iter or tol.",
                 ConvergenceWarning,
                 stacklevel=3,
             )
