@@ -53,71 +53,68 @@ def wave(rows: int, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def bias_variance(refits: int = 1000, repeats: int = 3) -> dict[str, Any]:
-    """Seconds for the decomposition of `refits` bootstrap refits, ours and mlxtend's; the worst ratio of three models."""
+    """Seconds for the decomposition of `refits` refits, ours and mlxtend's; the worst ratio of three models."""
     X, y = load_diabetes(return_X_y=True)
     diabetes = (X[:300], y[:300], X[300:], y[300:])
-    scaled = MinMaxScaler((-1, 1))
-    models = {
-        "line, diabetes 300x10": (diabetes, LinearRegression(), Theirs()),
-        "ridge, diabetes 300x10": (diabetes, RidgeRegression(alpha=0.1), Ridge(alpha=0.1)),
-        "degree 5, sine 100x1": (
-            wave(100, 100), PolynomialRegression(degree=5), make_pipeline(scaled, PolynomialFeatures(5), Theirs()),
-        ),
-    }  # fmt: skip
-    each = {}
-    for name, (data, ours, theirs) in models.items():
-        found = decomposed(ours, *data, refits=refits, seed=1)
-        expected = bias_variance_decomp(theirs, *data, loss="mse", num_rounds=refits, random_seed=1)
-        parts = np.array([found.mean(part) for part in ("loss", "bias", "variance")])
-        off = float(np.abs(parts / expected - 1).max())
-        assert off < 1e-6, f"{name}: the parts differ from mlxtend's by {off:.1e} of themselves"
-        jobs: dict[str, Job] = {
-            "kshot": lambda: decomposed(ours, *data, refits=refits, seed=1),  # noqa: B023
-            "mlxtend, scikit-learn's": lambda: bias_variance_decomp(
-                theirs,
-                *data,
-                loss="mse",
-                num_rounds=refits,
-                random_seed=1,  # noqa: B023
-            ),
-            "mlxtend, kshot's": lambda: bias_variance_decomp(
-                ours,
-                *data,
-                loss="mse",
-                num_rounds=refits,
-                random_seed=1,  # noqa: B023
-            ),
-        }
-        each[name] = summed(best(jobs, repeats), off, higher_is_better=True)
+    quintic = make_pipeline(MinMaxScaler((-1, 1)), PolynomialFeatures(5), Theirs())
+    each = {
+        "line, diabetes 300x10": refitted(LinearRegression(), Theirs(), diabetes, refits, repeats),
+        "ridge, diabetes 300x10": refitted(RidgeRegression(alpha=0.1), Ridge(alpha=0.1), diabetes, refits, repeats),
+        "degree 5, sine 100x1": refitted(PolynomialRegression(degree=5), quintic, wave(100, 100), refits, repeats),
+    }
     return worst(each, higher_is_better=True) | {"refits": refits}
+
+
+def refitted(ours: Any, theirs: Any, data: tuple[np.ndarray, ...], refits: int, repeats: int) -> dict[str, Any]:
+    """One model; mlxtend with scikit-learn's and with ours."""
+
+    def mlxtends(model: Any) -> tuple[float, float, float]:
+        return bias_variance_decomp(model, *data, loss="mse", num_rounds=refits, random_seed=1)
+
+    def kshots() -> list[float]:
+        found = decomposed(ours, *data, refits=refits, seed=1)
+        return [found.mean(part) for part in ("loss", "bias", "variance")]
+
+    off = float(np.abs(np.array(kshots()) / mlxtends(theirs) - 1).max())
+    assert off < 1e-6, f"{ours}: the parts differ from mlxtend's by {off:.1e} of themselves"
+    ways: dict[str, Job] = {
+        "kshot": kshots,
+        "mlxtend, scikit-learn's": lambda: mlxtends(theirs),
+        "mlxtend, kshot's": lambda: mlxtends(ours),
+    }
+    return summed(best(ways, repeats), off, higher_is_better=True)
 
 
 def ridge(repeats: int = 5) -> dict[str, Any]:
     """Seconds for a path of alphas, ours and scikit-learn's fastest way; the worst ratio of several sizes."""
-    each = {}
-    for rows, columns, count in PATHS:
-        X, y = make_regression(rows, columns, n_informative=min(columns, 20), noise=10.0, bias=3.0, random_state=0)
-        alphas = np.logspace(-3, 4, count)
-
-        def loop(X: np.ndarray = X, y: np.ndarray = y, alphas: np.ndarray = alphas) -> np.ndarray:
-            return np.array([Ridge(alpha=alpha).fit(X, y).coef_ for alpha in alphas])
-
-        def repeated(solver: str, X: np.ndarray = X, y: np.ndarray = y, alphas: np.ndarray = alphas) -> np.ndarray:
-            centred = X - X.mean(axis=0)
-            targets = np.repeat((y - y.mean())[:, None], len(alphas), axis=1)
-            return ridge_regression(centred, targets, alphas, solver=solver)
-
-        coefs, _ = ridge_path(X, y, alphas)
-        off = max(float(np.abs(coefs - one).max() / np.abs(one).max()) for one in (loop(), repeated("svd")))
-        assert off < 1e-6, f"{rows}x{columns}: the weights differ from scikit-learn's by {off:.1e} of the largest"
-        jobs: dict[str, Job] = {
-            "kshot": lambda: ridge_path(X, y, alphas),  # noqa: B023
-            "loop of Ridge": loop,
-            "ridge_regression, svd": lambda: repeated("svd"),  # noqa: B023
-            "ridge_regression, cholesky": lambda: repeated("cholesky"),  # noqa: B023
-        }
-        each[f"{rows}x{columns}, {count} alphas"] = summed(best(jobs, repeats), off, higher_is_better=False)
+    each = {
+        f"{rows}x{columns}, {alphas} alphas": paths(rows, columns, np.logspace(-3, 4, alphas), repeats)
+        for rows, columns, alphas in PATHS
+    }
     return worst(each, higher_is_better=False)
+
+
+def paths(rows: int, columns: int, alphas: np.ndarray, repeats: int) -> dict[str, Any]:
+    """One size."""
+    X, y = make_regression(rows, columns, n_informative=min(columns, 20), noise=10.0, bias=3.0, random_state=0)
+
+    def loop() -> np.ndarray:
+        return np.array([Ridge(alpha=alpha).fit(X, y).coef_ for alpha in alphas])
+
+    def repeated(solver: str) -> np.ndarray:
+        centred, targets = X - X.mean(axis=0), np.repeat((y - y.mean())[:, None], len(alphas), axis=1)
+        return ridge_regression(centred, targets, alphas, solver=solver)
+
+    coefs, _ = ridge_path(X, y, alphas)
+    off = max(float(np.abs(coefs - one).max() / np.abs(one).max()) for one in (loop(), repeated("svd")))
+    assert off < 1e-6, f"{rows}x{columns}: the weights differ from scikit-learn's by {off:.1e} of the largest"
+    ways: dict[str, Job] = {
+        "kshot": lambda: ridge_path(X, y, alphas),
+        "loop of Ridge": loop,
+        "ridge_regression, svd": lambda: repeated("svd"),
+        "ridge_regression, cholesky": lambda: repeated("cholesky"),
+    }
+    return summed(best(ways, repeats), off, higher_is_better=False)
 
 
 def summed(seconds: dict[str, float], off: float, *, higher_is_better: bool) -> dict[str, Any]:
@@ -140,7 +137,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     found = {"bias_variance": bias_variance(args.refits, args.repeats), "ridge": ridge(args.repeats)}
-    print(f"{'':38}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'apart':>9}  their fastest way")
+    print(f"{'':46}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'apart':>9}  their fastest way")
     for part, result in found.items():
         for name, one in result["each"].items():
             print(
