@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.inputs import Array, features, number, targeted
-from kshot.classic.regression import centred
+from kshot.classic.regression import unvarying
 
 
 def soft_threshold(value: float, by: float) -> float:
@@ -51,8 +51,9 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         number(self, "max_iter", low=1, whole=True)
         number(self, "tol", low=0)
         X, y = targeted(self, X, y)
-        (x, x_mean), y_mean = centred(X), y.mean()
-        target = y - y_mean
+        x_mean, y_mean = X.mean(axis=0), y.mean()
+        x, target = X - x_mean, y - y_mean
+        x[:, unvarying(x, len(x), x_mean)] = 0.0
         products = x.T @ x / len(y)  # (columns, columns)
         pull = x.T @ target / len(y)  # 1/N sum_n x_n (y_n - w x_n), of w = 0 at first
         squares = np.diag(products).tolist()
@@ -61,7 +62,7 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         losses = [(target @ target) / (2 * len(y))]
         for _ in range(self.max_iter):
             for i, square in enumerate(squares):
-                if square == 0:  # a column that does not vary
+                if square == 0:
                     continue
                 best = soft_threshold(pull[i] + square * w[i], alpha) / square
                 if best != w[i]:

@@ -16,6 +16,8 @@ from itertools import combinations_with_replacement
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dgeqrf
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -70,9 +72,13 @@ def least_squares(X: Array, y: Array, alphas: Array) -> tuple[Array, Array]:
     first turned into a triangle, X = Q R, whose S and V are the same; that y stands as R's last column saves forming Q.
     Where alpha is 0 and a column is a combination of others, the shortest w is taken.
     """
-    (x, x_mean), y_mean = centred(X), y.mean()
-    triangle = np.linalg.qr(np.column_stack([x, y - y_mean]), mode="r")
-    turned, target = triangle[: X.shape[1], :-1], triangle[: X.shape[1], -1]  # Q^T X, Q^T y
+    (n, columns), x_mean, y_mean = X.shape, X.mean(axis=0), y.mean()
+    both = np.empty((columns + 1, n)).T  # by columns, as LAPACK wants it
+    np.subtract(X, x_mean, out=both[:, :-1])
+    np.subtract(y, y_mean, out=both[:, -1])
+    triangle = np.triu(dgeqrf(both, overwrite_a=True)[0][: columns + 1])
+    turned, target = triangle[:, :-1], triangle[:, -1]  # Q^T X, Q^T y
+    turned[:, unvarying(turned, n, x_mean)] = 0.0
     u, s, vt = np.linalg.svd(turned, full_matrices=False)
     tiny = s <= max(X.shape) * np.finfo(float).eps * s.max(initial=0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -83,12 +89,10 @@ def least_squares(X: Array, y: Array, alphas: Array) -> tuple[Array, Array]:
     return coefs, biases
 
 
-def centred(X: Array) -> tuple[Array, Array]:
-    """X less its columns' means, and these; a column that does not vary becomes 0 itself, not its mean's rounding."""
-    mean = X.mean(axis=0)
-    moved = X - mean
-    moved[:, (X[0] == X).all(axis=0)] = 0.0
-    return moved, mean
+def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
+    """Which columns, less their means (and turned or not), hold nothing but the rounding of their mean."""
+    flat: NDArray[np.bool_] = np.linalg.norm(moved, axis=0) <= 16 * np.finfo(float).eps * np.sqrt(rows) * np.abs(mean)
+    return flat
 
 
 class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn carries no types
