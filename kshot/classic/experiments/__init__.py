@@ -7,6 +7,8 @@ from importlib import import_module
 from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 
 COURSE: tuple[str, ...] = (
+    "cp-regression",
+    "overfitting-ladder",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
