@@ -9,6 +9,7 @@ from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 COURSE: tuple[str, ...] = (
     "cp-regression",
     "overfitting-ladder",
+    "lambda-sweep",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",

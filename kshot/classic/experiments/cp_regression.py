@@ -9,6 +9,7 @@ import numpy as np
 
 from kshot.classic.data.cp import load_cp
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_number
 from kshot.classic.inputs import Array
 from kshot.classic.regression import LinearRegression
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
@@ -63,7 +64,7 @@ def cp_regression(
         ],
         [
             (
-                path.name, f"{path.lr:g}", "not reached" if path.arrived is None else f"{path.arrived:,}",
+                path.name, plain_number(path.lr), "not reached" if path.arrived is None else f"{path.arrived:,}",
                 f"{path.line[-1, 0]:.3f}", f"{path.line[-1, 1]:.2f}",
                 f"{100 * (loss(X[:, 0], y, path.line[-1:])[0] / loss(X[:, 0], y, goal[None])[0] - 1):.2f}",
             )
@@ -84,7 +85,7 @@ def cp_regression(
         f"The best line has w = {goal[0]:.3f} and b = {goal[1]:.2f}; with one step size for both {told(one)}, with a "
         f"step size each {told(each)}, and with x standardised and one step size {told(scaled)}.",
         f"The loss is {curvature[1] / curvature[0]:,.0f} times as curved along its steepest direction as along its "
-        f"flattest, so that no step of one size above {2 / curvature[1]:.2g} is stable, and below it the flattest "
+        f"flattest, so that no step of one size above {plain_number(float(f'{2 / curvature[1]:.2g}'))} is stable, and below it the flattest "
         "direction crawls; with x standardised both are curved alike.",
     ]
     sections = [
@@ -141,10 +142,9 @@ def draw_path(axes: Axes, path: Array, goal: Array) -> None:
     """A path with its two ends; of a long one some places, closer together where it is fast."""
     shown = np.unique(np.append(np.geomspace(1, len(path), 300).astype(int) - 1, len(path) - 1))
     axes.plot(path[shown, 1], path[shown, 0], color="white", linewidth=1.4)
-    for (w, b), marker, size, word in ((path[0], "o", 6, "start"), (path[-1], "s", 6, "end"), (goal, "*", 12, "best")):
+    for (w, b), marker, size, word in ((path[0], "o", 6, "start"), (path[-1], "s", 10, "end"), (goal, "*", 8, "best")):
         axes.plot(
             b, w, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none", label=word,
-            zorder=4 if word == "end" else 3,
         )  # fmt: skip
 
 
@@ -155,9 +155,9 @@ def path_figure(x: Array, y: Array, goal: Array, paths: list[Path]) -> Figure:
         with styled():
             drawing, panels = small_multiples(len(paths), height=3.6, columns=2)
             for axes, path in zip(panels, paths, strict=True):
-                draw_surface(axes, x, y, (-5.0, 5.0), (-210.0, -90.0))
+                draw_surface(axes, x, y, (-5.0, 10.0), (-210.0, -90.0))
                 draw_path(axes, path.line, goal)
-                axes.set(title=f"{path.name}, lr = {path.lr:g}")
+                axes.set(title=f"{path.name}, lr = {plain_number(path.lr)}")
             panels[0].set_ylabel("w (CP after a CP before)")
             legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
             legend.get_frame().set_edgecolor("none")
@@ -178,7 +178,12 @@ def scaled_figure(x: Array, y: Array, path: Path) -> Figure:
             reach = 1.15 * np.abs(path.own[0] - goal).max()
             draw_surface(axes, scaled, y, (goal[0] - reach, goal[0] + reach), (goal[1] - reach, goal[1] + reach))
             draw_path(axes, path.own, goal)
-            axes.set(title=f"x standardised, lr = {path.lr:g}", ylabel="w (CP a standard deviation of x)", aspect=1)
+            axes.set(
+                title=f"x standardised, lr = {plain_number(path.lr)}",
+                ylabel="w (CP a standard deviation of x)",
+                aspect=1,
+            )
+            axes.locator_params(nbins=5)
             legend = axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor="lightgrey")
             legend.get_frame().set_edgecolor("none")
             return drawing
