@@ -10,6 +10,7 @@ COURSE: tuple[str, ...] = (
     "cp-regression",
     "overfitting-ladder",
     "lambda-sweep",
+    "bias-variance",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",

@@ -85,8 +85,8 @@ def cp_regression(
         f"The best line has w = {goal[0]:.3f} and b = {goal[1]:.2f}; with one step size for both {told(one)}, with a "
         f"step size each {told(each)}, and with x standardised and one step size {told(scaled)}.",
         f"The loss is {curvature[1] / curvature[0]:,.0f} times as curved along its steepest direction as along its "
-        f"flattest, so that no step of one size above {plain_number(float(f'{2 / curvature[1]:.2g}'))} is stable, and below it the flattest "
-        "direction crawls; with x standardised both are curved alike.",
+        f"flattest, so that no step of one size above {2e6 / curvature[1]:.1f} millionths is stable, and below it the "
+        "flattest direction crawls; with x standardised both are curved alike.",
     ]
     sections = [
         Section("The line", [line_figure(X[:, 0], y, goal)]),

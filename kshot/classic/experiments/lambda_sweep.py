@@ -22,7 +22,7 @@ from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multi
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
-LAMBDAS = {"L2": np.logspace(-2, 5, 22), "L1": np.logspace(-0.5, 1.75, 16)}
+LAMBDAS = {"L2": np.logspace(-2, 4, 19), "L1": np.logspace(-0.5, 1.75, 16)}
 TOLERANCE = 1e-4
 """Of the lasso: its errors are drawn, and a hundredth of a percent cannot be seen."""
 
@@ -69,8 +69,8 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
             Column("weights at 0", numeric=True),
         ],
         rows,
-        f"Means over {draws} draws with 95% intervals of draws; weights of the first draw. best: the lambda of least "
-        "mean test error.",
+        f"Means over {draws} draws with 95% intervals of draws from this table; weights of the first draw. best: "
+        "the lambda of least mean test error.",
     )  # fmt: skip
     l2 = sweeps["L2"]
     train, test = (l2.errors[part].mean(axis=0) for part in ("train", "test"))
@@ -169,7 +169,7 @@ def error_figure(sweeps: dict[str, Sweep], draws: int) -> Figure:
                 axes.set(title=name, xlabel="lambda")
                 axes.grid()
             panels[0].set_ylabel("root mean squared error")
-            panels[0].legend(loc="upper left", fontsize=7.5)
+            panels[1].legend(loc="upper left", fontsize=7.5)
             return drawing
 
     caption = f"Means over {draws} draws of the training rows with 95% intervals; the unit is that of the progression."
