@@ -61,6 +61,43 @@ def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[A
     return checked, classes, codes
 
 
+def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
+    """X and a finite number to predict for each of its rows, (rows,). Raises ValueError."""
+    name = type(estimator).__name__
+    if y is None:
+        raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+    checked = features(estimator, X, fitting=True)
+    try:
+        targets = column_or_1d(y, warn=True)
+        if targets.dtype.kind == "c":
+            raise ValueError("Complex data not supported: y holds complex numbers.")
+        if targets.dtype.kind not in "fiub":
+            row = next((row for row, target in enumerate(targets) if not is_number(target)), None)
+            if row is not None:
+                raise ValueError(
+                    f"y holds {targets.tolist()[row]!r} in row {row}, no number; a regression predicts numbers."
+                )
+        numbers: Array = targets.astype(np.float64)
+        wrong = np.flatnonzero(~np.isfinite(numbers))
+        if len(wrong):
+            kind = "NaN" if np.isnan(numbers[wrong[0]]) else "inf"
+            raise ValueError(f"y holds {kind} in row {wrong[0]}; drop such rows.")
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if len(numbers) != len(checked):
+        raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(numbers)}; they must be as many.")
+    return checked, numbers
+
+
+def is_number(value: Any) -> bool:
+    """Whether float() takes it."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def two_classes(estimator: BaseEstimator, classes: Sequence[Any] | NDArray[Any]) -> None:
     """Raises ValueError where there are more than two classes."""
     if len(classes) > 2:
@@ -113,9 +150,6 @@ def text_column(X: Any) -> str | None:
     names = getattr(X, "columns", range(cells.shape[1]))
     for name, column in zip(names, cells.T, strict=True):
         for row, cell in enumerate(column):
-            if isinstance(cell, str | bytes):
-                try:
-                    float(cell)
-                except ValueError:
-                    return f"column {name!r} of X holds {cell!r} in row {row}, no number; encode it or drop it."
+            if isinstance(cell, str | bytes) and not is_number(cell):
+                return f"column {name!r} of X holds {cell!r} in row {row}, no number; encode it or drop it."
     return None

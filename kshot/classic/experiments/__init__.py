@@ -7,6 +7,10 @@ from importlib import import_module
 from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 
 COURSE: tuple[str, ...] = (
+    "cp-regression",
+    "overfitting-ladder",
+    "lambda-sweep",
+    "bias-variance",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
