@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ CASES = [
     ("Adagrad", {"lr": 0.5}),
     ("Adagrad", {"lr": 0.3, "lr_decay": 0.05, "weight_decay": 0.1, "initial_accumulator_value": 0.2, "eps": 1e-3}),
     ("RMSprop", {}),
-    ("RMSprop", {"lr": 0.02, "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.005, "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1}),
     ("RMSprop", {"lr": 0.005, "momentum": 0.8}),
     ("RMSprop", {"lr": 0.005, "centered": True}),
     ("RMSprop", {"lr": 0.005, "momentum": 0.8, "centered": True, "alpha": 0.95}),
@@ -44,6 +46,8 @@ def slope(w: np.ndarray) -> np.ndarray:
     return np.stack([-2 * (1 - x) - 12 * x * (y - x**2), 6 * (y - x**2)], axis=-1)
 
 
+# as of mini-batches; without it RMSprop divides by what goes to 0, and rounding grows tenfold a step
+NOISE = np.random.default_rng(0).normal(size=(100, 3, 2))
 START = np.array([[-0.5, 1.0], [0.3, -0.4], [1.2, 0.1]])
 
 
@@ -53,11 +57,11 @@ def test_it_is_torchs(name: str, given: dict) -> None:
     theirs_at = torch.tensor(START, requires_grad=True)
     theirs = getattr(torch.optim, name)([theirs_at], **given)
     w = START
-    for _ in range(100):
+    for noise in NOISE:
         theirs.zero_grad()
-        rosenbrock(theirs_at).backward()
+        (rosenbrock(theirs_at) + (torch.tensor(noise) * theirs_at).sum()).backward()
         theirs.step()
-        w = ours.step(w, slope(w))
+        w = ours.step(w, slope(w) + noise)
         np.testing.assert_allclose(w, theirs_at.detach().numpy(), rtol=0, atol=1e-9)
     assert np.abs(w - START).max() > 1e-2
 
@@ -88,11 +92,10 @@ def test_the_comparison_tells_arguments_apart(name: str, argument: str) -> None:
     ],
 )
 def test_a_wrong_hyperparameter_is_refused(name: str, given: dict, says: str) -> None:
-    with pytest.raises(ValueError, match=".*") as caught:
+    with pytest.raises(ValueError, match=re.escape(says)):
         getattr(optimizers, name)(**given)
-    assert says in str(caught.value)
     if not any(isinstance(value, float) and np.isnan(value) for value in given.values()):
-        with pytest.raises(ValueError, match=".*"):  # torch refuses the same
+        with pytest.raises(ValueError, match=r"nvalid|requires"):  # torch refuses the same
             getattr(torch.optim, name)([torch.zeros(1)], **given)
 
 

@@ -243,7 +243,7 @@ def cosine(T_max: int, eta_min: float = 0.0) -> Schedule:
 
 
 def warm_up(total_iters: int, start_factor: float = 1 / 3, then: Schedule = constant) -> Schedule:
-    """A line from start_factor lr up to lr over total_iters updates (torch's LinearLR), then another schedule from 0."""
+    """A line from start_factor lr up to lr over total_iters updates (torch's LinearLR), then another schedule."""
 
     def schedule(lr: float, t: int) -> float:
         if t >= total_iters:
