@@ -79,11 +79,24 @@ def hessian_product(module: nn.Module, loss: Loss) -> Callable[[Tensor], Tensor]
 
 
 def hessian(module: nn.Module, loss: Loss) -> Tensor:
-    """H, (n, n), a product with each unit vector a column: for small modules, since it takes n backward passes."""
-    product = hessian_product(module, loss)
-    weights = read(module)
-    columns = [product(unit) for unit in torch.eye(len(weights), dtype=weights.dtype, device=weights.device)]
-    H = torch.stack(columns, dim=1)
+    """H, (n, n): the derivative of each of the gradient's numbers is a row; for small modules, since there are n rows.
+
+    64 rows at a time are one backward pass (torch.vmap); where a module's operations cannot be taken so, the products
+    of `hessian_product` with unit vectors are the same numbers.
+    """
+    into = parameters(module)
+    g = gradient(module, loss, graph=True)
+    if not g.requires_grad:  # the loss is linear
+        return g.new_zeros(len(g), len(g))
+    rows = []
+    for units in torch.eye(len(g), dtype=g.dtype, device=g.device).split(64):
+        found = torch.autograd.grad(g, into, units, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        parts = [
+            units.new_zeros(len(units), of.numel()) if part is None else part.reshape(len(units), -1)
+            for part, of in zip(found, into, strict=True)
+        ]
+        rows.append(torch.cat(parts, dim=1))
+    H = torch.cat(rows)
     return (H + H.T) / 2
 
 
