@@ -196,6 +196,13 @@ def test_it_stops_where_it_is_flat_and_where_it_diverges() -> None:
     assert flat.updates_to(flat.losses[3]) == 3
 
 
+def test_a_loss_is_reached_where_it_is_kept() -> None:
+    made, losses = np.arange(0, 50, 10), np.array([5.0, 1.0, 3.0, 1.5, 0.5])
+    found = Descent(made, np.zeros((5, 1)), losses, np.ones(5))
+    assert [found.updates_to(loss) for loss in (9.0, 4.0, 2.0, 1.0, 0.1)] == [0, 10, 30, 40, None]
+    assert Descent(made, np.zeros((5, 1)), losses[[0, 1, 1, 1, 0]], np.ones(5)).updates_to(2.0) is None
+
+
 def test_a_schedule_rules_lr_and_gives_it_back() -> None:
     optimizer = SGD(lr=0.1)
     found = descend(squares, np.zeros(2), optimizer, updates=6, schedule=optimizers.step_decay(3, 0.0))

@@ -269,9 +269,10 @@ class Descent:
         return last
 
     def updates_to(self, loss: float) -> int | None:
-        """Updates until the loss over all rows was first at or below `loss`; None where it never was."""
-        reached = np.flatnonzero(self.losses <= loss)
-        return int(self.updates[reached[0]]) if len(reached) else None
+        """Updates until the loss over all rows was at or below `loss` for good; None where it ended above."""
+        above = np.flatnonzero(~(self.losses <= loss))
+        first = above[-1] + 1 if len(above) else 0
+        return int(self.updates[first]) if first < len(self.updates) else None
 
 
 def batches(rows: int, batch_size: int, random: np.random.Generator) -> Iterator[Rows]:

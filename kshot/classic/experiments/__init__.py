@@ -7,6 +7,7 @@ from importlib import import_module
 from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 
 COURSE: tuple[str, ...] = (
+    "optimizers",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
