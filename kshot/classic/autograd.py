@@ -11,7 +11,7 @@ torch.autograd to 1e-8 in float64. Concedes: first derivatives only; gradients a
     >>> loss = (sigmoid(x @ w) ** 2).sum()
     >>> loss.backward()
     >>> w.grad.round(4).tolist()
-    [[0.2876], [0.5752]]
+    [[0.2875], [0.5749]]
 """
 
 from __future__ import annotations
