@@ -32,6 +32,10 @@ class Layer:
     def start(self, rng: np.random.Generator) -> None:
         """Fills the parameters with where training starts."""
 
+    def averages(self) -> list[Values]:
+        """What a layer learns without a gradient: batch norm's running averages."""
+        return []
+
     def forward(self, a: Values, *, training: bool) -> Values:
         """z of a batch."""
         raise NotImplementedError
@@ -220,6 +224,9 @@ class BatchNorm(Layer):
         self.mean[...] = 0
         self.variance[...] = 1
 
+    def averages(self) -> list[Values]:
+        return [self.mean, self.variance]
+
     def forward(self, a: Values, *, training: bool) -> Values:
         self.training = training
         gamma, beta = (self.parameters[name].reshape(self.column) for name in ("gamma", "beta"))
@@ -273,6 +280,9 @@ class Residual(Layer):
             layer.parameters = {n.removeprefix(mine): v for n, v in self.parameters.items() if n.startswith(mine)}
             layer.gradients = {n.removeprefix(mine): v for n, v in self.gradients.items() if n.startswith(mine)}
             layer.start(rng)
+
+    def averages(self) -> list[Values]:
+        return [values for layer in self.layers for values in layer.averages()]
 
     def forward(self, a: Values, *, training: bool) -> Values:
         through = a

@@ -76,6 +76,16 @@ class Network:
         self.backward(delta)
         return value
 
+    def snapshot(self) -> list[Values]:
+        """A copy of all that training changes: the parameters, and batch norm's running averages."""
+        return [self.parameters.copy(), *(values.copy() for layer in self.layers for values in layer.averages())]
+
+    def restore(self, kept: Sequence[Values]) -> None:
+        """Goes back to a `snapshot`."""
+        now = [self.parameters, *(values for layer in self.layers for values in layer.averages())]
+        for values, old in zip(now, kept, strict=True):
+            values[...] = old
+
 
 def perceptron(
     inputs: int,
@@ -106,15 +116,14 @@ def perceptron(
 def sgd(network: Network, *, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> Step:
     """w <- w - lr v with v <- momentum v + dC/dw + weight_decay w."""
     w, g = network.parameters, network.gradients
-    velocity = np.zeros_like(w)
-    spare = np.empty_like(w)
+    velocity, spare = np.zeros_like(w), np.empty_like(w)
 
     def step() -> None:
-        velocity[...] *= momentum
-        velocity[...] += g
+        np.multiply(velocity, momentum, out=velocity)
+        np.add(velocity, g, out=velocity)
         if weight_decay:
-            velocity[...] += np.multiply(w, weight_decay, out=spare)
-        w[...] -= np.multiply(velocity, lr, out=spare)
+            np.add(velocity, np.multiply(w, weight_decay, out=spare), out=velocity)
+        np.subtract(w, np.multiply(velocity, lr, out=spare), out=w)
 
     return step
 
@@ -137,17 +146,17 @@ def adam(
         nonlocal t
         t += 1
         if weight_decay:
-            g[...] += np.multiply(w, weight_decay, out=spare)
-        first[...] *= one
-        first[...] += np.multiply(g, 1 - one, out=spare)
+            np.add(g, np.multiply(w, weight_decay, out=spare), out=g)
+        np.multiply(first, one, out=first)  # m <- b1 m + (1 - b1) g
+        np.add(first, np.multiply(g, 1 - one, out=spare), out=first)
+        np.multiply(second, two, out=second)  # v <- b2 v + (1 - b2) g^2
         np.multiply(g, g, out=spare)
-        second[...] *= two
-        second[...] += np.multiply(spare, 1 - two, out=spare)
-        np.sqrt(second, out=spare)
-        spare[...] /= np.sqrt(1 - two**t)
-        spare[...] += eps
+        np.add(second, np.multiply(spare, 1 - two, out=spare), out=second)
+        np.sqrt(second, out=spare)  # w <- w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
+        np.divide(spare, np.sqrt(1 - two**t), out=spare)
+        np.add(spare, eps, out=spare)
         np.divide(first, spare, out=spare)
-        w[...] -= np.multiply(spare, lr / (1 - one**t), out=spare)
+        np.subtract(w, np.multiply(spare, lr / (1 - one**t), out=spare), out=w)
 
     return step
 
@@ -185,12 +194,12 @@ def train(
     watch: Callable[[], float] | None = None,
     patience: int | None = None,
 ) -> Curve:
-    """Mini-batch training; with `patience`, until `watch` has not fallen for so many epochs, back to where it was least.
+    """Mini-batch training, an epoch at a time; `watch` is asked after each.
 
-    Raises ValueError where the loss leaves all bounds.
+    With `patience` it ends once `watch` has not fallen for so many epochs, and goes back to where it was least. Raises ValueError where the loss leaves all bounds.
     """
     curve = Curve()
-    best, kept, waited = np.inf, network.parameters.copy(), 0
+    best, kept, waited = np.inf, network.snapshot(), 0
     for epoch in range(epochs):
         total = 0.0
         for rows in batches(len(a), batch_size, rng):
@@ -206,9 +215,9 @@ def train(
             waited += 1
             if curve.watched[-1] < best:
                 best, waited = curve.watched[-1], 0
-                kept[...] = network.parameters
+                kept = network.snapshot()
             if waited >= patience:
                 break
     if watch is not None and patience is not None:
-        network.parameters[...] = kept
+        network.restore(kept)
     return curve
