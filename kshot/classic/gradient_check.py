@@ -22,14 +22,14 @@ class Check:
 
     derivative: Array
     differences: Array
+    floor: float  # slopes below it are measured against it: rounding alone would make them differ
     tolerance: float
 
     @property
     def errors(self) -> Array:
-        """|derivative - difference| over the larger of both, or over the largest slope's millionth where both are small."""
+        """|derivative - difference| over the larger of both."""
         size = np.maximum(np.abs(self.derivative), np.abs(self.differences))
-        floor = max(1e-6 * float(size.max(initial=0.0)), 1e-12)
-        found: Array = np.abs(self.derivative - self.differences) / np.maximum(size, floor)
+        found: Array = np.abs(self.derivative - self.differences) / np.maximum(size, self.floor)
         return np.where(np.isnan(found), np.inf, found)
 
     @property
@@ -77,4 +77,7 @@ def check_gradient(
         raise ValueError(f"the derivative has shape {derivative.shape}, x has {x.shape}; they must be the same.")
     if x.dtype != np.float64:
         raise ValueError(f"x is {x.dtype}; differences need float64.")
-    return Check(np.asarray(derivative, np.float64), central_differences(f, x, h=h), tolerance)
+    differences = central_differences(f, x, h=h)
+    rounding = np.finfo(np.float64).eps * abs(f()) / h
+    floor = max(1e-3 * float(np.abs(differences).max(initial=0.0)), 4 * rounding / tolerance, np.finfo(np.float64).tiny)
+    return Check(np.asarray(derivative, np.float64), differences, floor, tolerance)

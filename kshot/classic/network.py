@@ -196,7 +196,8 @@ def train(
 ) -> Curve:
     """Mini-batch training, an epoch at a time; `watch` is asked after each.
 
-    With `patience` it ends once `watch` has not fallen for so many epochs, and goes back to where it was least. Raises ValueError where the loss leaves all bounds.
+    With `patience` it ends once `watch` has not fallen for so many epochs, and goes back to where it was least.
+    Raises ValueError where the loss leaves all bounds.
     """
     curve = Curve()
     best, kept, waited = np.inf, network.snapshot(), 0
