@@ -73,19 +73,19 @@ class Tensor:
                 flowing[id(parent)] = part if before is None else before + part
 
     def __add__(self, other: Operand) -> Tensor:
-        a, b = self, tensor(other)
+        a, b = self, tensor(other, self)
         return Tensor(a.value + b.value, [(a, lambda g: g), (b, lambda g: g)])
 
     def __sub__(self, other: Operand) -> Tensor:
-        a, b = self, tensor(other)
+        a, b = self, tensor(other, self)
         return Tensor(a.value - b.value, [(a, lambda g: g), (b, np.negative)])
 
     def __mul__(self, other: Operand) -> Tensor:
-        a, b = self, tensor(other)
+        a, b = self, tensor(other, self)
         return Tensor(a.value * b.value, [(a, lambda g: g * b.value), (b, lambda g: g * a.value)])
 
     def __truediv__(self, other: Operand) -> Tensor:
-        a, b = self, tensor(other)
+        a, b = self, tensor(other, self)
         result = a.value / b.value
         return Tensor(result, [(a, lambda g: g / b.value), (b, lambda g: -g * result / b.value)])
 
@@ -96,7 +96,7 @@ class Tensor:
 
     def __matmul__(self, other: Operand) -> Tensor:
         """The product of the last two axes; the axes before them are broadcast. A vector is a row or a column."""
-        a, b = self, tensor(other)
+        a, b = self, tensor(other, self)
         row, column = a.value.ndim == 1, b.value.ndim == 1
         left = a.value[None, :] if row else a.value
         right = b.value[:, None] if column else b.value
@@ -133,13 +133,13 @@ class Tensor:
         return self * other
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return tensor(other) - self
+        return tensor(other, self) - self
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return tensor(other) / self
+        return tensor(other, self) / self
 
     def __rmatmul__(self, other: Operand) -> Tensor:
-        return tensor(other) @ self
+        return tensor(other, self) @ self
 
     def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
         """The sum over an axis, several, or all; every term gets the sum's gradient."""
@@ -166,9 +166,11 @@ class Tensor:
         return Tensor(self.value.transpose(order), [(self, lambda g: g.transpose(np.argsort(order)))])
 
 
-def tensor(operand: Operand) -> Tensor:
-    """The operand itself, or a constant."""
-    return operand if isinstance(operand, Tensor) else Tensor(operand)
+def tensor(operand: Operand, beside: Tensor) -> Tensor:
+    """The operand itself, or a constant; a plain number takes the precision of what it stands beside."""
+    if isinstance(operand, Tensor):
+        return operand
+    return Tensor(np.asarray(operand, beside.value.dtype) if isinstance(operand, int | float) else operand)
 
 
 def from_output_to_leaves(output: Tensor) -> list[Tensor]:
