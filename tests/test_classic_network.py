@@ -31,6 +31,7 @@ from kshot.classic.layers import (
 )
 from kshot.classic.network import Network, adam, batches, perceptron, sgd, train
 from kshot.classic.network_classifier import NetworkClassifier
+from kshot.classic.trace import trace
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN
@@ -351,3 +352,81 @@ def test_bad_rows_are_named() -> None:
         NetworkClassifier(epochs=2).fit(X[:50], y[:50])
     with pytest.raises(ValueError, match="NetworkClassifier: X has 150 rows and y has 149"):
         NetworkClassifier(epochs=2).fit(X, y[:-1])
+
+
+# ---------------------------------------------------------------- the trace
+
+# Mazur, "A Step by Step Backpropagation Example" (2015), worked by hand there: two inputs, two hidden, two outputs
+MAZUR = trace(
+    [[[0.15, 0.20], [0.25, 0.30]], [[0.40, 0.45], [0.50, 0.55]]], [[0.35, 0.35], [0.60, 0.60]], x=[0.05, 0.10],
+    y=[0.01, 0.99],
+)  # fmt: skip
+
+
+def test_a_hand_worked_example_comes_out() -> None:
+    assert MAZUR.z[0][0] == pytest.approx(0.3775)
+    np.testing.assert_allclose(MAZUR.a[1], [0.593269992, 0.596884378], atol=1e-9)
+    np.testing.assert_allclose(MAZUR.a[2], [0.751365070, 0.772928465], atol=1e-9)
+    assert MAZUR.loss == pytest.approx(0.298371109, abs=1e-9)
+    np.testing.assert_allclose(MAZUR.delta[1], [0.138498562, -0.038098236], atol=1e-9)
+    assert MAZUR.weight_gradients[1][0, 0] == pytest.approx(0.082167041, abs=1e-9)
+    assert MAZUR.weight_gradients[0][0, 0] == pytest.approx(0.000438568, abs=1e-9)
+    after = [W - 0.5 * g for W, g in zip(MAZUR.weights, MAZUR.weight_gradients, strict=True)]
+    np.testing.assert_allclose(after[1], [[0.35891648, 0.408666186], [0.511301270, 0.561370121]], atol=1e-8)
+    np.testing.assert_allclose(after[0], [[0.149780716, 0.19956143], [0.24975114, 0.29950229]], atol=1e-8)
+
+
+def test_every_delta_is_printed() -> None:
+    text = str(MAZUR)
+    assert "layer 1 neuron 1: z = 0.15*0.05 + 0.2*0.1 + 0.35 = 0.3775; a = sigmoid(z) = 0.59327" in text
+    assert "loss: C = 0.298371109" in text
+    assert "layer 2 neuron 1: delta = sigma'(z) * dC/da = 0.186816 * (0.751365 - 0.01) = 0.138499" in text
+    assert (
+        "layer 1 neuron 1: delta = sigma'(z) * (sum of w*delta above) = 0.241301 * (0.4*0.138499 + 0.5*-0.0380982) "
+        "= 0.00877135" in text
+    )
+    assert "layer 1 w from 1 to 1: 0.05 * 0.00877135 = 0.000438568" in text
+    assert text.count(": delta =") == 4
+    assert text.count(" w from ") == 8
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "linear"])
+@pytest.mark.parametrize("loss", ["squared-error", "cross-entropy"])
+def test_a_trace_is_torchs_gradient(activation: str, loss: str) -> None:
+    rng = np.random.default_rng(5)
+    sizes = (3, 4, 5, 2)
+    Ws = [rng.normal(size=(out, into)) for into, out in zip(sizes, sizes[1:], strict=False)]
+    bs = [rng.normal(size=out) for out in sizes[1:]]
+    x, y = rng.normal(size=3), np.array([0.0, 1.0])
+    found = trace(Ws, bs, x=x, y=y, activation=activation, loss=loss)
+    W, b = ([torch.tensor(value, requires_grad=True) for value in values] for values in (Ws, bs))
+    sigma = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "linear": lambda z: z}[activation]
+    a = torch.tensor(x)
+    for at in range(3):
+        z = W[at] @ a + b[at]
+        a = sigma(z)
+    out = 0.5 * ((a - torch.tensor(y)) ** 2).sum() if loss == "squared-error" else -functional.log_softmax(z, 0)[1]
+    out.backward()
+    assert found.loss == pytest.approx(out.item())
+    for ours, theirs in zip(found.weight_gradients, W, strict=True):
+        np.testing.assert_allclose(ours, theirs.grad, rtol=1e-8, atol=1e-12)
+    for ours, theirs in zip(found.bias_gradients, b, strict=True):
+        np.testing.assert_allclose(ours, theirs.grad, rtol=1e-8, atol=1e-12)
+    assert str(found).count(": delta =") == 11
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"x": [1, 2, 3]}, r"W of layer 1 has shape \(1, 2\); it must be \(1, 3\)"),
+        ({"y": [1, 2]}, r"y has shape \(2,\); the last layer gives \(1,\)"),
+        ({"activation": "step"}, "knows no 'step'; give one of sigmoid, tanh, relu, linear"),
+        ({"loss": "hinge"}, "knows no 'hinge'"),
+        ({"output": "softmax"}, "a softmax goes with loss='cross-entropy'"),
+        ({"output": "tanh", "loss": "cross-entropy"}, "cross-entropy stands on a softmax, not on 'tanh'"),
+        ({"y": [0.5], "loss": "cross-entropy"}, r"y is a distribution over classes, not \[0.5\]"),
+    ],
+)
+def test_a_trace_says_what_does_not_fit(settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        trace([[[0.5, -0.5]]], [[0.1]], **{"x": [1, 2], "y": [1], **settings})
