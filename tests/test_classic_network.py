@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -395,7 +397,7 @@ def test_every_delta_is_printed() -> None:
 def test_a_trace_is_torchs_gradient(activation: str, loss: str) -> None:
     rng = np.random.default_rng(5)
     sizes = (3, 4, 5, 2)
-    Ws = [rng.normal(size=(out, into)) for into, out in zip(sizes, sizes[1:], strict=False)]
+    Ws = [rng.normal(size=(out, into)) for into, out in pairwise(sizes)]
     bs = [rng.normal(size=out) for out in sizes[1:]]
     x, y = rng.normal(size=3), np.array([0.0, 1.0])
     found = trace(Ws, bs, x=x, y=y, activation=activation, loss=loss)

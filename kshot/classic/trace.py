@@ -1,8 +1,9 @@
 """Backpropagation on one example, written out neuron by neuron, to be followed with pencil and paper.
 
-Meets: the lecture's two passes (Hung-yi Lee, "Backpropagation") with its own column vectors: forward z^l = W^l a^(l-1) +
-b^l and a^l = sigma(z^l); backward delta^L = dC/dz^L and delta^l = sigma'(z^l) * (W^(l+1)^T delta^(l+1)); and dC/dw_ij^l =
-a_j^(l-1) delta_i^l. Every product and sum is shown. Concedes: one example, a few neurons; `network.py` trains.
+Meets: the lecture's two passes (Hung-yi Lee, "Backpropagation") with its own column vectors: forward z^l = W^l a^(l-1)
++ b^l and a^l = sigma(z^l); backward delta^L = dC/dz^L and delta^l = sigma'(z^l) * (W^(l+1)^T delta^(l+1)); and
+dC/dw_ij^l = a_j^(l-1) delta_i^l. Every product and sum is shown. Concedes: one example, a few neurons; `network.py`
+trains.
 
     print(trace([[[0.5, -0.5]]], [[0.1]], x=[1, 2], y=[1]))
 """
