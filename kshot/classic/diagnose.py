@@ -12,22 +12,16 @@ fully connected networks of a fixed ladder; thresholds are shares of what guessi
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
-from sklearn.exceptions import ConvergenceWarning
 
-from kshot.classic.convolution import Values
 from kshot.classic.inputs import Array
-from kshot.classic.layers import softmax_cross_entropy, squared_error
-from kshot.classic.logistic import SoftmaxRegression
-from kshot.classic.network import adam, perceptron, train
+from kshot.classic.ladder import LADDER, STEPS, Fitted, Part, Rung, divided, fitted, guessing
 from kshot.classic.network_classifier import NetworkClassifier
 from kshot.classic.tables import Table, digits, read_table
 from kshot.eval.report.model import Report
@@ -38,56 +32,6 @@ Verdict = Literal["optimisation", "model bias", "overfitting", "mismatch", "none
 
 LARGE = 0.1
 """A loss, or a gap between errors, above this share of what guessing loses is large."""
-STEPS = 4000
-"""Updates that a network gets, in 5 epochs at least and 300 at most."""
-LEAST_ROWS = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """A model of the ladder: a fully connected network, or the linear model where nothing is hidden."""
-
-    name: str
-    hidden: tuple[int, ...] = ()
-    activation: str = "relu"
-    batch_norm: bool = False
-    dropout: float = 0.0
-    weight_decay: float = 0.0
-    patience: int | None = None
-    lr: float = 2e-3
-
-
-LADDER = (
-    Rung("linear"),
-    Rung("1 layer of 16", (16,)),
-    Rung("2 layers of 64", (64, 64)),
-    Rung("3 layers of 128", (128,) * 3),
-)
-"""From small to large; the last one is diagnosed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some of the rows, as a network takes them: columns and a quantity to regress on standardised."""
-
-    X: Array
-    y: Any  # (rows,) class indices, or (rows, 1) the standardised quantity
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """How a rung did. `errors` is 0 or 1 a row (classification) or the squared error (regression), by part."""
-
-    rung: Rung
-    parameters: int
-    train_loss: float  # as a share of guessing's
-    errors: dict[str, Array]
-    losses: tuple[float, ...] = ()  # an epoch each, as shares of guessing's
-    watched: tuple[float, ...] = ()  # the same of the rows held out
-
-    def error(self, part: str) -> float:
-        """The mean error on a part."""
-        return float(self.errors[part].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +41,14 @@ class Answer:
     question: str
     measured: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How often test rows were told from train rows, 0.5 by guessing."""
+
+    accuracy: float
+    interval: Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +65,7 @@ class Diagnosis:
     guess_loss: float  # of the constant model on the training rows: entropy in nats, or the variance
     guess_error: float
     rows: dict[str, int]
-    apart: Interval | None = field(default=None)  # accuracy of telling test rows from train rows
+    apart: Apart | None = None  # asked only once training has succeeded
 
 
 def diagnose(data: Path | None, *, target: str | None = None, seed: int = 0) -> Report:
@@ -140,7 +92,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     tried: list[Fitted] = []
     name, thing = largest.rung.name, "error rate" if table.classes else "squared error"
 
-    def found(verdict: Verdict, sentence: str, advice: list[str], apart: Interval | None = None) -> Diagnosis:
+    def found(verdict: Verdict, sentence: str, advice: list[str], apart: Apart | None = None) -> Diagnosis:
         return Diagnosis(
             verdict, sentence, table, models, tried, advice, answers, guess_loss, guess_error, rows, apart
         )  # fmt: skip
@@ -213,12 +165,12 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
             "yes: mismatch" if mismatch else "no",
         )
     )
-    differ = apart.low > 0.5
+    differ = apart.interval.low > 0.5
     answers.append(
         Answer(
             "Does a classifier tell test rows from train rows?",
-            f"right on {100 * apart.estimate:.1f}% [{100 * apart.low:.1f}, {100 * apart.high:.1f}] of pairs it has not "
-            "seen, 50% by guessing",
+            f"right on {100 * apart.accuracy:.1f}% [{100 * apart.interval.low:.1f}, {100 * apart.interval.high:.1f}] "
+            "of rows it has not seen, 50% by guessing",
             "yes: the rows differ" if differ else "no",
         )
     )
@@ -228,7 +180,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
             "mismatch",
             f"Mismatch: the {thing} is {unseen.mean():.3f} on test rows against {held.mean():.3f} on rows held out of "
             f"the training set, and a classifier tells the two kinds of rows apart "
-            f"{100 * apart.estimate:.1f}% of the time.",
+            f"{100 * apart.accuracy:.1f}% of the time.",
             [
                 f"The column that differs most is {column!r} (Kolmogorov-Smirnov distance {distance:.2f})."
                 if differ
@@ -279,109 +231,6 @@ def said(thing: str, value: float) -> str:
     return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing} of {value:.3f}"
 
 
-def divided(table: Table, seed: int) -> dict[str, Part]:
-    """Train, validation and test rows: 60, 20 and 20 of 100; a file that names its test rows gives 75 and 25 of the rest.
-
-    Raises UserError where the rows of a class, or all, are too few.
-    """
-    rng = np.random.default_rng(seed)
-    n = len(table.X)
-    if n < LEAST_ROWS:
-        raise UserError(f"{table.name} has {n} rows; a diagnosis needs at least {LEAST_ROWS}.")
-    place = np.empty(n, dtype=object)
-    if table.test is not None:
-        for word, some in (("test", table.test), ("train", ~table.test)):
-            if some.sum() < LEAST_ROWS // 4:
-                raise UserError(f"{table.name} has {some.sum()} {word} rows; give at least {LEAST_ROWS // 4}.")
-    groups = np.zeros(n, dtype=int) if table.classes is None else np.asarray(table.y)
-    for group in np.unique(groups):  # each class gets its share of every part
-        free = np.flatnonzero(groups == group if table.test is None else (groups == group) & ~table.test)
-        if len(free) < 5:
-            label = "" if table.classes is None else f" with {table.target} {table.classes[group]!r}"
-            raise UserError(f"{table.name} has {len(free)} train rows{label}; give at least 5, or drop them.")
-        order = rng.permutation(free)
-        whole = len(order)
-        cuts = (0.6, 0.8) if table.test is None else (0.75, 1.0)
-        first, second = (round(cut * whole) for cut in cuts)
-        place[order[:first]], place[order[first:second]], place[order[second:]] = "train", "validation", "test"
-    if table.test is not None:
-        place[table.test] = "test"
-    train_rows = table.X[place == "train"]
-    mean, spread = train_rows.mean(axis=0), train_rows.std(axis=0)
-    X = (table.X - mean) / np.where(spread > 0, spread, 1.0)
-    y = np.asarray(table.y)
-    if table.classes is None:
-        some = y[place == "train"]
-        if some.std() == 0:
-            raise UserError(f"{table.name}: {table.target} does not vary over the train rows; give others.")
-        y = ((y - some.mean()) / some.std())[:, None]
-    return {part: Part(X[place == part], y[place == part]) for part in ("train", "validation", "test")}
-
-
-def guessing(part: Part, classes: tuple[str, ...] | None) -> tuple[float, float]:
-    """The loss and the error of the best constant: the entropy and the rarer classes' share, or the variance twice."""
-    if classes is None:
-        return 1.0, 1.0  # the target is standardised
-    shares = np.bincount(part.y, minlength=len(classes)) / len(part.y)
-    some = shares[shares > 0]
-    return -float((some * np.log(some)).sum()), 1 - float(shares.max())
-
-
-def fitted(
-    rung: Rung, parts: dict[str, Part], classes: tuple[str, ...] | None, guess_loss: float, *, seed: int, steps: int
-) -> Fitted:
-    """A rung trained on the train rows and judged on all parts."""
-    seen, held = parts["train"], parts["validation"]
-    loss: Any = squared_error if classes is None else softmax_cross_entropy
-    outputs = 1 if classes is None else len(classes)
-    losses: tuple[float, ...] = ()
-    watched: tuple[float, ...] = ()
-    if rung.hidden:
-        rng = np.random.default_rng(seed)
-        network = perceptron(
-            seen.X.shape[1], rung.hidden, outputs, rng, activation=rung.activation, dropout=rung.dropout,
-            batch_norm=rung.batch_norm,
-        )  # fmt: skip
-        size = min(64, max(8, len(seen.X) // 8))
-        epochs = int(np.clip(steps // max(1, len(seen.X) // size), 5, 300))
-        curve = train(
-            network, seen.X, seen.y, loss=loss, step=adam(network, lr=rung.lr, weight_decay=rung.weight_decay),
-            epochs=epochs, batch_size=size, rng=rng, watch=lambda: loss(network.forward(held.X), held.y)[0],
-            patience=rung.patience,
-        )  # fmt: skip
-        losses = tuple(value / guess_loss for value in curve.losses)
-        watched = tuple(value / guess_loss for value in curve.watched)
-        outcomes = {name: network.forward(part.X) for name, part in parts.items()}
-        parameters = network.parameters.size
-    else:
-        weights = linear(seen, classes)
-        outcomes = {name: np.column_stack([part.X, np.ones(len(part.X))]) @ weights for name, part in parts.items()}
-        parameters = weights.size
-    errors = {name: row_errors(z, parts[name].y, classes) for name, z in outcomes.items()}
-    train_loss = loss(outcomes["train"], seen.y)[0] / guess_loss
-    return Fitted(rung, parameters, train_loss, errors, losses, watched)
-
-
-def linear(part: Part, classes: tuple[str, ...] | None) -> Values:
-    """The least squares line, or softmax regression with next to no penalty, (columns + 1, outputs), the bias last."""
-    if classes is None:
-        found: Values = np.linalg.lstsq(np.column_stack([part.X, np.ones(len(part.X))]), part.y, rcond=None)[0]
-        return found
-    with warnings.catch_warnings():  # next to the minimum is near enough here
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = SoftmaxRegression(l2=1e-2, solver="lbfgs", max_iter=300, tol=1e-4).fit(part.X, part.y)
-    weights: Values = np.zeros((part.X.shape[1] + 1, len(classes)))
-    weights[-1] = -np.inf if len(model.classes_) < len(classes) else 0.0
-    weights[:-1, model.classes_], weights[-1, model.classes_] = model.coef_.T, model.intercept_
-    return weights
-
-
-def row_errors(z: Values, y: Any, classes: tuple[str, ...] | None) -> Array:
-    """0 or 1 where the largest z is the class's or not; the squared error of a quantity; (rows,)."""
-    wrong: Array = ((z - y) ** 2)[:, 0] if classes is None else (z.argmax(axis=1) != y).astype(float)
-    return wrong
-
-
 def above(one: Array, other: Array) -> tuple[float, float]:
     """By how much the mean of `one` is above that of `other`, and the lower end of its 95% interval (Welch)."""
     difference = float(one.mean() - other.mean())
@@ -393,7 +242,7 @@ def above(one: Array, other: Array) -> tuple[float, float]:
     return difference, difference - float(stats.t.ppf(0.975, freedom)) * float(np.sqrt(total))
 
 
-def told_apart(one: Array, other: Array, seed: int) -> Interval:
+def told_apart(one: Array, other: Array, seed: int) -> Apart:
     """How often a network tells rows of one set from rows of another that it has not seen, with a Wilson interval.
 
     As many of both, half to train on (Lopez-Paz and Oquab 2017, section 3): 50% where both come from one distribution.
@@ -408,12 +257,12 @@ def told_apart(one: Array, other: Array, seed: int) -> Interval:
     if len(np.unique(y[fit])) < 2:
         raise UserError(f"{n} rows are too few to tell two sets apart; give more.")
     right = model.fit(X[fit], y[fit]).predict(X[judge]) == y[judge]
-    return wilson(int(right.sum()), len(right))
+    return Apart(float(right.mean()), wilson(int(right.sum()), len(right)))
 
 
 def farthest(table: Table, parts: dict[str, Part]) -> tuple[str, float]:
     """The column whose distribution differs most between train and test rows (Kolmogorov-Smirnov)."""
     seen, unseen = parts["train"].X, parts["test"].X
     distances = [float(stats.ks_2samp(seen[:, at], unseen[:, at]).statistic) for at in range(seen.shape[1])]
-    at: NDArray[np.intp] | np.intp = np.argmax(distances)
-    return table.columns[int(at)], distances[int(at)]
+    at = int(np.argmax(distances))
+    return table.columns[at], distances[at]
