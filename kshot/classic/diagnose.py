@@ -90,7 +90,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     largest, best = models[-1], min(models, key=lambda model: model.train_loss)
     answers: list[Answer] = []
     tried: list[Fitted] = []
-    name, thing = largest.rung.name, "error rate" if table.classes else "squared error"
+    name, thing = f"the {largest.rung.name}", "error rate" if table.classes else "squared error"
 
     def found(verdict: Verdict, sentence: str, advice: list[str], apart: Apart | None = None) -> Diagnosis:
         return Diagnosis(
@@ -101,7 +101,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     answers.append(
         Answer(
             "Is the training loss large?",
-            f"{name}: {largest.train_loss:.3f} of what guessing loses (large above {LARGE:g})",
+            f"{largest.rung.name}: {share(largest.train_loss)} of what guessing loses (large above {LARGE:g})",
             "yes" if large else "no",
         )
     )
@@ -111,25 +111,29 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
         answers.append(
             Answer(
                 "Does a smaller model have a smaller training loss?",
-                f"{best.rung.name}: {best.train_loss:.3f}" if best is not largest else "the largest has the smallest",
+                f"{best.rung.name}: {share(best.train_loss)}"
+                if best is not largest
+                else "the largest has the smallest",
                 "yes: optimisation" if failed else "no: model bias",
             )
         )
         if failed:
-            again = Rung(f"{name}, batch norm", largest.rung.hidden, largest.rung.activation, batch_norm=True)
+            again = Rung(
+                f"{largest.rung.name}, batch norm", largest.rung.hidden, largest.rung.activation, batch_norm=True
+            )
             tried.append(fit(again))
             helps = "lowers" if tried[0].train_loss < largest.train_loss - 0.01 else "does not lower"
             return found(
                 "optimisation",
-                f"Optimisation fails: the training loss of {name} is {largest.train_loss:.3f} of what guessing loses, "
-                f"though {best.rung.name}, which it contains, reaches {best.train_loss:.3f}.",
+                f"Optimisation fails: the training loss of {name} is {share(largest.train_loss)} of what guessing loses, "
+                f"though the smaller {best.rung.name} reaches {share(best.train_loss)}.",
                 [
-                    f"Batch norm {helps} it, to {tried[0].train_loss:.3f}.",
+                    f"Batch norm {helps} it, to {share(tried[0].train_loss)}.",
                     "Other starts (He et al. for relu), another lr, Adam, residual connections; or the smaller model.",
                 ],
             )
         wider = tuple(2 * units for units in largest.rung.hidden) or (64,)
-        tried.append(fit(Rung(f"{len(wider) + 1} layers, twice as wide", (*wider, wider[-1]))))
+        tried.append(fit(Rung(f"{len(wider) + 1} x {wider[0]} network", (*wider, wider[-1]))))
         gain = largest.train_loss - tried[0].train_loss
         more = (
             "A larger model has a smaller training loss: go on in that direction."
@@ -139,8 +143,8 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
         )
         return found(
             "model bias",
-            f"Model bias: no model of the ladder has a training loss below {best.train_loss:.3f} of what guessing "
-            f"loses, and a network twice as wide reaches {tried[0].train_loss:.3f}.",
+            f"Model bias: no model of the ladder has a training loss below {share(best.train_loss)} of what guessing "
+            f"loses, and a network of {len(wider) + 1} x {wider[0]} reaches {share(tried[0].train_loss)}.",
             [more],
         )
 
@@ -192,7 +196,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     if not overfits:
         return found(
             "none",
-            f"Nothing fails: {name} has a training loss of {largest.train_loss:.3f} of what guessing loses and, on "
+            f"Nothing fails: {name} has a training loss of {share(largest.train_loss)} of what guessing loses and, on "
             f"test rows, {said(thing, unseen.mean())}.",
             ["Rows that are still wrong are worth a look."],
             apart,
@@ -211,7 +215,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     fewer = tried[-1].error("validation") - largest.error("validation")
     return found(
         "overfitting",
-        f"Overfitting: {name} has a training loss of {largest.train_loss:.3f} of what guessing loses, but its {thing} "
+        f"Overfitting: {name} has a training loss of {share(largest.train_loss)} of what guessing loses, but its {thing} "
         f"is {held.mean():.3f} on rows held out against {seen.mean():.3f} on those it was trained on.",
         [
             f"Best of what was tried: {better.rung.name}, {better.error('validation'):.3f} on rows held out and "
@@ -229,6 +233,11 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
 def said(thing: str, value: float) -> str:
     """An error with its article."""
     return f"{'an' if thing[0] in 'aeiou' else 'a'} {thing} of {value:.3f}"
+
+
+def share(value: float) -> str:
+    """A share of what guessing loses."""
+    return f"{value:.3f}" if value >= 0.0005 else "less than 0.001"
 
 
 def above(one: Array, other: Array) -> tuple[float, float]:

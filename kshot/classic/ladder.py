@@ -41,10 +41,10 @@ class Rung:
 
 
 LADDER = (
-    Rung("linear"),
-    Rung("1 layer of 16", (16,)),
-    Rung("2 layers of 64", (64, 64)),
-    Rung("3 layers of 128", (128,) * 3),
+    Rung("linear model"),
+    Rung("1 x 16 network", (16,)),
+    Rung("2 x 64 network", (64, 64)),
+    Rung("3 x 128 network", (128, 128, 128)),
 )
 """From small to large; the last one is diagnosed."""
 
@@ -114,7 +114,7 @@ def divided(table: Table, seed: int) -> dict[str, Part]:
 
 
 def guessing(part: Part, classes: tuple[str, ...] | None) -> tuple[float, float]:
-    """The loss and the error of the best constant: the entropy and the share of the other classes, or the variance twice."""
+    """The loss and the error of the best constant: entropy and the other classes' share, or the variance."""
     if classes is None:
         return 1.0, 1.0  # the target is standardised
     shares = np.bincount(part.y, minlength=len(classes)) / len(part.y)
