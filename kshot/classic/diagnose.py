@@ -125,14 +125,14 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
             helps = "lowers" if tried[0].train_loss < largest.train_loss - 0.01 else "does not lower"
             return found(
                 "optimisation",
-                f"Optimisation fails: the training loss of {name} is {share(largest.train_loss)} of what guessing loses, "
-                f"though the smaller {best.rung.name} reaches {share(best.train_loss)}.",
+                f"Optimisation fails: the training loss of {name} is {share(largest.train_loss)} of what guessing "
+                f"loses, though the smaller {best.rung.name} reaches {share(best.train_loss)}.",
                 [
                     f"Batch norm {helps} it, to {share(tried[0].train_loss)}.",
                     "Other starts (He et al. for relu), another lr, Adam, residual connections; or the smaller model.",
                 ],
             )
-        wider = tuple(2 * units for units in largest.rung.hidden) or (64,)
+        wider = tuple(max(64, 2 * units) for units in largest.rung.hidden) or (64,)
         tried.append(fit(Rung(f"{len(wider) + 1} x {wider[0]} network", (*wider, wider[-1]))))
         gain = largest.train_loss - tried[0].train_loss
         more = (
@@ -215,8 +215,8 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     fewer = tried[-1].error("validation") - largest.error("validation")
     return found(
         "overfitting",
-        f"Overfitting: {name} has a training loss of {share(largest.train_loss)} of what guessing loses, but its {thing} "
-        f"is {held.mean():.3f} on rows held out against {seen.mean():.3f} on those it was trained on.",
+        f"Overfitting: {name} has a training loss of {share(largest.train_loss)} of what guessing loses, but its "
+        f"{thing} is {held.mean():.3f} on rows held out against {seen.mean():.3f} on those it was trained on.",
         [
             f"Best of what was tried: {better.rung.name}, {better.error('validation'):.3f} on rows held out and "
             f"{better.error('test'):.3f} on test rows."
