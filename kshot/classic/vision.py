@@ -113,7 +113,9 @@ def predict(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """(scores, labels) of all images, in order."""
     model.eval()
-    found = [(model(x.to(device)).cpu(), labels) for x, labels in DataLoader(images, batch_size=batch_size)]
+    # a DataLoader draws a seed for workers that it does not have; not from the global generator
+    loader = DataLoader(images, batch_size=batch_size, generator=torch.Generator())
+    found = [(model(x.to(device)).cpu(), labels) for x, labels in loader]
     scores, truth = zip(*found, strict=True)
     return torch.cat(scores), torch.cat(truth)
 
