@@ -1,0 +1,302 @@
+"""Reverse-mode automatic differentiation on arrays: every operation beside its derivative.
+
+Meets: backpropagation as the lecture's computational graph (Hung-yi Lee, "Computational Graph & Backpropagation"):
+each operation keeps, for every parent, how a gradient of its result becomes a gradient of that parent; `backward`
+goes through the graph once, from the loss to the leaves, without recursion, so that a graph may be as deep as memory
+allows; a node that is used twice gets the sum of both gradients; broadcasting is undone by summing. Equal to
+torch.autograd to 1e-8 in float64. Concedes: first derivatives only; gradients are kept at the leaves only.
+
+    >>> x = Tensor([[1.0, 2.0]], requires_grad=True)
+    >>> w = Tensor([[3.0], [-1.0]], requires_grad=True)
+    >>> loss = (sigmoid(x @ w) ** 2).sum()
+    >>> loss.backward()
+    >>> w.grad.round(4).tolist()
+    [[0.2875], [0.5749]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, log_softmax
+
+from kshot.classic.convolution import Values, as_maps, as_rows, extent, patches, scattered
+
+Pull = Callable[[Values], Values]
+"""dC/d(result) -> dC/d(parent)."""
+Operand = Any
+"""A Tensor, an array, or a number."""
+
+
+class Tensor:
+    """An array, and where it came from: its parents, each with the derivative's way back to it."""
+
+    __slots__ = ("grad", "parents", "requires_grad", "value")
+    __array_ufunc__ = None  # array + tensor is the tensor's sum, not an array of tensors
+
+    def __init__(self, value: Any, parents: Sequence[tuple[Tensor, Pull]] = (), *, requires_grad: bool = False) -> None:
+        array = np.asarray(value)
+        self.value: Values = array if array.dtype.kind == "f" else array.astype(np.float64)
+        self.parents = tuple((parent, pull) for parent, pull in parents if parent.requires_grad)
+        self.requires_grad = requires_grad or bool(self.parents)
+        self.grad: Values | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The array's shape."""
+        return self.value.shape
+
+    def __repr__(self) -> str:
+        return f"Tensor({self.value!r}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def backward(self, upstream: Any = None) -> None:
+        """Adds dC/dleaf to the `grad` of every leaf; C is this tensor, or the sum of upstream * this tensor.
+
+        Raises ValueError where this is no single number and no `upstream` of its shape is given.
+        """
+        if upstream is None and self.value.size != 1:
+            raise ValueError(f"backward starts from one number, not from shape {self.shape}; sum it, or give upstream.")
+        start = np.ones_like(self.value) if upstream is None else np.asarray(upstream, self.value.dtype)
+        if start.shape != self.shape:
+            raise ValueError(f"upstream has shape {start.shape}; it must be that of the tensor, {self.shape}.")
+        flowing = {id(self): start}  # dC/dnode of the nodes reached so far
+        for node in from_output_to_leaves(self):
+            gradient = flowing.pop(id(node))
+            if node.requires_grad and not node.parents:
+                node.grad = gradient.copy() if node.grad is None else node.grad + gradient
+            for parent, pull in node.parents:
+                part = unbroadcast(pull(gradient), parent.shape)
+                before = flowing.get(id(parent))
+                # never in place: a part may be another node's gradient, or a view of it
+                flowing[id(parent)] = part if before is None else before + part
+
+    def __add__(self, other: Operand) -> Tensor:
+        a, b = self, tensor(other, self)
+        return Tensor(a.value + b.value, [(a, lambda g: g), (b, lambda g: g)])
+
+    def __sub__(self, other: Operand) -> Tensor:
+        a, b = self, tensor(other, self)
+        return Tensor(a.value - b.value, [(a, lambda g: g), (b, np.negative)])
+
+    def __mul__(self, other: Operand) -> Tensor:
+        a, b = self, tensor(other, self)
+        return Tensor(a.value * b.value, [(a, lambda g: g * b.value), (b, lambda g: g * a.value)])
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        a, b = self, tensor(other, self)
+        result = a.value / b.value
+        return Tensor(result, [(a, lambda g: g / b.value), (b, lambda g: -g * result / b.value)])
+
+    def __pow__(self, p: float) -> Tensor:
+        if p == 0:  # the rule below would take 0 * infinity at a = 0
+            return Tensor(np.ones_like(self.value), [(self, np.zeros_like)])
+        return Tensor(self.value**p, [(self, lambda g: g * p * self.value ** (p - 1))])
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        """The product of the last two axes; the axes before them are broadcast. A vector is a row or a column."""
+        a, b = self, tensor(other, self)
+        row, column = a.value.ndim == 1, b.value.ndim == 1
+        left = a.value[None, :] if row else a.value
+        right = b.value[:, None] if column else b.value
+
+        def whole(g: Values) -> Values:
+            g = g[..., None] if column else g
+            return np.expand_dims(g, -2) if row else g
+
+        def pull_left(g: Values) -> Values:
+            part = whole(g) @ right.swapaxes(-1, -2)  # dC/dA = dC/dZ B^T
+            return part[..., 0, :] if row else part
+
+        def pull_right(g: Values) -> Values:
+            part = left.swapaxes(-1, -2) @ whole(g)  # dC/dB = A^T dC/dZ
+            return part[..., 0] if column else part
+
+        return Tensor(a.value @ b.value, [(a, pull_left), (b, pull_right)])
+
+    def __getitem__(self, at: Any) -> Tensor:
+        def pull(g: Values) -> Values:
+            whole = np.zeros_like(self.value)
+            np.add.at(whole, at, g)  # a row taken twice gets both gradients
+            return whole
+
+        return Tensor(self.value[at], [(self, pull)])
+
+    def __neg__(self) -> Tensor:
+        return Tensor(-self.value, [(self, np.negative)])
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return self + other
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return self * other
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return tensor(other, self) - self
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return tensor(other, self) / self
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return tensor(other, self) @ self
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
+        """The sum over an axis, several, or all; every term gets the sum's gradient."""
+
+        def pull(g: Values) -> Values:
+            if axis is not None and not keepdims:
+                g = np.expand_dims(g, axis)
+            return np.broadcast_to(g, self.shape)
+
+        return Tensor(self.value.sum(axis=axis, keepdims=keepdims), [(self, pull)])
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
+        """The mean over an axis, several, or all."""
+        total = self.sum(axis, keepdims=keepdims)
+        return total * (total.value.size / self.value.size)
+
+    def reshape(self, *shape: int) -> Tensor:
+        """The same values in another shape."""
+        return Tensor(self.value.reshape(shape), [(self, lambda g: g.reshape(self.shape))])
+
+    def transpose(self, *axes: int) -> Tensor:
+        """The axes in another order, without `axes` reversed."""
+        order = axes or tuple(reversed(range(self.value.ndim)))
+        return Tensor(self.value.transpose(order), [(self, lambda g: g.transpose(np.argsort(order)))])
+
+
+def tensor(operand: Operand, beside: Tensor) -> Tensor:
+    """The operand itself, or a constant; a plain number takes the precision of what it stands beside."""
+    if isinstance(operand, Tensor):
+        return operand
+    return Tensor(np.asarray(operand, beside.value.dtype) if isinstance(operand, int | float) else operand)
+
+
+def from_output_to_leaves(output: Tensor) -> list[Tensor]:
+    """All nodes below an output, each after every node that uses it (Kahn 1962): its gradient is whole by then."""
+    uses, found, ahead = {id(output): 0}, [], [output]
+    while ahead:
+        for parent, _ in ahead.pop().parents:
+            if id(parent) not in uses:
+                uses[id(parent)] = 0
+                ahead.append(parent)
+            uses[id(parent)] += 1
+    ready = [output]
+    while ready:
+        node = ready.pop()
+        found.append(node)
+        for parent, _ in node.parents:
+            uses[id(parent)] -= 1
+            if uses[id(parent)] == 0:
+                ready.append(parent)
+    return found
+
+
+def unbroadcast(gradient: Values, shape: tuple[int, ...]) -> Values:
+    """The gradient summed over the axes along which a value of that shape was repeated.
+
+    >>> unbroadcast(np.ones((4, 2, 3)), (2, 1)).tolist()
+    [[12.0], [12.0]]
+    """
+    if gradient.shape == shape:
+        return gradient
+    added = gradient.ndim - len(shape)
+    repeated = tuple(at + added for at, size in enumerate(shape) if size == 1)
+    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+
+
+# ---------------------------------------------------------------- functions of one value
+
+
+def exp(x: Tensor) -> Tensor:
+    """e^x; its derivative is itself."""
+    result = np.exp(x.value)
+    return Tensor(result, [(x, lambda g: g * result)])
+
+
+def log(x: Tensor) -> Tensor:
+    """ln x; 1 / x."""
+    return Tensor(np.log(x.value), [(x, lambda g: g / x.value)])
+
+
+def relu(x: Tensor) -> Tensor:
+    """max(x, 0); 1 where x is above 0, else 0."""
+    return Tensor(np.maximum(x.value, 0), [(x, lambda g: g * (x.value > 0))])
+
+
+def tanh(x: Tensor) -> Tensor:
+    """tanh x; 1 - tanh^2 x."""
+    result = np.tanh(x.value)
+    return Tensor(result, [(x, lambda g: g * (1 - result**2))])
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """s = 1 / (1 + e^-x); s (1 - s)."""
+    result = expit(x.value)
+    return Tensor(result, [(x, lambda g: g * result * (1 - result))])
+
+
+# ---------------------------------------------------------------- what networks are made of
+
+
+def cross_entropy(logits: Tensor, labels: Any) -> Tensor:
+    """The mean of -ln softmax(z)_y over rows; (softmax(z) - one_hot(y)) / rows. logits (rows, classes), labels (rows,).
+
+    Raises ValueError where the labels are not a class index a row.
+    """
+    codes = np.asarray(labels)
+    n, classes = logits.shape
+    if codes.shape != (n,) or codes.dtype.kind not in "iu" or (n and not 0 <= codes.min() <= codes.max() < classes):
+        raise ValueError(f"cross_entropy takes a label in 0..{classes - 1} for each of {n} rows.")
+    logs = log_softmax(logits.value, axis=1)
+    rows = np.arange(n)
+
+    def pull(g: Values) -> Values:
+        slope = np.exp(logs)
+        slope[rows, codes] -= 1
+        return g * slope / n
+
+    return Tensor(-logs[rows, codes].mean(), [(logits, pull)])
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, stride: int = 1, padding: int = 0) -> Tensor:
+    """The cross-correlation that networks call convolution, as one matrix product of all patches with all kernels.
+
+    x: (images, channels, height, width); weight: (kernels, channels, kh, kw); bias: (kernels,). Raises ValueError.
+    """
+    if x.value.ndim != 4 or weight.value.ndim != 4 or x.shape[1] != weight.shape[1]:
+        raise ValueError(f"conv2d takes (n, c, h, w) and (k, c, kh, kw) with one c, not {x.shape} and {weight.shape}.")
+    (n, _, height, width), (kernels, _, kh, kw) = x.shape, weight.shape
+    down, across = extent(height, kh, stride, padding), extent(width, kw, stride, padding)
+    columns = patches(x.value, (kh, kw), stride=stride, padding=padding)  # (places, c * kh * kw)
+    matrix = weight.value.reshape(kernels, -1)
+
+    def pull_x(g: Values) -> Values:
+        return scattered(as_rows(g) @ matrix, x.shape, (kh, kw), stride=stride, padding=padding)
+
+    def pull_weight(g: Values) -> Values:
+        return (as_rows(g).T @ columns).reshape(weight.shape)
+
+    product = Tensor(as_maps(columns @ matrix.T, n, down, across), [(x, pull_x), (weight, pull_weight)])
+    return product if bias is None else product + bias.reshape(1, kernels, 1, 1)
+
+
+def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 1e-5) -> Tensor:
+    """gamma * (x - mean) / sqrt(var + eps) + beta, over all axes but the second (Ioffe and Szegedy 2015, Algorithm 1).
+
+    mean and var depend on every x of the batch, so the gradient loses its part along 1 and along the normalised x.
+    x: (rows, columns) or (images, channels, height, width); gamma, beta: (columns,) or (channels,).
+    """
+    axes = (0, *range(2, x.value.ndim))
+    centred = x.value - x.value.mean(axis=axes, keepdims=True)
+    spread = np.sqrt((centred**2).mean(axis=axes, keepdims=True) + eps)
+    normal = centred / spread
+
+    def pull(g: Values) -> Values:
+        along_one = g.mean(axis=axes, keepdims=True)
+        along_normal = (g * normal).mean(axis=axes, keepdims=True)
+        return (g - along_one - normal * along_normal) / spread
+
+    column = (1, -1, *(1,) * (x.value.ndim - 2))
+    return Tensor(normal, [(x, pull)]) * gamma.reshape(*column) + beta.reshape(*column)
