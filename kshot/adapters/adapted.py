@@ -27,6 +27,11 @@ class Guess:
     probabilities: Mapping[str, float]  # by label, in the order of the labels; they sum to one
 
 
+def guesses(labels: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Guess]:
+    """The likeliest label of every row of probabilities; of equal ones the first."""
+    return [Guess(labels[row.index(max(row))], dict(zip(labels, row, strict=True))) for row in map(list, rows)]
+
+
 @dataclass(frozen=True)
 class Adapted:
     """A model to train, its method and its size.
