@@ -68,6 +68,9 @@ def known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         # it has no table of norms' widths, which its ln-tuning does not need
         warnings.filterwarnings("ignore", "Unsupported layer type '.*Norm'>'", UserWarning)
+        # AdaLoRA leaves matrices of rank 0, which it takes for an accident, and does not find its own pattern's names
+        warnings.filterwarnings("ignore", r"Adapter '.*': \d+ LoRA tensor\(s\) have invalid shape", UserWarning)
+        warnings.filterwarnings("ignore", "The following rank_pattern keys did not match", RuntimeWarning)
         yield
 
 
