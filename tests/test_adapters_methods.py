@@ -13,7 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, GPT2Config, LlamaConfig
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.attach import attach, load, save
+from kshot.adapters.attach import attach, load, save, size_of
 from kshot.adapters.methods import METHODS, get_method
 from kshot.harness import models
 from kshot.types import UserError
@@ -104,6 +104,7 @@ def test_the_count_is_stated_before_training_and_a_step_changes_only_those(
     assert adapted.total == total
     assert adapted.trainable == sum(p.numel() for _, p in adapted.parameters())
     assert adapted.trainable == {**EXPECTED, "full": total}.get(spec, adapted.trainable)
+    assert size_of(make(LLAMA), adapted.tokenizer, spec, labels=LABELS) == (adapted.trainable, total)
     own = {name for name, _ in adapted.parameters()}
     before = {name: p.detach().clone() for name, p in adapted.model.named_parameters()}
     step(adapted, 2)
@@ -139,7 +140,7 @@ def test_what_is_saved_is_loaded(
     if config is GPT2 and spec.startswith("peft:"):
         pytest.skip("these of peft's take no Conv1D")
     adapted = attached(make(config), spec)
-    step(adapted, 2)
+    step(adapted, 9 if spec == "adalora" else 2)  # by then it has pruned ranks
     save(adapted, tmp_path, base="tiny", base_hash="abc")
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".jinja"}
     described = json.loads((tmp_path / "kshot_adapter.json").read_text())
@@ -214,11 +215,11 @@ def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: s
         with torch.no_grad():
             for _, parameter in adapted.parameters():
                 parameter.sub_(0.1 * parameter.grad)
-        adapted.after_step(3)
+        adapted.after_step(8)
         return adapted.state()
 
     adapted = attached(make(LLAMA), spec)
-    step(adapted, 3)
+    step(adapted, 8)
     adapted.model.zero_grad()
     kept = adapted.state()
     resumed = attached(make(LLAMA), spec, seed=9)
@@ -227,6 +228,20 @@ def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: s
     expected, got = go_on(adapted), go_on(resumed)
     assert expected.keys() == got.keys()
     assert all(torch.equal(value, got[name]) for name, value in expected.items())
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_base_in_bfloat16_is_trained_and_saved_too(
+    attached: Callable[..., Adapted], tokenizer: Any, tmp_path: Path, spec: str
+) -> None:
+    adapted = attached(make(LLAMA).to(torch.bfloat16), spec)
+    before = adapted.state()
+    assert adapted.trainable == attached(make(LLAMA), spec).trainable
+    step(adapted, 9 if spec == "adalora" else 2)
+    assert any(not torch.equal(value, before[name]) for name, value in adapted.state().items() if name in before)
+    save(adapted, tmp_path, base="tiny", base_hash="abc")
+    found = load(make(LLAMA).to(torch.bfloat16), tokenizer, tmp_path, base="tiny", base_hash="abc")
+    torch.testing.assert_close(logits(found.model), logits(adapted.model), atol=2e-3, rtol=1e-2)
 
 
 # ---------------------------------------------------------------- refusals

@@ -27,6 +27,11 @@ class Guess:
     probabilities: Mapping[str, float]  # by label, in the order of the labels; they sum to one
 
 
+def guesses(labels: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Guess]:
+    """The likeliest label of every row of probabilities; of equal ones the first."""
+    return [Guess(labels[row.index(max(row))], dict(zip(labels, row, strict=True))) for row in map(list, rows)]
+
+
 @dataclass(frozen=True)
 class Adapted:
     """A model to train, its method and its size.
@@ -79,12 +84,7 @@ class Adapted:
     def state(self) -> dict[str, torch.Tensor]:
         """A copy of all that training changes, on the CPU: to go on from, or to keep the best of several."""
         kept = {name: p.detach().cpu().clone() for name, p in self.parameters()}
-        allocator = self.allocator
-        if allocator is not None:
-            for kind in ("ipt", "exp_avg_ipt", "exp_avg_unc"):
-                kept.update(
-                    {f"{kind}/{name}": t.detach().cpu().clone() for name, t in getattr(allocator, kind).items()}
-                )
+        kept.update(ranks_of(self.model) if self.allocator is not None else {})
         return kept
 
     def set_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -102,13 +102,8 @@ class Adapted:
         with torch.no_grad():
             for name, parameter in own.items():
                 parameter.copy_(state[name])
-        allocator = self.allocator
-        if allocator is not None:
-            for kind in ("ipt", "exp_avg_ipt", "exp_avg_unc"):
-                head = f"{kind}/"
-                device = next(iter(own.values())).device
-                found = {k.removeprefix(head): t.to(device) for k, t in state.items() if k.startswith(head)}
-                setattr(allocator, kind, found)
+        if self.allocator is not None:
+            set_ranks(self.model, state)
 
     def hash(self) -> str:
         """Hash of the trained values, for an engine's id: another step of training is another engine."""
@@ -159,3 +154,32 @@ class Adapted:
                 f"{self.spec} changes the base's own weights and cannot be taken off; load the model again."
             )
         return self.undo()
+
+
+SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # AdaLoRA's importance of every singular value, and its averages
+PATTERN = "rank_pattern"
+
+
+def ranks_of(model: Any) -> dict[str, torch.Tensor]:
+    """What AdaLoRA's allocator remembers from step to step."""
+    import torch
+
+    allocator, pattern = model.base_model.rankallocator, model.active_peft_config.rank_pattern or {}
+    found = {f"{PATTERN}/{name}": torch.tensor(kept) for name, kept in pattern.items()}
+    for kind in SCORES:
+        found.update(
+            {f"{kind}/{name}": value.detach().cpu().clone() for name, value in getattr(allocator, kind).items()}
+        )
+    return found
+
+
+def set_ranks(model: Any, state: Mapping[str, torch.Tensor]) -> None:
+    """Puts back what `ranks_of` gave."""
+    device = next(model.parameters()).device
+
+    def under(kind: str) -> dict[str, torch.Tensor]:
+        return {k.removeprefix(f"{kind}/"): v.to(device) for k, v in state.items() if k.startswith(f"{kind}/")}
+
+    for kind in SCORES:
+        setattr(model.base_model.rankallocator, kind, under(kind))
+    model.active_peft_config.rank_pattern = {name: kept.tolist() for name, kept in under(PATTERN).items()} or None

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from kshot.adapters.adapted import Adapted, Kind
-from kshot.adapters.folder import load_weights, read_folder, write_folder
+from kshot.adapters.folder import PEFT_WEIGHTS, load_weights, read_folder, write_folder
 from kshot.adapters.methods import Base, Built, get_method
 from kshot.adapters.methods.registry import known_warnings, strip, without_peft
 from kshot.types import UserError
@@ -63,6 +64,19 @@ def attach(
     )
 
 
+def size_of(
+    model: Any, tokenizer: Any, spec: str, *, labels: Sequence[str] = (), total_steps: int = 1000
+) -> tuple[int, int]:
+    """(trainable, total): how many parameters a method trains on this model, which is left as it was."""
+    flags = {id(p): p.requires_grad for p in model.parameters()}
+    adapted = attach(model, tokenizer, spec, seed=0, labels=labels, total_steps=total_steps)
+    if adapted.undo is None:
+        set_back(model, flags)
+    else:
+        adapted.detach()
+    return adapted.trainable, adapted.total
+
+
 def restoring(built: Built, trained: Sequence[Any], flags: dict[int, bool]) -> Callable[[], Any]:
     """Takes an adapter off; the base's own parameters that it trains get their values back."""
     own = [(p, p.detach().clone()) for p in trained if id(p) in flags]
@@ -109,6 +123,17 @@ def load(model: Any, tokenizer: Any, folder: Any, *, base: str, base_hash: str) 
     return adapted
 
 
+def keep_precision(model: Any, weights: Path) -> None:
+    """Reads the values anew: peft has rounded AdaLoRA's to the base's dtype on their way."""
+    from safetensors.torch import load_file
+
+    kept = load_file(weights)
+    for name, parameter in model.named_parameters():
+        value = kept.get(name.replace(".default", ""))
+        if value is not None and value.shape == parameter.shape:
+            parameter.data = value.to(parameter.device)
+
+
 def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
     """An adapter that peft saved."""
     from peft import PeftModel
@@ -118,6 +143,8 @@ def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
     try:
         with known_warnings():
             adapted = PeftModel.from_pretrained(model, str(kept.folder))
+        if adapted.active_peft_config.peft_type.value == "ADALORA":
+            keep_precision(adapted, kept.folder / PEFT_WEIGHTS)
     except Exception as error:  # safetensors and peft raise kinds of their own
         strip(model)
         set_back(model, flags)

@@ -5,13 +5,17 @@ peft has none. The projection stays inside as it was, so that it can be packed f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
-ACTIVATIONS = {"gelu": nn.functional.gelu, "relu": nn.functional.relu, "tanh": torch.tanh}
+ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "gelu": nn.functional.gelu,
+    "relu": nn.functional.relu,
+    "tanh": torch.tanh,
+}
 
 
 class Bottleneck(nn.Module):
@@ -33,7 +37,7 @@ class Bottleneck(nn.Module):
     def forward(self, *args: Any, **options: Any) -> torch.Tensor:
         out: torch.Tensor = self.projection(*args, **options)
         change = self.bottleneck_up(self.activation(self.bottleneck_down(out.float())))
-        return out + change.to(out.dtype)
+        return torch.add(out, change.to(out.dtype))
 
 
 def width_of(projection: nn.Module) -> int | None:

@@ -161,11 +161,11 @@ class AdapterSwitch:
 
 
 def check_generates(adapted: Adapted) -> None:
-    """Raises UserError for a head."""
+    """Raises UserError for what writes no text: a head, and a masked language model."""
     if adapted.kind == "head":
-        raise UserError(
-            f"{adapted.spec} is a classification head and generates no text; it is evaluated by predicting."
-        )
+        raise UserError(f"{adapted.spec} is a classification head and generates no text; evaluate it by predicting.")
+    if type(adapted.backbone).__name__.endswith("ForMaskedLM"):
+        raise UserError("a masked language model generates no text; evaluate it by a cloze.")
 
 
 def engine_id(loaded: LoadedModel, chat: bool, adapter: str) -> str:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
+from kshot.adapters.methods.registry import known_warnings
 from kshot.types import UserError
 
 FILE = "kshot_adapter.json"
@@ -44,7 +45,8 @@ def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: 
         (path / FILE).unlink(missing_ok=True)
         if adapted.is_peft:
             adapted.model.active_peft_config.base_model_name_or_path = base
-            adapted.model.save_pretrained(str(path), save_embedding_layers=False)
+            with known_warnings():
+                adapted.model.save_pretrained(str(path), save_embedding_layers=False)
             (path / "README.md").unlink(missing_ok=True)  # peft's model card is an empty form
         elif adapted.method == "full":
             adapted.model.save_pretrained(str(path))

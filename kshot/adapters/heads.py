@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from kshot.adapters.adapted import Guess
+from kshot.adapters.adapted import Guess, guesses
 
 
 class HeadModel(nn.Module):
@@ -93,7 +93,4 @@ def predict(
     model: Any, tokenizer: Any, labels: Sequence[str], inputs: Sequence[str | Sequence[int]], *, batch: int = 16
 ) -> list[Guess]:
     """The likeliest label of every input (a text, or its tokens), with all labels' probabilities."""
-    guesses = []
-    for row in logits_of(model, tokenizer, inputs, batch).softmax(-1).tolist():
-        guesses.append(Guess(labels[max(range(len(row)), key=row.__getitem__)], dict(zip(labels, row, strict=True))))
-    return guesses
+    return guesses(labels, logits_of(model, tokenizer, inputs, batch).softmax(-1).tolist())

@@ -222,6 +222,24 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
+def where_to_run(device: str, dtype: str) -> tuple[str, str]:
+    """The device and dtype that `auto` stands for here. Raises UserError for unknown ones, and where no GPU is."""
+    import torch
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"unknown device {device!r}: {suggest(device, ['auto', 'cpu', 'cuda'])}")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda was asked for and torch sees no GPU; use --device cpu.")
+    known = ("float32", "bfloat16", "float16")
+    if dtype != "auto" and dtype not in known:
+        raise UserError(f"unknown dtype {dtype!r}: {suggest(dtype, ['auto', *known])}")
+    if dtype == "auto":
+        dtype = "float32" if device == "cpu" else "bfloat16"
+    return device, dtype
+
+
 def load(
     source: ModelSource, *, device: str = "auto", dtype: str = "auto", trust_remote_code: bool = False
 ) -> LoadedModel:
@@ -234,25 +252,15 @@ def load(
     from transformers import AutoModelForCausalLM
 
     quiet()
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"unknown device {device!r}: {suggest(device, ['auto', 'cpu', 'cuda'])}")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda was asked for and torch sees no GPU; use --device cpu.")
-    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype != "auto" and dtype not in known:
-        raise UserError(f"unknown dtype {dtype!r}: {suggest(dtype, ['auto', *known])}")
-    if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
+    device, dtype = where_to_run(device, dtype)
     folder = folder_of(source, trust_remote_code)
     check_weights_are_there(folder)
-    several = device == "cuda" and torch.cuda.device_count() > 1 and larger_than_one_gpu(folder, known[dtype])
+    several = device == "cuda" and torch.cuda.device_count() > 1 and larger_than_one_gpu(folder, getattr(torch, dtype))
     tokenizer = read_tokenizer(folder, trust_remote_code)
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=known[dtype],
+            dtype=getattr(torch, dtype),
             use_safetensors=True,
             device_map="auto" if several else None,
             trust_remote_code=trust_remote_code,

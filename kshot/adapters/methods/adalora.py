@@ -46,4 +46,8 @@ def adalora(
         total_step=base.total_steps,
         target_modules=targets(base, target_modules, "TRANSFORMERS_MODELS_TO_ADALORA_TARGET_MODULES_MAPPING"),
     )
-    return with_peft(base, config)
+    built = with_peft(base, config)
+    for name, parameter in built.model.named_parameters():
+        if "ranknum" in name:  # a count; peft makes it trainable on a base in half precision
+            parameter.requires_grad_(False)
+    return built

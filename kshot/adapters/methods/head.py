@@ -12,10 +12,10 @@ def head(base: Base, *, dropout: float = 0.0) -> Built:
 
     p = softmax(W h + b): h is the last token's final hidden state of a causal model, the first token's ([CLS]) of
     an encoder. Trained: labels x (hidden + 1). On a model that transformers has loaded for sequence
-    classification, its own head (and BERT's pooler, where it is the head's) is trained.
+    classification, its own head is trained, and BERT's pooler, which belongs to it.
     """
     if base.classifies:
-        body = {id(p) for p in base.model.base_model.parameters()}
+        body = {id(p) for name, p in base.model.base_model.named_parameters() if "pooler" not in name}
         for parameter in base.model.parameters():
             parameter.requires_grad_(id(parameter) not in body)
         return Built(base.model, lambda: base.model, head=True)

@@ -26,6 +26,11 @@ class Base:
         return str(self.model.config.get_text_config().model_type)
 
     @property
+    def fills_blanks(self) -> bool:
+        """Whether the model is a masked language model (AutoModelForMaskedLM)."""
+        return type(self.model).__name__.endswith("ForMaskedLM")
+
+    @property
     def classifies(self) -> bool:
         """Whether the model has a classification head of its own already (AutoModelForSequenceClassification)."""
         return type(self.model).__name__.endswith("ForSequenceClassification")
@@ -63,6 +68,9 @@ def known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         # it has no table of norms' widths, which its ln-tuning does not need
         warnings.filterwarnings("ignore", "Unsupported layer type '.*Norm'>'", UserWarning)
+        # AdaLoRA leaves matrices of rank 0, which it takes for an accident, and does not find its own pattern's names
+        warnings.filterwarnings("ignore", r"Adapter '.*': \d+ LoRA tensor\(s\) have invalid shape", UserWarning)
+        warnings.filterwarnings("ignore", "The following rank_pattern keys did not match", RuntimeWarning)
         yield
 
 
@@ -70,7 +78,9 @@ def with_peft(base: Base, config: Any) -> Built:
     """The model with a peft configuration on it. Raises UserError with peft's own words where it refuses."""
     from peft import get_peft_model
 
-    config.task_type = "SEQ_CLS" if base.classifies else "CAUSAL_LM"
+    if base.fills_blanks and config.is_prompt_learning:
+        raise UserError("a soft prompt before a masked language model is not to be had from peft; use another method.")
+    config.task_type = "SEQ_CLS" if base.classifies else None if base.fills_blanks else "CAUSAL_LM"
     try:
         with known_warnings():
             model = get_peft_model(base.model, config)
