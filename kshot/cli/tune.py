@@ -51,6 +51,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 @click.option("--evaluations", type=int, default=4, show_default=True, help="On the validation set, while training.")
 @click.option("--patience", type=int, default=0, help="Stop after so many without a lower loss, keep the best.")
 @click.option("--max-length", type=int, default=1024, show_default=True, help="Tokens of a training sample.")
+@click.option("--checkpoint-seconds", type=float, default=60.0, show_default=True, help="At most so much is lost.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's logs beside each adapter.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
 @click.option("--run", "run_name", default="tune", show_default=True, help="Name of the study.")
@@ -80,6 +81,7 @@ def tune(
     evaluations: int,
     patience: int,
     max_length: int,
+    checkpoint_seconds: float,
     tensorboard: bool,
     baseline: str | None,
     run_name: str,
@@ -101,6 +103,7 @@ def tune(
     recipe = Recipe(
         epochs=epochs, lr=lr, batch_size=batch_size, gradient_accumulation_steps=accumulate, packing=packing,
         gradient_checkpointing=checkpointing, evaluations=evaluations, patience=patience, tensorboard=tensorboard,
+        checkpoint_seconds=checkpoint_seconds,
     )  # fmt: skip
     study = Study(
         model=model, task=task, methods=methods, samples=samples, seeds=tuple(range(seeds)),

@@ -23,6 +23,7 @@ from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.prompts.templates import plain, solved
 from kshot.types import (
     Engine,
+    Generation,
     Prediction,
     Program,
     Question,
@@ -158,8 +159,14 @@ def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, .
     It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
     strategy asks more than once, or scores instead of asking.
     """
-    requests = next(start(strategy, question_of(task, sample, pool), 0, True)())
-    if len(requests) != 1 or requests[0].continuation is not None:
+    program = start(strategy, question_of(task, sample, pool), 0, True)()
+    requests = next(program)
+    try:
+        program.send([Generation("", "stop") for _ in requests])
+        once = False
+    except StopIteration:
+        once = len(requests) == 1 and requests[0].continuation is None
+    if not once:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
     request = replace(requests[0], continuation=solved(sample, task.format))
     return request if chat else plain(request)

@@ -1,0 +1,399 @@
+"""Training: its data, its resumption after a kill, and studies that set it beside prompting."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kshot.adapters.adapted import Adapted
+from kshot.adapters.attach import attach, load
+from kshot.adapters.data import IGNORED, Example, collate, examples, key, pack, training_set
+from kshot.adapters.memory import PeakMemory
+from kshot.adapters.report import build, read_study
+from kshot.adapters.study import Study, run_study
+from kshot.adapters.training import Recipe, Trained, loss_of, train
+from kshot.cli.tune import listed
+from kshot.eval.answers import NUMBER, numeric
+from kshot.eval.tasks import get_task
+from kshot.harness import models
+from kshot.harness.benchmark import question_of, start
+from kshot.harness.models import LoadedModel
+from kshot.harness.render import Renderer
+from kshot.prompts.strategies import get_strategy
+from kshot.types import Message, Sample, Source, Task, UserError
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_chat_llama: Path) -> LoadedModel:
+    return models.load(models.resolve(str(tiny_chat_llama)), device="cpu")
+
+
+@pytest.fixture
+def lora(tiny: LoadedModel) -> Iterator[Adapted]:
+    adapted = attach(tiny.model, tiny.tokenizer, "lora:r=4", seed=1)
+    yield adapted
+    adapted.detach()
+
+
+def made_of(tiny: LoadedModel, count: int = 6, seed: int = 0) -> list[Example]:
+    task = get_task("coin-flip")
+    data = training_set(task, Source(), [], samples=count // 2, seed=seed)
+    return examples(task, get_strategy("zero-shot"), data.train, Renderer(tiny.tokenizer, True), max_length=512)
+
+
+# ---------------------------------------------------------------- data
+
+
+@pytest.mark.parametrize("chat", [True, False])
+@pytest.mark.parametrize("strategy", ["zero-shot", "few-shot:k=2", "instruction"])
+def test_what_is_trained_on_is_what_evaluation_sends(tiny: LoadedModel, strategy: str, chat: bool) -> None:
+    task, asked = get_task("coin-flip"), get_strategy(strategy)
+    pool = tuple(task.load("train", Source()))
+    samples = training_set(task, Source(), [], samples=2, seed=0).train
+    renderer = Renderer(tiny.tokenizer, chat)
+    made = examples(task, asked, samples, renderer, pool=pool, max_length=2048)
+    for sample, example in zip(samples, made, strict=True):
+        others = tuple(one for one in pool if key(one) != key(sample))
+        [request] = next(start(asked, question_of(task, sample, others), 0, chat)())
+        prompt = renderer.encode(request.prompt)
+        assert isinstance(example.labels, list)
+        assert example.input_ids[: len(prompt)] == prompt
+        assert example.labels[: len(prompt)] == [IGNORED] * len(prompt)
+        answer = example.input_ids[len(prompt) :]
+        assert example.labels[len(prompt) :] == answer
+        assert answer[-1] == tiny.tokenizer.eos_token_id
+        assert tiny.tokenizer.decode(answer[:-1]).strip() == sample.target
+
+
+def table(train: list[str], labels: tuple[str, ...] = ()) -> Task:
+    """A task whose train split asks these questions, the answers being labels in turn."""
+    answers = labels or ("1",)
+    rows = [Sample(f"r{at}", text, answers[at % len(answers)]) for at, text in enumerate(train)]
+    return Task("table", lambda split, source: rows, NUMBER, numeric, labels=labels)
+
+
+def test_no_sample_is_in_train_and_test_and_none_twice() -> None:
+    task = table([f"Question {n}" for n in range(20)] + ["question  3", "QUESTION 4"])
+    tested = [Sample("t", "question 0 ", "1"), Sample("u", "Question 1", "1")]
+    data = training_set(task, Source(), tested, samples=10, seed=0)
+    used = {key(sample)[0] for sample in (*data.train, *data.validation)}
+    assert len(used) == len(data.train) + len(data.validation)
+    assert not used & {"question 0", "question 1"}
+    assert data.dropped == 4
+
+
+def test_a_larger_training_set_holds_the_smaller_one_and_the_same_validation() -> None:
+    task = table([f"q{n}" for n in range(100)], labels=("1", "2"))
+    small, large = (training_set(task, Source(), [], samples=n, seed=3, validation=10) for n in (4, 16))
+    assert {s.id for s in small.train} < {s.id for s in large.train}
+    assert small.validation == large.validation
+    assert [sum(s.target == label for s in large.train) for label in ("1", "2")] == [16, 16]
+    assert {s.id for s in training_set(task, Source(), [], samples=4, seed=4).train} != {s.id for s in small.train}
+
+
+def test_too_few_train_samples_are_counted_for_the_user() -> None:
+    with pytest.raises(UserError, match=r"has 8 train samples beside its 2 for validation, and 9 are asked for; lower"):
+        training_set(table([f"q{n}" for n in range(10)]), Source(), [], samples=9, seed=0)
+    with pytest.raises(UserError, match=r"3 train samples of the label '[12]' beside its 2"):
+        training_set(table([f"q{n}" for n in range(10)], labels=("1", "2")), Source(), [], samples=6, seed=0)
+
+
+def test_generators_draw_as_many_train_samples_as_are_asked_for() -> None:
+    data = training_set(get_task("word-problems:steps=1"), Source(), [], samples=300, seed=0)
+    assert len({key(sample) for sample in (*data.train, *data.validation)}) == 364
+
+
+def test_a_strategy_that_asks_twice_or_scores_cannot_be_trained_on(tiny: LoadedModel) -> None:
+    task = get_task("coin-flip")
+    samples = task.load("train", Source())[:1]
+    for name in ("zero-shot-cot", "choice-logprob"):
+        with pytest.raises(UserError, match=f"{name}.* cannot be trained on"):
+            examples(task, get_strategy(name), samples, Renderer(tiny.tokenizer, True), max_length=2048)
+
+
+def test_a_sample_that_is_too_long_is_named(tiny: LoadedModel) -> None:
+    task = get_task("coin-flip")
+    with pytest.raises(UserError, match=r"coin-flip, sample train-0-0: \d+ tokens, and at most 20 are trained on"):
+        examples(
+            task, get_strategy("zero-shot"), task.load("train", Source()), Renderer(tiny.tokenizer, True), max_length=20
+        )
+
+
+def test_packed_and_padded_batches_have_the_same_loss_and_gradients(tiny: LoadedModel, lora: Adapted) -> None:
+    batch = made_of(tiny, 6)
+    assert len({len(one.input_ids) for one in batch}) > 1
+    for _, parameter in lora.parameters():  # B is zero at first, and then nothing would depend on A
+        parameter.data.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    grads = []
+    losses = []
+    for inputs in (collate(batch, 0), pack(batch)):
+        lora.model.zero_grad()
+        loss = lora.model(**inputs).loss
+        loss.backward()
+        losses.append(float(loss))
+        grads.append(torch.cat([p.grad.flatten() for _, p in lora.parameters() if p.grad is not None]))
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-6)
+    assert pack(batch)["input_ids"].numel() == sum(len(one.input_ids) for one in batch)
+
+
+# ---------------------------------------------------------------- training
+
+
+def weights(adapted: Adapted) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for _, p in adapted.parameters()])
+
+
+def test_training_lowers_the_loss_and_leaves_no_generator_changed(
+    tiny: LoadedModel, lora: Adapted, tmp_path: Path
+) -> None:
+    data = made_of(tiny)
+    before = loss_of(lora, data, 4, 0)
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]
+    found = train(lora, data, Recipe(epochs=6, lr=1e-2, batch_size=4), tmp_path, seed=0)
+    assert loss_of(lora, data, 4, 0) < before - 0.5
+    assert found.steps == 12 == Recipe(epochs=6, batch_size=4).steps(len(data))
+    assert [line["step"] for line in found.history] == list(range(1, 13))
+    assert random.getstate() == states[0]
+    assert np.random.get_state()[1].tolist() == states[1]  # type: ignore[index]
+    assert torch.equal(torch.get_rng_state(), states[2])
+    assert found == Trained(**{name: getattr(found, name) for name in found.__slots__})
+    found.write(tmp_path)
+    assert Trained.read(tmp_path) == found
+
+
+class Stopped(Exception):
+    """The training is cut off."""
+
+
+@pytest.mark.parametrize(
+    "spec", ["lora:r=4,lora_dropout=0.1", "adalora:init_r=4,target_r=2", "prompt-tuning", "bitfit"]
+)
+def test_a_training_that_was_cut_off_ends_in_the_same_weights(tiny: LoadedModel, spec: str, tmp_path: Path) -> None:
+    data = made_of(tiny)
+    recipe = Recipe(epochs=3, lr=1e-2, batch_size=2, checkpoint_seconds=0)
+    results = []
+    for name in ("whole", "cut"):
+        adapted = attach(tiny.model, tiny.tokenizer, spec, seed=1, total_steps=recipe.steps(len(data)))
+        if name == "cut":
+
+            def stop(step: int, steps: int, said: Mapping[str, float]) -> None:
+                if step == 5:
+                    raise Stopped
+
+            with pytest.raises(Stopped):
+                train(adapted, data, recipe, tmp_path / name, seed=2, on_progress=stop)
+            adapted.detach()
+            half = tmp_path / name / "checkpoints" / "checkpoint-99"  # as a kill in the middle of saving leaves it
+            half.mkdir()
+            adapted = attach(tiny.model, tiny.tokenizer, spec, seed=1, total_steps=recipe.steps(len(data)))
+        found = train(adapted, data, recipe, tmp_path / name, seed=2)
+        results.append((weights(adapted), found.loss, found.steps, len(found.history)))
+        adapted.detach()
+    assert results[0][1:] == results[1][1:]
+    assert torch.equal(results[0][0], results[1][0])
+    assert not (tmp_path / "cut" / "checkpoints" / "checkpoint-99").exists()
+
+
+def test_early_stopping_keeps_the_best(tiny: LoadedModel, lora: Adapted, tmp_path: Path) -> None:
+    losses = iter([3.0, 1.0, 2.0, 2.5, 9.0, 9.0])
+    kept: list[torch.Tensor] = []
+
+    def evaluate() -> dict[str, float]:
+        kept.append(weights(lora))
+        return {"validation_loss": next(losses), "accuracy": 0.5}
+
+    data = made_of(tiny)
+    recipe = Recipe(epochs=6, lr=1e-2, batch_size=6, evaluations=6, patience=2)
+    found = train(lora, data, recipe, tmp_path, seed=0, validation=data, evaluate=evaluate)
+    assert found.steps == 4
+    assert [line["validation_loss"] for line in found.history if "accuracy" in line] == [3.0, 1.0, 2.0, 2.5]
+    assert torch.equal(weights(lora), kept[1])
+
+
+def test_mistakes_of_a_recipe_are_told() -> None:
+    for wrong, said in (
+        ({"epochs": 0}, "epochs is 0; it must be at least 1"),
+        ({"lr": -1.0}, "lr is -1.0; it must be 0 or more"),
+        ({"warmup": 1.0}, "warmup is 1.0; it is a share"),
+        ({"patience": 2}, "patience needs evaluations"),
+    ):
+        with pytest.raises(UserError, match=said):
+            Recipe(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_loss_that_leaves_all_bounds_is_told(tiny: LoadedModel, lora: Adapted, tmp_path: Path) -> None:
+    with torch.no_grad():
+        next(p for _, p in lora.parameters()).fill_(float("nan"))
+    with pytest.raises(UserError, match=r"lora:r=4: the loss is nan at step 1; lower --lr below 0\.01"):
+        train(lora, made_of(tiny), Recipe(epochs=1, lr=1e-2), tmp_path, seed=0)
+
+
+def test_soft_prompts_are_not_packed(tiny: LoadedModel, tmp_path: Path) -> None:
+    adapted = attach(tiny.model, tiny.tokenizer, "prompt-tuning", seed=0)
+    with pytest.raises(UserError, match="prompt-tuning cannot be trained on packed samples"):
+        train(adapted, made_of(tiny), Recipe(packing=True), tmp_path, seed=0)
+    adapted.detach()
+
+
+def test_accumulated_batches_are_one_large_batch(tiny: LoadedModel, tmp_path: Path) -> None:
+    """Of equal length, so that both take the mean over the same tokens."""
+    first = made_of(tiny)[0]
+    other = Example(first.input_ids[::-1], [IGNORED] * (len(first.input_ids) - 2) + first.input_ids[:2])
+    results = []
+    for recipe in (
+        Recipe(epochs=2, lr=1e-2, batch_size=4),
+        Recipe(epochs=2, lr=1e-2, batch_size=2, gradient_accumulation_steps=2),
+        Recipe(epochs=2, lr=1e-2, batch_size=4, gradient_checkpointing=True),
+    ):
+        adapted = attach(tiny.model, tiny.tokenizer, "lora:r=4", seed=1)
+        train(adapted, [first, other, first, other], recipe, tmp_path / str(len(results)), seed=0)
+        results.append(weights(adapted))
+        adapted.detach()
+        tiny.model.gradient_checkpointing_disable()
+    for result in results[1:]:
+        torch.testing.assert_close(results[0], result, rtol=1e-3, atol=1e-5)
+
+
+def test_memory_is_told() -> None:
+    with PeakMemory() as memory:
+        held = bytearray(80_000_000)
+        time.sleep(0.1)
+        del held
+    assert 75_000_000 < memory.peak < 200_000_000
+
+
+# ---------------------------------------------------------------- studies
+
+
+def study_of(folder: Path, **given: Any) -> Study:
+    return Study(**{
+        "model": str(folder), "task": "coin-flip", "methods": ("lora:r=4", "head"), "samples": (4,), "seeds": (0, 1),
+        "prompting": ("zero-shot", "few-shot:k=2"), "limit": 10,
+        "recipe": Recipe(epochs=2, batch_size=4, evaluations=2), **given,
+    })  # fmt: skip
+
+
+OPTIONS = {"device": "cpu", "dtype": "auto", "rows": 8, "trust_remote_code": False}
+
+
+def test_a_study_sets_training_beside_prompting_and_goes_on(tiny_folder: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def tell(what: str, *_: object) -> None:
+        said.append(what)
+
+    run_study(study_of(tiny_folder), tmp_path, OPTIONS, tell)
+    results = read_study(tmp_path)
+    report = build(results)
+    strategies = {record.strategy for record in results.run.records}
+    assert strategies == {"zero-shot", "few-shot:k=2", "lora:r=4,samples=4", "head:samples=4"}
+    assert len(results.outcomes) == 4
+    assert {record.repeat for record in results.run.records if record.strategy.startswith("lora")} == {0, 1}
+    asked = {s: {r.sample_id for r in results.run.records if r.strategy == s} for s in strategies}
+    assert len({frozenset(ids) for ids in asked.values()}) == 1  # the same samples
+    titles = [section.title for section in report.sections]
+    assert "What was trained" in titles
+    assert "Learning curves" in titles
+    assert any("of 2 trained" in sentence for sentence in report.summary)
+    for figure in [block for block in report.blocks() if hasattr(block, "draw")]:
+        figure.draw()
+    key_ = next(r.calls[0] for r in results.run.records if r.strategy.startswith("lora"))
+    assert isinstance(results.run.call(key_)[0].prompt, tuple | str)
+    assert isinstance(results.run.call(key_)[0].prompt[0], Message | str)
+    results.close()
+
+    stamp = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    said.clear()
+    run_study(study_of(tiny_folder, methods=("lora:r=4", "head", "bitfit"), seeds=(0,)), tmp_path, OPTIONS, tell)
+    assert {what.split(":")[0] for what in said} == {"bitfit"}  # what is done is not done again
+    assert stamp.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}.items()
+    with pytest.raises(UserError, match="was begun with limit = 10 and now it is 12"):
+        run_study(study_of(tiny_folder, limit=12), tmp_path, OPTIONS)
+
+
+def test_the_search_takes_the_lowest_validation_loss(tiny_folder: Path, tmp_path: Path) -> None:
+    study = study_of(
+        tiny_folder, methods=("bitfit",), seeds=(0,), prompting=(), search=True, recipe=Recipe(epochs=3, lr=3e-3)
+    )
+    run_study(study, tmp_path, OPTIONS)
+    losses = json.loads((tmp_path / "rates.json").read_text())["bitfit"]
+    assert sorted(map(float, losses)) == pytest.approx([1e-3, 3e-3, 9e-3])
+    found = Trained.read(tmp_path / "bitfit-n4-s0")
+    assert found is not None
+    assert found.lr == float(min(losses, key=losses.__getitem__))
+
+
+def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_path: Path) -> None:
+    for given, said in (
+        ({"methods": ("lor",)}, "unknown adapter method 'lor': did you mean lora"),
+        ({"methods": ("lora:rank=2",)}, "has no parameter 'rank'"),
+        ({"samples": (0,)}, "--samples is 0"),
+        ({"strategy": "zero-shoot"}, "unknown strategy"),
+    ):
+        with pytest.raises(UserError, match=said):
+            run_study(study_of(tiny_folder, **given), tmp_path / "none", OPTIONS)
+    assert not (tmp_path / "none").exists()
+    with pytest.raises(UserError, match="given twice among the methods"):
+        study_of(tiny_folder, methods=("lora", "lora"))
+
+
+def test_specifications_in_one_text() -> None:
+    assert listed("zero-shot,few-shot:k=8,order=reversed, chain-of-thought") == (
+        "zero-shot", "few-shot:k=8,order=reversed", "chain-of-thought",
+    )  # fmt: skip
+    assert listed("self-consistency:base=few-shot(k=2,order=drawn),n=3") == (
+        "self-consistency:base=few-shot(k=2,order=drawn),n=3",
+    )
+
+
+def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: Path) -> None:
+    """SIGKILL in the middle of training; the second run ends as an undisturbed one does."""
+
+    def command(run: str) -> list[str]:
+        return [
+            sys.executable, "-m", "kshot.cli", "tune", "--model", str(tiny_folder), "--device", "cpu",
+            "--task", "coin-flip", "--method", "lora:r=4", "--samples", "8", "--epochs", "40", "--batch-size", "1",
+            "--limit", "8", "--evaluations", "2", "--compare", "zero-shot", "--checkpoint-seconds", "0.05",
+            "--runs", str(tmp_path), "--run", run,
+        ]  # fmt: skip
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    folder = tmp_path / "killed" / "lora-r=4-n8-s0"
+    with subprocess.Popen(command("killed"), env=environment, stdout=-3, stderr=-3) as process:
+        deadline = time.monotonic() + 120
+        while not list(folder.glob("checkpoints/*/whole")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    assert list(folder.glob("checkpoints/*/whole"))
+    assert not (folder / "training.json").exists()
+    for run in ("killed", "whole"):
+        done = subprocess.run(command(run), env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    base = models.load(models.resolve(str(tiny_folder)), device="cpu")
+    found = []
+    for run in ("killed", "whole"):
+        here = tmp_path / run / "lora-r=4-n8-s0"
+        adapted = load(base.model, base.tokenizer, here, base=base.source.name, base_hash=base.weights_hash)
+        trained = Trained.read(here)
+        assert trained is not None
+        results = read_study(tmp_path / run)
+        answers = sorted((r.strategy, r.sample_id, r.prediction.answer, r.score.value) for r in results.run.records)
+        results.close()
+        found.append((adapted.hash(), trained.loss, trained.steps, answers))
+        adapted.detach()
+    assert found[0] == found[1]
