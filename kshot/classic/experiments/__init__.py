@@ -11,6 +11,7 @@ COURSE: tuple[str, ...] = (
     "overfitting-ladder",
     "lambda-sweep",
     "bias-variance",
+    "validation",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
