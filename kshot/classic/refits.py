@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
 
-from kshot.classic.inputs import Array, features, targeted
+from kshot.classic.inputs import Array, features, rows_of, targeted
 from kshot.classic.regression import LeastSquares
 
 BLOCK = 1 << 24
@@ -38,7 +37,7 @@ def bootstrap_predictions(
     random, n = np.random.RandomState(seed), len(y)
     if not batched(estimator):
         samples = (random.randint(n, size=n) for _ in range(refits))
-        return one_by_one(estimator, ((_safe_indexing(X, rows), _safe_indexing(y, rows)) for rows in samples), X_test)
+        return one_by_one(estimator, ((rows_of(X, rows), rows_of(y, rows)) for rows in samples), X_test)
     model = clone(estimator)
     X, y = targeted(model, X, y)
     X_test = features(model, X_test, fitting=False)

@@ -52,6 +52,10 @@ class NearestMean(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         nearer: NDArray[np.intp] = (X[:, self.columns] @ self.coef_ + self.intercept_ > 0).astype(np.intp)
         return nearer
 
+    def score(self, X: Any, y: Any, sample_weight: None = None) -> float:
+        """Accuracy, without the checks that would take longer than the model."""
+        return float((self.predict(X) == y).mean())
+
 
 @experiment
 def validation(*, draws: int = 200, nested_draws: int = 30, candidates: int = 30, seed: int = 0) -> Report:
@@ -71,9 +75,9 @@ def validation(*, draws: int = 200, nested_draws: int = 30, candidates: int = 30
     summary = [
         f"With labels by chance the best of {most} models scores {told(chance['chosen on the test set'])}% on the test "
         f"set that chose it; chosen on validation rows instead, its test score is "
-        f"{told(chance['chosen on validation rows'])}%, and {told(chance['new rows'])}% of new rows are right.",
-        f"With real labels the test set that chose among {most} promises {told(real['chosen on the test set'])}% and new "
-        f"rows give {told(real['new rows'])}%: {told(optimism[KINDS[1]][-1])} points too good, against "
+        f"{told(chance['chosen on validation rows'])}%; of new rows {told(chance['new rows'])}% are right.",
+        f"With real labels the test set that chose among {most} promises {told(real['chosen on the test set'])}% and "
+        f"new rows give {told(real['new rows'])}%: {told(optimism[KINDS[1]][-1])} points too good, against "
         f"{told(optimism[KINDS[1]][0])} for a single model.",
         *(
             f"Cross-validation, {kind}: the winner's own score is {told(folds[kind][0])}%, nested folds say "
@@ -123,7 +127,7 @@ def tried(kind: str, draws: int, seed: int) -> dict[str, Array]:
 
 
 def folded(kind: str, draws: int, candidates: int, seed: int, rows: int = 60) -> tuple[Array, Array, Array]:
-    """The winner's own cross-validation score, the nested score, and the winner's accuracy on new rows, (draws,) each."""
+    """The winner's own cross-validation score, the nested score, its accuracy on new rows; (draws,) each."""
     found = []
     for (X, y), random in tables(kind, draws, seed):
         grid = {"columns": models(random, candidates, X.shape[1])}
@@ -157,8 +161,8 @@ def tried_table(curves: dict[str, dict[str, Array]], draws: int) -> Table:
             for kind, curve in curves.items()
             for at, count in enumerate(TRIED)
         ],
-        f"Means over {draws} draws with 95% intervals of draws from this table; new rows: of the model that the test set "
-        "chose.",
+        f"Means over {draws} draws with 95% intervals of draws from this table; new rows: of the model that the "
+        "test set chose.",
     )
 
 
@@ -168,7 +172,8 @@ def fold_table(folds: dict[str, tuple[Array, Array, Array]], draws: int) -> Tabl
         "Accuracy by cross-validation (%)",
         [
             Column("labels"), Column("winner's own score", numeric=True), Column("nested", numeric=True),
-            Column("new rows", numeric=True), Column("own less new", numeric=True), Column("nested less new", numeric=True),
+            Column("new rows", numeric=True), Column("own less new", numeric=True),
+            Column("nested less new", numeric=True),
         ],
         [
             (kind, told(own), told(outer), told(new), told(own - new), told(outer - new))
