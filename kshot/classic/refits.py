@@ -142,9 +142,9 @@ def weighted_refits(
 def well_posed(matrices: Array) -> NDArray[np.bool_]:
     """Which of many symmetric matrices near I are far enough from singular."""
     try:
-        pivots: Array = np.linalg.cholesky(matrices).diagonal(axis1=1, axis2=2) ** 2
+        pivots = np.asarray(np.linalg.cholesky(matrices).diagonal(axis1=1, axis2=2) ** 2)
     except np.linalg.LinAlgError:  # at least one of them is singular; their eigenvalues tell which
-        pivots = np.linalg.eigvalsh(matrices)
+        pivots = np.asarray(np.linalg.eigvalsh(matrices))
     clear: NDArray[np.bool_] = pivots.min(axis=1) > DETERMINED
     return clear
 
@@ -163,7 +163,7 @@ def stacked_refits(model: LeastSquares, Xs: Array, ys: Array, X_test: Array) -> 
     whole = np.zeros((sets, n + len(penalty), width + 1))
     whole[:, :n, :-1], whole[:, :n, -1], whole[:, n:, :-1] = rows.reshape(sets, n, width), ys - y_mean, penalty
     lengths = np.linalg.norm(whole[:, :, :-1], axis=1)
-    triangles = np.linalg.qr(whole, mode="r")[:, :width]
+    triangles = np.asarray(np.linalg.qr(whole, mode="r"))[:, :width]
     left = triangles[:, :, :-1]
     determined = (np.abs(left.diagonal(axis1=1, axis2=2)) > DETERMINED**2 * lengths).all(axis=1)
     left[~determined] = np.eye(width)
