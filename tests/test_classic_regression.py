@@ -164,6 +164,16 @@ def test_polynomials_are_scikit_learns(degree: int) -> None:
     assert powers == [tuple(row) for row in theirs[1].powers_]
 
 
+@pytest.mark.parametrize("value", [0.1, 1e9 + 0.1])
+def test_columns_that_do_not_vary_get_no_weight(value: float) -> None:
+    """Less their mean they hold its rounding, which must not be taken for something to explain y by."""
+    for rows in range(2, 40):
+        X, y = np.full((rows, 2), value), np.arange(float(rows)) ** 2 / 7
+        for model in (LinearRegression(), RidgeRegression(alpha=1e-30), LassoRegression(alpha=0.0)):
+            assert model.fit(X, y).coef_.tolist() == [0, 0]
+            assert model.intercept_ == pytest.approx(y.mean())
+
+
 def test_high_degrees_stay_solvable() -> None:
     """Years, raised to powers as they are, would leave a line at best."""
     years = np.linspace(1990, 2030, 60)

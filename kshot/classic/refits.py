@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
 
-from kshot.classic.inputs import Array, features, targeted
+from kshot.classic.inputs import Array, features, rows_of, targeted
 from kshot.classic.regression import LeastSquares
 
 BLOCK = 1 << 24
@@ -38,7 +37,7 @@ def bootstrap_predictions(
     random, n = np.random.RandomState(seed), len(y)
     if not batched(estimator):
         samples = (random.randint(n, size=n) for _ in range(refits))
-        return one_by_one(estimator, ((_safe_indexing(X, rows), _safe_indexing(y, rows)) for rows in samples), X_test)
+        return one_by_one(estimator, ((rows_of(X, rows), rows_of(y, rows)) for rows in samples), X_test)
     model = clone(estimator)
     X, y = targeted(model, X, y)
     X_test = features(model, X_test, fitting=False)
@@ -143,9 +142,9 @@ def weighted_refits(
 def well_posed(matrices: Array) -> NDArray[np.bool_]:
     """Which of many symmetric matrices near I are far enough from singular."""
     try:
-        pivots: Array = np.linalg.cholesky(matrices).diagonal(axis1=1, axis2=2) ** 2
+        pivots = np.asarray(np.linalg.cholesky(matrices).diagonal(axis1=1, axis2=2) ** 2)
     except np.linalg.LinAlgError:  # at least one of them is singular; their eigenvalues tell which
-        pivots = np.linalg.eigvalsh(matrices)
+        pivots = np.asarray(np.linalg.eigvalsh(matrices))
     clear: NDArray[np.bool_] = pivots.min(axis=1) > DETERMINED
     return clear
 
@@ -164,7 +163,7 @@ def stacked_refits(model: LeastSquares, Xs: Array, ys: Array, X_test: Array) -> 
     whole = np.zeros((sets, n + len(penalty), width + 1))
     whole[:, :n, :-1], whole[:, :n, -1], whole[:, n:, :-1] = rows.reshape(sets, n, width), ys - y_mean, penalty
     lengths = np.linalg.norm(whole[:, :, :-1], axis=1)
-    triangles = np.linalg.qr(whole, mode="r")[:, :width]
+    triangles = np.asarray(np.linalg.qr(whole, mode="r"))[:, :width]
     left = triangles[:, :, :-1]
     determined = (np.abs(left.diagonal(axis1=1, axis2=2)) > DETERMINED**2 * lengths).all(axis=1)
     left[~determined] = np.eye(width)

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
 
-from kshot.classic.inputs import Array
+from kshot.classic.inputs import Array, rows_of
 
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]
@@ -104,14 +103,27 @@ def cross_validate(
 
     Raises ValueError where a fold holds out rows that it trains on; and whatever the estimator raises.
     """
+    refuse_leaks(folds)
+    return fold_scores(estimator, X, y, folds, score)
+
+
+def fold_scores(estimator: BaseEstimator, X: Any, y: Any, folds: Sequence[Fold], score: Scorer) -> Array:
+    """Each fold in turn: fit to the one part, score the other."""
     scores = []
+    for train, held in folds:
+        model = clone(estimator).fit(rows_of(X, train), rows_of(y, train))
+        scores.append(score(model, rows_of(X, held), rows_of(y, held)))
+    return np.array(scores)
+
+
+def refuse_leaks(folds: Sequence[Fold]) -> None:
+    """Raises ValueError where a fold holds out rows that it trains on, or there is no fold."""
+    if not len(folds):
+        raise ValueError("there are no folds; make some with n_folds")
     for number, (train, held) in enumerate(folds):
         both = np.intersect1d(train, held)
         if len(both):
             raise ValueError(f"fold {number} trains on rows that it holds out: {both[:5].tolist()}")
-        model = clone(estimator).fit(_safe_indexing(X, train), _safe_indexing(y, train))
-        scores.append(score(model, _safe_indexing(X, held), _safe_indexing(y, held)))
-    return np.array(scores)
 
 
 def combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -155,9 +167,10 @@ def choose(
 
     Raises ValueError for a grid or folds that cannot be; and whatever the estimator raises.
     """
+    refuse_leaks(folds)
     candidates = combinations(grid)
     models = [clone(estimator).set_params(**params) for params in candidates]
-    scores = np.array([cross_validate(model, X, y, folds, score=score) for model in models])
+    scores = np.array([fold_scores(model, X, y, folds, score) for model in models])
     best = int(scores.mean(axis=1).argmax())
     return Choice(candidates, scores, best, models[best].fit(X, y))
 
@@ -186,16 +199,14 @@ def nested(
 
     `labels` and `seed` make the inner folds, as in `n_folds`. Raises ValueError; and whatever the estimator raises.
     """
+    refuse_leaks(outer)
     scores, choices = [], []
     for train, held in outer:
-        both = np.intersect1d(train, held)
-        if len(both):
-            raise ValueError(f"an outer fold trains on rows that it holds out: {both[:5].tolist()}")
-        X_train, y_train = _safe_indexing(X, train), _safe_indexing(y, train)
+        X_train, y_train = rows_of(X, train), rows_of(y, train)
         theirs = None if labels is None else np.asarray(labels)[train]
         choice = choose(
             estimator, grid, X_train, y_train, n_folds(len(train), inner, labels=theirs, seed=seed), score=score
         )
         choices.append(choice)
-        scores.append(score(choice.model, _safe_indexing(X, held), _safe_indexing(y, held)))
+        scores.append(score(choice.model, rows_of(X, held), rows_of(y, held)))
     return Nested(np.array(scores), choices)

@@ -11,6 +11,7 @@ COURSE: tuple[str, ...] = (
     "overfitting-ladder",
     "lambda-sweep",
     "bias-variance",
+    "validation",
     "optimizers",
     "pokemon-types",
     "logistic-losses",

@@ -43,7 +43,7 @@ class Measured:
 
     def told(self, part: str) -> str:
         """A part's mean and its interval."""
-        return f"{self.parts.mean(part):.3f} [{self.intervals[part].low:.3f}, {self.intervals[part].high:.3f}]"
+        return f"{self.parts.mean(part):.4f} [{self.intervals[part].low:.4f}, {self.intervals[part].high:.4f}]"
 
 
 def measured(parts: Decomposition) -> Measured:
@@ -56,13 +56,15 @@ def bias_variance(*, universes: int = 1000, refits: int = 150, seed: int = 0) ->
     """A more complex model has less bias and more variance; more rows lower variance, regularisation raises bias.
 
     E (f - y)^2 = Var y + (E f - E y)^2 + Var f: noise, squared bias, variance (Hung-yi Lee, "Where does the error come
-    from?"). Each of `universes` training sets has 30 rows of y = sin(4x + 1/2) + noise of standard deviation 0.3, one x
-    in each of 30 equal strips of [-1, 1]; all are fitted at once. For 0-1 loss, P(f != y) = c1 N + B + c2 V (Domingos 2000): k nearest neighbours
-    of 100 rows in `refits` universes, P(class 1 | x) = sigmoid(6 sin(3 x_1) + 6 x_2). The truth is known, so noise is.
+    from?"). Each of `universes` training sets has 30 rows of y = sin(4x + 1/2) + noise of standard deviation 0.3, one
+    x in each of 30 equal strips of [-1, 1]; all are fitted at once. For 0-1 loss, P(f != y) = c1 N + B + c2 V (Domingos
+    2000): k nearest neighbours of 100 rows in `refits` universes, P(class 1 | x) = sigmoid(6 sin(3 x_1) + 6 x_2). The
+    truth is known, so noise is.
     """
     random = np.random.default_rng(seed)
     points = np.linspace(-0.9, 0.9, 61)[:, None]
-    targets = truth(points[:, 0]) + SPREAD * random.normal(size=(200, len(points)))
+    noise = SPREAD * random.normal(size=(100, len(points)))
+    targets = truth(points[:, 0]) + np.concatenate([noise, -noise])  # their mean is the truth itself
     Xs, ys = universe(random, universes, ROWS)
 
     def parts(model: Any, Xs: Array, ys: Array, at: Array) -> Measured:
@@ -179,8 +181,8 @@ def parts_table(title: str, heading: str, found: dict[Any, Measured]) -> Table:
         title,
         [Column(heading, numeric=True), *columns],
         cells,
-        f"Means over {len(first.points.loss)} points with 95% intervals over {len(first.predictions)} universes; loss = "
-        "noise + bias + variance. Bias is squared under squared loss.",
+        f"Means over {len(first.points.loss)} points with 95% intervals over {len(first.predictions)} universes; loss "
+        "= noise + bias + variance. Bias is squared under squared loss.",
     )
 
 

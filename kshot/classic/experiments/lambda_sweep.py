@@ -15,7 +15,7 @@ from kshot.classic.experiments.ticks import plain_logarithms, plain_number
 from kshot.classic.inputs import Array
 from kshot.classic.lasso import LassoRegression
 from kshot.classic.regression import ridge_path
-from kshot.classic.validation import n_folds
+from kshot.classic.validation import Rows, n_folds
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
 
@@ -48,7 +48,7 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
     X, y = load_diabetes(return_X_y=True)
     X = PolynomialFeatures(2, include_bias=False).fit_transform(X)
     random = np.random.RandomState(seed)
-    orders = [random.permutation(len(y)) for _ in range(draws)]
+    orders: list[Rows] = [random.permutation(len(y)) for _ in range(draws)]
     sweeps = {name: sweep(name, X, y, orders, train_rows) for name in LAMBDAS}
     chosen = np.array([chosen_by_folds(X, y, order, train_rows, seed) for order in orders])
     rows = []
@@ -114,7 +114,7 @@ def errors_of(X: Array, y: Array, weights: Array, biases: Array) -> Array:
     return np.sqrt(squared)
 
 
-def sweep(name: str, X: Array, y: Array, orders: list[Array], train_rows: int) -> Sweep:
+def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) -> Sweep:
     """One penalty on all draws."""
     errors: dict[str, list[Array]] = {"train": [], "test": []}
     kept = []
@@ -128,7 +128,7 @@ def sweep(name: str, X: Array, y: Array, orders: list[Array], train_rows: int) -
     return Sweep(LAMBDAS[name], {part: np.array(found) for part, found in errors.items()}, kept[0])
 
 
-def chosen_by_folds(X: Array, y: Array, order: Array, train_rows: int, seed: int) -> float:
+def chosen_by_folds(X: Array, y: Array, order: Rows, train_rows: int, seed: int) -> float:
     """Test error of the L2 lambda that five folds of the training rows choose."""
     train, test = order[:train_rows], order[train_rows:]
     scores = []
