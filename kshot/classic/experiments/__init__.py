@@ -8,6 +8,8 @@ from kshot.classic.experiments.registry import EXPERIMENTS, experiment
 
 COURSE: tuple[str, ...] = (
     "optimizers",
+    "feature-scaling",
+    "limits",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
