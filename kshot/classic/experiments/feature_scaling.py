@@ -24,7 +24,7 @@ COLUMNS = {"s5 and bp": ("s5", "bp"), "all ten columns": ()}
 
 
 @experiment
-def feature_scaling(*, updates: int = 20000, gap: float = 0.01, seed: int = 0) -> Report:
+def feature_scaling(*, updates: int = 20000, gap: float = 0.001, seed: int = 0) -> Report:
     """A column a hundred times larger makes the loss a hundred by hundred times steeper along its weight.
 
     L = 1/N sum_n (y_n - b - w x_n)^2 has the Hessian H = 2/N sum_n x_n x_n^T; lr must stay below 2 / lambda_max, and
@@ -69,11 +69,11 @@ def feature_scaling(*, updates: int = 20000, gap: float = 0.01, seed: int = 0) -
     two, ten = COLUMNS
     conditions = [f"{found[two, scaling].condition:,.0f}" for scaling in SCALERS]
     summary = [
-        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {told(two, 'as they are')} updates as "
-        f"they are, {told(two, 'min-max')} after min-max and {told(two, 'standardised')} standardised: the condition "
+        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {told(two, 'as they are')} updates "
+        f"as they are, {told(two, 'min-max')} after min-max and {told(two, 'standardised')} standardised: the condition "
         f"number falls from {conditions[0]} to {conditions[1]} and {conditions[2]}.",
-        f"On all ten columns it takes {told(ten, 'as they are')}, {told(ten, 'min-max')} and {told(ten, 'standardised')}: "
-        f"columns that say the same leave a condition number of {found[ten, 'standardised'].condition:,.0f}, which no "
+        f"On all ten columns it takes {told(ten, 'as they are')}, {told(ten, 'min-max')} and "
+        f"{told(ten, 'standardised')}: columns that say the same leave a condition number of {found[ten, 'standardised'].condition:,.0f}, which no "
         "scale of single columns takes away.",
         "Min-max leaves a mean that is not 0, which ties the weights to b; standardised, b is apart from them.",
     ]
@@ -119,9 +119,10 @@ def paths_figure(fits: dict[str, Fit]) -> Figure:
         from matplotlib.figure import Figure as Blank
 
         with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
+            drawing = Blank(figsize=(8.4, 3.3), layout="constrained")
             for axes, (scaling, fit) in zip(drawing.subplots(1, 3), fits.items(), strict=True):
-                path = fit.descent.path[:, :2]
+                seen = np.unique(np.geomspace(1, len(fit.descent.path), 80).astype(int)) - 1
+                path = fit.descent.path[seen, :2]
                 centre = fit.best[:2]
                 reach = 1.25 * max(np.abs(path - centre).max(), 1e-9)
                 across, up = (np.linspace(middle - reach, middle + reach, 101) for middle in centre)
@@ -142,8 +143,9 @@ def paths_figure(fits: dict[str, Fit]) -> Figure:
             return drawing
 
     caption = (
-        "The loss over the weights of two columns, b at its best for each pair; threefold from contour to contour, both "
-        "axes of one scale. Gradient descent from 0, lr = 1 / lambda_max."
+        "The loss over the weights of two columns, b at its best for each pair; threefold from contour to contour, "
+        "both axes of one scale. Gradient descent from 0, lr = 1 / lambda_max; every "
+        "early update, later ones further apart."
     )
     return Figure("scaling-paths", "The path in three scales", caption, draw)
 

@@ -99,8 +99,8 @@ def optimizers(
             )
             for name, at in leasts.items()
         ],
-        f"Mini-batches of {batch_size}, {epochs * per_epoch} updates; cross-entropy over all rows, mean over the second "
-        f"half of the epochs and {repeats} orders of the rows; {len(DIGITS_LR)} lr from {DIGITS_LR[0]:g} "
+        f"Mini-batches of {batch_size}, {epochs * per_epoch} updates; cross-entropy over all rows, mean over the "
+        f"second half of the epochs and {repeats} orders of the rows; {len(DIGITS_LR)} lr from {DIGITS_LR[0]:g} "
         f"to {DIGITS_LR[-1]:g}.",
     )  # fmt: skip
     straight, turned = (
