@@ -68,13 +68,13 @@ def feature_scaling(*, updates: int = 20000, gap: float = 0.001, seed: int = 0) 
 
     two, ten = COLUMNS
     conditions = [f"{found[two, scaling].condition:,.0f}" for scaling in SCALERS]
+    few, many = ([told(title, scaling) for scaling in SCALERS] for title in (two, ten))
     summary = [
-        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {told(two, 'as they are')} updates "
-        f"as they are, {told(two, 'min-max')} after min-max and {told(two, 'standardised')} standardised: the condition "
-        f"number falls from {conditions[0]} to {conditions[1]} and {conditions[2]}.",
-        f"On all ten columns it takes {told(ten, 'as they are')}, {told(ten, 'min-max')} and "
-        f"{told(ten, 'standardised')}: columns that say the same leave a condition number of {found[ten, 'standardised'].condition:,.0f}, which no "
-        "scale of single columns takes away.",
+        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {few[0]} updates as they are, {few[1]} "
+        f"after min-max and {few[2]} standardised: the condition number falls from {conditions[0]} to {conditions[1]} "
+        f"and {conditions[2]}.",
+        f"On all ten columns it takes {many[0]}, {many[1]} and {many[2]}: columns that say nearly the same leave a "
+        f"condition number of {found[ten, 'standardised'].condition:,.0f}, which no scale of single columns takes away.",
         "Min-max leaves a mean that is not 0, which ties the weights to b; standardised, b is apart from them.",
     ]
     sections = [
@@ -170,7 +170,7 @@ def loss_figure(found: dict[tuple[str, str], Fit]) -> Figure:
                 plain_logarithms(axes.yaxis)
                 axes.grid()
             panels[0].set_ylabel("of the way left (%)")
-            panels[0].legend(loc="lower left", fontsize=7.5)
+            panels[0].legend(loc="center right", fontsize=7.5)
             return drawing
 
     caption = "Loss less the least loss, as a share of what it was at the start, over updates of gradient descent."

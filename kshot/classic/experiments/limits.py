@@ -108,6 +108,14 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
         + "; ".join(f"{told(place, without)} updates ({place}), with momentum {told(place, with_)}" for place in PLACES)
         + ", to 1% of the way.",
     ]
+    starts = np.linspace(0.2, 2.0, 91)
+    lower = {
+        name: share_lower(starts, lr, amount, updates) for name, amount in zip(LOOKS, (0.0, momentum), strict=True)
+    }
+    summary.append(
+        f"Momentum is no sure way out of a local minimum: of {len(starts)} starts from {starts[0]:g} to {starts[-1]:g}, "
+        f"{lower[with_]} end in the lower valley with it and {lower[without]} without."
+    )
     pictures = [
         line_figure("plateau", found, stops),
         saddle_figure(found, stops),
@@ -120,6 +128,14 @@ def one(surface: Surface, w: Array, rows: Rows) -> tuple[float, Array]:
     """A surface as `descend` asks for it; there are no rows."""
     loss, gradient = surface(w)
     return float(loss), gradient
+
+
+def share_lower(starts: Array, lr: float, momentum: float, updates: int) -> int:
+    """How many of the starts end in the lower of the two valleys, left of the hill."""
+    ends = descend(
+        lambda w, rows: (0.0, two_valleys(w[:, None])[1][:, 0]), starts, SGD(lr=lr, momentum=momentum), updates=updates
+    ).weights
+    return int((ends < 0).sum())
 
 
 def first_flat(descent: Descent, tol: float) -> int | None:
