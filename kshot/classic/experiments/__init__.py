@@ -15,6 +15,7 @@ COURSE: tuple[str, ...] = (
     "generative-discriminative",
     "softmax",
     "xor-limit",
+    "critical-points",
 )
 
 for _name in COURSE:

@@ -70,11 +70,11 @@ def feature_scaling(*, updates: int = 20000, gap: float = 0.001, seed: int = 0) 
     conditions = [f"{found[two, scaling].condition:,.0f}" for scaling in SCALERS]
     few, many = ([told(title, scaling) for scaling in SCALERS] for title in (two, ten))
     summary = [
-        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {few[0]} updates as they are, {few[1]} "
-        f"after min-max and {few[2]} standardised: the condition number falls from {conditions[0]} to {conditions[1]} "
-        f"and {conditions[2]}.",
+        f"To {100 * gap:g}% of the way left, gradient descent on two columns takes {few[0]} updates as they are, "
+        f"{few[1]} after min-max and {few[2]} standardised: the condition number falls from {conditions[0]} to "
+        f"{conditions[1]} and {conditions[2]}.",
         f"On all ten columns it takes {many[0]}, {many[1]} and {many[2]}: columns that say nearly the same leave a "
-        f"condition number of {found[ten, 'standardised'].condition:,.0f}, which no scale of single columns takes away.",
+        f"condition number of {found[ten, 'standardised'].condition:,.0f}, which no scale of a column takes away.",
         "Min-max leaves a mean that is not 0, which ties the weights to b; standardised, b is apart from them.",
     ]
     sections = [

@@ -113,8 +113,8 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
         name: share_lower(starts, lr, amount, updates) for name, amount in zip(LOOKS, (0.0, momentum), strict=True)
     }
     summary.append(
-        f"Momentum is no sure way out of a local minimum: of {len(starts)} starts from {starts[0]:g} to {starts[-1]:g}, "
-        f"{lower[with_]} end in the lower valley with it and {lower[without]} without."
+        f"Momentum is no sure way out of a local minimum: of {len(starts)} starts from {starts[0]:g} to "
+        f"{starts[-1]:g}, {lower[with_]} end in the lower valley with it and {lower[without]} without."
     )
     pictures = [
         line_figure("plateau", found, stops),
