@@ -13,11 +13,14 @@ COURSE: tuple[str, ...] = (
     "bias-variance",
     "validation",
     "optimizers",
+    "feature-scaling",
+    "limits",
     "pokemon-types",
     "logistic-losses",
     "generative-discriminative",
     "softmax",
     "xor-limit",
+    "critical-points",
 )
 
 for _name in COURSE:
