@@ -12,6 +12,12 @@ COURSE: tuple[str, ...] = (
     "generative-discriminative",
     "softmax",
     "xor-limit",
+    "backpropagation",
+    "deep-wide",
+    "optimization-or-bias",
+    "overfitting",
+    "mismatch",
+    "vision",
 )
 
 for _name in COURSE:
