@@ -35,10 +35,10 @@ Costs = list[tuple[int, float, float, float]]
 def backpropagation(*, rows: int = 32, seed: int = 0) -> Report:
     """One forward and one backward pass give every derivative; differences would need two forward passes for each.
 
-    Forward: z^l = W^l a^(l-1) + b^l, a^l = sigma(z^l). Backward: delta^L = sigma'(z^L) * dC/da^L, delta^l = sigma'(z^l) *
-    (W^(l+1)^T delta^(l+1)). Then dC/dw_ij^l = a_j^(l-1) delta_i^l (Hung-yi Lee, "Backpropagation"). The small network
-    is that of Mazur's step-by-step example (2015), where every figure can be checked; larger ones, with `rows`
-    examples, are drawn from `seed` and timed on this machine.
+    Forward: z^l = W^l a^(l-1) + b^l, a^l = sigma(z^l). Backward: delta^L = sigma'(z^L) * dC/da^L, delta^l =
+    sigma'(z^l) * (W^(l+1)^T delta^(l+1)). Then dC/dw_ij^l = a_j^(l-1) delta_i^l (Hung-yi Lee, "Backpropagation"). The
+    small network is that of Mazur's step-by-step example (2015), where every figure can be checked; larger ones, with
+    `rows` examples, are drawn from `seed` and timed on this machine.
     """
     worked = trace(WEIGHTS, BIASES, x=X, y=Y)
     ours = np.concatenate([gradient.ravel() for gradient in (*worked.weight_gradients, *worked.bias_gradients)])
@@ -110,7 +110,7 @@ def gradients(worked: Trace, numeric: Array) -> Table:
 
 
 def timed(rows: int, seed: int) -> Costs:
-    """Seconds of a gradient both ways for networks from small to large; differences are timed on 100 weights at most."""
+    """Seconds of a gradient both ways, from small to large networks; differences are timed on 100 weights at most."""
     found = []
     for units in HIDDEN:
         rng = np.random.default_rng(seed)
@@ -168,9 +168,8 @@ def cost_figure(costs: Costs) -> Figure:
                     ("central differences", VERMILLION, "s"),
                 )
             ):
-                axes.plot(
-                    sizes, [1000 * cost[at + 1] for cost in costs], color=colour, marker=marker, markersize=4.5, label=name
-                )  # fmt: skip
+                times = [1000 * cost[at + 1] for cost in costs]
+                axes.plot(sizes, times, color=colour, marker=marker, markersize=4.5, label=name)
             axes.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time (ms)")
             plain_logarithms(axes.xaxis)
             plain_logarithms(axes.yaxis)
@@ -191,15 +190,14 @@ def network_figure(worked: Trace) -> Figure:
         with styled():
             drawing, (axes,) = small_multiples(1, width=7.2, height=3.6)
             places = [[(2.6 * layer, 1.6 - 1.9 * i) for i in range(len(a))] for layer, a in enumerate(worked.a)]
+            blank = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
             for layer, W in enumerate(worked.weights):
                 for (i, j), w in np.ndenumerate(W):
                     (x0, y0), (x1, y1) = places[layer][j], places[layer + 1][i]
                     axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=0.9, zorder=1)
                     share = 0.3
-                    axes.text(
-                        x0 + share * (x1 - x0), y0 + share * (y1 - y0), f"{w:.2f}", fontsize=7, ha="center", va="center",
-                        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}, color="#333333",
-                    )  # fmt: skip
+                    x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+                    axes.text(x, y, f"{w:.2f}", fontsize=7, ha="center", va="center", bbox=blank, color="#333333")
             for layer, nodes in enumerate(places):
                 for i, (x, y) in enumerate(nodes):
                     axes.add_patch(Circle((x, y), 0.2, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2))
@@ -208,7 +206,7 @@ def network_figure(worked: Trace) -> Figure:
                     axes.text(x, y + 0.28, f"a = {worked.a[layer][i]:.4f}", ha="center", va="bottom", color=BLUE)
                     if layer:
                         delta = f"delta = {worked.delta[layer - 1][i]:.5f}"
-                        axes.text(x, y - 0.28, delta, ha="center", va="top", color=VERMILLION)
+                        axes.text(x, y - 0.28, delta, ha="center", va="top", color=VERMILLION, bbox=blank)
             for i, (_, y) in enumerate(places[-1]):
                 axes.text(places[-1][0][0] + 0.45, y, f"target {worked.y[i]:.2f}", va="center")
             axes.set(xlim=(-0.7, 6.6), ylim=(-0.9, 2.2), aspect="equal")

@@ -46,12 +46,13 @@ def deep_wide(*, parameters: int = 1000, seeds: int = 8, epochs: int = 40, seed:
         )
     means = {depth: float(values.mean()) for depth, values in sawtooth.items()}
     best = min(means, key=lambda depth: means[depth])
-    least, most = (pick(float(100 * values.mean()) for values in read.values()) for pick in (min, max))
+    shares = {depth: 100 * float(values.mean()) for depth, values in read.items()}
+    most, least = (pick(shares, key=lambda depth: shares[depth]) for pick in (max, min))
     summary = [
-        f"With about {parameters:,} parameters one hidden layer leaves {means[1]:.2f} of the sawtooth's variance "
-        f"unexplained, {best} layers {means[best]:.2f}: {said(sawtooth, best)}.",
-        f"On the digits, with about {digits:,} parameters, depth matters far less: {least:.1f}% to {most:.1f}% of unseen "
-        "ones are read.",
+        f"With about {parameters:,} parameters one hidden layer leaves {means[1]:.3f} of the sawtooth's variance "
+        f"unexplained, {best} layers {means[best]:.3f}: {said(sawtooth, best)}.",
+        f"The digits are no such function: with about {digits:,} parameters {layers(most)} most of the unseen ones, "
+        f"{shares[most]:.1f}%, {layers(least)} fewest, {shares[least]:.1f}%.",
     ]
     rows = []
     for depth in DEPTHS:
@@ -78,6 +79,11 @@ def deep_wide(*, parameters: int = 1000, seeds: int = 8, epochs: int = 40, seed:
         Section("What they learned", [fit_figure(example)]),
     ]
     return Report("Deep against wide", summary, sections)
+
+
+def layers(depth: int) -> str:
+    """Depth as a subject."""
+    return "1 hidden layer reads" if depth == 1 else f"{depth} hidden layers read"
 
 
 def said(found: dict[int, Array], best: int) -> str:
@@ -151,7 +157,7 @@ def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
 def spanned(values: Array, scale: float, digits: int) -> str:
     """A mean with its interval."""
     interval = t_interval(values)
-    return f"{scale * values.mean():.{digits}f} [{scale * interval.low:.{digits}f}, {scale * interval.high:.{digits}f}]"
+    return f"{scale * values.mean():.{digits}f} [{max(0.0, scale * interval.low):.{digits}f}, {scale * interval.high:.{digits}f}]"
 
 
 def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[Array, Array]]:

@@ -67,8 +67,8 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     summary = [
         f"With {SIZES[-1] // SIZES[0]} times the training digits the error falls from {100 * first[0]:.1f}% to "
         f"{100 * last[0]:.1f}% on unseen digits of the same kind, but only from {100 * first[1]:.1f}% to "
-        f"{100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; with {SOME} of the {SIZES[-1]} "
-        f"moved it is {100 * with_some[:, 1].mean():.1f}%.",
+        f"{100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; with {SOME} of the "
+        f"{SIZES[-1]:,} moved it is {100 * with_some[:, 1].mean():.1f}%.",
         f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points [{gain.low:.1f}, "
         f"{gain.high:.1f}] off the error on moved digits, over {draws} draws.",
         f"The diagnosis says: {diagnosis.sentence}",
@@ -172,6 +172,6 @@ def kinds_figure(same: Values, other: Values) -> Figure:
 def show(axes, pixels: Values, *, low: float | None = None, high: float | None = None) -> None:  # type: ignore[no-untyped-def]
     """An image as coloured squares, dark where it is large."""
     axes.pcolormesh(pixels, cmap="Greys", vmin=low, vmax=high, edgecolors="face", linewidth=0)
-    axes.invert_yaxis()
+    axes.set_ylim(len(pixels), 0)  # the first row on top
     axes.set_aspect("equal")
     axes.set_axis_off()
