@@ -34,14 +34,18 @@ class Tensor:
     """An array, and where it came from: its parents, each with the derivative's way back to it."""
 
     __slots__ = ("grad", "parents", "requires_grad", "value")
+    value: Values
+    grad: Values | None
+    requires_grad: bool
+    parents: tuple[tuple[Tensor, Pull], ...]
     __array_ufunc__ = None  # array + tensor is the tensor's sum, not an array of tensors
 
     def __init__(self, value: Any, parents: Sequence[tuple[Tensor, Pull]] = (), *, requires_grad: bool = False) -> None:
         array = np.asarray(value)
-        self.value: Values = array if array.dtype.kind == "f" else array.astype(np.float64)
+        self.value = array if array.dtype.kind == "f" else array.astype(np.float64)
         self.parents = tuple((parent, pull) for parent, pull in parents if parent.requires_grad)
         self.requires_grad = requires_grad or bool(self.parents)
-        self.grad: Values | None = None
+        self.grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:

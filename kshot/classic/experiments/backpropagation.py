@@ -139,7 +139,7 @@ def timed(rows: int, seed: int) -> Costs:
         check = check_gradient(value, some, network.gradients[:100].copy())
         spent = (perf_counter() - began) * network.parameters.size / len(some)
         assert check.passed, str(check)
-        found.append((network.parameters.size, *seconds, spent))
+        found.append((network.parameters.size, seconds[0], seconds[1], spent))
     return found
 
 

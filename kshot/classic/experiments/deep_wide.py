@@ -157,7 +157,8 @@ def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
 def spanned(values: Array, scale: float, digits: int) -> str:
     """A mean with its interval."""
     interval = t_interval(values)
-    return f"{scale * values.mean():.{digits}f} [{max(0.0, scale * interval.low):.{digits}f}, {scale * interval.high:.{digits}f}]"
+    low, high = max(0.0, scale * interval.low), scale * interval.high
+    return f"{scale * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[Array, Array]]:

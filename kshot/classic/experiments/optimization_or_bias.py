@@ -64,8 +64,8 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     easier = "it stays small" if means["residual", 56] < 0.5 * means["plain", 56] else "it is no smaller"
     summary = [
         f"The training loss of the plain network {harder} with 56 layers, {means['plain', 56]:.2f} against "
-        f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the 20 "
-        f"have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
+        f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the "
+        f"20 have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
         f"{means['residual', 20]:.3f}.",
         f"56 minus 20 layers, over {seeds} starts: plain {means['plain', 56] - means['plain', 20]:+.2f} "
         f"[{plain.low:+.2f}, {plain.high:+.2f}], residual {means['residual', 56] - means['residual', 20]:+.3f} "
@@ -130,7 +130,7 @@ def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Da
 
 
 def copied(network: Network, units: int, more: int, data: Data) -> float:
-    """The training loss of the network with so many layers more that copy: W = I, b = 0, and relu of what is positive."""
+    """The training loss of the network with more layers, which copy: W = I, b = 0, and relu of what is not negative."""
     rows, labels, *_ = data
     layers: list[Layer] = [
         type(layer)() if isinstance(layer, Relu) else Dense(layer.parameters["b"].size) for layer in network.layers
@@ -152,6 +152,8 @@ def loss_figure(runs: dict[tuple[str, int], list[Run]]) -> Figure:
     """Training loss over epochs, plain and residual."""
 
     def draw() -> Drawing:
+        from matplotlib.ticker import MaxNLocator
+
         with styled():
             drawing, panels = small_multiples(2, height=3.0, columns=2)
             for axes, kind in zip(panels, ("plain", "residual"), strict=True):
@@ -164,6 +166,7 @@ def loss_figure(runs: dict[tuple[str, int], list[Run]]) -> Figure:
                         markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
                     )  # fmt: skip
                 axes.set(title=kind, xlabel="epoch", yscale="log")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
                 plain_logarithms(axes.yaxis)
                 axes.grid()
             panels[0].set_ylabel("training loss (nats)")

@@ -44,7 +44,7 @@ class Trained:
 
 
 @experiment
-def vision(*, epochs: int = 20, train_rows: int = 1000, log_dir: str = "", seed: int = 0) -> Report:
+def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed: int = 0) -> Report:
     """Dataset, DataLoader, transforms, nn.Module, loss, backward, step: a small convolutional network on real digits.
 
     (x * w)_ij = sum_kl w_kl x_(i+k)(j+l), the same w at every place of the image (Hung-yi Lee, "Convolutional Neural
@@ -158,7 +158,7 @@ def filter_figure(model: SmallCNN) -> Figure:
             drawing, panels = small_multiples(len(kernels), height=0.95, columns=8)
             for axes, kernel in zip(panels, kernels, strict=True):
                 axes.pcolormesh(kernel, cmap="PuOr", vmin=-most, vmax=most, edgecolors="face", linewidth=0)
-                axes.invert_yaxis()
+                axes.set_ylim(len(kernel), 0)
                 axes.set_aspect("equal")
                 axes.set_axis_off()
             return drawing
