@@ -137,13 +137,13 @@ class Tensor:
         return self * other
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return tensor(other, self) - self
+        return tensor(other, self).__sub__(self)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return tensor(other, self) / self
+        return tensor(other, self).__truediv__(self)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
-        return tensor(other, self) @ self
+        return tensor(other, self).__matmul__(self)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
         """The sum over an axis, several, or all; every term gets the sum's gradient."""
@@ -207,7 +207,8 @@ def unbroadcast(gradient: Values, shape: tuple[int, ...]) -> Values:
         return gradient
     added = gradient.ndim - len(shape)
     repeated = tuple(at + added for at, size in enumerate(shape) if size == 1)
-    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+    summed: Values = gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+    return summed
 
 
 # ---------------------------------------------------------------- functions of one value
@@ -257,9 +258,9 @@ def cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     rows = np.arange(n)
 
     def pull(g: Values) -> Values:
-        slope = np.exp(logs)
+        slope: Values = np.exp(logs)
         slope[rows, codes] -= 1
-        return g * slope / n
+        return slope * (g / n)
 
     return Tensor(-logs[rows, codes].mean(), [(logits, pull)])
 
@@ -300,7 +301,8 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 1e-5) -> 
     def pull(g: Values) -> Values:
         along_one = g.mean(axis=axes, keepdims=True)
         along_normal = (g * normal).mean(axis=axes, keepdims=True)
-        return (g - along_one - normal * along_normal) / spread
+        handed: Values = (g - along_one - normal * along_normal) / spread
+        return handed
 
     column = (1, -1, *(1,) * (x.value.ndim - 2))
     return Tensor(normal, [(x, pull)]) * gamma.reshape(*column) + beta.reshape(*column)

@@ -173,7 +173,7 @@ class Sigmoid(Layer):
     """a = 1 / (1 + e^-z); sigma'(z) = a (1 - a)."""
 
     def forward(self, a: Values, *, training: bool) -> Values:
-        self.result: Values = expit(a)
+        self.result: Values = np.asarray(expit(a))
         return self.result
 
     def backward(self, delta: Values, *, onward: bool = True) -> Values | None:

@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from kshot.classic.convolution import Values
 from kshot.classic.experiments.mismatch import show
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.images import Normalize, RandomCrop, digit_images
-from kshot.classic.vision import History, SmallCNN, fit, mistakes, predict
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import paired, wilson
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments does without it
+    import torch
+
+    from kshot.classic.vision import History, SmallCNN
     from matplotlib.figure import Figure as Drawing
 
 MEAN, STD = (0.305,), (0.376,)
@@ -51,6 +51,11 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     Network", and the course's PyTorch warm-up). Trained as it comes and with random crops (each image moved by up to a
     pixel), tested on the digits left over. `log_dir`: a folder for TensorBoard's scalars and images.
     """
+    import torch
+
+    from kshot.classic.images import Normalize, RandomCrop, digit_images
+    from kshot.classic.vision import SmallCNN, fit, predict
+
     order = np.random.default_rng(seed).permutation(len(digit_images()))
     train, test = order[:train_rows], order[train_rows:]
     normalize = Normalize(MEAN, STD)
@@ -129,6 +134,10 @@ def curve_figure(found: dict[str, Trained]) -> Figure:
 
 def mistake_figure(one: Trained, pixels: Values) -> Figure:
     """The surest mistakes."""
+    import torch
+
+    from kshot.classic.vision import mistakes
+
     worst = mistakes(one.scores, one.truth)[:SHOWN]
     sure = torch.softmax(one.scores, dim=1)
 
