@@ -34,14 +34,18 @@ class Tensor:
     """An array, and where it came from: its parents, each with the derivative's way back to it."""
 
     __slots__ = ("grad", "parents", "requires_grad", "value")
+    value: Values
+    grad: Values | None
+    requires_grad: bool
+    parents: tuple[tuple[Tensor, Pull], ...]
     __array_ufunc__ = None  # array + tensor is the tensor's sum, not an array of tensors
 
     def __init__(self, value: Any, parents: Sequence[tuple[Tensor, Pull]] = (), *, requires_grad: bool = False) -> None:
         array = np.asarray(value)
-        self.value: Values = array if array.dtype.kind == "f" else array.astype(np.float64)
+        self.value = array if array.dtype.kind == "f" else array.astype(np.float64)
         self.parents = tuple((parent, pull) for parent, pull in parents if parent.requires_grad)
         self.requires_grad = requires_grad or bool(self.parents)
-        self.grad: Values | None = None
+        self.grad = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -133,13 +137,13 @@ class Tensor:
         return self * other
 
     def __rsub__(self, other: Operand) -> Tensor:
-        return tensor(other, self) - self
+        return tensor(other, self).__sub__(self)
 
     def __rtruediv__(self, other: Operand) -> Tensor:
-        return tensor(other, self) / self
+        return tensor(other, self).__truediv__(self)
 
     def __rmatmul__(self, other: Operand) -> Tensor:
-        return tensor(other, self) @ self
+        return tensor(other, self).__matmul__(self)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, *, keepdims: bool = False) -> Tensor:
         """The sum over an axis, several, or all; every term gets the sum's gradient."""
@@ -203,7 +207,8 @@ def unbroadcast(gradient: Values, shape: tuple[int, ...]) -> Values:
         return gradient
     added = gradient.ndim - len(shape)
     repeated = tuple(at + added for at, size in enumerate(shape) if size == 1)
-    return gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+    summed: Values = gradient.sum(axis=(*range(added), *repeated), keepdims=True).reshape(shape)
+    return summed
 
 
 # ---------------------------------------------------------------- functions of one value
@@ -253,9 +258,9 @@ def cross_entropy(logits: Tensor, labels: Any) -> Tensor:
     rows = np.arange(n)
 
     def pull(g: Values) -> Values:
-        slope = np.exp(logs)
+        slope: Values = np.exp(logs)
         slope[rows, codes] -= 1
-        return g * slope / n
+        return slope * (g / n)
 
     return Tensor(-logs[rows, codes].mean(), [(logits, pull)])
 
@@ -296,7 +301,8 @@ def batch_norm(x: Tensor, gamma: Tensor, beta: Tensor, *, eps: float = 1e-5) -> 
     def pull(g: Values) -> Values:
         along_one = g.mean(axis=axes, keepdims=True)
         along_normal = (g * normal).mean(axis=axes, keepdims=True)
-        return (g - along_one - normal * along_normal) / spread
+        handed: Values = (g - along_one - normal * along_normal) / spread
+        return handed
 
     column = (1, -1, *(1,) * (x.value.ndim - 2))
     return Tensor(normal, [(x, pull)]) * gamma.reshape(*column) + beta.reshape(*column)

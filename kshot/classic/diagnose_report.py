@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from kshot.classic.diagnose import LARGE, Diagnosis
+from kshot.classic.inputs import Array
 from kshot.classic.ladder import Fitted
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
-from kshot.eval.statistics import mean_interval
+from kshot.eval.statistics import Interval, wilson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -51,6 +53,14 @@ def report_of(found: Diagnosis) -> Report:
     return Report(f"Why training fails: {table.name}", summary, sections)
 
 
+def error_interval(values: Array) -> Interval:
+    """95%, of a share of wrong rows (Wilson) or of a mean squared error (Student's t)."""
+    if set(np.unique(values).tolist()) <= {0.0, 1.0}:
+        return wilson(float(values.sum()), len(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+    return Interval(float(values.mean()) - half, float(values.mean()) + half)
+
+
 def ladder_table(title: str, models: Sequence[Fitted]) -> Table:
     """Training loss and errors of models."""
     rows = []
@@ -58,7 +68,7 @@ def ladder_table(title: str, models: Sequence[Fitted]) -> Table:
         cells = []
         for part in PARTS:
             values = model.errors[part]
-            interval = mean_interval(values.tolist())
+            interval = error_interval(values)
             cells.append(f"{values.mean():.3f} [{max(0.0, interval.low):.3f}, {interval.high:.3f}]")
         rows.append((model.rung.name, f"{model.parameters:,}", f"{model.train_loss:.3f}", *cells))
     columns = [
@@ -85,7 +95,7 @@ def ladder_figure(found: Diagnosis) -> Figure:
                 means, spans = [], []
                 for model in found.ladder:
                     values = model.errors[part]
-                    interval = mean_interval(values.tolist())
+                    interval = error_interval(values)
                     means.append(values.mean())
                     spans.append((values.mean() - max(0.0, interval.low), interval.high - values.mean()))
                 right.errorbar(

@@ -149,33 +149,36 @@ class Relu(Layer):
     """a = max(z, 0); sigma'(z) is 1 above 0, else 0."""
 
     def forward(self, a: Values, *, training: bool) -> Values:
-        self.result = np.maximum(a, 0)
+        self.result: Values = np.maximum(a, 0)
         return self.result
 
     def backward(self, delta: Values, *, onward: bool = True) -> Values | None:
-        return delta * (self.result > 0)
+        handed: Values = delta * (self.result > 0)
+        return handed
 
 
 class Tanh(Layer):
     """a = tanh z; sigma'(z) = 1 - a^2."""
 
     def forward(self, a: Values, *, training: bool) -> Values:
-        self.result = np.tanh(a)
+        self.result: Values = np.tanh(a)
         return self.result
 
     def backward(self, delta: Values, *, onward: bool = True) -> Values | None:
-        return delta * (1 - self.result**2)
+        handed: Values = delta * (1 - self.result**2)
+        return handed
 
 
 class Sigmoid(Layer):
     """a = 1 / (1 + e^-z); sigma'(z) = a (1 - a)."""
 
     def forward(self, a: Values, *, training: bool) -> Values:
-        self.result: Values = expit(a)
+        self.result: Values = np.asarray(expit(a))
         return self.result
 
     def backward(self, delta: Values, *, onward: bool = True) -> Values | None:
-        return delta * self.result * (1 - self.result)
+        handed: Values = delta * self.result * (1 - self.result)
+        return handed
 
 
 ACTIVATIONS: dict[str, type[Layer]] = {"relu": Relu, "tanh": Tanh, "sigmoid": Sigmoid}
@@ -244,7 +247,8 @@ class BatchNorm(Layer):
             variance = self.variance.astype(a.dtype)
         self.spread = np.sqrt(variance + a.dtype.type(self.eps)).reshape(self.column)
         self.normal = centred / self.spread
-        return gamma * self.normal + beta
+        z: Values = gamma * self.normal + beta
+        return z
 
     def backward(self, delta: Values, *, onward: bool = True) -> Values | None:
         np.sum(delta * self.normal, axis=self.axes, out=self.gradients["gamma"])
@@ -266,7 +270,8 @@ class Residual(Layer):
         self.layers = tuple(layers)
 
     def build(self, shape: Shape) -> tuple[Shape, dict[str, Shape]]:
-        needs, through = {}, shape
+        needs: dict[str, Shape] = {}
+        through = shape
         for at, layer in enumerate(self.layers):
             through, own = layer.build(through)
             needs |= {f"{at}.{name}": size for name, size in own.items()}

@@ -42,7 +42,7 @@ class SmallCNN(nn.Module):
         for layer in (self.first, self.second, self.last):  # torch's own start draws from the global generator
             inputs = layer.weight[0].numel()
             nn.init.normal_(layer.weight, 0.0, (2 / inputs) ** 0.5, generator=generator)
-            nn.init.zeros_(layer.bias)
+            nn.init.constant_(layer.get_parameter("bias"), 0.0)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, channels, side, side) -> a score a class, (n, classes)."""
@@ -92,7 +92,7 @@ def fit(
             for images, labels in loader:
                 optimizer.zero_grad()
                 loss = functional.cross_entropy(model(images.to(device)), labels.to(device))
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
                 optimizer.step()
                 total, seen = total + loss.item() * len(labels), seen + len(labels)
             scores, truth = predict(model, test, device=device)

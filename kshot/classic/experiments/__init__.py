@@ -20,6 +20,12 @@ COURSE: tuple[str, ...] = (
     "generative-discriminative",
     "softmax",
     "xor-limit",
+    "backpropagation",
+    "deep-wide",
+    "vision",
+    "optimization-or-bias",
+    "overfitting",
+    "mismatch",
     "critical-points",
 )
 

@@ -1,0 +1,177 @@
+"""20 against 56 layers: a deeper network with a larger TRAINING loss is not overfitting, it is not optimised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from kshot.classic.convolution import Values
+from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
+from kshot.classic.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
+from kshot.classic.network import Network, adam, train
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+DEPTHS = (20, 56)
+LOOKS = {20: (BLUE, "o"), 56: (VERMILLION, "s")}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A network trained: its loss an epoch, and after training on train rows and on unseen ones."""
+
+    losses: list[float]
+    train_loss: float
+    test_error: float
+    network: Network
+
+
+@experiment
+def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, seed: int = 0) -> Report:
+    """A plain network of 56 layers has a larger training loss than one of 20; with residual connections it has not.
+
+    The 56 layers could do whatever the 20 do: 36 of them need only copy, W = I and b = 0. A larger training loss is
+    then no model bias and no overfitting but optimisation (He et al. 2016, "Deep Residual Learning", figure 1; Hung-yi
+    Lee, "General Guidance"). Residual blocks a + f(a), of two layers each, make copying the start. Digits, `units` a
+    layer, He's start (a block's last layer starts smaller, as 27 blocks add up), Adam; losses are after training.
+    """
+    X, y = load_digits(return_X_y=True)
+    seen, unseen, labels, truth = train_test_split(X / 16, y, test_size=0.3, random_state=seed, stratify=y)
+    mean, spread = seen.mean(axis=0), np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
+    rows, others = ((part - mean) / spread for part in (seen, unseen))
+    data = (rows.astype(np.float32), labels, others.astype(np.float32), truth)
+    runs = {
+        (kind, depth): [run(kind == "residual", depth, units, epochs, seed + at, data) for at in range(seeds)]
+        for kind in ("plain", "residual")
+        for depth in DEPTHS
+    }
+    copies = [copied(one.network, units, 56 - 20, data) for one in runs["plain", 20]]
+    losses = {key: [one.train_loss for one in some] for key, some in runs.items()}
+    plain = t_interval(np.array(losses["plain", 56]) - losses["plain", 20])
+    residual = t_interval(np.array(losses["residual", 56]) - losses["residual", 20])
+    means = {key: float(np.mean(some)) for key, some in losses.items()}
+    harder = "is larger" if plain.low > 0 else "is not surely larger"
+    easier = "it stays small" if means["residual", 56] < 0.5 * means["plain", 56] else "it is no smaller"
+    summary = [
+        f"The training loss of the plain network {harder} with 56 layers, {means['plain', 56]:.2f} against "
+        f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the "
+        f"20 have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
+        f"{means['residual', 20]:.3f}.",
+        f"56 minus 20 layers, over {seeds} starts: plain {means['plain', 56] - means['plain', 20]:+.2f} "
+        f"[{plain.low:+.2f}, {plain.high:+.2f}], residual {means['residual', 56] - means['residual', 20]:+.3f} "
+        f"[{residual.low:+.3f}, {residual.high:+.3f}].",
+    ]
+    rows_ = []
+    for (kind, depth), some in runs.items():
+        first = [one.losses[0] for one in some]
+        rows_.append(
+            (
+                f"{kind}, {depth} layers", f"{some[0].network.parameters.size:,}", f"{np.mean(first):.2f}",
+                f"{means[kind, depth]:.3f}", ", ".join(f"{one.train_loss:.3f}" for one in some),
+                f"{100 * np.mean([one.test_error for one in some]):.1f}",
+            )
+        )  # fmt: skip
+    rows_.append(
+        (
+            "plain, 20 layers and 36 that copy", f"{runs['plain', 56][0].network.parameters.size:,}", "",
+            f"{np.mean(copies):.3f}", ", ".join(f"{loss:.3f}" for loss in copies), "",
+        )
+    )  # fmt: skip
+    table = Table(
+        "Training loss",
+        [
+            Column("network"), Column("parameters", numeric=True), Column("loss of the first epoch", numeric=True),
+            Column("training loss at the end", numeric=True), Column("of each start"),
+            Column("test error (%)", numeric=True),
+        ],
+        rows_,
+        "Cross-entropy in nats; guessing has 2.303. Only a network that could not be trained is worse on train rows.",
+    )  # fmt: skip
+    return Report(
+        "20 against 56 layers: optimisation or model bias", summary, [Section("Training", [loss_figure(runs), table])]
+    )
+
+
+def layers_of(residual: bool, depth: int, units: int) -> list[Layer]:
+    """A network of `depth` layers with weights: in, depth - 2 in between, alone or in blocks of two, and out."""
+    layers: list[Layer] = [Dense(units), Relu()]
+    for _ in range((depth - 2) // 2):
+        if residual:
+            layers += [Residual([Dense(units), Relu(), Dense(units, gain=4 / depth)]), Relu()]
+        else:
+            layers += [Dense(units), Relu(), Dense(units), Relu()]
+    return [*layers, Dense(10, gain=1.0)]
+
+
+Data = tuple[Values, NDArray[np.intp], Values, NDArray[np.intp]]
+
+
+def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Data) -> Run:
+    """One network, trained."""
+    rows, labels, others, truth = data
+    rng = np.random.default_rng(seed)
+    network = Network(layers_of(residual, depth, units), (rows.shape[1],), rng, dtype=np.float32)
+    curve = train(
+        network, rows, labels, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
+        rng=rng,
+    )  # fmt: skip
+    wrong = float((network.forward(others).argmax(axis=1) != truth).mean())
+    return Run(curve.losses, softmax_cross_entropy(network.forward(rows), labels)[0], wrong, network)
+
+
+def copied(network: Network, units: int, more: int, data: Data) -> float:
+    """The training loss of the network with more layers, which copy: W = I, b = 0, and relu of what is not negative."""
+    rows, labels, *_ = data
+    layers: list[Layer] = [
+        type(layer)() if isinstance(layer, Relu) else Dense(layer.parameters["b"].size) for layer in network.layers
+    ]
+    for _ in range(more):
+        layers[-1:-1] = [Dense(units), Relu()]
+    deeper = Network(layers, (rows.shape[1],), np.random.default_rng(0), dtype=np.float32)
+    dense = [layer for layer in network.layers if isinstance(layer, Dense)]
+    new = [layer for layer in deeper.layers if isinstance(layer, Dense)]
+    for at, layer in enumerate(new):
+        copying = len(dense) - 1 <= at < len(new) - 1
+        source = dense[-1] if at == len(new) - 1 else None if copying else dense[at]
+        layer.parameters["W"][...] = np.eye(units) if source is None else source.parameters["W"]
+        layer.parameters["b"][...] = 0 if source is None else source.parameters["b"]
+    return softmax_cross_entropy(deeper.forward(rows), labels)[0]
+
+
+def loss_figure(runs: dict[tuple[str, int], list[Run]]) -> Figure:
+    """Training loss over epochs, plain and residual."""
+
+    def draw() -> Drawing:
+        from matplotlib.ticker import MaxNLocator
+
+        with styled():
+            drawing, panels = small_multiples(2, height=3.0, columns=2)
+            for axes, kind in zip(panels, ("plain", "residual"), strict=True):
+                for depth, (colour, marker) in LOOKS.items():
+                    curves = np.array([one.losses for one in runs[kind, depth]])
+                    epochs = np.arange(1, curves.shape[1] + 1)
+                    axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
+                    axes.plot(
+                        epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
+                        markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
+                    )  # fmt: skip
+                axes.set(title=kind, xlabel="epoch", yscale="log")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+                plain_logarithms(axes.yaxis)
+                axes.grid()
+            panels[0].set_ylabel("training loss (nats)")
+            panels[0].legend(loc="lower left", fontsize=7.5)
+            return drawing
+
+    caption = "The loss of each epoch's batches: thin lines are starts, thick ones their means."
+    return Figure("layers", "Training loss of 20 and of 56 layers", caption, draw)

@@ -1,0 +1,260 @@
+"""Overfitting on a few digits, and what helps: each remedy against the same large network, on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from kshot.classic.convolution import Values
+from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
+from kshot.classic.layers import Convolution, Dense, Dropout, Flatten, Layer, Relu, Unflatten, softmax_cross_entropy
+from kshot.classic.network import Network, Step, adam, train
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+Labels = NDArray[np.intp]
+LARGE = (128, 128)
+WATCHED = 300
+"""Test digits on which the loss of every epoch is taken; the accuracy is of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A way to train; without more it is the large network on the rows as they are."""
+
+    name: str
+    layers: Callable[[np.random.Generator], list[Layer]]
+    weight_decay: float = 0.0
+    jitter: bool = False
+    patience: int | None = None
+    rows: int = 1  # times as many train rows
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one run ended."""
+
+    train_losses: list[float]
+    test_losses: list[float]
+    accuracy: float
+    parameters: int
+
+
+def dense(*units: int, dropout: float = 0.0) -> Callable[[np.random.Generator], list[Layer]]:
+    """Fully connected layers."""
+
+    def layers(rng: np.random.Generator) -> list[Layer]:
+        made: list[Layer] = []
+        for width in units:
+            made += [Dense(width), Relu()]
+            if dropout:
+                made.append(Dropout(dropout, rng))
+        return [*made, Dense(10, gain=1.0)]
+
+    return layers
+
+
+def convolutional(rng: np.random.Generator) -> list[Layer]:
+    """Two convolutions, the same weights at every place of the image."""
+    shared: list[Layer] = [Convolution(8, 3, padding=1), Relu(), Convolution(16, 3, stride=2, padding=1), Relu()]
+    return [Unflatten((1, 8, 8)), *shared, Flatten(), Dense(10, gain=1.0)]
+
+
+BASE = "large network"
+REMEDIES = (
+    Remedy(BASE, dense(*LARGE)),
+    Remedy("fewer parameters", dense(16)),
+    Remedy("early stopping", dense(*LARGE), patience=10),
+    Remedy("regularisation (L2)", dense(*LARGE), weight_decay=1e-2),
+    Remedy("dropout", dense(*LARGE, dropout=0.5)),
+    Remedy("weight sharing", convolutional),
+    Remedy("augmentation", dense(*LARGE), jitter=True),
+    Remedy("4 times the rows", dense(*LARGE), rows=4),
+)
+
+
+@experiment
+def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds: int = 5, seed: int = 0) -> Report:
+    """A large network learns few digits by heart, wrong labels too; what keeps it from that helps on unseen ones.
+
+    The training loss goes to 0, the test loss turns and rises. Against it (Hung-yi Lee, "General Guidance"): fewer
+    parameters; early stopping (on a fifth of the rows, held out); L2, C + lambda/2 |w|^2; dropout of half of each
+    hidden layer; weight sharing, a convolution with the same weights at every place; augmentation, each image
+    turned, scaled and moved a little, anew in every epoch. `seeds` draws of `rows` train digits, the same for all
+    remedies, `wrong` of their labels another digit's; tested on the rest, with right labels.
+    """
+    X, y = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    found: dict[str, list[Outcome]] = {remedy.name: [] for remedy in REMEDIES}
+    for at in range(seeds):
+        order = np.random.default_rng(seed + at).permutation(len(X))
+        test = order[4 * rows :]
+        rng = np.random.default_rng([seed, at])
+        told = np.where(rng.random(len(y)) < wrong, (y + rng.integers(1, 10, len(y))) % 10, y)
+        for remedy in REMEDIES:
+            seen = order[: remedy.rows * rows]
+            found[remedy.name].append(outcome(remedy, X[seen], told[seen], X[test], y[test], epochs, seed + at))
+    scores = {name: np.array([one.accuracy for one in some]) for name, some in found.items()}
+    base = scores[BASE]
+    gains = {name: 100 * (values - base) for name, values in scores.items() if name != BASE}
+    spans = {name: t_interval(values) for name, values in gains.items()}
+    helps = [name for name in gains if spans[name].low > 0 and name != REMEDIES[-1].name]
+    first = max((name for name in gains if name != REMEDIES[-1].name), key=lambda name: gains[name].mean())
+    turned = [one.test_losses[-1] / min(one.test_losses) for one in found[BASE]]
+    last = np.mean([one.train_losses[-1] for one in found[BASE]])
+    summary = [
+        f"On {rows} digits, {100 * wrong:.0f}% of them with a wrong label, the large network's training loss falls to "
+        f"{last:.3f} and it reads {100 * base.mean():.1f}% of unseen ones; of what was tried on the same rows {first} "
+        f"helps most, {100 * scores[first].mean():.1f}% ({gains[first].mean():+.1f} points "
+        f"[{spans[first].low:+.1f}, {spans[first].high:+.1f}]).",
+        f"Surely better over {seeds} draws: {', '.join(helps) or 'none'}; not surely: "
+        f"{', '.join(name for name in gains if name not in helps and name != REMEDIES[-1].name) or 'none'}.",
+        f"Its test loss ends {np.mean(turned):.2f} times as high as it was at its least.",
+        f"4 times as many rows give {gains[REMEDIES[-1].name].mean():+.1f} points.",
+    ]
+    table = Table(
+        f"{rows} train digits, {seeds} draws",
+        [
+            Column("what"), Column("parameters", numeric=True), Column("training loss at the end", numeric=True),
+            Column("test loss: least, end", numeric=True), Column("test accuracy (%)", numeric=True),
+            Column("against the large network (points) [95%]", numeric=True),
+        ],
+        [row(name, found[name], scores[name], gains.get(name)) for name in found],
+        "Means over draws of the train rows, intervals paired, by Student's t; early stopping trains on four fifths.",
+    )  # fmt: skip
+    sections = [
+        Section("What helps", [gain_figure(gains), table]),
+        Section("Curves", [curve_figure(found)]),
+    ]
+    return Report("Overfitting, and what helps", summary, sections)
+
+
+def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, epochs: int, seed: int) -> Outcome:
+    """One network trained on the rows and judged on the others."""
+    rng = np.random.default_rng(seed)
+    network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
+    step: Step = adam(network, lr=2e-3, weight_decay=remedy.weight_decay)
+    held = (X[len(X) * 4 // 5 :], y[len(X) * 4 // 5 :])
+    if remedy.patience:
+        X, y = X[: len(X) * 4 // 5], y[: len(y) * 4 // 5]
+    rows = X.copy()
+    test_losses: list[float] = []
+
+    def watch() -> float:
+        """The loss of test rows for the curve, of rows held out for early stopping; and the next epoch's images."""
+        test_losses.append(softmax_cross_entropy(network.forward(test[:WATCHED]), truth[:WATCHED])[0])
+        if remedy.jitter:
+            rows[...] = jittered(X, rng)
+        return softmax_cross_entropy(network.forward(held[0]), held[1])[0] if remedy.patience else test_losses[-1]
+
+    curve = train(
+        network, rows, y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng, watch=watch,
+        patience=remedy.patience,
+    )  # fmt: skip
+    right = network.forward(test).argmax(axis=1) == truth
+    return Outcome(curve.losses, test_losses, float(right.mean()), network.parameters.size)
+
+
+def jittered(X: Values, rng: np.random.Generator) -> Values:
+    """Each 8 x 8 image turned by up to 15 degrees, scaled by up to a tenth, moved by up to half a pixel; bilinear."""
+    n = len(X)
+    angle, scale = rng.uniform(-np.pi / 12, np.pi / 12, n), rng.uniform(0.9, 1.1, n)
+    moves = rng.uniform(-0.5, 0.5, (2, n, 1, 1))
+    down, right = np.meshgrid(np.arange(8) - 3.5, np.arange(8) - 3.5, indexing="ij")
+    cos, sin = (scale * part(angle) for part in (np.cos, np.sin))
+    rows = cos[:, None, None] * down - sin[:, None, None] * right + 3.5 + moves[0]  # where each pixel is taken from
+    columns = sin[:, None, None] * down + cos[:, None, None] * right + 3.5 + moves[1]
+    images = np.pad(X.reshape(n, 8, 8), ((0, 0), (2, 3), (2, 3)))  # empty outside
+    rows, columns = np.clip(rows + 2, 0, 11), np.clip(columns + 2, 0, 11)
+    top, left = rows.astype(int), columns.astype(int)
+    below, beside = rows - top, columns - left
+    which = np.arange(n)[:, None, None]
+    mixed = (
+        (1 - below) * ((1 - beside) * images[which, top, left] + beside * images[which, top, left + 1])
+        + below * ((1 - beside) * images[which, top + 1, left] + beside * images[which, top + 1, left + 1])
+    )  # fmt: skip
+    result: Values = mixed.reshape(n, 64).astype(X.dtype)
+    return result
+
+
+def row(name: str, some: list[Outcome], scores: Values, gains: Values | None) -> tuple[str, ...]:
+    """A remedy's row of the table."""
+    least, end = (np.mean([pick(one.test_losses) for one in some]) for pick in (min, lambda losses: losses[-1]))
+    against = ""
+    if gains is not None:
+        span = t_interval(gains)
+        against = f"{gains.mean():+.1f} [{span.low:+.1f}, {span.high:+.1f}]"
+    losses = np.mean([one.train_losses[-1] for one in some])
+    return (
+        name, f"{some[0].parameters:,}", f"{losses:.3f}", f"{least:.2f}, {end:.2f}", f"{100 * scores.mean():.1f}",
+        against,
+    )  # fmt: skip
+
+
+def gain_figure(gains: dict[str, Values]) -> Figure:
+    """What each remedy adds, with intervals and every draw."""
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, (axes,) = small_multiples(1, width=6.4, height=3.2)
+            for place, values in enumerate(gains.values()):
+                span = t_interval(values)
+                axes.errorbar(
+                    values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
+                    marker="o", markersize=5, capsize=3, linewidth=1.4,
+                )  # fmt: skip
+                axes.plot(
+                    values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
+                )  # fmt: skip
+            axes.axvline(0, color=GREY, linewidth=1.0)
+            axes.set_yticks(range(len(gains)), list(gains))
+            axes.invert_yaxis()
+            axes.set_xlabel("test accuracy against the large network (percentage points)")
+            axes.grid(axis="x")
+            return drawing
+
+    caption = "Mean difference with its 95% interval (circles), and each draw of the train rows (dots)."
+    return Figure("remedies", "What helps against overfitting", caption, draw)
+
+
+def curve_figure(found: dict[str, list[Outcome]]) -> Figure:
+    """Training and test loss over epochs, a panel a remedy, means over the draws that still train."""
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, panels = small_multiples(len(found), height=2.1, columns=4)
+            for axes, (name, some) in zip(panels, found.items(), strict=True):
+                for label, colour, marker, curves in (
+                    ("train", BLUE, "o", [one.train_losses for one in some]),
+                    ("test", VERMILLION, "s", [one.test_losses for one in some]),
+                ):
+                    shortest = min(map(len, curves))
+                    middle = np.mean([curve[:shortest] for curve in curves], axis=0)
+                    axes.plot(
+                        np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
+                        markevery=max(1, shortest // 5), label=label,
+                    )  # fmt: skip
+                axes.set(title=name, yscale="log", ylim=(1e-3, 5))
+                plain_logarithms(axes.yaxis)
+                axes.grid()
+            for axes in panels[4:]:
+                axes.set_xlabel("epoch")
+            for axes in panels[::4]:
+                axes.set_ylabel("loss (nats)")
+            panels[0].legend(fontsize=7.5, loc="lower left")
+            return drawing
+
+    caption = (
+        "Means over draws, as far as all of them train; training losses are those of the batches, with dropout in."
+    )
+    return Figure("curves", "Training and test loss", caption, draw)

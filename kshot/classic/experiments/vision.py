@@ -1,0 +1,178 @@
+"""The PyTorch warm-up on real digits: a small convolutional network, what it gets wrong, what its filters look for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kshot.classic.convolution import Values
+from kshot.classic.experiments.mismatch import show
+from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.statistics import paired, wilson
+
+if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments does without it
+    import torch
+
+    from kshot.classic.vision import History, SmallCNN
+    from matplotlib.figure import Figure as Drawing
+
+MEAN, STD = (0.305,), (0.376,)
+"""Of all pixels of the digits, 0 to 1."""
+SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A network and how it did."""
+
+    model: SmallCNN
+    history: History
+    scores: torch.Tensor
+    truth: torch.Tensor
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which test digits it reads."""
+        right: NDArray[np.bool_] = (self.scores.argmax(dim=1) == self.truth).numpy()
+        return right
+
+
+@experiment
+def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed: int = 0) -> Report:
+    """Dataset, DataLoader, transforms, nn.Module, loss, backward, step: a small convolutional network on real digits.
+
+    (x * w)_ij = sum_kl w_kl x_(i+k)(j+l), the same w at every place of the image (Hung-yi Lee, "Convolutional Neural
+    Network", and the course's PyTorch warm-up). Trained as it comes and with random crops (each image moved by up to a
+    pixel), tested on the digits left over. `log_dir`: a folder for TensorBoard's scalars and images.
+    """
+    import torch
+
+    from kshot.classic.images import Normalize, RandomCrop, digit_images
+    from kshot.classic.vision import SmallCNN, fit, predict
+
+    order = np.random.default_rng(seed).permutation(len(digit_images()))
+    train, test = order[:train_rows], order[train_rows:]
+    normalize = Normalize(MEAN, STD)
+    unseen = digit_images(normalize, test)
+    crop = RandomCrop(8, padding=1, generator=torch.Generator().manual_seed(seed))
+    found = {}
+    for name, transform in (("as they are", normalize), ("random crops", lambda image: normalize(crop(image)))):
+        model = SmallCNN(1, 8, 10, seed=seed)
+        folder = Path(log_dir) / name.replace(" ", "-") if log_dir else None
+        history = fit(model, digit_images(transform, train), unseen, epochs=epochs, seed=seed, log_dir=folder)
+        found[name] = Trained(model, history, *predict(model, unseen))
+    plain, cropped = found["as they are"], found["random crops"]
+    better = paired(cropped.right.astype(float).tolist(), plain.right.astype(float).tolist())
+    interval = wilson(int(plain.right.sum()), len(test))
+    parameters = sum(values.numel() for values in plain.model.parameters())
+    summary = [
+        f"A network of two convolutions, {parameters:,} parameters, reads {100 * plain.right.mean():.1f}% "
+        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] of {len(test)} unseen digits after {epochs} epochs on "
+        f"{train_rows:,}; with random crops {100 * cropped.right.mean():.1f}%.",
+        f"The difference is {100 * better.difference:+.1f} points [{100 * better.interval.low:+.1f}, "
+        f"{100 * better.interval.high:+.1f}], p = {better.p:.2f}.",
+    ]
+    rows = []
+    for name, one in found.items():
+        span = wilson(int(one.right.sum()), len(test))
+        rows.append(
+            (
+                name, f"{one.history.train_losses[-1]:.4f}", f"{one.history.test_losses[-1]:.4f}",
+                f"{100 * one.right.mean():.1f}", f"[{100 * span.low:.1f}, {100 * span.high:.1f}]",
+            )
+        )  # fmt: skip
+    table = Table(
+        "Test digits",
+        [
+            Column("train images"), Column("training loss", numeric=True), Column("test loss", numeric=True),
+            Column("test accuracy (%)", numeric=True), Column("95% interval"),
+        ],
+        rows,
+        f"{len(test)} test digits, one start.",
+    )  # fmt: skip
+    pixels = digit_images(rows=test).images[:, 0].numpy()
+    sections = [
+        Section("Training", [curve_figure(found), table]),
+        Section("What it gets wrong", [mistake_figure(plain, pixels)]),
+        Section("What its filters look for", [filter_figure(plain.model)]),
+    ]
+    return Report("Vision quick start: a small convolutional network", summary, sections)
+
+
+def curve_figure(found: dict[str, Trained]) -> Figure:
+    """Losses over epochs."""
+
+    def draw() -> Drawing:
+        from kshot.classic.experiments.ticks import plain_logarithms
+
+        with styled():
+            drawing, panels = small_multiples(len(found), height=2.8, columns=2)
+            for axes, (name, one) in zip(panels, found.items(), strict=True):
+                epochs = np.arange(1, len(one.history.train_losses) + 1)
+                for label, losses, colour, marker in (
+                    ("train", one.history.train_losses, BLUE, "o"), ("test", one.history.test_losses, VERMILLION, "s"),
+                ):  # fmt: skip
+                    axes.plot(
+                        epochs, losses, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label,
+                        markevery=max(1, len(epochs) // 6),
+                    )  # fmt: skip
+                axes.set(title=name, xlabel="epoch", yscale="log")
+                plain_logarithms(axes.yaxis)
+                axes.grid()
+            panels[0].set_ylabel("loss (nats)")
+            panels[0].legend(fontsize=7.5)
+            return drawing
+
+    return Figure("training", "Training", "Loss of train and of test digits, an epoch each.", draw)
+
+
+def mistake_figure(one: Trained, pixels: Values) -> Figure:
+    """The surest mistakes."""
+    import torch
+
+    from kshot.classic.vision import mistakes
+
+    worst = mistakes(one.scores, one.truth)[:SHOWN]
+    sure = torch.softmax(one.scores, dim=1)
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, panels = small_multiples(max(1, len(worst)), height=1.7, columns=4)
+            for axes, at in zip(panels, worst, strict=False):
+                said = int(one.scores[at].argmax())
+                show(axes, pixels[at], low=0, high=1)
+                axes.set_title(f"{int(one.truth[at])} read as {said} ({100 * float(sure[at, said]):.0f}%)")
+            if not len(worst):
+                panels[0].set_axis_off()
+                panels[0].text(0.5, 0.5, "none", ha="center")
+            return drawing
+
+    caption = "Test digits read wrongly, the surest first, with the probability given to the wrong reading."
+    return Figure("mistakes", "The surest mistakes", caption, draw)
+
+
+def filter_figure(model: SmallCNN) -> Figure:
+    """The kernels of the first convolution."""
+    kernels = model.first.weight.detach()[:, 0].numpy()
+    most = float(np.abs(kernels).max())
+
+    def draw() -> Drawing:
+        with styled():
+            drawing, panels = small_multiples(len(kernels), height=0.95, columns=8)
+            for axes, kernel in zip(panels, kernels, strict=True):
+                axes.pcolormesh(kernel, cmap="PuOr", vmin=-most, vmax=most, edgecolors="face", linewidth=0)
+                axes.set_ylim(len(kernel), 0)
+                axes.set_aspect("equal")
+                axes.set_axis_off()
+            return drawing
+
+    caption = (
+        f"The 3 x 3 kernels of the first convolution: purple weights are positive, orange negative, up to {most:.2f}."
+    )
+    return Figure("filters", "The filters of the first convolution", caption, draw)
