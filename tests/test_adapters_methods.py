@@ -261,6 +261,25 @@ def test_another_base_is_refused_by_hash_and_by_name(folder: Path, tokenizer: An
     assert load(make(LLAMA), tokenizer, folder, base="/elsewhere/tiny", base_hash="abc").spec == "lora"
 
 
+METHOD = """
+from kshot.adapters.methods.registry import Base, Built
+def last(base: Base) -> Built:
+    base.model.base_model.norm.requires_grad_(True)
+    return Built(base.model, lambda: base.model)
+"""
+
+
+def test_a_folder_does_not_decide_that_code_is_run(base: Any, tokenizer: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(METHOD)
+    adapted = attach(base, tokenizer, f"{tmp_path / 'mine.py'}:last", seed=0)
+    step(adapted)
+    save(adapted, tmp_path / "kept", base="tiny", base_hash="abc")
+    with pytest.raises(UserError, match="code is not run"):
+        load(make(LLAMA), tokenizer, tmp_path / "kept", base="tiny", base_hash="abc")
+    found = load(make(LLAMA), tokenizer, tmp_path / "kept", base="tiny", base_hash="abc", trust_method_code=True)
+    assert torch.equal(logits(found.model), logits(adapted.model))
+
+
 def spoil(folder: Path, how: str) -> None:
     weights, described = folder / "adapter_model.safetensors", folder / "kshot_adapter.json"
     if how == "no folder":
