@@ -231,6 +231,25 @@ def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: s
 
 
 @pytest.mark.parametrize("spec", SPECS)
+def test_gradients_are_the_same_with_checkpointing(attached: Callable[..., Adapted], spec: str) -> None:
+    found = []
+    for checkpointing in (False, True):
+        adapted = attached(make(LLAMA), spec)
+        if checkpointing and adapted.can_checkpoint:
+            if adapted.is_peft:
+                adapted.model.enable_input_require_grads()  # as transformers' Trainer does
+            adapted.model.activation_checkpointing_enable()
+        labels = torch.tensor([0, 1]) if adapted.kind == "head" else IDS
+        adapted.model.train()
+        adapted.model(input_ids=IDS, attention_mask=MASK, labels=labels).loss.backward()
+        found.append({name: p.grad for name, p in adapted.parameters()})
+        assert all(gradient is not None for gradient in found[-1].values())
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-4)
+    assert adapted.can_checkpoint == (not spec.startswith("prefix-tuning"))
+
+
+@pytest.mark.parametrize("spec", SPECS)
 def test_a_base_in_bfloat16_is_trained_and_saved_too(
     attached: Callable[..., Adapted], tokenizer: Any, tmp_path: Path, spec: str
 ) -> None:
