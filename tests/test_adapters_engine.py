@@ -283,6 +283,15 @@ def test_a_restart_with_fewer_rows_keeps_the_virtual_tokens(tiny: LoadedModel) -
     assert [found[at].text for at in range(len(requests))] == expected
 
 
+def test_virtual_tokens_stay_when_memory_is_short(tiny: LoadedModel) -> None:
+    adapted = perturbed(attach(tiny.model, tiny.tokenizer, SOFT[0], seed=0))
+    generator = random.Random(0)
+    texts = [text + "x" * generator.randrange(40) for text in TEXTS * 4]
+    requests = [Request(text, SamplingParams(max_new_tokens=6)) for text in texts]
+    expected = [reply.text for reply in answers(engine_of(adapted, tiny), requests)]
+    assert [reply.text for reply in answers(engine_of(adapted, tiny, memory=1), requests)] == expected
+
+
 def test_the_engine_id_names_the_adapters_values(tiny: LoadedModel) -> None:
     adapted = attach(tiny.model, tiny.tokenizer, "lora", seed=0)
     first = engine_of(adapted, tiny).id

@@ -231,6 +231,25 @@ def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: s
 
 
 @pytest.mark.parametrize("spec", SPECS)
+def test_gradients_are_the_same_with_checkpointing(attached: Callable[..., Adapted], spec: str) -> None:
+    found = []
+    for checkpointing in (False, True):
+        adapted = attached(make(LLAMA), spec)
+        if checkpointing and adapted.can_checkpoint:
+            if adapted.is_peft:
+                adapted.model.enable_input_require_grads()  # as transformers' Trainer does
+            adapted.model.activation_checkpointing_enable()
+        labels = torch.tensor([0, 1]) if adapted.kind == "head" else IDS
+        adapted.model.train()
+        adapted.model(input_ids=IDS, attention_mask=MASK, labels=labels).loss.backward()
+        found.append({name: p.grad for name, p in adapted.parameters()})
+        assert all(gradient is not None for gradient in found[-1].values())
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-4)
+    assert adapted.can_checkpoint == (not spec.startswith("prefix-tuning"))
+
+
+@pytest.mark.parametrize("spec", SPECS)
 def test_a_base_in_bfloat16_is_trained_and_saved_too(
     attached: Callable[..., Adapted], tokenizer: Any, tmp_path: Path, spec: str
 ) -> None:
@@ -259,6 +278,25 @@ def test_another_base_is_refused_by_hash_and_by_name(folder: Path, tokenizer: An
     with pytest.raises(UserError, match="trained on owner/tiny and the model at hand is called big"):
         load(make(LLAMA), tokenizer, folder, base="big", base_hash="abc")
     assert load(make(LLAMA), tokenizer, folder, base="/elsewhere/tiny", base_hash="abc").spec == "lora"
+
+
+METHOD = """
+from kshot.adapters.methods.registry import Base, Built
+def last(base: Base) -> Built:
+    base.model.base_model.norm.requires_grad_(True)
+    return Built(base.model, lambda: base.model)
+"""
+
+
+def test_a_folder_does_not_decide_that_code_is_run(base: Any, tokenizer: Any, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(METHOD)
+    adapted = attach(base, tokenizer, f"{tmp_path / 'mine.py'}:last", seed=0)
+    step(adapted)
+    save(adapted, tmp_path / "kept", base="tiny", base_hash="abc")
+    with pytest.raises(UserError, match="code is not run"):
+        load(make(LLAMA), tokenizer, tmp_path / "kept", base="tiny", base_hash="abc")
+    found = load(make(LLAMA), tokenizer, tmp_path / "kept", base="tiny", base_hash="abc", trust_method_code=True)
+    assert torch.equal(logits(found.model), logits(adapted.model))
 
 
 def spoil(folder: Path, how: str) -> None:

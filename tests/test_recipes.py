@@ -41,7 +41,7 @@ def polite() -> Any:
 
 
 def test_there_is_a_recipe_for_each_and_it_is_short() -> None:
-    assert set(RECIPES) == {"strategy", "task", "engine"}
+    assert set(RECIPES) == {"strategy", "task", "engine", "method"}
     for kind, code in RECIPES.items():
         assert len(code.strip().splitlines()) <= 14, kind
 
@@ -80,3 +80,31 @@ def test_the_engine(tmp_path: Path, doubles: Any, polite: Any) -> None:
         run_jobs(engine, [job(sample) for sample in samples], journal, done=done)
     assert list(answers) and all(samples[int(key[1:])].question in text for key, text in answers.items())
     assert len(answers) == 20
+
+
+def test_the_method(tmp_path: Path, tiny_llama: Path) -> None:
+    import torch
+
+    from kshot.adapters.attach import attach, load, save
+    from kshot.adapters.methods import METHODS
+    from kshot.harness import models
+
+    known = set(METHODS.entries)
+    run("method")
+    try:
+        loaded = models.load(models.resolve(str(tiny_llama)))
+        layers = loaded.model.base_model.layers
+        before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
+        adapted = attach(loaded.model, loaded.tokenizer, "first-layers:count=1", seed=0)
+        assert adapted.trainable == sum(p.numel() for p in layers[0].parameters())
+        with torch.no_grad():
+            layers[0].mlp.up_proj.weight.add_(1)
+        save(adapted, tmp_path, base="tiny", base_hash="abc")
+        changed = layers[0].mlp.up_proj.weight.detach().clone()
+        base = adapted.detach()
+        assert all(torch.equal(value, base.state_dict()[name]) for name, value in before.items())
+        load(base, loaded.tokenizer, tmp_path, base="tiny", base_hash="abc")
+        assert torch.equal(layers[0].mlp.up_proj.weight, changed)
+    finally:
+        for name in set(METHODS.entries) - known:
+            del METHODS.entries[name]

@@ -77,6 +77,11 @@ class Adapted:
         config = self.model.active_peft_config
         return config if config.is_prompt_learning else None
 
+    @property
+    def can_checkpoint(self) -> bool:
+        """Whether activations may be computed again in the backward pass; a prefix's keys would be lost on the way."""
+        return self.soft is None or self.soft.peft_type.value not in ("PREFIX_TUNING", "CARTRIDGE")
+
     def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """The trained parameters by name."""
         return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)

@@ -110,14 +110,22 @@ def save(adapted: Adapted, folder: Any, *, base: str, base_hash: str) -> None:
     write_folder(adapted, folder, base=base, base_hash=base_hash)
 
 
-def load(model: Any, tokenizer: Any, folder: Any, *, base: str, base_hash: str) -> Adapted:
+def load(
+    model: Any, tokenizer: Any, folder: Any, *, base: str, base_hash: str, trust_method_code: bool = False
+) -> Adapted:
     """An adapter from its folder, on its base, to be used and not trained further.
 
-    Raises UserError where the folder holds none or a damaged one, or it was made for another base.
+    With `trust_method_code` a folder may name a method of the user's own (`file.py:name`), which is then run. Raises
+    UserError where the folder holds none or a damaged one, or it was made for another base.
     """
     kept = read_folder(folder, base=base, base_hash=base_hash)
     if kept.peft:
         return load_peft(model, tokenizer, kept)
+    if ".py:" in kept.spec and not trust_method_code:
+        raise UserError(
+            f"the adapter in {kept.folder} was made by a method in a file ({kept.spec}), whose code is not run because "
+            "a folder says so; allow it if you trust the folder."
+        )
     adapted = attach(model, tokenizer, kept.spec, seed=0, labels=kept.labels, total_steps=1)
     load_weights(adapted, kept)
     return adapted

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
+from kshot.adapters.methods.by_name import MIXED
 from kshot.adapters.methods.registry import known_warnings
 from kshot.types import UserError
 
@@ -111,6 +112,8 @@ def described(path: Path) -> Kept:
             )  # fmt: skip
         if (path / PEFT_CONFIG).is_file():
             said = json.loads((path / PEFT_CONFIG).read_text(encoding="utf-8"))
+            if said["peft_type"] in MIXED:
+                raise UserError(f"the adapter in {path} is of peft's {said['peft_type']}, which kshot does not run.")
             return Kept(
                 path, f"peft:{said['peft_type']}", str(said.get("base_model_name_or_path") or ""), "", 0, (), True
             )
