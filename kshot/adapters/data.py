@@ -148,4 +148,5 @@ def pack(batch: Sequence[Example]) -> dict[str, Any]:
         "input_ids": torch.tensor([[token for one in batch for token in one.input_ids]]),
         "position_ids": torch.tensor([[at for one in batch for at in range(len(one.input_ids))]]),
         "labels": torch.tensor([labels]),
+        "use_cache": False,  # with a cache transformers does not look for samples in a row
     }

@@ -131,6 +131,8 @@ def train(
     """
     if not examples:
         raise UserError("there is nothing to train on.")
+    if recipe.gradient_checkpointing and not adapted.can_checkpoint:
+        raise UserError(f"{adapted.method} cannot be trained with gradient checkpointing; leave it out.")
     if recipe.packing and (adapted.soft is not None or adapted.kind == "head"):
         raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,6 +199,7 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         seed=seed,
         data_seed=seed,
         logging_steps=1,
+        logging_nan_inf_filter=False,  # a loss that is no number is said, not smoothed over
         eval_strategy="steps" if recipe.evaluations else "no",
         eval_steps=max(1, steps // recipe.evaluations) if recipe.evaluations else None,
         save_strategy="steps",
