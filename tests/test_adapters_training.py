@@ -28,7 +28,7 @@ from kshot.cli.tune import listed
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task
 from kshot.harness import models
-from kshot.harness.benchmark import question_of, start
+from kshot.harness.benchmark import load_plan, question_of, start
 from kshot.harness.models import LoadedModel
 from kshot.harness.render import Renderer
 from kshot.prompts.strategies import get_strategy
@@ -282,8 +282,8 @@ def test_memory_is_told() -> None:
 
 def study_of(folder: Path, **given: Any) -> Study:
     return Study(**{
-        "model": str(folder), "task": "coin-flip", "methods": ("lora:r=4", "head"), "samples": (4,), "seeds": (0, 1),
-        "prompting": ("zero-shot", "few-shot:k=2"), "limit": 10,
+        "model": str(folder), "tasks": ("coin-flip",), "methods": ("lora:r=4", "head"), "samples": (4,),
+        "seeds": (0, 1), "prompting": ("zero-shot", "few-shot:k=2"), "limit": 10,
         "recipe": Recipe(epochs=2, batch_size=4, evaluations=2), **given,
     })  # fmt: skip
 
@@ -324,6 +324,30 @@ def test_a_study_sets_training_beside_prompting_and_goes_on(tiny_folder: Path, t
     assert stamp.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}.items()
     with pytest.raises(UserError, match="was begun with limit = 10 and now it is 12"):
         run_study(study_of(tiny_folder, limit=12), tmp_path, OPTIONS)
+
+
+def test_a_mixture_trains_on_some_tasks_and_evaluates_others(tiny_folder: Path, tmp_path: Path) -> None:
+    trained_on = ("coin-flip", "word-pairs", "word-problems:steps=1")
+    study = study_of(
+        tiny_folder, tasks=("last-letters", "word-pairs:relation=past"), mixture=trained_on, methods=("lora:r=4",),
+        samples=(7,), seeds=(0,), prompting=("instruction",), strategy="instruction", recipe=Recipe(epochs=1), limit=4,
+    )  # fmt: skip
+    parts = study.parts(load_plan(study.plan(("instruction",))), 7, 0)
+    assert [(part.task.name, len(part.data.train)) for part in parts] == [
+        (name, count) for name in trained_on for count in (3, 2, 2)
+    ]  # 7 samples over three wordings
+    assert len({part.strategy.name for part in parts}) == 3
+    run_study(study, tmp_path, OPTIONS)
+    results = read_study(tmp_path)
+    report = build(results)
+    asked = {(record.strategy, record.task) for record in results.run.records}
+    tuned = "lora:r=4,samples=7"
+    assert asked == {(s, t) for s in ("instruction", tuned) for t in ("last-letters", "word-pairs:relation=past")}
+    assert results.outcomes[0].trained_on == 21
+    assert "over 2 tasks" in report.summary[1]
+    results.close()
+    with pytest.raises(UserError, match="coin-flip is in the mixture and held out"):
+        study_of(tiny_folder, mixture=("coin-flip",), recipe=Recipe())
 
 
 def test_the_search_takes_the_lowest_validation_loss(tiny_folder: Path, tmp_path: Path) -> None:

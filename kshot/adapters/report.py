@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kshot.adapters.study import SETTINGS
 from kshot.adapters.training import Trained
 from kshot.eval.report import prompting
+from kshot.eval.report.comparisons import against_baseline
 from kshot.eval.report.data import RunData
 from kshot.eval.report.labels import short_names
 from kshot.eval.report.measures import Measure, measure, number, percent
@@ -123,12 +124,15 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
         strategies=[names.get(name, name) for name in results.run.strategies],
     )
     listed = list(measure(run).values())
-    trained = Section("What was trained", [trained_table(outcomes, listed), *figures_of(outcomes, listed)])
+    single = len({m.task for m in listed}) == 1
+    drawn = figures_of(outcomes, listed) if single else []
+    trained = Section("What was trained", [trained_table(outcomes, listed), *drawn])
     curves = curve_section(outcomes)
     sections = [section for section in report.sections if section.title != "Repeats"]
     at = next(i for i, section in enumerate(sections) if section.title == "Cost")
     sections[at:at] = [trained, *([curves] if curves else [])]
-    summary = [*report.summary[:1], in_words(outcomes, listed), *report.summary[1:]]
+    said = in_words(outcomes, listed) if single else over_tasks(run, outcomes, baseline)
+    summary = [*report.summary[:1], said, *report.summary[1:]]
     return Report(f"kshot tune: {results.name}", summary, sections)
 
 
@@ -147,31 +151,64 @@ def spread(values: Sequence[float]) -> str:
 
 def trained_table(outcomes: Sequence[Outcome], listed: Sequence[Measure]) -> Table:
     """Accuracy beside parameters, memory and time; prompting in the same table."""
-    found = {m.strategy: m for m in listed}
+    found = by_strategy(listed)
+    several = len({m.task for m in listed}) > 1
     groups = groups_of(outcomes)
     columns = [Column("strategy or method"), *(Column(title, numeric=True) for title in (
         "trained on", "seeds", "parameters", "share", "accuracy", "95% interval", "st. dev. over seeds", "seconds",
         "memory (MB)", "learning rate"))]  # fmt: skip
     rows: list[list[str]] = []
-    for name, m in found.items():
-        interval = f"{100 * m.interval.low:.1f}–{100 * m.interval.high:.1f}"
+    for name, measures in found.items():
+        low, high = 100 * measures[0].interval.low, 100 * measures[0].interval.high
+        interval = "–" if several else f"{low:.1f}–{high:.1f}"
+        accuracy = percent(statistics.fmean(m.accuracy for m in measures))
         if name not in groups:
-            rows.append([name, "0", "–", "0", "0%", percent(m.accuracy), interval, *["–"] * 4])
+            rows.append([name, "0", "–", "0", "0%", accuracy, interval, *["–"] * 4])
             continue
         group = groups[name]
         one = group[0]
         rows.append([
-            name, f"{one.trained_on:,}", str(len(group)), f"{one.trainable:,}", share(one), percent(m.accuracy),
+            name, f"{one.trained_on:,}", str(len(group)), f"{one.trainable:,}", share(one), accuracy,
             interval, spread([each.accuracy for each in group]),
             number(statistics.fmean(each.trained.seconds for each in group)),
             f"{statistics.fmean(each.trained.peak_memory for each in group) / 1e6:,.0f}",
             f"{one.trained.lr:.2g}",
         ])  # fmt: skip
     caption = (
-        "Accuracy is the mean over seeds with its 95% interval over samples. Parameters: those trained, and their "
+        f"Accuracy is the mean over {'tasks and ' if several else ''}seeds with its 95% interval over samples. "
+        "Parameters: those trained, and their "
         "share of the base model's. Seconds: of training alone. Memory: the most that training held above the base."
     )
     return Table("Trained and prompted", columns, rows, caption)
+
+
+def by_strategy(listed: Sequence[Measure]) -> dict[str, list[Measure]]:
+    """Measures by strategy, a task each."""
+    found: dict[str, list[Measure]] = {}
+    for m in listed:
+        found.setdefault(m.strategy, []).append(m)
+    return found
+
+
+def over_tasks(run: RunData, outcomes: Sequence[Outcome], baseline: str | None) -> str:
+    """Before and after on tasks that were not trained on."""
+    found = measure(run)
+    family = against_baseline(found, run.samples, baseline)
+    best = max(groups_of(outcomes), key=lambda label: mean_of(found.values(), label))
+    chosen = [c for c in family if c.strategy == best]
+    before = chosen[0].baseline if chosen else ""
+    words = [c.word for c in chosen]
+    return (
+        f"{best}, trained on {next(o.trained_on for o in outcomes if o.label == best):,} samples of other tasks: "
+        f"{percent(mean_of(found.values(), best))} on average over {len({m.task for m in found.values()})} tasks, "
+        f"{before} before {percent(mean_of(found.values(), before))}; better on {words.count('better')}, worse on "
+        f"{words.count('worse')} (Holm over {len(family)})."
+    )
+
+
+def mean_of(measures: Iterable[Measure], strategy: str) -> float:
+    """A strategy's accuracy, averaged over tasks."""
+    return statistics.fmean(m.accuracy for m in measures if m.strategy == strategy)
 
 
 def share(one: Outcome) -> str:
@@ -260,7 +297,10 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
 
 def method_of(label: str) -> str:
     """A label without its training size."""
-    name, given = split_spec(label)
+    try:
+        name, given = split_spec(label)
+    except UserError:  # peft:OFT,r=8,samples=16
+        return label.partition(",samples=")[0]
     rest = {key: value for key, value in given.items() if key != "samples"}
     return name + (":" + ",".join(f"{key}={value}" for key, value in rest.items()) if rest else "")
 

@@ -1,8 +1,11 @@
 """Prompting beside training on the same samples: every method, training size and seed, and the strategies to compare.
 
-A study's folder holds `prompting/` (a run), and for each training a folder with the adapter, `training.json` and
-`run/` (its evaluation). The same call on the same folder goes on where it was stopped, within a training too.
-Concedes: one task a study; trainings follow one another on one machine (accelerate launch spreads a single one).
+With a mixture, several tasks are trained on, each in all its wordings, and others, held out as a whole, are evaluated
+(Wei et al. 2022, arXiv 2109.01652; Sanh et al. 2022, arXiv 2110.08207).
+
+A study's folder holds `prompting/` (a run), and for each training a folder with the adapter, `training.json` and `run/`
+(its evaluation). The same call on the same folder goes on where it was stopped, within a training too. Concedes:
+trainings follow one another on one machine (accelerate launch spreads a single one).
 """
 
 from __future__ import annotations
@@ -10,25 +13,28 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.data import Example, TrainingSet, examples, training_set
 from kshot.adapters.evaluate import accuracy, evaluate
 from kshot.adapters.folder import FILE
-from kshot.adapters.methods import METHODS
+from kshot.adapters.methods import get_method
 from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
+from kshot.eval.tasks import get_task
 from kshot.harness import models
 from kshot.harness.benchmark import Loaded, Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models import LoadedModel
 from kshot.harness.render import Renderer
+from kshot.prompts.strategies import get_strategy
 from kshot.registry import split_spec, write_spec
-from kshot.types import UserError
+from kshot.types import Sample, Strategy, Task, UserError
 
 FACTORS = (1 / 3, 1.0, 3.0)
 """The rates that a search tries, as multiples of the method's own."""
@@ -40,9 +46,10 @@ class Study:
     """What to train and what to compare it with."""
 
     model: str
-    task: str
+    tasks: tuple[str, ...]  # that are evaluated; one without a mixture, and the one that is trained on
     methods: tuple[str, ...]
-    samples: tuple[int, ...] = (32,)  # training samples, of each label where the task has labels
+    mixture: tuple[str, ...] = ()  # tasks to train on instead
+    samples: tuple[int, ...] = (32,)  # training samples, of each label where the task has labels; in a mixture a task
     seeds: tuple[int, ...] = (0,)
     prompting: tuple[str, ...] = ()
     strategy: str = "zero-shot"  # whose prompts are trained on
@@ -63,17 +70,44 @@ class Study:
             twice = {one for one in given if given.count(one) > 1}
             if twice:
                 raise UserError(f"{sorted(map(str, twice))[0]} is given twice among the {name}; give it once.")
+        if not self.mixture and len(self.tasks) != 1:
+            raise UserError(f"{len(self.tasks)} tasks were given; train on one, or on several with --mixture.")
+        both = set(map(name_of, self.mixture)) & set(map(name_of, self.tasks))
+        if both:
+            raise UserError(f"the task {sorted(both)[0]} is in the mixture and held out; leave it out of one.")
+        if self.mixture and self.recipe.evaluations:
+            raise UserError("a mixture is not evaluated during training; set --evaluations 0.")
 
     def plan(self, strategies: tuple[str, ...]) -> Plan:
         """The benchmark of some strategies on the study's samples."""
-        return Plan((self.task,), strategies, self.data, self.limit)
+        return Plan(self.tasks, strategies, self.data, self.limit)
+
+    def parts(self, plan: Loaded, samples: int, seed: int) -> tuple[Part, ...]:
+        """What is trained on. Raises UserError where a task has too few train samples."""
+        tested = [sample for found in plan.samples.values() for sample in found]
+        source = plan.plan.source
+        if not self.mixture:
+            [task] = plan.tasks
+            data = training_set(task, source, tested, samples=samples, seed=seed, validation=self.validation)
+            return (Part(task, get_strategy(self.strategy), plan.pools[task.name], data),)
+        found: list[Part] = []
+        for spec in self.mixture:
+            task = get_task(spec)
+            each = -(-samples // max(1, len(task.labels)))
+            data = training_set(task, source, tested, samples=each, seed=seed, validation=self.validation)
+            ways = max(1, len(task.instructions))
+            for way in range(ways):
+                strategy = get_strategy(f"instruction:wording={way}" if task.instructions else "zero-shot")
+                share = TrainingSet(data.train[:samples][way::ways], data.validation[way::ways], data.dropped)
+                found.append(Part(task, strategy, tuple(task.load("train", source)), share))
+        return tuple(found)
 
     def cells(self) -> Iterator[Cell]:
         """Every training, the first seed of all methods before the second of any."""
         for seed in self.seeds:
             for count in self.samples:
                 for method in self.methods:
-                    yield Cell(METHODS.canonical(method), count, seed)
+                    yield Cell(get_method(method)[0], count, seed)
 
     def settings(self) -> dict[str, Any]:
         """What a resume must agree with, as JSON-able values."""
@@ -81,6 +115,21 @@ class Study:
         said["data"] = None if self.data is None else str(self.data)
         # what may grow from one call to the next without changing what is there
         return {key: value for key, value in said.items() if key not in ("methods", "samples", "seeds", "prompting")}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A task's share of what is trained on, in the prompts of one strategy."""
+
+    task: Task
+    strategy: Strategy
+    pool: tuple[Sample, ...]  # exemplars that the strategy may show
+    data: TrainingSet
+
+
+def name_of(spec: str) -> str:
+    """A task's canonical name."""
+    return get_task(spec).name
 
 
 @dataclass(frozen=True)
@@ -94,7 +143,10 @@ class Cell:
     @property
     def label(self) -> str:
         """How it goes in reports: the method's specification with its training size."""
-        name, given = split_spec(self.method)
+        try:
+            name, given = split_spec(self.method)
+        except UserError:  # peft:OFT,r=8
+            return f"{self.method},samples={self.samples}"
         return write_spec(name, {**given, "samples": self.samples})
 
     @property
@@ -117,22 +169,15 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     """
     tell = tell or (lambda *_: None)
     for method in study.methods:
-        METHODS.parse(method)
-    trained_on = load_plan(study.plan((study.strategy,)))
-    [task] = trained_on.tasks
-    sets = {
-        (count, seed): training_set(
-            task, study.plan((study.strategy,)).source, trained_on.samples[task.name], samples=count, seed=seed,
-            validation=study.validation,
-        )
-        for count in study.samples for seed in study.seeds
-    }  # fmt: skip
+        get_method(method)
+    plan = load_plan(study.plan((study.strategy,)))
+    sets = {(count, seed): study.parts(plan, count, seed) for count in study.samples for seed in study.seeds}
     folder.mkdir(parents=True, exist_ok=True)
     check_settings(study, folder)
     if study.prompting:
         prompting(study, folder / "prompting", options, tell)
     cells = [cell for cell in study.cells() if not is_done(folder / cell.folder)]
-    bench = Bench(study, options, trained_on)
+    bench = Bench(study, options, plan)
     for at, cell in enumerate(cells, 1):
         said = f"{cell.label}, seed {cell.seed} ({at} of {len(cells)})"
         bench.run(cell, sets[cell.samples, cell.seed], folder, lambda *rest, said=said: tell(said, *rest))
@@ -186,7 +231,8 @@ class Bench:
     def __init__(self, study: Study, options: Mapping[str, Any], plan: Loaded) -> None:
         self.study, self.options, self.plan = study, options, plan
         self.loaded: LoadedModel | None = None
-        [self.task], [self.strategy] = plan.tasks, plan.strategies
+        [self.strategy] = plan.strategies
+        self.labels = () if study.mixture else plan.tasks[0].labels
 
     def base(self) -> LoadedModel:
         """The model, read where it is not there or has been changed for good."""
@@ -200,21 +246,27 @@ class Bench:
         """Whether prompts go through the model's chat template."""
         return models.use_chat(self.base().tokenizer, self.study.model, self.study.template)
 
-    def tokens(self, samples: Any, head: bool) -> list[Example]:
+    def tokens(self, parts: Sequence[Part], head: bool, *, validation: bool = False) -> list[Example]:
         """Samples as tokens."""
         base = self.base()
-        return examples(
-            self.task, self.strategy, samples, Renderer(base.tokenizer, self.chat),
-            pool=self.plan.pools[self.task.name], max_length=min(self.study.max_length, base.context_length), head=head,
-        )  # fmt: skip
+        longest = min(self.study.max_length, base.context_length)
+        renderer = Renderer(base.tokenizer, self.chat)
+        return [
+            example
+            for part in parts
+            for example in examples(
+                part.task, part.strategy, part.data.validation if validation else part.data.train, renderer,
+                pool=part.pool, max_length=longest, head=head,
+            )
+        ]  # fmt: skip
 
-    def run(self, cell: Cell, data: TrainingSet, folder: Path, tell: Callable[..., None]) -> None:
+    def run(self, cell: Cell, parts: Sequence[Part], folder: Path, tell: Callable[..., None]) -> None:
         """Trains and evaluates; goes on where it was stopped."""
         here = folder / cell.folder
         base = self.base()
         trained = Trained.read(here)
         if trained is None or not (here / FILE).is_file():
-            self.train(cell, data, here, self.rate(cell, data, folder, tell), tell)
+            self.train(cell, parts, here, self.rate(cell, parts, folder, tell), tell)
         adapted = load(base.model, base.tokenizer, here, base=base.source.name, base_hash=base.weights_hash)
         done = 0
         total = self.plan.total
@@ -229,39 +281,34 @@ class Bench:
         (here / "done").write_text("", encoding="utf-8")
         self.take_off(adapted)
 
-    def take_off(self, adapted: Any) -> None:
+    def take_off(self, adapted: Adapted) -> None:
         """The base as it was; read again where the adapter changed it for good."""
         if adapted.undo is None:
             self.loaded = None
         else:
             adapted.detach()
 
-    def train(self, cell: Cell, data: TrainingSet, here: Path, rate: float, tell: Callable[..., None]) -> None:
+    def train(self, cell: Cell, parts: Sequence[Part], here: Path, rate: float, tell: Callable[..., None]) -> None:
         """Trains one adapter into its folder."""
-        base, study = self.base(), self.study
-        recipe = Recipe(**{**asdict(study.recipe), "lr": rate})
-        steps = recipe.steps(len(data.train))
+        base = self.base()
+        recipe = Recipe(**{**asdict(self.study.recipe), "lr": rate})
+        count = sum(len(part.data.train) for part in parts)
         adapted = attach(
-            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.task.labels, total_steps=steps
-        )
+            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.labels,
+            total_steps=recipe.steps(count),
+        )  # fmt: skip
         head = adapted.kind == "head"
         try:
             found = train(
-                adapted, self.tokens(data.train, head), recipe, here, seed=cell.seed,
-                validation=self.tokens(data.validation, head) if recipe.evaluations else (),
-                evaluate=lambda: {
-                    "accuracy": accuracy(
-                        adapted, base, self.task, self.strategy, data.validation, self.plan.pools[self.task.name],
-                        chat=self.chat,
-                    )
-                },
-                on_progress=tell,
+                adapted, self.tokens(parts, head), recipe, here, seed=cell.seed,
+                validation=self.tokens(parts, head, validation=True) if recipe.evaluations else (),
+                evaluate=lambda: {"accuracy": self.accuracy(adapted, parts)}, on_progress=tell,
             )  # fmt: skip
             save(adapted, here, base=base.source.name, base_hash=base.weights_hash)
             (here / "cell.json").write_text(
                 json.dumps({
                     "label": cell.label, "method": cell.method, "samples": cell.samples, "seed": cell.seed,
-                    "trained_on": len(data.train), "trainable": adapted.trainable, "total": adapted.total,
+                    "trained_on": count, "trainable": adapted.trainable, "total": adapted.total,
                 }),
                 encoding="utf-8",
             )  # fmt: skip
@@ -270,7 +317,18 @@ class Bench:
             self.take_off(adapted)
         self.base()
 
-    def rate(self, cell: Cell, data: TrainingSet, folder: Path, tell: Callable[..., None]) -> float:
+    def accuracy(self, adapted: Adapted, parts: Sequence[Part]) -> float:
+        """Share of the validation samples that are right."""
+        base = self.base()
+        shares = [
+            (len(part.data.validation), accuracy(
+                adapted, base, part.task, part.strategy, part.data.validation, part.pool, chat=self.chat,
+            ))
+            for part in parts
+        ]  # fmt: skip
+        return sum(count * share for count, share in shares) / max(1, sum(count for count, _ in shares))
+
+    def rate(self, cell: Cell, parts: Sequence[Part], folder: Path, tell: Callable[..., None]) -> float:
         """The peak learning rate: given, or found by a search that costs every method the same."""
         method = cell.method.partition(":")[0]
         if cell.method in self.study.rates:
@@ -282,28 +340,28 @@ class Bench:
         known: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         if cell.method not in known:
             known[cell.method] = {
-                repr(own * factor): self.tried(cell, data, own * factor, folder / "search", tell) for factor in FACTORS
+                repr(own * factor): self.tried(cell, parts, own * factor, folder / "search", tell) for factor in FACTORS
             }
             path.write_text(json.dumps(known, indent=1), encoding="utf-8")
         losses = known[cell.method]
         return float(min(losses, key=losses.__getitem__))
 
-    def tried(self, cell: Cell, data: TrainingSet, rate: float, scratch: Path, tell: Callable[..., None]) -> float:
+    def tried(self, cell: Cell, parts: Sequence[Part], rate: float, scratch: Path, tell: Callable[..., None]) -> float:
         """The validation loss after a third of the epochs with a learning rate; infinite where it left all bounds."""
         base, given = self.base(), asdict(self.study.recipe)
         third = max(1, round(self.study.recipe.epochs / 3))
         recipe = Recipe(**{**given, "lr": rate, "epochs": third, "evaluations": 0, "patience": 0, "tensorboard": False})
         adapted = attach(
-            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.task.labels,
-            total_steps=recipe.steps(len(data.train)),
+            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.labels,
+            total_steps=recipe.steps(sum(len(part.data.train) for part in parts)),
         )  # fmt: skip
         head = adapted.kind == "head"
         pad = base.tokenizer.pad_token_id or base.tokenizer.eos_token_id or 0
         try:
             forget_checkpoints(scratch)
-            train(adapted, self.tokens(data.train, head), recipe, scratch, seed=cell.seed, on_progress=tell)
+            train(adapted, self.tokens(parts, head), recipe, scratch, seed=cell.seed, on_progress=tell)
             forget_checkpoints(scratch)
-            loss = loss_of(adapted, self.tokens(data.validation, head), recipe.batch_size, pad)
+            loss = loss_of(adapted, self.tokens(parts, head, validation=True), recipe.batch_size, pad)
         except UserError:
             loss = float("inf")
         finally:

@@ -200,8 +200,13 @@ def show(
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Strategy that the others are compared with.")
 def report(run: Path, baseline: str | None) -> None:
-    """Make a RUN folder's report again: terminal table, report.md, report.html, figures."""
-    finish(run, baseline)
+    """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
+    if (run / "study.json").is_file():
+        from kshot.adapters.console import finish as finish_study
+
+        finish_study(run, baseline)
+    else:
+        finish(run, baseline)
 
 
 @main.command()

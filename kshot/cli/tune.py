@@ -17,6 +17,8 @@ Examples:
   kshot tune --task sst2 --data DIR --method lora --method prompt-tuning --method full \\
       --samples 16 --samples 64 --seeds 3 --compare zero-shot,few-shot:k=8
   kshot tune --task trec --data DIR --method "lora:r=16,target_modules=all-linear" --search
+  kshot tune --mixture --task trec --task rte --task word-pairs --data DIR --method lora \\
+      --held-out sst2 --held-out coin-flip
   kshot bench --task sst2 --data DIR --strategy zero-shot --adapter runs/tune/lora-n16-s0
   kshot list methods
 
@@ -26,7 +28,10 @@ again goes on where it was stopped, within a training too; more methods, samples
 
 
 @click.command(epilog=EXAMPLES)
-@click.option("--task", "-t", required=True, help="Task with a train split: name[:key=value,...], or file.jsonl.")
+@click.option(
+    "--task", "-t", "tasks", required=True, multiple=True,
+    help="Task with a train split: name[:key=value,...], or file.jsonl. Several with --mixture.",
+)  # fmt: skip
 @click.option(
     "--method", "-m", "methods", multiple=True, required=True,
     help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:NAME,key=value. Repeatable.",
@@ -36,8 +41,12 @@ again goes on where it was stopped, within a training too; more methods, samples
     help="Training samples, of each label where the task has labels. Repeatable.",
 )  # fmt: skip
 @click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each, on other samples each.")
-@click.option("--compare", default="zero-shot", show_default=True, help="Strategies to compare with: NAME,NAME:k=8,...")
-@click.option("--strategy", default="zero-shot", show_default=True, help="Whose prompts are trained on and evaluated.")
+@click.option("--mixture", is_flag=True, help="Instruction tuning: train on all tasks, each in all its wordings ...")
+@click.option("--held-out", multiple=True, help="... and evaluate on these, before and after. Repeatable.")
+@click.option("--compare", help="Strategies to compare with: NAME,NAME:k=8,... [default: zero-shot, or --strategy]")
+@click.option(
+    "--strategy", help="Whose prompts are trained on and evaluated. [default: zero-shot; of a mixture instruction]"
+)
 @with_options(MODEL_OPTIONS)
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
 @click.option("--limit", "-n", type=int, help="At most so many test samples.")
@@ -48,7 +57,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 @click.option("--search", is_flag=True, help="Try a third, one and three times that rate, a third of the epochs each.")
 @click.option("--packing", is_flag=True, help="A batch as one row without padding (not for soft prompts).")
 @click.option("--checkpointing", is_flag=True, help="Compute activations again instead of keeping them: less memory.")
-@click.option("--evaluations", type=int, default=4, show_default=True, help="On the validation set, while training.")
+@click.option("--evaluations", type=int, help="On the validation set, while training. [default: 4; of a mixture 0]")
 @click.option("--patience", type=int, default=0, help="Stop after so many without a lower loss, keep the best.")
 @click.option("--max-length", type=int, default=1024, show_default=True, help="Tokens of a training sample.")
 @click.option("--checkpoint-seconds", type=float, default=60.0, show_default=True, help="At most so much is lost.")
@@ -57,12 +66,14 @@ again goes on where it was stopped, within a training too; more methods, samples
 @click.option("--run", "run_name", default="tune", show_default=True, help="Name of the study.")
 @click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder of runs.")
 def tune(
-    task: str,
+    tasks: tuple[str, ...],
     methods: tuple[str, ...],
     samples: tuple[int, ...],
     seeds: int,
-    compare: str,
-    strategy: str,
+    mixture: bool,
+    held_out: tuple[str, ...],
+    compare: str | None,
+    strategy: str | None,
     model: str,
     device: str,
     dtype: str,
@@ -78,7 +89,7 @@ def tune(
     search: bool,
     packing: bool,
     checkpointing: bool,
-    evaluations: int,
+    evaluations: int | None,
     patience: int,
     max_length: int,
     checkpoint_seconds: float,
@@ -96,6 +107,11 @@ def tune(
         raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
     if seeds < 1:
         raise UserError(f"--seeds is {seeds}; it must be at least 1.")
+    if mixture != bool(held_out):
+        raise UserError("--mixture and --held-out belong together: the tasks to train on, and those to evaluate.")
+    strategy = strategy or ("instruction" if mixture else "zero-shot")
+    if evaluations is None:
+        evaluations = 0 if mixture else 4
     from kshot.adapters.console import run
     from kshot.adapters.study import Study
     from kshot.adapters.training import Recipe
@@ -106,9 +122,10 @@ def tune(
         checkpoint_seconds=checkpoint_seconds,
     )  # fmt: skip
     study = Study(
-        model=model, task=task, methods=methods, samples=samples, seeds=tuple(range(seeds)),
-        prompting=listed(compare), strategy=strategy, data=data.resolve() if data else None, limit=limit,
-        max_length=max_length, recipe=recipe, search=search, template=template,
+        model=model, tasks=held_out if mixture else tasks, mixture=tasks if mixture else (), methods=methods,
+        samples=samples, seeds=tuple(range(seeds)), prompting=listed(compare or strategy), strategy=strategy,
+        data=data.resolve() if data else None, limit=limit, max_length=max_length, recipe=recipe, search=search,
+        template=template,
     )  # fmt: skip
     options = {"device": device, "dtype": dtype, "rows": batch, "trust_remote_code": trust_remote_code}
     run(study, runs / run_name, options, baseline)
