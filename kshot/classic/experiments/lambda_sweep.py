@@ -197,6 +197,7 @@ def weight_figure(sweeps: dict[str, Sweep]) -> Figure:
             return drawing
 
     caption = (
-        "All 65 weights of the first draw; coloured: the four that L1 keeps longest, the same ones in both panels."
+        "All 65 weights of the first draw, the largest cut off; coloured: the four that L1 keeps longest, in both "
+        "panels."
     )
     return Figure("lambda-weights", "The weights against lambda", caption, draw)
