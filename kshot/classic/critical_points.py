@@ -220,17 +220,27 @@ def examine(module: nn.Module, loss: Loss, *, tol: float = 1e-6, zero: float = 1
     return Point(read(module), loss().item(), slope, values, vectors[:, 0], kind)
 
 
-def approach(module: nn.Module, loss: Loss, *, steps: int = 100, tol: float = 1e-8) -> float:
+def approach(
+    module: nn.Module, loss: Loss, *, newton: int = 50, steps: int = 100, longest: float = 0.3, tol: float = 1e-8
+) -> float:
     """Moves the module towards a critical point of any kind and returns the slope left, above `tol` if it failed.
 
-    Minimises 1/2 |g|^2, whose gradient is H g, by Levenberg and Marquardt's steps, -(H^2 + mu I)^-1 H g: Newton's where
-    mu is small, and mu grows while |g| would. It may end where H g is 0 though g is not (Frye et al. 2021,
-    arXiv 2003.10397), and then says so by what it returns.
+    First up to `newton` steps of Newton's method, -H^-1 g, which goes to saddles as to minima, none longer than
+    `longest`. Then up to `steps` that each make 1/2 |g|^2 smaller, whose gradient is H g: -(H^2 + mu I)^-1 H g, mu
+    raised while |g| would grow (Levenberg and Marquardt). They may end where H g is 0 though g is not (Frye et al. 2021,
+    arXiv 2003.10397), which shows in what is returned.
     """
     weights, g = read(module), gradient(module, loss)
-    mu = 1e-3
-    for _ in range(steps):
+    for _ in range(newton):
         if float(g.norm()) <= tol:
+            break
+        values, vectors = torch.linalg.eigh(hessian(module, loss))
+        step = vectors @ (values * (vectors.T @ g) / (values**2 + 1e-8))  # a flat direction is left alone
+        write(module, weights - step * min(1.0, longest / float(step.norm())))
+        weights, g = read(module), gradient(module, loss)
+    mu, slopes = 1e-3, [float(g.norm())]
+    while len(slopes) <= steps and slopes[-1] > tol:
+        if len(slopes) > 20 and slopes[-1] > 0.99 * slopes[-21]:
             break
         values, vectors = torch.linalg.eigh(hessian(module, loss))
         along = vectors.T @ g
@@ -244,7 +254,8 @@ def approach(module: nn.Module, loss: Loss, *, steps: int = 100, tol: float = 1e
             write(module, weights)
             break
         weights, g, mu = read(module), new, max(mu / 10, 1e-15)
-    return float(g.norm())
+        slopes.append(float(g.norm()))
+    return slopes[-1]
 
 
 def escape(module: nn.Module, loss: Loss, u: Tensor, *, longest: float = 1.0, halvings: int = 30) -> float:
