@@ -18,9 +18,9 @@ from kshot.eval.statistics import paired, wilson
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments does without it
     import torch
+    from matplotlib.figure import Figure as Drawing
 
     from kshot.classic.vision import History, SmallCNN
-    from matplotlib.figure import Figure as Drawing
 
 MEAN, STD = (0.305,), (0.376,)
 """Of all pixels of the digits, 0 to 1."""
