@@ -76,7 +76,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] of {len(test)} unseen digits after {epochs} epochs on "
         f"{train_rows:,}; with random crops {100 * cropped.right.mean():.1f}%.",
         f"The difference is {100 * better.difference:+.1f} points [{100 * better.interval.low:+.1f}, "
-        f"{100 * better.interval.high:+.1f}], p = {better.p:.2f}.",
+        f"{100 * better.interval.high:+.1f}], p = {better.p:.2g}.",
     ]
     rows = []
     for name, one in found.items():
