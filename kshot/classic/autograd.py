@@ -131,10 +131,10 @@ class Tensor:
         return Tensor(-self.value, [(self, np.negative)])
 
     def __radd__(self, other: Operand) -> Tensor:
-        return self + other
+        return self.__add__(other)
 
     def __rmul__(self, other: Operand) -> Tensor:
-        return self * other
+        return self.__mul__(other)
 
     def __rsub__(self, other: Operand) -> Tensor:
         return tensor(other, self).__sub__(self)

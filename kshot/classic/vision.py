@@ -35,14 +35,11 @@ class SmallCNN(nn.Module):
         super().__init__()
         if side % 4:
             raise ValueError(f"SmallCNN halves the sides twice: {side} pixels must be a multiple of 4.")
-        self.first = nn.Conv2d(channels, kernels, 3, padding=1)
-        self.second = nn.Conv2d(kernels, 2 * kernels, 3, padding=1)
-        self.last = nn.Linear(2 * kernels * (side // 4) ** 2, classes)
-        generator = torch.Generator().manual_seed(seed)
-        for layer in (self.first, self.second, self.last):  # torch's own start draws from the global generator
-            inputs = layer.weight[0].numel()
-            nn.init.normal_(layer.weight, 0.0, (2 / inputs) ** 0.5, generator=generator)
-            nn.init.constant_(layer.get_parameter("bias"), 0.0)
+        with torch.random.fork_rng(devices=[]):  # layers draw their start from torch's global generator: put it back
+            torch.default_generator.manual_seed(seed)
+            self.first = nn.Conv2d(channels, kernels, 3, padding=1)
+            self.second = nn.Conv2d(kernels, 2 * kernels, 3, padding=1)
+            self.last = nn.Linear(2 * kernels * (side // 4) ** 2, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, channels, side, side) -> a score a class, (n, classes)."""

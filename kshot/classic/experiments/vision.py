@@ -18,9 +18,9 @@ from kshot.eval.statistics import paired, wilson
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments does without it
     import torch
+    from matplotlib.figure import Figure as Drawing
 
     from kshot.classic.vision import History, SmallCNN
-    from matplotlib.figure import Figure as Drawing
 
 MEAN, STD = (0.305,), (0.376,)
 """Of all pixels of the digits, 0 to 1."""
@@ -76,7 +76,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] of {len(test)} unseen digits after {epochs} epochs on "
         f"{train_rows:,}; with random crops {100 * cropped.right.mean():.1f}%.",
         f"The difference is {100 * better.difference:+.1f} points [{100 * better.interval.low:+.1f}, "
-        f"{100 * better.interval.high:+.1f}], p = {better.p:.2f}.",
+        f"{100 * better.interval.high:+.1f}], p = {better.p:.2g}.",
     ]
     rows = []
     for name, one in found.items():
