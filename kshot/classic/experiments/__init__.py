@@ -16,6 +16,7 @@ COURSE: tuple[str, ...] = (
     "softmax",
     "xor-limit",
     "critical-points",
+    "batch-size",
 )
 
 for _name in COURSE:
