@@ -17,6 +17,7 @@ COURSE: tuple[str, ...] = (
     "xor-limit",
     "critical-points",
     "batch-size",
+    "loss-surface",
 )
 
 for _name in COURSE:
