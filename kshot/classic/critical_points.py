@@ -227,8 +227,8 @@ def approach(
 
     First up to `newton` steps of Newton's method, -H^-1 g, which goes to saddles as to minima, none longer than
     `longest`. Then up to `steps` that each make 1/2 |g|^2 smaller, whose gradient is H g: -(H^2 + mu I)^-1 H g, mu
-    raised while |g| would grow (Levenberg and Marquardt). They may end where H g is 0 though g is not (Frye et al. 2021,
-    arXiv 2003.10397), which shows in what is returned.
+    raised while |g| would grow (Levenberg and Marquardt). They may end where H g is 0 though g is not, which shows in
+    what is returned (Frye et al. 2021, arXiv 2003.10397).
     """
     weights, g = read(module), gradient(module, loss)
     for _ in range(newton):

@@ -27,6 +27,8 @@ COURSE: tuple[str, ...] = (
     "overfitting",
     "mismatch",
     "critical-points",
+    "batch-size",
+    "loss-surface",
 )
 
 for _name in COURSE:

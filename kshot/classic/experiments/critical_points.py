@@ -42,7 +42,7 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
     At a critical point L(theta' + u) = L(theta') + 1/2 u^T H u; minimum ratio = positive eigenvalues / eigenvalues
     (Hung-yi Lee, "When Gradient is Small"). The lecture's y = w2 w1 x with one row x = y = 1, by hand and by machine;
     then a network of `width` tanh units that learns sin(3 pi x) / (3 pi x) on 32 rows: from `searches` random starts it
-    is trained for 10 to 3,000 updates, then a place without gradient is looked for near by. The loss has `l2` |theta|^2,
+    is trained for 10 to 3,000 updates, then a place without gradient is looked for. The loss has `l2` |theta|^2,
     without which critical points lie in flat valleys where few searches end.
     """
     table, escape_words, toy = toy_saddle()
@@ -76,8 +76,8 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
     negative = sum(float(point.eigenvalues[0]) < 0 for point in small)
     verdict = "lower where the loss is higher" if relation < 0 else "not lower where the loss is higher"
     summary = [
-        f"{len(points)} of {searches} searches in a small network end where the gradient is 0, {len(saddles)} of them at "
-        f"saddles and {len(minima)} at minima; the minimum ratio is {min(ratios, default=np.nan):.2f} to "
+        f"{len(points)} of {searches} searches in a small network end where the gradient is 0, {len(saddles)} of them "
+        f"at saddles and {len(minima)} at minima; the minimum ratio is {min(ratios, default=np.nan):.2f} to "
         f"{max(ratios, default=np.nan):.2f}, {verdict} (rank correlation {relation:.2f}).",
         f"The loss falls along the eigenvector of the smallest eigenvalue at {int((fell > 0).sum())} of {len(saddles)} "
         f"saddles; training that goes on from there brings its median from {median(before)} to {median(after)}.",

@@ -1,0 +1,285 @@
+"""Small against large batches: what an update and an epoch cost, what they reach, and how sharp the minimum is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import stats
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kshot.classic.critical_points import hessian_product, lanczos, read
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
+from kshot.classic.inputs import Array
+from kshot.classic.optimizers import batches
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import BLUE, VERMILLION, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Drawing
+
+SIZES = (8, 32, 128, 0)
+"""0: all rows."""
+TIMED = (1, 4, 16, 64, 256, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Digits:
+    """Half of the digits to train on, half to test on."""
+
+    X: Tensor  # (rows, 64)
+    y: Tensor
+    unseen: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One training run, stopped at the same training loss whatever the batch."""
+
+    updates: int
+    epochs: int
+    reached: bool
+    train: float  # accuracy
+    test: float
+    sharpness: float  # the Hessian's largest eigenvalue
+
+
+@experiment
+def batch_size(
+    *, goal: float = 0.03, lr: float = 0.5, hidden: int = 32, repeats: int = 5, most_updates: int = 4000, seed: int = 0
+) -> Report:  # fmt: skip
+    """A larger batch costs more an update and less an epoch; the small one's noise leads to another minimum.
+
+    theta <- theta - lr g, g the mean gradient of a batch (Hung-yi Lee, "Tips for training: batch and momentum"; Keskar
+    et al. 2017, arXiv 1609.04836: large batches end in sharper minima that generalise less well). A network with one
+    hidden layer on half of scikit-learn's digits; every run stops at the same training loss, since the Hessian of the
+    cross-entropy shrinks with it. Sharpness: the Hessian's largest eigenvalue over all train rows, by Lanczos.
+    """
+    data = half_of_the_digits(seed)
+    rows = len(data.y)
+    seconds = {size or rows: time_an_update(data, size or rows, hidden, lr, seed) for size in TIMED}
+    runs = {
+        size or rows: [
+            train(data, size or rows, goal, lr, hidden, most_updates, 1000 * seed + repeat) for repeat in range(repeats)
+        ]
+        for size in SIZES
+    }
+    costs = Table(
+        "Time for an update and an epoch",
+        [
+            Column("batch", numeric=True), Column("update (ms)", numeric=True),
+            Column("updates an epoch", numeric=True), Column("epoch (ms)", numeric=True),
+        ],
+        [
+            (str(size), f"{1e3 * each:.3f}", str(-(-rows // size)), f"{1e3 * each * -(-rows // size):.1f}")
+            for size, each in seconds.items()
+        ],
+        "The fastest of 40 updates, on this machine's processor.",
+    )  # fmt: skip
+    columns = {
+        "updates": [[float(run.updates) for run in each] for each in runs.values()],
+        "epochs": [[float(run.epochs) for run in each] for each in runs.values()],
+        "train": [[100 * run.train for run in each] for each in runs.values()],
+        "test": [[100 * run.test for run in each] for each in runs.values()],
+        "sharpness": [[run.sharpness for run in each] for each in runs.values()],
+    }
+    reached = Table(
+        f"Trained to a loss of {goal:g}",
+        [
+            Column("batch", numeric=True), Column("updates", numeric=True), Column("epochs", numeric=True),
+            Column("train accuracy (%)", numeric=True), Column("test accuracy (%)", numeric=True),
+            Column("largest eigenvalue", numeric=True), Column("came there"),
+        ],
+        [
+            (
+                str(size), spread(columns["updates"][at], 0), spread(columns["epochs"][at], 0),
+                spread(columns["train"][at], 1), spread(columns["test"][at], 1), spread(columns["sharpness"][at], 2),
+                f"{sum(run.reached for run in each)} of {repeats}",
+            )
+            for at, (size, each) in enumerate(runs.items())
+        ],
+        f"{rows} train and {len(data.labels)} test digits, lr {lr:g}; means over {repeats} starts with 95% intervals "
+        "by Student's t.",
+    )  # fmt: skip
+    small, large = min(runs), max(runs)
+    first, last = seconds[min(seconds)], seconds[max(seconds)]
+    accuracy = difference(columns["test"][0], columns["test"][-1])
+    sharp = difference(columns["sharpness"][-1], columns["sharpness"][0])
+    test = [spread(columns["test"][at], 1) for at in (0, -1)]
+    curved = [spread(columns["sharpness"][at], 2) for at in (0, -1)]
+    longer = np.mean(columns["epochs"][-1]) / np.mean(columns["epochs"][0])
+    summary = [
+        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {curved[0]} and all {large} rows "
+        f"at once at {curved[1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} ({sharp[0]:+.2f} ± "
+        f"{sharp[1]:.2f}); of the test digits {test[0]}% and {test[1]}% are right, the small batch "
+        f"{verdict(accuracy, 'more accurate', 'less accurate')} ({accuracy[0]:+.1f} ± {accuracy[1]:.1f} points).",
+        f"An update with {max(seconds)} rows takes {last / first:.1f} times as long as with 1, so that an epoch takes "
+        f"{first * rows / last:.0f} times less; but to the same loss all rows at once need {longer:.0f} times as many "
+        f"epochs as batches of {small}.",
+    ]
+    sections = [
+        Section("What a batch costs", [time_figure(seconds, rows), costs]),
+        Section("What it reaches", [outcome_figure(list(runs), columns), reached]),
+    ]
+    return Report("Batch size", summary, sections)
+
+
+def half_of_the_digits(seed: int) -> Digits:
+    """Split by class at random."""
+    X, y = load_digits(return_X_y=True)
+    split = train_test_split(X / 16, y, test_size=0.5, random_state=seed, stratify=y)
+    X, unseen, y, labels = (torch.as_tensor(part) for part in split)
+    return Digits(X, y, unseen, labels)
+
+
+def network(hidden: int, generator: torch.Generator) -> nn.Sequential:
+    """64 pixels, one hidden layer of tanh, 10 digits; weights drawn by LeCun's rule."""
+    module = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Linear(hidden, 10)).double()
+    with torch.no_grad():
+        for layer in (module[0], module[2]):
+            drawn = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float64)
+            layer.weight.copy_(drawn / layer.in_features**0.5)
+            layer.bias.zero_()
+    return module
+
+
+def update(module: nn.Module, optimizer: torch.optim.Optimizer, X: Tensor, y: Tensor) -> None:
+    """One step on one batch."""
+    optimizer.zero_grad()
+    F.cross_entropy(module(X), y).backward()
+    optimizer.step()
+
+
+def time_an_update(data: Digits, size: int, hidden: int, lr: float, seed: int, updates: int = 40) -> float:
+    """Seconds of an update, the least of some, fetching its rows included: what else the machine does only adds."""
+    module = network(hidden, torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.SGD(module.parameters(), lr=lr)
+    draw = batches(len(data.y), size, np.random.default_rng(seed))
+    taken = []
+    for _ in range(updates):
+        began = time.perf_counter()
+        rows = torch.as_tensor(next(draw))
+        update(module, optimizer, data.X[rows], data.y[rows])
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_updates: int, seed: int) -> Outcome:
+    """Goes down until the loss over all train rows is `goal`, looked at every 20 updates."""
+    module = network(hidden, torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.SGD(module.parameters(), lr=lr)
+    draw = batches(len(data.y), size, np.random.default_rng(seed))
+    each = -(-len(data.y) // size)
+    made, loss = 0, np.inf
+    while loss > goal and made < most_updates:
+        for _ in range(min(20, most_updates - made)):
+            rows = torch.as_tensor(next(draw))
+            update(module, optimizer, data.X[rows], data.y[rows])
+            made += 1
+        with torch.no_grad():
+            loss = F.cross_entropy(module(data.X), data.y).item()
+    start = torch.randn(len(read(module)), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    product = hessian_product(module, lambda: F.cross_entropy(module(data.X), data.y))
+    sharpness = lanczos(product, start, max_products=30, tol=1e-2).high
+    train_right, test_right = right(module, data.X, data.y), right(module, data.unseen, data.labels)
+    return Outcome(made, -(-made // each), loss <= goal, train_right, test_right, sharpness)
+
+
+def right(module: nn.Module, X: Tensor, y: Tensor) -> float:
+    """Accuracy."""
+    with torch.no_grad():
+        return (module(X).argmax(dim=1) == y).double().mean().item()
+
+
+def half_width(values: Array) -> float:
+    """Half of the mean's 95% interval by Student's t; nan of a single value."""
+    if len(values) < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+
+
+def spread(values: list[float], decimals: int) -> str:
+    """Mean and half width."""
+    return f"{np.mean(values):.{decimals}f} ± {half_width(np.array(values)):.{decimals}f}"
+
+
+def difference(a: list[float], b: list[float]) -> tuple[float, float]:
+    """Mean of a - b, run by run from the same starts, and its half width."""
+    gap = np.array(a) - np.array(b)
+    return float(gap.mean()), half_width(gap)
+
+
+def verdict(gap: tuple[float, float], above: str, below: str) -> str:
+    """In words, where 0 is outside the interval."""
+    middle, half = gap
+    return above if middle > half else below if middle < -half else f"neither {above} nor {below} for certain"
+
+
+def label_rows(axes: Axes, sizes: list[int]) -> None:
+    """A logarithmic axis of batch sizes with a tick for each."""
+    from matplotlib.ticker import NullLocator
+
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("batch (rows)")
+    axes.grid()
+
+
+def time_figure(seconds: dict[int, float], rows: int) -> Figure:
+    """Time of an update and of an epoch over the batch."""
+
+    def draw() -> Drawing:
+        from matplotlib.figure import Figure as Blank
+
+        with styled():
+            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
+            left, beside = drawing.subplots(1, 2)
+            sizes = list(seconds)
+            left.plot(sizes, [1e3 * each for each in seconds.values()], color=BLUE, marker="o", markersize=4.5)
+            epochs = [1e3 * each * -(-rows // size) for size, each in seconds.items()]
+            beside.plot(sizes, epochs, color=VERMILLION, marker="s", markersize=4.5)
+            left.set(title="an update", ylabel="time (ms)", ylim=(0, None))
+            beside.set(title="an epoch", ylabel="time (ms)", yscale="log")
+            plain_logarithms(beside.yaxis)
+            for axes in (left, beside):
+                label_rows(axes, sizes)
+            return drawing
+
+    caption = f"The fastest of 40 updates; an epoch is {rows} rows."
+    return Figure("batch-time", "Time against batch size", caption, draw)
+
+
+def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> Figure:
+    """Test accuracy, sharpness and epochs over the batch, every run and the mean with its interval."""
+    shown = {"test": "test accuracy (%)", "sharpness": "largest eigenvalue", "epochs": "epochs to the same loss"}
+
+    def draw() -> Drawing:
+        from matplotlib.figure import Figure as Blank
+
+        with styled():
+            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
+            for axes, (key, label) in zip(drawing.subplots(1, 3), shown.items(), strict=True):
+                for size, values in zip(sizes, columns[key], strict=True):
+                    axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
+                means = [np.mean(values) for values in columns[key]]
+                halves = [np.nan_to_num(half_width(np.array(values))) for values in columns[key]]
+                axes.errorbar(sizes, means, yerr=halves, color=BLUE, marker="D", markersize=5, capsize=3, linewidth=1.2)
+                axes.set_ylabel(label)
+                if key == "epochs":
+                    axes.set_yscale("log")
+                    plain_logarithms(axes.yaxis)
+                label_rows(axes, sizes)
+            return drawing
+
+    caption = "All runs stop at the same training loss. Grey: each start; blue: the mean with its 95% interval."
+    return Figure("batch-outcome", "What each batch size reaches", caption, draw)

@@ -1,0 +1,214 @@
+"""What makes a deep network's loss surface smooth: slices with and without skip connections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from kshot.classic.critical_points import Extremes, hessian_product, lanczos, read
+from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, spread, update
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.inputs import Array
+from kshot.classic.optimizers import batches
+from kshot.classic.surface import filter_normalised, slice_1d, slice_2d
+from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.style import COLOURS, MARKERS, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Drawing
+
+ALONG = np.linspace(-1, 1, 41)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One network after training, and what its surface looks like."""
+
+    loss: float
+    accuracy: float  # on the test digits
+    slices: Array  # (directions, ALONG)
+    ends: Extremes
+    picture: Array | None  # (side, side)
+
+    @property
+    def bent_down(self) -> float:
+        """Percent of the inner points of the slices at which the loss is curved downwards, as no convex one is."""
+        return 100 * float((np.diff(self.slices, n=2, axis=1) < 0).mean())
+
+    @property
+    def negative_share(self) -> float:
+        """|lambda_min / lambda_max| of the Hessian: 0 where it is convex."""
+        return abs(min(self.ends.low, 0.0)) / self.ends.high
+
+
+@experiment
+def loss_surface(
+    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 0.03, repeats: int = 3, directions: int = 5,
+    side: int = 25, seed: int = 0,
+) -> Report:  # fmt: skip
+    """Deep networks without skip connections have rugged loss surfaces; with them, or with few layers, smooth ones.
+
+    L(theta + alpha d + beta e) with random directions, each filter as long as the network's own: d_ij <- d_ij / |d_ij|
+    |theta_ij| (Li et al. 2018, arXiv 1712.09913, section 4 and figure 1). ReLU networks on half of scikit-learn's
+    digits, h <- relu(W h + b) without and h <- h + relu(W h + b) with skip connections, trained alike from `repeats`
+    starts; `directions` random directions each.
+    """
+    data = half_of_the_digits(seed)
+    kinds = {
+        f"{depth} layers": (depth, False),
+        f"{depth} layers, skip connections": (depth, True),
+        "2 layers": (2, False),
+    }
+    found = {
+        name: [
+            run(data, layers, skip, width, updates, lr, directions, side if repeat == 0 else 0, 1000 * seed + repeat)
+            for repeat in range(repeats)
+        ]
+        for name, (layers, skip) in kinds.items()
+    }
+    half = len(ALONG) // 4
+    table = Table(
+        "Surfaces around trained networks",
+        [
+            Column("network"), Column("training loss", numeric=True), Column("test accuracy (%)", numeric=True),
+            Column("loss at alpha = ±0.5", numeric=True), Column("slices bent down (%)", numeric=True),
+            Column("|smallest / largest eigenvalue|", numeric=True),
+        ],
+        [
+            (
+                name, spread([one.loss for one in runs], 3), spread([100 * one.accuracy for one in runs], 1),
+                spread([float(one.slices[:, [half, -1 - half]].mean()) for one in runs], 2),
+                spread([one.bent_down for one in runs], 1), spread([one.negative_share for one in runs], 2),
+            )
+            for name, runs in found.items()
+        ],
+        f"Means over {repeats} starts with 95% intervals by Student's t; {directions} random directions each, "
+        f"{len(ALONG)} points a slice. Bent down: the second difference is negative, which a convex loss has nowhere.",
+    )  # fmt: skip
+    plain, skipping, shallow = found.values()
+    bent = [spread([one.bent_down for one in runs], 1) for runs in (plain, skipping, shallow)]
+    losses = [spread([one.loss for one in runs], 3) for runs in (plain, skipping, shallow)]
+    summary = [
+        f"Around a trained network of {depth} layers {bent[0]}% of the slices is bent down, as no convex loss is, with "
+        f"skip connections {bent[1]}%, and with 2 layers {bent[2]}%.",
+        f"The same training brings them to losses of {losses[0]}, {losses[1]} and {losses[2]}.",
+    ]
+    sections = [
+        Section("Slices in two directions", [picture_figure({name: runs[0] for name, runs in found.items()})]),
+        Section("Slices in one direction", [slices_figure(found), table]),
+    ]
+    return Report("Loss surfaces", summary, sections)
+
+
+class Network(nn.Module):
+    """64 pixels, ReLU layers of one width, 10 digits; with `skip` every layer adds to what it is given."""
+
+    def __init__(self, layers: int, width: int, skip: bool, generator: torch.Generator) -> None:
+        super().__init__()
+        sizes = [64, *[width] * layers]
+        inner = [nn.Linear(d, m, dtype=torch.float64) for d, m in zip(sizes[:-1], sizes[1:], strict=True)]
+        self.first, self.inner = inner[0], nn.ModuleList(inner[1:])
+        self.last = nn.Linear(width, 10, dtype=torch.float64)
+        self.skip = skip
+        with torch.no_grad():  # He et al. 2015; a layer that adds begins small, or the sum would grow with depth
+            for layer in (*inner, self.last):
+                drawn = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float64)
+                adds = skip and layer is not self.first and layer is not self.last
+                layer.weight.copy_(drawn * (2 / layer.in_features) ** 0.5 / (layers**0.5 if adds else 1))
+                layer.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.relu(self.first(x))
+        for layer in self.inner:
+            h = h + torch.relu(layer(h)) if self.skip else torch.relu(layer(h))
+        out: Tensor = self.last(h)
+        return out
+
+
+def run(
+    data: Digits, layers: int, skip: bool, width: int, updates: int, lr: float, directions: int, side: int, seed: int
+) -> Trained:
+    """Trains a network by mini-batches with momentum and takes slices around it; a picture where `side` is not 0."""
+    generator = torch.Generator().manual_seed(seed)
+    module = Network(layers, width, skip, generator)
+    optimizer = torch.optim.SGD(module.parameters(), lr=lr, momentum=0.9)
+    draw = batches(len(data.y), 64, np.random.default_rng(seed))
+    for _ in range(updates):
+        rows = torch.as_tensor(next(draw))
+        update(module, optimizer, data.X[rows], data.y[rows])
+
+    def loss() -> Tensor:
+        return F.cross_entropy(module(data.X), data.y)
+
+    slices = np.array([slice_1d(module, loss, filter_normalised(module, generator), ALONG) for _ in range(directions)])
+    picture = None
+    if side:
+        d, e = filter_normalised(module, generator), filter_normalised(module, generator)
+        steps = np.linspace(-1, 1, side)
+        picture = slice_2d(module, loss, d, e, steps, steps)
+    start = torch.randn(len(read(module)), generator=generator, dtype=torch.float64)
+    ends = lanczos(hessian_product(module, loss), start, max_products=60, tol=1e-2)
+    return Trained(loss().item(), right(module, data.unseen, data.labels), slices, ends, picture)
+
+
+def picture_figure(networks: dict[str, Trained]) -> Figure:
+    """Contours of one slice in two directions for each network."""
+
+    def draw() -> Drawing:
+        from matplotlib.figure import Figure as Blank
+
+        with styled():
+            drawing = Blank(figsize=(8.4, 3.1), layout="constrained")
+            panels = drawing.subplots(1, len(networks), sharey=True)
+            levels = [0, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50]
+            for axes, (name, one) in zip(panels, networks.items(), strict=True):
+                assert one.picture is not None
+                steps = np.linspace(-1, 1, len(one.picture))
+                shown = np.minimum(one.picture, levels[-1])
+                drawn = axes.contourf(steps, steps, shown, levels=levels, cmap="cividis", norm="symlog")
+                axes.contour(steps, steps, shown, levels=levels, colors="white", linewidths=0.4)
+                axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=9)
+                axes.set(title=name, xlabel="alpha", aspect="equal")
+            panels[0].set_ylabel("beta")
+            drawing.colorbar(
+                drawn, ax=panels, label="training loss (nats a digit)", ticks=levels, format="%g", shrink=0.9
+            )
+            return drawing
+
+    caption = (
+        "Training loss over two random filter-normalised directions around the trained network (star); one start of "
+        f"each kind; losses above {50} are drawn as {50}."
+    )
+    return Figure("surfaces", "Loss surfaces around trained networks", caption, draw)
+
+
+def slices_figure(found: dict[str, list[Trained]]) -> Figure:
+    """All slices in one direction, a panel for each kind."""
+
+    def draw() -> Drawing:
+        from matplotlib.figure import Figure as Blank
+
+        with styled():
+            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
+            panels = drawing.subplots(1, len(found), sharey=True)
+            for axes, (name, runs) in zip(panels, found.items(), strict=True):
+                for number, one in enumerate(runs):
+                    for at, values in enumerate(one.slices):
+                        axes.plot(
+                            ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
+                            markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
+                            label=f"start {number + 1}" if at == 0 else None,
+                        )  # fmt: skip
+                axes.set(title=name, xlabel="alpha", ylim=(-0.1, 6))
+                axes.grid()
+            panels[0].set_ylabel("training loss (nats a digit)")
+            panels[0].legend(loc="upper center", fontsize=7.5)
+            return drawing
+
+    caption = "Training loss along random filter-normalised directions; a colour and a marker for each start."
+    return Figure("slices", "Slices in one direction", caption, draw)
