@@ -1,5 +1,5 @@
 # Two commands set everything up on a machine with Python 3.11 and make:
-#   make demo    installs, fetches the bundled model, compares seven prompt strategies on it, leaves a report
+#   make demo    installs, fetches the bundled model, compares prompt strategies on it, runs a classic experiment
 #   make test    installs and passes the tests
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -24,9 +24,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)
 	$(BIN)/kshot demo
+	$(BIN)/kshot classic run overfitting-ladder
 
+# two files at a time, each with one thread: small tests gain nothing from more
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
