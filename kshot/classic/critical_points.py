@@ -50,7 +50,7 @@ def write(module: nn.Module, weights: Tensor) -> None:
     if weights.shape != (size,):
         raise ValueError(f"weights have shape {tuple(weights.shape)}; {type(module).__name__} has {size} to set.")
     with torch.no_grad():
-        for parameter, part in zip(into, weights.split([parameter.numel() for parameter in into]), strict=True):
+        for parameter, part in zip(into, torch.split(weights, [one.numel() for one in into]), strict=True):
             parameter.copy_(part.reshape(parameter.shape))
 
 
@@ -89,7 +89,7 @@ def hessian(module: nn.Module, loss: Loss) -> Tensor:
     if not g.requires_grad:  # the loss is linear
         return g.new_zeros(len(g), len(g))
     rows = []
-    for units in torch.eye(len(g), dtype=g.dtype, device=g.device).split(64):
+    for units in torch.split(torch.eye(len(g), dtype=g.dtype, device=g.device), 64):
         found = torch.autograd.grad(g, into, units, retain_graph=True, allow_unused=True, is_grads_batched=True)
         parts = [
             units.new_zeros(len(units), of.numel()) if part is None else part.reshape(len(units), -1)

@@ -54,7 +54,8 @@ def restored(module: nn.Module) -> Iterator[Tensor]:
 
 def slice_1d(module: nn.Module, loss: Loss, d: Tensor, alphas: Sequence[float] | Array) -> Array:
     """L(theta + alpha d) for every alpha, (alphas,)."""
-    return slice_2d(module, loss, d, torch.zeros_like(d), alphas, [0.0])[0]
+    (found,) = slice_2d(module, loss, d, torch.zeros_like(d), alphas, [0.0])
+    return np.asarray(found)
 
 
 def slice_2d(

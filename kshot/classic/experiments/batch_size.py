@@ -143,19 +143,19 @@ def half_of_the_digits(seed: int) -> Digits:
 
 def network(hidden: int, generator: torch.Generator) -> nn.Sequential:
     """64 pixels, one hidden layer of tanh, 10 digits; weights drawn by LeCun's rule."""
-    module = nn.Sequential(nn.Linear(64, hidden), nn.Tanh(), nn.Linear(hidden, 10)).double()
+    first, last = nn.Linear(64, hidden, dtype=torch.float64), nn.Linear(hidden, 10, dtype=torch.float64)
     with torch.no_grad():
-        for layer in (module[0], module[2]):
+        for layer in (first, last):
             drawn = torch.randn(layer.weight.shape, generator=generator, dtype=torch.float64)
             layer.weight.copy_(drawn / layer.in_features**0.5)
             layer.bias.zero_()
-    return module
+    return nn.Sequential(first, nn.Tanh(), last)
 
 
 def update(module: nn.Module, optimizer: torch.optim.Optimizer, X: Tensor, y: Tensor) -> None:
     """One step on one batch."""
     optimizer.zero_grad()
-    F.cross_entropy(module(X), y).backward()
+    torch.autograd.backward(F.cross_entropy(module(X), y))
     optimizer.step()
 
 
@@ -197,7 +197,7 @@ def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_upd
 def right(module: nn.Module, X: Tensor, y: Tensor) -> float:
     """Accuracy."""
     with torch.no_grad():
-        return (module(X).argmax(dim=1) == y).double().mean().item()
+        return float((module(X).argmax(dim=1) == y).double().mean())
 
 
 def half_width(values: Array) -> float:

@@ -69,9 +69,7 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
     losses = [one.found.loss for one in points]
     relation = float(spearmanr(losses, ratios).statistic) if len(set(losses)) > 1 and len(set(ratios)) > 1 else np.nan
     fell = np.array([one.fell for one in saddles])
-    before, after = (
-        np.array([pick(one) for one in saddles]) for pick in (lambda one: one.found.loss, lambda one: one.after)
-    )
+    before, after = np.array([one.found.loss for one in saddles]), np.array([one.after for one in saddles])
     small = [one.trained for one in done if one.trained.slope <= 0.01]
     negative = sum(float(point.eigenvalues[0]) < 0 for point in small)
     verdict = "lower where the loss is higher" if relation < 0 else "not lower where the loss is higher"
@@ -101,7 +99,8 @@ class Product(nn.Module):
         self.w2 = nn.Parameter(torch.zeros((), dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.w2 * self.w1 * x
+        out: Tensor = self.w2 * self.w1 * x
+        return out
 
 
 def toy_saddle() -> tuple[Table, str, Figure]:
@@ -177,7 +176,7 @@ def train(module: nn.Module, loss: Loss, updates: int) -> None:
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
     for _ in range(updates):
         optimizer.zero_grad()
-        loss().backward()
+        torch.autograd.backward(loss())
         optimizer.step()
 
 

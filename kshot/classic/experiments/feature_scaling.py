@@ -92,7 +92,7 @@ class Fit:
         curvature = np.linalg.eigvalsh(2 / len(y) * rows.T @ rows)
         self.condition = float(curvature[-1] / curvature[0])
         self.lr = float(1 / curvature[-1])
-        self.best: Array = np.linalg.lstsq(rows, y, rcond=None)[0]
+        self.best: Array = np.linalg.lstsq(rows, y, rcond=None)[0].astype(np.float64)
         self.least = squared(rows, y)(self.best, slice(None))[0]
         self.descent: Descent = descend(squared(rows, y), np.zeros(rows.shape[1]), SGD(lr=self.lr), updates=updates)
 

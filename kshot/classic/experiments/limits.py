@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,7 +44,11 @@ def two_valleys(w: Array) -> tuple[Array, Array]:
 PLACES: dict[str, tuple[Surface, tuple[float, ...], float]] = {
     "plateau": (plateau, (3.8,), 0.0),
     "saddle": (saddle, (-1.6, 1e-5), -0.25),
-    "local minimum": (two_valleys, (1.9,), float(two_valleys(np.roots([1.0, 0.0, -1.0, 0.1]).real[:, None])[0].min())),
+    "local minimum": (
+        two_valleys,
+        (1.9,),
+        float(two_valleys(np.roots([1.0, 0.0, -1.0, 0.1]).real.astype(np.float64)[:, None])[0].min()),
+    ),
 }
 
 
@@ -57,8 +62,7 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
     """
     found = {
         (place, name): descend(
-            lambda w, rows, surface=surface: one(surface, w, rows), np.array(start), SGD(lr=lr, momentum=amount),
-            updates=updates,
+            partial(one, surface), np.array(start), SGD(lr=lr, momentum=amount), updates=updates
         )
         for place, (surface, start, _) in PLACES.items()
         for name, amount in zip(LOOKS, (0.0, momentum), strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 from kshot.classic.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, spread, update
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.inputs import Array
 from kshot.classic.optimizers import batches
 from kshot.classic.surface import filter_normalised, slice_1d, slice_2d
@@ -48,15 +50,15 @@ class Trained:
 
 @experiment
 def loss_surface(
-    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 0.03, repeats: int = 3, directions: int = 5,
-    side: int = 25, seed: int = 0,
+    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 3, directions: int = 4,
+    side: int = 21, seed: int = 0,
 ) -> Report:  # fmt: skip
     """Deep networks without skip connections have rugged loss surfaces; with them, or with few layers, smooth ones.
 
     L(theta + alpha d + beta e) with random directions, each filter as long as the network's own: d_ij <- d_ij / |d_ij|
     |theta_ij| (Li et al. 2018, arXiv 1712.09913, section 4 and figure 1). ReLU networks on half of scikit-learn's
-    digits, h <- relu(W h + b) without and h <- h + relu(W h + b) with skip connections, trained alike from `repeats`
-    starts; `directions` random directions each.
+    digits, h <- relu(W h + b) without and h <- h + relu(W h + b) with skip connections, trained alike (Adam) from
+    `repeats` starts; `directions` random directions each.
     """
     data = half_of_the_digits(seed)
     kinds = {
@@ -111,7 +113,7 @@ class Network(nn.Module):
     def __init__(self, layers: int, width: int, skip: bool, generator: torch.Generator) -> None:
         super().__init__()
         sizes = [64, *[width] * layers]
-        inner = [nn.Linear(d, m, dtype=torch.float64) for d, m in zip(sizes[:-1], sizes[1:], strict=True)]
+        inner = [nn.Linear(d, m, dtype=torch.float64) for d, m in pairwise(sizes)]
         self.first, self.inner = inner[0], nn.ModuleList(inner[1:])
         self.last = nn.Linear(width, 10, dtype=torch.float64)
         self.skip = skip
@@ -133,10 +135,10 @@ class Network(nn.Module):
 def run(
     data: Digits, layers: int, skip: bool, width: int, updates: int, lr: float, directions: int, side: int, seed: int
 ) -> Trained:
-    """Trains a network by mini-batches with momentum and takes slices around it; a picture where `side` is not 0."""
+    """Trains a network with Adam by mini-batches and takes slices around it; a picture where `side` is not 0."""
     generator = torch.Generator().manual_seed(seed)
     module = Network(layers, width, skip, generator)
-    optimizer = torch.optim.SGD(module.parameters(), lr=lr, momentum=0.9)
+    optimizer = torch.optim.Adam(module.parameters(), lr=lr)
     draw = batches(len(data.y), 64, np.random.default_rng(seed))
     for _ in range(updates):
         rows = torch.as_tensor(next(draw))
@@ -204,10 +206,11 @@ def slices_figure(found: dict[str, list[Trained]]) -> Figure:
                             markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
                             label=f"start {number + 1}" if at == 0 else None,
                         )  # fmt: skip
-                axes.set(title=name, xlabel="alpha", ylim=(-0.1, 6))
+                axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
+                plain_logarithms(axes.yaxis)
                 axes.grid()
             panels[0].set_ylabel("training loss (nats a digit)")
-            panels[0].legend(loc="upper center", fontsize=7.5)
+            panels[0].legend(loc="lower left", fontsize=7.5)
             return drawing
 
     caption = "Training loss along random filter-normalised directions; a colour and a marker for each start."
