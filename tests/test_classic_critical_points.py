@@ -273,25 +273,33 @@ def test_a_saddle_is_found_told_and_left() -> None:
     assert loss().item() < 1e-6
 
 
-@pytest.mark.parametrize("seed", [0, 3, 6])
-def test_a_networks_saddle_is_left_too(seed: int) -> None:
+def test_a_networks_saddles_are_left_too() -> None:
+    """Most searches from random starts end at a critical point, several at a saddle, and each saddle is left."""
     X = torch.linspace(-1, 1, 32, dtype=torch.float64)[:, None]
-    module = filled(nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)), seed)
+    kinds = []
+    for seed in range(8):
+        module = filled(nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 1)), seed)
 
-    def loss() -> Tensor:  # the penalty makes critical points single ones
-        penalty = sum(parameter.square().sum() for parameter in module.parameters())
-        return F.mse_loss(module(X), torch.sinc(3 * X)) + 1e-3 * penalty
+        def loss(module: nn.Module = module) -> Tensor:  # the penalty makes critical points single ones
+            penalty = sum(parameter.square().sum() for parameter in module.parameters())
+            return F.mse_loss(module(X), torch.sinc(3 * X)) + 1e-3 * penalty
 
-    slope = gradient(module, loss).norm()
-    assert approach(module, loss, steps=200) < 1e-8 < slope
-    point = examine(module, loss)
-    assert point.kind == "saddle"
-    start = torch.randn(len(point.weights), generator=draws(9), dtype=torch.float64)
-    found = lanczos(hessian_product(module, loss), start)
-    assert found.low == pytest.approx(point.eigenvalues[0].item(), rel=0.01)
-    fell = escape(module, loss, found.low_vector)
-    assert loss().item() == pytest.approx(point.loss - fell)
-    assert fell > 0
+        slope, left = gradient(module, loss).norm(), approach(module, loss)
+        point = examine(module, loss)
+        assert left == pytest.approx(point.slope, abs=1e-12)
+        assert point.slope < slope
+        kinds.append(point.kind)
+        if point.kind != "saddle":
+            continue
+        start = torch.randn(len(point.weights), generator=draws(9), dtype=torch.float64)
+        found = lanczos(hessian_product(module, loss), start)
+        assert found.low == pytest.approx(point.eigenvalues[0].item(), rel=0.01)
+        assert found.low < 0
+        fell = escape(module, loss, found.low_vector)
+        assert loss().item() == pytest.approx(point.loss - fell)
+        assert fell > 0
+    assert kinds.count("not critical") <= 3
+    assert kinds.count("saddle") >= 2
 
 
 def test_no_escape_from_a_minimum() -> None:

@@ -43,6 +43,12 @@ class Trained:
         return 100 * float((np.diff(self.slices, n=2, axis=1) < 0).mean())
 
     @property
+    def half_way(self) -> float:
+        """The loss at alpha = 0.5 and -0.5, mean over the slices."""
+        quarter = len(ALONG) // 4
+        return float(self.slices[:, [quarter, -1 - quarter]].mean())
+
+    @property
     def negative_share(self) -> float:
         """|lambda_min / lambda_max| of the Hessian: 0 where it is convex."""
         return abs(min(self.ends.low, 0.0)) / self.ends.high
@@ -50,10 +56,10 @@ class Trained:
 
 @experiment
 def loss_surface(
-    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 3, directions: int = 4,
+    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 4, directions: int = 4,
     side: int = 21, seed: int = 0,
 ) -> Report:  # fmt: skip
-    """Deep networks without skip connections have rugged loss surfaces; with them, or with few layers, smooth ones.
+    """Deep networks without skip connections have narrow, bent loss surfaces; with them, or with few layers, wide ones.
 
     L(theta + alpha d + beta e) with random directions, each filter as long as the network's own: d_ij <- d_ij / |d_ij|
     |theta_ij| (Li et al. 2018, arXiv 1712.09913, section 4 and figure 1). ReLU networks on half of scikit-learn's
@@ -73,7 +79,6 @@ def loss_surface(
         ]
         for name, (layers, skip) in kinds.items()
     }
-    half = len(ALONG) // 4
     table = Table(
         "Surfaces around trained networks",
         [
@@ -84,7 +89,7 @@ def loss_surface(
         [
             (
                 name, spread([one.loss for one in runs], 3), spread([100 * one.accuracy for one in runs], 1),
-                spread([float(one.slices[:, [half, -1 - half]].mean()) for one in runs], 2),
+                spread([one.half_way for one in runs], 2),
                 spread([one.bent_down for one in runs], 1), spread([one.negative_share for one in runs], 2),
             )
             for name, runs in found.items()
@@ -92,13 +97,14 @@ def loss_surface(
         f"Means over {repeats} starts with 95% intervals by Student's t; {directions} random directions each, "
         f"{len(ALONG)} points a slice. Bent down: the second difference is negative, which a convex loss has nowhere.",
     )  # fmt: skip
-    plain, skipping, shallow = found.values()
-    bent = [spread([one.bent_down for one in runs], 1) for runs in (plain, skipping, shallow)]
-    losses = [spread([one.loss for one in runs], 3) for runs in (plain, skipping, shallow)]
+    away = [spread([one.half_way for one in runs], 2) for runs in found.values()]
+    bent = [spread([one.bent_down for one in runs], 1) for runs in found.values()]
+    losses = [spread([one.loss for one in runs], 3) for runs in found.values()]
     summary = [
-        f"Around a trained network of {depth} layers {bent[0]}% of the slices is bent down, as no convex loss is, with "
-        f"skip connections {bent[1]}%, and with 2 layers {bent[2]}%.",
-        f"The same training brings them to losses of {losses[0]}, {losses[1]} and {losses[2]}.",
+        f"Half a filter's length from where training ended, the loss is {away[0]} with {depth} layers, {away[1]} where "
+        f"they have skip connections, and {away[2]} with 2 layers; {bent[0]}%, {bent[1]}% and {bent[2]}% of the slices "
+        "are bent down, as a convex loss is nowhere.",
+        f"The same training brought the three to losses of {losses[0]}, {losses[1]} and {losses[2]}.",
     ]
     sections = [
         Section("Slices in two directions", [picture_figure({name: runs[0] for name, runs in found.items()})]),

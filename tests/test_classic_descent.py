@@ -1,0 +1,236 @@
+"""The experiments on descent: their findings are what their tables say, and what theory says of the same surfaces."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import matplotlib.figure
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
+
+from kshot.classic.experiments import COURSE
+from kshot.classic.experiments.batch_size import batch_size, half_of_the_digits, half_width, network, verdict
+from kshot.classic.experiments.critical_points import critical_points
+from kshot.classic.experiments.feature_scaling import Fit, feature_scaling
+from kshot.classic.experiments.limits import PLACES, limits
+from kshot.classic.experiments.loss_surface import Network, loss_surface
+from kshot.classic.experiments.optimizers import MAKERS, optimizers, valley
+from kshot.classic.experiments.registry import EXPERIMENTS
+from kshot.classic.experiments.ticks import plain_logarithms, plain_number
+from kshot.eval.report.model import Figure, Report, Table
+from kshot.eval.report.style import svg
+
+RUNS = {
+    "optimizers": lambda: optimizers(updates=400, epochs=2, repeats=1),
+    "feature-scaling": lambda: feature_scaling(updates=3000),
+    "limits": limits,
+    "critical-points": lambda: critical_points(searches=8),
+    "batch-size": lambda: batch_size(goal=0.3, repeats=3, most_updates=200),
+    "loss-surface": lambda: loss_surface(depth=12, updates=150, repeats=2, directions=2, side=5),
+}
+
+
+@cache
+def report(name: str) -> Report:
+    return RUNS[name]()
+
+
+def table(name: str, title: str) -> Table:
+    return next(block for block in report(name).blocks() if isinstance(block, Table) and block.title.startswith(title))
+
+
+def text(cell: object) -> str:
+    return str(getattr(cell, "text", cell))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_is_registered_and_in_the_course(name: str) -> None:
+    assert EXPERIMENTS.find(name).__name__ == name.replace("-", "_")
+    assert name in COURSE
+
+
+@pytest.mark.parametrize("name", ["optimizers", "feature-scaling", "limits", "batch-size", "loss-surface"])
+def test_numbers_of_the_finding_stand_in_its_tables(name: str) -> None:
+    tables = [block for block in report(name).blocks() if isinstance(block, Table)]
+    cells = {text(cell) for one in tables for row in one.rows for cell in row} | {one.title for one in tables}
+    numbers = {number for cell in cells for number in re.findall(r"\d[\d,]*\.?\d*", cell)}
+    told = re.findall(r"(?<![\d.+-])\d[\d,]*\.?\d*(?<![,.])", re.sub(r"\([^)]*±[^)]*\)", "", report(name).summary[0]))
+    given = {"30", "0.1", "0.01"}  # hyperparameters
+    assert len(told) >= 3
+    assert set(told) - given <= numbers
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_figures_are_vectors_alone(name: str) -> None:
+    figures = [block for block in report(name).blocks() if isinstance(block, Figure)]
+    assert figures
+    for figure in figures:
+        drawn = svg(figure)
+        assert "data:image" not in drawn
+        assert "<image" not in drawn
+        assert len(drawn) < 600_000
+
+
+@pytest.mark.parametrize("name", ["optimizers", "critical-points"])
+def test_a_seed_gives_the_same_report(name: str) -> None:
+    assert RUNS[name]().summary == report(name).summary
+
+
+def test_a_turned_valley_keeps_its_shape() -> None:
+    straight, turned = valley(100.0, 0.0), valley(100.0, 30.0)
+    for objective in (straight, turned):
+        A = np.array([objective(unit, slice(None))[1] for unit in np.eye(2)])
+        np.testing.assert_allclose(np.linalg.eigvalsh(A), [1, 100])
+        w = np.array([0.3, -0.7])
+        assert objective(w, slice(None))[0] == pytest.approx(w @ A @ w / 2)
+    assert valley(100.0, 30.0)(np.array([np.cos(np.pi / 6), 0.5]), slice(None))[0] == pytest.approx(0.5)
+
+
+def test_adagrad_needs_the_valley_along_the_weights() -> None:
+    rows = {text(row[0]): row for row in table("optimizers", "Updates to a millionth").rows}
+    straight, turned = ({name: text(row[at]) for name, row in rows.items()} for at in (2, 4))
+    assert int(straight["Adagrad"]) < 20 < int(turned["Adagrad"])
+    for updates in (straight, turned):
+        assert int(updates["momentum 0.9"]) < int(updates["gradient descent"])
+    assert {text(row[0]) for row in table("optimizers", "Softmax").rows} == set(MAKERS)
+
+
+def test_scaling_is_what_the_condition_number_says() -> None:
+    rows = {
+        (text(row[0]), text(row[1])): [text(cell) for cell in row[2:]] for row in table("feature-scaling", "Grad").rows
+    }
+    raw, ranged, standard = (
+        int(rows["s5 and bp", scaling][0].replace(",", "")) for scaling in ("as they are", "min-max", "standardised")
+    )
+    assert raw > 1000 * ranged > 1000 * standard
+    assert rows["s5 and bp", "as they are"][2].startswith("more than 3,000")
+    assert int(rows["s5 and bp", "standardised"][2]) < int(rows["s5 and bp", "min-max"][2])
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    model = LinearRegression().fit(X, y)
+    least = float(((model.predict(X) - y) ** 2).mean())
+    assert rows["all ten columns", "standardised"][4] == f"{least:,.0f}"
+    columns = np.column_stack([StandardScaler().fit_transform(X), np.ones(len(y))])
+    fit = Fit(columns, y, 10)
+    curvature = 2 / len(y) * columns.T @ columns
+    assert fit.condition == pytest.approx(np.linalg.cond(curvature))
+    assert fit.lr == pytest.approx(1 / np.linalg.norm(curvature, 2))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_gradients_of_the_surfaces(place: str) -> None:
+    surface, start, least = PLACES[place]
+    w = np.array(start) * 0.7 + 0.1
+    for at in range(len(w)):
+        tiny = np.zeros(len(w))
+        tiny[at] = 1e-6
+        by_difference = (surface(w + tiny)[0] - surface(w - tiny)[0]) / 2e-6
+        assert surface(w)[1][at] == pytest.approx(by_difference, abs=1e-8)
+    rng = np.random.default_rng(0)
+    assert surface(rng.uniform(-3, 3, size=(100_000, len(w))))[0].min() >= least - 1e-9
+
+
+def test_limits_are_where_theory_has_them() -> None:
+    rows = {(text(row[0]), text(row[1])): [text(cell) for cell in row[2:]] for row in table("limits", "Gradient").rows}
+    assert rows["plateau", "without momentum"][:3] == ["0", "3.80", "100"]
+    assert rows["saddle", "without momentum"][1].endswith(", 0.00")
+    assert rows["local minimum", "without momentum"][4] == "0.95"
+    assert rows["local minimum", "without momentum"][3] == "never"
+    assert rows["local minimum", "with momentum"][4] == "-1.05"
+    for place in ("plateau", "saddle"):
+        assert int(rows[place, "with momentum"][3]) < int(rows[place, "without momentum"][3])
+    found = re.search(r"of 91 starts .*, (\d+) end .* with it and (\d+) without", report("limits").summary[2])
+    assert found
+    assert 0 == int(found[2]) < int(found[1]) < 91
+
+
+def test_critical_points_are_found_and_left() -> None:
+    by_hand = table("critical-points", "L = (1 - w1 w2)^2").rows
+    for row in by_hand:
+        assert text(row[2]) == text(row[3])
+    kinds = {text(row[0]): row for row in table("critical-points", "What 8").rows}
+    assert int(text(kinds["saddle"][1])) >= 3
+    assert float(text(kinds["saddle"][5])) < 0
+    assert float(text(kinds["saddle"][6])) <= 1e-6
+    assert 0 < float(text(kinds["saddle"][4])) < 1
+    saddles = text(kinds["saddle"][1])
+    assert f"at {saddles} of {saddles} saddles" in report("critical-points").summary[1]
+    assert "brings it to 0.25" in report("critical-points").summary[3]
+
+
+def test_batches_reach_the_same_loss_in_fewer_epochs() -> None:
+    rows = [[text(cell) for cell in row] for row in table("batch-size", "Trained to").rows]
+    assert [row[0] for row in rows] == ["8", "32", "128", "898"]
+    assert {row[-1] for row in rows} == {"3 of 3"}
+    epochs = [float(row[2].split(" ±")[0]) for row in rows]
+    assert epochs[0] < epochs[1] < epochs[2] < epochs[3]
+    times = [[text(cell) for cell in row] for row in table("batch-size", "Time").rows]
+    assert float(times[0][3]) > 5 * float(times[-1][3])
+    assert [row[2] for row in times] == ["898", "225", "57", "15", "4", "1"]
+
+
+def test_words_for_a_difference() -> None:
+    assert verdict((1.0, 0.5), "more", "less") == "more"
+    assert verdict((-1.0, 0.5), "more", "less") == "less"
+    assert verdict((0.1, 0.5), "more", "less") == "neither more nor less for certain"
+    assert half_width(np.array([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
+    assert np.isnan(half_width(np.array([1.0])))
+
+
+def test_digits_are_halved_by_class() -> None:
+    data = half_of_the_digits(0)
+    assert len(data.y) == 898
+    assert len(data.labels) == 899
+    assert (torch.bincount(data.y) - torch.bincount(data.labels)).abs().max() <= 1
+    assert not torch.equal(half_of_the_digits(1).y, data.y)
+
+
+def test_weights_come_from_the_generator_given() -> None:
+    """Layers draw weights of their own when they are made: none of them may stay."""
+    one = network(8, torch.Generator().manual_seed(3))
+    torch.rand(5)
+    other = network(8, torch.Generator().manual_seed(3))
+    for mine, others in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(mine, others)
+
+
+def test_a_skip_connection_adds() -> None:
+    plain, skipping = (Network(3, 4, skip, torch.Generator().manual_seed(0)) for skip in (False, True))
+    x = torch.rand(2, 64, dtype=torch.float64)
+    for module in (plain, skipping):
+        with torch.no_grad():
+            for layer in module.inner:
+                layer.weight.zero_()
+    assert plain(x).abs().max() == 0
+    torch.testing.assert_close(skipping(x), skipping.last(torch.relu(skipping.first(x))))
+
+
+def test_depth_bends_the_surface_and_skipping_straightens_it() -> None:
+    rows = [[text(cell) for cell in row] for row in table("loss-surface", "Surfaces").rows]
+    assert [row[0] for row in rows] == ["12 layers", "12 layers, skip connections", "2 layers"]
+    bent = [float(row[4].split(" ±")[0]) for row in rows]
+    assert bent[0] > bent[1]
+    assert bent[0] > bent[2]
+
+
+def test_plain_numbers_on_logarithmic_axes() -> None:
+    assert [plain_number(value) for value in (0.001, 0.5, 1.0, 1000.0, 2_000_000.0)] == [
+        "0.001", "0.5", "1", "1,000", "2,000,000",
+    ]  # fmt: skip
+    drawing = matplotlib.figure.Figure()
+    axes = drawing.subplots()
+    axes.set(xscale="log", yscale="log", xlim=(0.01, 1000), ylim=(1, 8))
+    plain_logarithms(axes.xaxis)
+    plain_logarithms(axes.yaxis)
+    drawing.canvas.draw()
+    named = {label.get_text() for label in axes.get_xticklabels(which="both")} - {""}
+    assert (
+        {"0.01", "0.1", "1", "10", "100", "1,000"}
+        <= named
+        <= {"0.001", "0.01", "0.1", "1", "10", "100", "1,000", "10,000"}
+    )
+    assert {"2", "5"} <= {label.get_text() for label in axes.get_yticklabels(which="both")}
