@@ -50,6 +50,8 @@ def test_two_classes_are_scikit_learns(solver: str, l2: float) -> None:
     np.testing.assert_allclose(ours.predict_proba(X), expected.predict_proba(X), atol=1e-6)
 
 
+# L-BFGS ends where rounding lets it, on some processors just above 1e-9; what it found is held against below
+@pytest.mark.filterwarnings("ignore:SoftmaxRegression. a slope:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", WEIGHTS)
 @pytest.mark.parametrize("data", [IRIS, DIGITS], ids=["iris", "digits"])
 @pytest.mark.parametrize("l2", [0.1, 1.0])
