@@ -9,6 +9,7 @@ line is one JSON object: experiments, seconds in all, and of each.
 from __future__ import annotations
 
 import argparse
+import ast
 import inspect
 import json
 import os
@@ -28,6 +29,18 @@ every finding below is from one run of `bench/classic_docs.py` (what `kshot clas
 """
 
 
+def algorithms(experiment: Path) -> list[Path]:
+    """The files of kshot.classic that an experiment stands on, relative to the project."""
+    root = Path(__file__).parents[1]
+    found = []
+    for node in ast.walk(ast.parse(experiment.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kshot.classic."):
+            path = Path(*str(node.module).split(".")).with_suffix(".py")
+            if "experiments" not in path.parts and (root / path).is_file() and path not in found:
+                found.append(path)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs"))
@@ -42,10 +55,12 @@ def main() -> None:
         times[name] = round(time.perf_counter() - began, 1)
         file = Path(inspect.getsourcefile(function) or "")
         where = f"../{file.relative_to(Path(__file__).parents[1])}"
+        used = ", ".join(f"[{path.name}](../{path.as_posix()})" for path in algorithms(file))
         first, _, rest = inspect.cleandoc(function.__doc__ or "").partition("\n\n")
         lines = [
             f"## {report.title}",
-            f"`kshot classic run {name}` ([{file.name}]({where})). {' '.join(first.split())}",
+            " ".join(first.split()),
+            f"`kshot classic run {name}`: the experiment is [{file.name}]({where}){f', on {used}' if used else ''}.",
         ]
         if rest:
             lines.append("\n".join(f"    {line}" if line else "" for line in rest.splitlines()))
