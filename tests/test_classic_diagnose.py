@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
-from kshot.classic.diagnose import LARGE, Diagnosis, above, diagnose, examine, told_apart
-from kshot.classic.diagnose_report import report_of
+from kshot.classic.diagnose import LARGE, Diagnosis, above, examine, told_apart
+from kshot.classic.diagnose_report import diagnose, report_of
 from kshot.classic.ladder import Rung, divided
 from kshot.classic.tables import Table, digits, read_table
 from kshot.cli import main

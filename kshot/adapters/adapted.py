@@ -11,25 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from kshot.adapters.guess import Guess
 from kshot.types import UserError
 
 if TYPE_CHECKING:
     import torch
 
 Kind = Literal["generation", "head"]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """A head's answer to one input."""
-
-    label: str
-    probabilities: Mapping[str, float]  # by label, in the order of the labels; they sum to one
-
-
-def guesses(labels: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Guess]:
-    """The likeliest label of every row of probabilities; of equal ones the first."""
-    return [Guess(labels[row.index(max(row))], dict(zip(labels, row, strict=True))) for row in map(list, rows)]
 
 
 @dataclass(frozen=True)

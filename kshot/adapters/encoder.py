@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kshot.adapters.adapted import Guess, guesses
+from kshot.adapters.guess import Guess, guesses
 from kshot.harness import models
 from kshot.harness.models import LoadedModel
 from kshot.types import UserError

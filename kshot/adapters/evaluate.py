@@ -54,7 +54,9 @@ def evaluate(
             samples = plan.samples[task.name]
             journal.add_samples(task.name, samples)
             renderer = Renderer(loaded.tokenizer, chat)
-            found = guesses(adapted, task, strategy, samples, plan.pools[task.name], renderer, loaded.context_length)
+            found = predictions(
+                adapted, task, strategy, samples, plan.pools[task.name], renderer, loaded.context_length
+            )
             for sample, prediction in zip(samples, found, strict=True):
                 score = task.score(prediction.answer, sample)
                 record = Record(task.name, strategy.name, sample.id, 0, prediction, score, ())
@@ -63,7 +65,7 @@ def evaluate(
                     on_record(record)
 
 
-def guesses(
+def predictions(
     adapted: Adapted,
     task: Task,
     strategy: Strategy,
@@ -93,7 +95,7 @@ def accuracy(
     """Share of samples that are right, kept nowhere: for a look during training."""
     if adapted.kind == "head":
         renderer = Renderer(loaded.tokenizer, chat)
-        found = guesses(adapted, task, strategy, samples, pool, renderer, loaded.context_length)
+        found = predictions(adapted, task, strategy, samples, pool, renderer, loaded.context_length)
     else:
         programs = [start(strategy, question_of(task, sample, pool), 0, chat)() for sample in samples]
         engine = engine_of(adapted, loaded, chat)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from kshot.adapters.adapted import Guess, guesses
+from kshot.adapters.guess import Guess, guesses
 
 
 class HeadModel(nn.Module):

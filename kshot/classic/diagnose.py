@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,8 +22,7 @@ from scipy import stats
 from kshot.classic.inputs import Array
 from kshot.classic.ladder import LADDER, STEPS, Fitted, Part, Rung, divided, fitted, guessing
 from kshot.classic.network_classifier import NetworkClassifier
-from kshot.classic.tables import Table, digits, read_table
-from kshot.eval.report.model import Report
+from kshot.classic.tables import Table
 from kshot.eval.statistics import Interval, wilson
 from kshot.types import UserError
 
@@ -66,15 +64,6 @@ class Diagnosis:
     guess_error: float
     rows: dict[str, int]
     apart: Apart | None = None  # asked only once training has succeeded
-
-
-def diagnose(data: Path | None, *, target: str | None = None, seed: int = 0) -> Report:
-    """The diagnosis of a file's rows, or of scikit-learn's digits, as a report. Raises UserError."""
-    from kshot.classic.diagnose_report import report_of
-
-    if data is None and target not in (None, "digit"):
-        raise UserError(f"without a file the digits are diagnosed, whose target is 'digit', not {target!r}.")
-    return report_of(examine(digits() if data is None else read_table(data, target), seed=seed))
 
 
 def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, steps: int = STEPS) -> Diagnosis:

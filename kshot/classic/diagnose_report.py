@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
-from kshot.classic.diagnose import LARGE, Diagnosis
+from kshot.classic.diagnose import LARGE, Diagnosis, examine
 from kshot.classic.inputs import Array
 from kshot.classic.ladder import Fitted
+from kshot.classic.tables import digits, read_table
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import Interval, wilson
+from kshot.types import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
 
 PARTS = {"train": (BLUE, "o"), "validation": (VERMILLION, "s"), "test": (COLOURS[2], "D")}
+
+
+def diagnose(data: Path | None, *, target: str | None = None, seed: int = 0) -> Report:
+    """The diagnosis of a file's rows, or of scikit-learn's digits, as a report. Raises UserError."""
+    if data is None and target not in (None, "digit"):
+        raise UserError(f"without a file the digits are diagnosed, whose target is 'digit', not {target!r}.")
+    return report_of(examine(digits() if data is None else read_table(data, target), seed=seed))
 
 
 def report_of(found: Diagnosis) -> Report:
