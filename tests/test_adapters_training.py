@@ -322,6 +322,13 @@ def test_a_study_sets_training_beside_prompting_and_goes_on(tiny_folder: Path, t
     run_study(study_of(tiny_folder, methods=("lora:r=4", "head", "bitfit"), seeds=(0,)), tmp_path, OPTIONS, tell)
     assert {what.split(":")[0] for what in said} == {"bitfit"}  # what is done is not done again
     assert stamp.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}.items()
+    run_study(study_of(tiny_folder, methods=("head",), samples=(2,), seeds=(0,)), tmp_path, OPTIONS)
+    results = read_study(tmp_path)
+    [table_] = [block for block in build(results).blocks() if getattr(block, "title", "") == "Samples to reach a level"]
+    rows = {str(row[0]): row[1] for row in table_.rows}  # type: ignore[union-attr]
+    assert rows["head"] == "4, 8"
+    assert rows["bitfit"] == "8"
+    results.close()
     with pytest.raises(UserError, match="was begun with limit = 10 and now it is 12"):
         run_study(study_of(tiny_folder, limit=12), tmp_path, OPTIONS)
 

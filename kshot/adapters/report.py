@@ -242,7 +242,7 @@ def figures_of(outcomes: Sequence[Outcome], listed: Sequence[Measure]) -> list[B
         scatter("seconds", "seconds of training (log scale)", groups, listed, lambda one: one.trained.seconds),
     ]
     if len({one.trained_on for one in outcomes}) > 1:
-        blocks.append(samples_figure(outcomes))
+        blocks += [samples_figure(outcomes), levels_table(outcomes, listed)]
     return blocks
 
 
@@ -333,6 +333,31 @@ def samples_figure(outcomes: Sequence[Outcome]) -> Figure:
 
     caption = "Accuracy against training samples: lines are means over seeds, small marks single seeds."
     return Figure("tuned-samples", "Accuracy against training samples", caption, draw)
+
+
+def levels_table(outcomes: Sequence[Outcome], listed: Sequence[Measure]) -> Table:
+    """The fewest training samples with which each method reaches a level, of the sizes that were tried."""
+    best = max(one.accuracy for one in outcomes)
+    prompts = [m for m in listed if m.strategy not in groups_of(outcomes)]
+    levels = {"90% of the best trained": 0.9 * best}
+    if prompts:
+        top = max(prompts, key=lambda m: m.accuracy)
+        levels[f"as good as {top.strategy}"] = top.accuracy
+    rows = []
+    for method in dict.fromkeys(method_of(one.label) for one in outcomes):
+        sizes: dict[int, list[float]] = {}
+        for one in outcomes:
+            if method_of(one.label) == method:
+                sizes.setdefault(one.trained_on, []).append(one.accuracy)
+        row = [method, ", ".join(f"{size:,}" for size in sorted(sizes))]
+        for level in levels.values():
+            enough = [size for size, found in sizes.items() if statistics.fmean(found) >= level - 1e-12]
+            row.append(f"{min(enough):,}" if enough else f"more than {max(sizes):,}")
+        rows.append(row)
+    columns = [Column("method"), Column("tried", numeric=True)]
+    columns += [Column(f"{name} ({percent(level)})", numeric=True) for name, level in levels.items()]
+    caption = "Training samples, by the mean over seeds; a size that was not tried may do as well."
+    return Table("Samples to reach a level", columns, rows, caption)
 
 
 def curve_section(outcomes: Sequence[Outcome]) -> Section | None:
