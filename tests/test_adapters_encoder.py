@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from transformers import (
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.encoder import Cloze, load_encoder
 from kshot.adapters.engine import adapted_engine
+from kshot.adapters.report import build, read_study
+from kshot.adapters.study import Study, run_study
+from kshot.adapters.training import Recipe
 from kshot.types import UserError
 
 WORDS = ["the", "film", "was", "it", "good", "bad", "very", "dull", "##ish", "a", "joy", "bore", "."]
@@ -217,3 +221,23 @@ def test_weights_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     weights.rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickle"):
         load_encoder(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+def test_an_encoder_is_tuned_and_evaluated_like_any_model(folder: str, tmp_path: Path) -> None:
+    study = Study(
+        model=folder, tasks=("coin-flip",), methods=("head", "lora:r=2", "full"), samples=(4,), limit=6, max_length=40,
+        recipe=Recipe(epochs=1, batch_size=4, evaluations=1),
+    )  # fmt: skip
+    options = {"device": "cpu", "dtype": "auto"}
+    run_study(study, tmp_path, options)
+    results = read_study(tmp_path)
+    assert {one.label for one in results.outcomes} == {"head:samples=4", "lora:r=2,samples=4", "full:samples=4"}
+    for record in results.run.records:
+        assert record.prediction.answer in ("yes", "no")
+        assert sum(record.prediction.detail["probabilities"].values()) == pytest.approx(1)
+    assert build(results).summary
+    results.close()
+    for given, said in (({"prompting": ("zero-shot",)}, "--compare none"), ({"tasks": ("word-pairs",)}, "has labels")):
+        with pytest.raises(UserError, match=said):
+            run_study(replace(study, **given), tmp_path / "other", options)

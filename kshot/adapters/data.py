@@ -83,11 +83,13 @@ def examples(
     pool: Sequence[Sample] = (),
     max_length: int,
     head: bool = False,
+    bare: bool = False,
 ) -> list[Example]:
     """Samples as tokens: prompt without loss, then the answer and an end token with it; for a head, the label's index.
 
-    `pool` are the exemplars that the strategy may show. Raises UserError where a sample is longer than `max_length`
-    tokens, or the strategy cannot be trained on.
+    A `bare` sample is its text alone between the tokens that an encoder puts around one. `pool` are the exemplars that
+    the strategy may show. Raises UserError where a sample is longer than `max_length` tokens, or the strategy cannot be
+    trained on.
     """
     if head and len(task.labels) < 2:
         raise UserError(f"a head needs labels and the task {task.name} has none; train a method that generates.")
@@ -97,8 +99,8 @@ def examples(
         request = taught(task, strategy, sample, shown, chat=renderer.chat)
         assert request.continuation is not None
         if head:
-            ids, labels = renderer.encode(request.prompt), task.labels.index(sample.target)
-            made.append(Example(ids, labels))
+            ids = renderer.tokenizer(sample.question).input_ids if bare else renderer.encode(request.prompt)
+            made.append(Example(ids, task.labels.index(sample.target)))
         else:
             ids, added = renderer.continued(request.prompt, request.continuation)
             added = [*added, end_id(renderer.tokenizer)]

@@ -9,6 +9,7 @@ longer word's tokens is smaller; choose words of one token where there are any.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -166,6 +167,16 @@ def load_encoder(
     return LoadedModel(
         model.to(device).eval(), tokenizer, models.weights_hash(folder), device, dtype, room_of(model), source
     )  # fmt: skip
+
+
+def names_encoder(name: str) -> bool:
+    """Whether a model's own configuration calls it an encoder: a masked language model, or a classifier over one."""
+    folder = models.folder_of(models.resolve(name), weights=False)
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
+    except (ValueError, AttributeError):  # loading it will say what is wrong
+        return False
+    return str(said[0]).endswith(("ForMaskedLM", "ForPreTraining", "ForSequenceClassification"))
 
 
 def room_of(model: Any) -> int:

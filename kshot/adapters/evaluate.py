@@ -13,6 +13,7 @@ from pathlib import Path
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.data import examples
 from kshot.adapters.engine import adapted_engine, engine_id
+from kshot.adapters.heads import is_classifier
 from kshot.harness import provenance
 from kshot.harness.benchmark import Loaded, question_of, run_benchmark, start
 from kshot.harness.journal import Journal
@@ -75,7 +76,8 @@ def predictions(
     max_length: int,
 ) -> list[Prediction]:
     """What a head says of each sample."""
-    shown = examples(task, strategy, samples, renderer, pool=pool, max_length=max_length, head=True)
+    bare = is_classifier(adapted.backbone)
+    shown = examples(task, strategy, samples, renderer, pool=pool, max_length=max_length, head=True, bare=bare)
     return [
         Prediction(guess.label, "ok", {"rule": "head", "probabilities": dict(guess.probabilities)})
         for guess in adapted.predict([one.input_ids for one in shown])

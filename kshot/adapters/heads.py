@@ -62,6 +62,11 @@ class HeadModel(nn.Module):
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
+def is_classifier(model: Any) -> bool:
+    """Whether transformers has loaded the model with a classification head of its own."""
+    return type(model).__name__.endswith("ForSequenceClassification")
+
+
 def is_encoder(model: Any) -> bool:
     """Whether a model reads both ways (BERT, RoBERTa), so that its first token stands for the text."""
     return "MaskedLM" in type(model).__name__ or type(model).__name__.endswith("ForPreTraining")

@@ -21,6 +21,7 @@ from typing import Any
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.data import Example, TrainingSet, examples, training_set
+from kshot.adapters.encoder import load_encoder, names_encoder
 from kshot.adapters.evaluate import accuracy, evaluate
 from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
@@ -171,13 +172,18 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     for method in study.methods:
         get_method(method)
     plan = load_plan(study.plan((study.strategy,)))
+    encoder = names_encoder(study.model)
+    if encoder and study.prompting:
+        raise UserError(f"{study.model} is an encoder, which is not prompted: leave it out with --compare none.")
+    if encoder and (study.mixture or len(plan.tasks[0].labels) < 2):
+        raise UserError(f"{study.model} is an encoder, which classifies: give one task that has labels.")
     sets = {(count, seed): study.parts(plan, count, seed) for count in study.samples for seed in study.seeds}
     folder.mkdir(parents=True, exist_ok=True)
     check_settings(study, folder)
     if study.prompting:
         prompting(study, folder / "prompting", options, tell)
     cells = [cell for cell in study.cells() if not is_done(folder / cell.folder)]
-    bench = Bench(study, options, plan)
+    bench = Bench(study, options, plan, encoder)
     for at, cell in enumerate(cells, 1):
         said = f"{cell.label}, seed {cell.seed} ({at} of {len(cells)})"
         bench.run(cell, sets[cell.samples, cell.seed], folder, lambda *rest, said=said: tell(said, *rest))
@@ -228,8 +234,8 @@ def prompting(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
 class Bench:
     """A base model in memory, on which one adapter after the other is trained and evaluated."""
 
-    def __init__(self, study: Study, options: Mapping[str, Any], plan: Loaded) -> None:
-        self.study, self.options, self.plan = study, options, plan
+    def __init__(self, study: Study, options: Mapping[str, Any], plan: Loaded, encoder: bool = False) -> None:
+        self.study, self.options, self.plan, self.encoder = study, options, plan, encoder
         self.loaded: LoadedModel | None = None
         [self.strategy] = plan.strategies
         self.labels = () if study.mixture else plan.tasks[0].labels
@@ -237,14 +243,18 @@ class Bench:
     def base(self) -> LoadedModel:
         """The model, read where it is not there or has been changed for good."""
         if self.loaded is None:
-            keep = {key: self.options[key] for key in ("device", "dtype", "trust_remote_code") if key in self.options}
-            self.loaded = models.load(models.resolve(self.study.model), **keep)
+            keep = {key: self.options[key] for key in ("device", "dtype") if key in self.options}
+            if self.encoder:
+                self.loaded = load_encoder(self.study.model, labels=self.labels, **keep)
+            else:
+                keep["trust_remote_code"] = self.options.get("trust_remote_code", False)
+                self.loaded = models.load(models.resolve(self.study.model), **keep)
         return self.loaded
 
     @property
     def chat(self) -> bool:
         """Whether prompts go through the model's chat template."""
-        return models.use_chat(self.base().tokenizer, self.study.model, self.study.template)
+        return not self.encoder and models.use_chat(self.base().tokenizer, self.study.model, self.study.template)
 
     def tokens(self, parts: Sequence[Part], head: bool, *, validation: bool = False) -> list[Example]:
         """Samples as tokens."""
@@ -256,7 +266,7 @@ class Bench:
             for part in parts
             for example in examples(
                 part.task, part.strategy, part.data.validation if validation else part.data.train, renderer,
-                pool=part.pool, max_length=longest, head=head,
+                pool=part.pool, max_length=longest, head=head, bare=self.encoder,
             )
         ]  # fmt: skip
 

@@ -43,7 +43,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 @click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each, on other samples each.")
 @click.option("--mixture", is_flag=True, help="Instruction tuning: train on all tasks, each in all its wordings ...")
 @click.option("--held-out", multiple=True, help="... and evaluate on these, before and after. Repeatable.")
-@click.option("--compare", help="Strategies to compare with: NAME,NAME:k=8,... [default: zero-shot, or --strategy]")
+@click.option("--compare", help="Strategies to compare with: NAME,NAME:k=8,... or none. [default: --strategy]")
 @click.option(
     "--strategy", help="Whose prompts are trained on and evaluated. [default: zero-shot; of a mixture instruction]"
 )
@@ -112,6 +112,7 @@ def tune(
     strategy = strategy or ("instruction" if mixture else "zero-shot")
     if evaluations is None:
         evaluations = 0 if mixture else 4
+    prompting = () if compare == "none" else listed(compare or strategy)
     from kshot.adapters.console import run
     from kshot.adapters.study import Study
     from kshot.adapters.training import Recipe
@@ -123,7 +124,7 @@ def tune(
     )  # fmt: skip
     study = Study(
         model=model, tasks=held_out if mixture else tasks, mixture=tasks if mixture else (), methods=methods,
-        samples=samples, seeds=tuple(range(seeds)), prompting=listed(compare or strategy), strategy=strategy,
+        samples=samples, seeds=tuple(range(seeds)), prompting=prompting, strategy=strategy,
         data=data.resolve() if data else None, limit=limit, max_length=max_length, recipe=recipe, search=search,
         template=template,
     )  # fmt: skip
