@@ -225,6 +225,16 @@ def test_early_stopping_keeps_the_best(tiny: LoadedModel, lora: Adapted, tmp_pat
     assert torch.equal(weights(lora), kept[1])
 
 
+def test_curves_for_tensorboard(tiny: LoadedModel, lora: Adapted, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    found = train(lora, made_of(tiny), Recipe(epochs=2, batch_size=6, tensorboard=True), tmp_path, seed=0)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    written = [point.value for point in events.Scalars("train/loss")]
+    assert written == pytest.approx([line["loss"] for line in found.history])
+    assert "TENSORBOARD_LOGGING_DIR" not in os.environ
+
+
 def test_mistakes_of_a_recipe_are_told() -> None:
     for wrong, said in (
         ({"epochs": 0}, "epochs is 0; it must be at least 1"),

@@ -8,10 +8,8 @@ Trainer's own file, read by torch with weights_only, which runs no code.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import math
-import os
 import random
 import shutil
 import time
@@ -155,6 +153,8 @@ def train(
         )
         clock = Clock(adapted, recipe.checkpoint_seconds, on_progress)
         trainer.add_callback(clock)
+        if recipe.tensorboard:
+            trainer.add_callback(curves(folder / "tensorboard"))
         checkpoint = last_checkpoint(folder)
         if checkpoint:
             clock.spent = float((checkpoint / WHOLE).read_text(encoding="utf-8"))
@@ -174,14 +174,21 @@ def train(
     )
 
 
+def curves(folder: Path) -> TrainerCallback:
+    """Writes what is logged for TensorBoard. Raises UserError where the package is not installed."""
+    from transformers.integrations import TensorBoardCallback
+
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise UserError("--tensorboard needs the package tensorboard: pip install 'kshot[tensorboard]'.") from None
+    return TensorBoardCallback(SummaryWriter(str(folder)))
+
+
 def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, seed: int) -> TrainingArguments:
     """The Trainer's own settings."""
     steps = recipe.steps(examples)
     device = next(adapted.model.parameters()).device.type
-    if recipe.tensorboard:
-        if importlib.util.find_spec("tensorboard") is None:
-            raise UserError("--tensorboard needs the package tensorboard: pip install 'kshot[tensorboard]'.")
-        os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder / "tensorboard")
     return TrainingArguments(
         output_dir=str(folder / "checkpoints"),
         per_device_train_batch_size=recipe.batch_size,
@@ -205,7 +212,7 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         save_strategy="steps",
         save_steps=10**9,  # by the clock, see `Clock`
         save_total_limit=2,
-        report_to=["tensorboard"] if recipe.tensorboard else [],
+        report_to=[],
         disable_tqdm=True,
         remove_unused_columns=False,
         dataloader_pin_memory=device == "cuda",
