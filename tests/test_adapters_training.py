@@ -108,6 +108,8 @@ def test_a_larger_training_set_holds_the_smaller_one_and_the_same_validation() -
 def test_too_few_train_samples_are_counted_for_the_user() -> None:
     with pytest.raises(UserError, match=r"has 8 train samples beside its 2 for validation, and 9 are asked for; lower"):
         training_set(table([f"q{n}" for n in range(10)]), Source(), [], samples=9, seed=0)
+    with pytest.raises(UserError, match="the task table has no train samples"):
+        training_set(table([]), Source(), [], samples=1, seed=0)
     with pytest.raises(UserError, match=r"3 train samples of the label '[12]' beside its 2"):
         training_set(table([f"q{n}" for n in range(10)], labels=("1", "2")), Source(), [], samples=6, seed=0)
 
@@ -385,6 +387,7 @@ def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_pat
         ({"methods": ("lora:rank=2",)}, "has no parameter 'rank'"),
         ({"samples": (0,)}, "--samples is 0"),
         ({"strategy": "zero-shoot"}, "unknown strategy"),
+        ({"tasks": ("word-pairs",)}, "the method head needs one task that has labels"),
     ):
         with pytest.raises(UserError, match=said):
             run_study(study_of(tiny_folder, **given), tmp_path / "none", OPTIONS)

@@ -48,6 +48,10 @@ def training_set(
     labels = task.labels or ("",)
     wanted = samples * len(labels)
     split = task.load("train", replace(source, limit=None, train=5 * (wanted + validation)))
+    if not split:
+        raise UserError(
+            f"the task {task.name} has no train samples; train on another, or add a train file to its data."
+        )
     asked = {key(sample) for sample in tested}
     pool: dict[tuple[str, tuple[str, ...]], Sample] = {}
     for sample in split:

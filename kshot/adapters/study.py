@@ -172,6 +172,10 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     for method in study.methods:
         get_method(method)
     plan = load_plan(study.plan((study.strategy,)))
+    if any(method.partition(":")[0] == "head" for method in study.methods) and (
+        study.mixture or not plan.tasks[0].labels
+    ):
+        raise UserError("the method head needs one task that has labels; use a classification task.")
     encoder = names_encoder(study.model)
     if encoder and study.prompting:
         raise UserError(f"{study.model} is an encoder, which is not prompted: leave it out with --compare none.")
