@@ -179,7 +179,7 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     encoder = names_encoder(study.model)
     if encoder and study.prompting:
         raise UserError(f"{study.model} is an encoder, which is not prompted: leave it out with --compare none.")
-    if encoder and (study.mixture or len(plan.tasks[0].labels) < 2):
+    if encoder and not labelled:
         raise UserError(f"{study.model} is an encoder, which classifies: give one task that has labels.")
     sets = {(count, seed): study.parts(plan, count, seed) for count in study.samples for seed in study.seeds}
     folder.mkdir(parents=True, exist_ok=True)
