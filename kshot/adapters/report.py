@@ -253,7 +253,7 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
     methods = list(dict.fromkeys(method_of(label) for label in groups))
 
     def draw() -> Drawing:
-        from matplotlib.ticker import EngFormatter, NullFormatter
+        from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
         with styled():
             drawing, panels = small_multiples(len(sizes), height=4.0, columns=3, width=8.4 if len(sizes) > 1 else 6.6)
@@ -277,6 +277,9 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
                     style = ("--", ":", "-.", (0, (1, 4)))[place % 4]
                     handles[m.strategy] = axes.axhline(100 * m.accuracy, color=GREY, linewidth=1.1, linestyle=style)
                 axes.set(xscale="log", ylim=(0, 100), title=f"{size:,} training samples")
+                low, high = axes.get_xlim()
+                if high < 100 * low:  # less than two decades have too few powers of ten to label
+                    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k, 1M
                 axes.xaxis.set_minor_formatter(NullFormatter())
                 axes.grid(True, axis="y")

@@ -172,9 +172,8 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     for method in study.methods:
         get_method(method)
     plan = load_plan(study.plan((study.strategy,)))
-    if any(method.partition(":")[0] == "head" for method in study.methods) and (
-        study.mixture or not plan.tasks[0].labels
-    ):
+    labelled = not study.mixture and bool(plan.tasks[0].labels)
+    if not labelled and "head" in {method.partition(":")[0] for method in study.methods}:
         raise UserError("the method head needs one task that has labels; use a classification task.")
     encoder = names_encoder(study.model)
     if encoder and study.prompting:
