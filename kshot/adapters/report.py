@@ -170,14 +170,14 @@ def trained_table(outcomes: Sequence[Outcome], listed: Sequence[Measure]) -> Tab
         rows.append([
             name, f"{one.trained_on:,}", str(len(group)), f"{one.trainable:,}", share(one), accuracy,
             interval, spread([each.accuracy for each in group]),
-            number(statistics.fmean(each.trained.seconds for each in group)),
+            number(statistics.median(each.trained.seconds for each in group)),
             f"{statistics.fmean(each.trained.peak_memory for each in group) / 1e6:,.0f}",
             f"{one.trained.lr:.2g}",
         ])  # fmt: skip
     caption = (
         f"Accuracy is the mean over {'tasks and ' if several else ''}seeds with its 95% interval over samples. "
         "Parameters: those trained, and their "
-        "share of the base model's. Seconds: of training alone. Memory: the most that training held above the base."
+        "share of the base model's. Seconds: of training alone, the median over seeds. Memory: the most that training held above the base."
     )
     return Table("Trained and prompted", columns, rows, caption)
 
@@ -264,7 +264,7 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
                         continue
                     at = methods.index(method_of(label))
                     m = found[label]
-                    where = statistics.fmean(x(one) for one in group)
+                    where = statistics.median(x(one) for one in group)
                     low, high = 100 * m.interval.low, 100 * m.interval.high
                     axes.plot([where, where], [low, high], color=COLOURS[at % len(COLOURS)], linewidth=1, zorder=2)
                     handles[methods[at]] = axes.plot(
