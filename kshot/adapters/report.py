@@ -176,8 +176,8 @@ def trained_table(outcomes: Sequence[Outcome], listed: Sequence[Measure]) -> Tab
         ])  # fmt: skip
     caption = (
         f"Accuracy is the mean over {'tasks and ' if several else ''}seeds with its 95% interval over samples. "
-        "Parameters: those trained, and their "
-        "share of the base model's. Seconds: of training alone, the median over seeds. Memory: the most that training held above the base."
+        "Parameters: those trained, and their share of the base model's. Seconds: of training alone, the median over "
+        "seeds. Memory: the most that training held above the base."
     )
     return Table("Trained and prompted", columns, rows, caption)
 
