@@ -251,6 +251,8 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
     sizes = sorted({group[0].trained_on for group in groups.values()})
     found = {m.strategy: m for m in listed}
     methods = list(dict.fromkeys(method_of(label) for label in groups))
+    costs = [statistics.median(x(one) for one in group) for group in groups.values()]
+    ends = 0.6 * min(costs), 1.6 * max(costs)  # the same in every panel
 
     def draw() -> Drawing:
         from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
@@ -277,8 +279,8 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
                     style = ("--", ":", "-.", (0, (1, 4)))[place % 4]
                     handles[m.strategy] = axes.axhline(100 * m.accuracy, color=GREY, linewidth=1.1, linestyle=style)
                 axes.set(xscale="log", ylim=(0, 100), title=f"{size:,} training samples")
-                low, high = axes.get_xlim()
-                if high < 100 * low:  # less than two decades have too few powers of ten to label
+                axes.set_xlim(*ends)
+                if ends[1] < 100 * ends[0]:  # less than two decades have too few powers of ten to label
                     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 axes.xaxis.set_major_formatter(EngFormatter(sep=""))  # 10k, 1M
                 axes.xaxis.set_minor_formatter(NullFormatter())
@@ -287,8 +289,9 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
                 axes.tick_params(labelbottom=True)
             drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
             drawing.supxlabel(axis, fontsize=9)
+            told = sorted(handles, key=lambda key: methods.index(key) if key in methods else len(methods))
             drawing.legend(
-                list(handles.values()), [short(key, 30) for key in handles],
+                [handles[key] for key in told], [short(key, 30) for key in told],
                 loc="outside upper center", ncols=4, fontsize=8,
             )  # fmt: skip
             return drawing
