@@ -320,7 +320,7 @@ def samples_figure(outcomes: Sequence[Outcome]) -> Figure:
         with styled():
             drawing, (axes,) = small_multiples(1, width=6.6, height=3.8)
             for name in several:
-                at = methods.index(name)
+                at = several.index(name)
                 colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
                 sizes = sorted({one.trained_on for one in outcomes if method_of(one.label) == name})
                 means = []
