@@ -112,7 +112,13 @@ def read_study(folder: Path) -> Results:
 
 
 def build(results: Results, *, baseline: str | None = None) -> Report:
-    """Everything that a study shows. Raises UserError where the baseline is none of its strategies."""
+    """Everything that a study shows. Raises UserError where the baseline is none of its strategies.
+
+    A mixture is held against the base model with the same prompts, other studies as any run.
+    """
+    asked = str(results.info.get("strategy"))
+    if baseline is None and results.info.get("mixture") and asked in results.run.strategies:
+        baseline = asked
     report = prompting.build(results.run, baseline=baseline)
     names = short_names([*results.run.strategies])
     outcomes = [replace(one, label=names.get(one.label, one.label)) for one in results.outcomes]
