@@ -80,6 +80,11 @@ def mix(first: int, second: int) -> int:
 
 def drive(program: Program[T], answer: Callable[[Request], Generation]) -> T:
     """Runs one program to its end with a function that answers each request. For tests and for reading along."""
+    return drive_rounds(program, lambda requests: [answer(request) for request in requests])
+
+
+def drive_rounds(program: Program[T], answer: Callable[[Sequence[Request]], list[Generation]]) -> T:
+    """Runs one program to its end with a function that answers all requests of a round, in order."""
     replies: list[Generation] | None = None
     while True:
         try:
@@ -87,7 +92,7 @@ def drive(program: Program[T], answer: Callable[[Request], Generation]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
-        replies = [answer(request) for request in requests]
+        replies = answer(requests)
 
 
 def critical_path(program: Program[object], *, rounds: int = 64) -> int:

@@ -124,6 +124,11 @@ def end_id(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
+def pad_id(tokenizer: Any) -> int:
+    """The token that fills a batch up, which the attention mask hides."""
+    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0)
+
+
 def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
     """A batch padded on the right: input_ids, attention_mask, labels, (batch, longest); a head's labels (batch,)."""
     import torch

@@ -14,7 +14,8 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
-from kshot.harness import models
+from kshot.harness import engines, models
+from kshot.harness.engines import engine_around
 from kshot.harness.engines.transformers import TransformersEngine
 from kshot.harness.models import LoadedModel
 from kshot.harness.prefix import packed
@@ -115,14 +116,13 @@ def load_engine(
         packed.pack(bare)
     chat = models.use_chat(loaded.tokenizer, model, template)
     name = f"{adapted.method}-{models.weights_hash(Path(adapter))}" + ("-merged" if merged else "")
-    return TransformersEngine(
+    return engine_around(
+        loaded,
         bare,
-        loaded.tokenizer,
         id=engine_id(loaded, chat, name),
         chat=chat,
-        context_length=loaded.context_length,
-        rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
-        memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
+        rows=rows,
+        memory=memory,
         share=share,
         virtual=virtual,
     )
@@ -170,8 +170,7 @@ def check_generates(adapted: Adapted) -> None:
 
 def engine_id(loaded: LoadedModel, chat: bool, adapter: str) -> str:
     """The id of the base's engine with the adapter added to it."""
-    template = "chat" if chat else "plain"
-    return f"transformers/{loaded.weights_hash}/{loaded.dtype}/{template}/adapter-{adapter}"
+    return f"{engines.engine_id(loaded, chat)}/adapter-{adapter}"
 
 
 def merged_into_base(adapted: Adapted) -> tuple[Any, bool]:

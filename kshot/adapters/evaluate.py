@@ -6,21 +6,19 @@ predictions become records of the same kind, without calls.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.data import examples
 from kshot.adapters.engine import adapted_engine, engine_id
-from kshot.adapters.heads import is_classifier
-from kshot.harness import provenance
-from kshot.harness.benchmark import Loaded, question_of, run_benchmark, start
+from kshot.adapters.methods.registry import is_classifier
+from kshot.harness.benchmark import Loaded, describe, question_of, run_benchmark, start
 from kshot.harness.journal import Journal
 from kshot.harness.models import LoadedModel, free_memory
 from kshot.harness.render import Renderer
-from kshot.program import gather
-from kshot.types import Engine, Generation, Prediction, Program, Record, Request, Sample, Strategy, Task
+from kshot.program import drive_rounds, gather
+from kshot.types import Engine, Generation, Prediction, Record, Request, Sample, Strategy, Task
 
 ROWS = 64
 
@@ -49,8 +47,7 @@ def evaluate(
         return
     settings = plan.plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
     with Journal.open(folder, settings) as journal:
-        described = {"model": loaded.source.name, "settings": settings, **provenance.collect()}
-        (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        describe(folder, settings, {"model": loaded.source.name})
         for task, strategy in plan.pairs():
             samples = plan.samples[task.name]
             journal.add_samples(task.name, samples)
@@ -102,23 +99,11 @@ def accuracy(
         programs = [start(strategy, question_of(task, sample, pool), 0, chat)() for sample in samples]
         engine = engine_of(adapted, loaded, chat)
         try:
-            found = driven(gather(programs), engine)
+            found = drive_rounds(gather(programs), lambda requests: answers(engine, requests))
         finally:
             engine.close()
     scores = [task.score(p.answer, sample).value for p, sample in zip(found, samples, strict=True)]
     return sum(scores) / max(1, len(scores))
-
-
-def driven(program: Program[list[Prediction]], engine: Engine) -> list[Prediction]:
-    """Runs a program to its end on an engine, without a journal."""
-    replies: list[Generation] | None = None
-    while True:
-        try:
-            requests = next(program) if replies is None else program.send(replies)
-        except StopIteration as stop:
-            result: list[Prediction] = stop.value
-            return result
-        replies = answers(engine, requests)
 
 
 def answers(engine: Engine, requests: Sequence[Request]) -> list[Generation]:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from kshot.adapters.data import pad_id
 from kshot.adapters.guess import Guess, guesses
 
 
@@ -62,11 +63,6 @@ class HeadModel(nn.Module):
         return SequenceClassifierOutput(loss=loss, logits=logits)
 
 
-def is_classifier(model: Any) -> bool:
-    """Whether transformers has loaded the model with a classification head of its own."""
-    return type(model).__name__.endswith("ForSequenceClassification")
-
-
 def is_encoder(model: Any) -> bool:
     """Whether a model reads both ways (BERT, RoBERTa), so that its first token stands for the text."""
     return "MaskedLM" in type(model).__name__ or type(model).__name__.endswith("ForPreTraining")
@@ -78,7 +74,7 @@ def logits_of(model: Any, tokenizer: Any, inputs: Sequence[str | Sequence[int]],
     encoded = [tokenizer(one).input_ids if isinstance(one, str) else list(one) for one in inputs]
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at]))
     device = next(model.parameters()).device
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    pad = pad_id(tokenizer)
     was = model.training
     model.eval()
     found: dict[int, torch.Tensor] = {}

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from kshot.adapters.study import SETTINGS
 from kshot.adapters.training import Trained
 from kshot.eval.report import prompting
-from kshot.eval.report.comparisons import against_baseline
+from kshot.eval.report.comparisons import Comparison, against_baseline
 from kshot.eval.report.data import RunData
-from kshot.eval.report.labels import short_names
+from kshot.eval.report.labels import abbreviated, resolve
 from kshot.eval.report.measures import Measure, measure, number, percent
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
 from kshot.harness.benchmark import read_run
 from kshot.harness.journal import Journal
-from kshot.registry import split_spec
+from kshot.registry import split_spec, write_spec
 from kshot.types import Generation, Record, Request, Sample, UserError
 
 if TYPE_CHECKING:
@@ -120,16 +120,12 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     if baseline is None and results.info.get("mixture") and asked in results.run.strategies:
         baseline = asked
     report = prompting.build(results.run, baseline=baseline)
-    names = short_names([*results.run.strategies])
+    run, names = abbreviated(results.run)
     outcomes = [replace(one, label=names.get(one.label, one.label)) for one in results.outcomes]
     if not outcomes:
         return report
-    run = replace(
-        results.run,
-        records=[replace(r, strategy=names.get(r.strategy, r.strategy)) for r in results.run.records],
-        strategies=[names.get(name, name) for name in results.run.strategies],
-    )
-    listed = list(measure(run).values())
+    found = measure(run)
+    listed = list(found.values())
     single = len({m.task for m in listed}) == 1
     drawn = figures_of(outcomes, listed) if single else []
     trained = Section("What was trained", [trained_table(outcomes, listed), *drawn])
@@ -137,7 +133,11 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     sections = [section for section in report.sections if section.title != "Repeats"]
     at = next(i for i, section in enumerate(sections) if section.title == "Cost")
     sections[at:at] = [trained, *([curves] if curves else [])]
-    said = in_words(outcomes, listed) if single else over_tasks(run, outcomes, baseline)
+    said = (
+        in_words(outcomes, listed)
+        if single
+        else over_tasks(found, outcomes, against_baseline(found, run.samples, resolve(baseline, names)))
+    )
     summary = [*report.summary[:1], said, *report.summary[1:]]
     return Report(f"kshot tune: {results.name}", summary, sections)
 
@@ -196,10 +196,10 @@ def by_strategy(listed: Sequence[Measure]) -> dict[str, list[Measure]]:
     return found
 
 
-def over_tasks(run: RunData, outcomes: Sequence[Outcome], baseline: str | None) -> str:
+def over_tasks(
+    found: Mapping[tuple[str, str], Measure], outcomes: Sequence[Outcome], family: Sequence[Comparison]
+) -> str:
     """Before and after on tasks that were not trained on."""
-    found = measure(run)
-    family = against_baseline(found, run.samples, baseline)
     best = max(groups_of(outcomes), key=lambda label: mean_of(found.values(), label))
     chosen = [c for c in family if c.strategy == best]
     before = chosen[0].baseline if chosen else ""
@@ -314,7 +314,7 @@ def method_of(label: str) -> str:
     except UserError:  # peft:OFT,r=8,samples=16
         return label.partition(",samples=")[0]
     rest = {key: value for key, value in given.items() if key != "samples"}
-    return name + (":" + ",".join(f"{key}={value}" for key, value in rest.items()) if rest else "")
+    return write_spec(name, dict(rest))
 
 
 def samples_figure(outcomes: Sequence[Outcome]) -> Figure:

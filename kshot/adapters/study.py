@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class Study:
             for way in range(ways):
                 strategy = get_strategy(f"instruction:wording={way}" if task.instructions else "zero-shot")
                 share = TrainingSet(data.train[:samples][way::ways], data.validation[way::ways], data.dropped)
-                found.append(Part(task, strategy, tuple(task.load("train", source)), share))
+                found.append(Part(task, strategy, (), share))  # an instruction shows no exemplars
         return tuple(found)
 
     def cells(self) -> Iterator[Cell]:
@@ -126,6 +126,11 @@ class Part:
     strategy: Strategy
     pool: tuple[Sample, ...]  # exemplars that the strategy may show
     data: TrainingSet
+
+
+def trained_on(parts: Sequence[Part]) -> int:
+    """Training samples in all."""
+    return sum(len(part.data.train) for part in parts)
 
 
 def name_of(spec: str) -> str:
@@ -276,10 +281,9 @@ class Bench:
     def run(self, cell: Cell, parts: Sequence[Part], folder: Path, tell: Callable[..., None]) -> None:
         """Trains and evaluates; goes on where it was stopped."""
         here = folder / cell.folder
-        base = self.base()
-        trained = Trained.read(here)
-        if trained is None or not (here / FILE).is_file():
+        if Trained.read(here) is None or not (here / FILE).is_file():
             self.train(cell, parts, here, self.rate(cell, parts, folder, tell), tell)
+        base = self.base()
         adapted = load(base.model, base.tokenizer, here, base=base.source.name, base_hash=base.weights_hash)
         done = 0
         total = self.plan.total
@@ -304,12 +308,8 @@ class Bench:
     def train(self, cell: Cell, parts: Sequence[Part], here: Path, rate: float, tell: Callable[..., None]) -> None:
         """Trains one adapter into its folder."""
         base = self.base()
-        recipe = Recipe(**{**asdict(self.study.recipe), "lr": rate})
-        count = sum(len(part.data.train) for part in parts)
-        adapted = attach(
-            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.labels,
-            total_steps=recipe.steps(count),
-        )  # fmt: skip
+        recipe = replace(self.study.recipe, lr=rate)
+        adapted = self.attached(cell, parts, recipe)
         head = adapted.kind == "head"
         try:
             found = train(
@@ -321,14 +321,21 @@ class Bench:
             (here / "cell.json").write_text(
                 json.dumps({
                     "label": cell.label, "method": cell.method, "samples": cell.samples, "seed": cell.seed,
-                    "trained_on": count, "trainable": adapted.trainable, "total": adapted.total,
+                    "trained_on": trained_on(parts), "trainable": adapted.trainable, "total": adapted.total,
                 }),
                 encoding="utf-8",
             )  # fmt: skip
             found.write(here)
         finally:
             self.take_off(adapted)
-        self.base()
+
+    def attached(self, cell: Cell, parts: Sequence[Part], recipe: Recipe) -> Adapted:
+        """The base with a training's adapter on it, at its start."""
+        base = self.base()
+        return attach(
+            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.labels,
+            total_steps=recipe.steps(trained_on(parts)),
+        )  # fmt: skip
 
     def accuracy(self, adapted: Adapted, parts: Sequence[Part]) -> float:
         """Share of the validation samples that are right."""
@@ -361,23 +368,17 @@ class Bench:
 
     def tried(self, cell: Cell, parts: Sequence[Part], rate: float, scratch: Path, tell: Callable[..., None]) -> float:
         """The validation loss after a third of the epochs with a learning rate; infinite where it left all bounds."""
-        base, given = self.base(), asdict(self.study.recipe)
         third = max(1, round(self.study.recipe.epochs / 3))
-        recipe = Recipe(**{**given, "lr": rate, "epochs": third, "evaluations": 0, "patience": 0, "tensorboard": False})
-        adapted = attach(
-            base.model, base.tokenizer, cell.method, seed=cell.seed, labels=self.labels,
-            total_steps=recipe.steps(sum(len(part.data.train) for part in parts)),
-        )  # fmt: skip
+        recipe = replace(self.study.recipe, lr=rate, epochs=third, evaluations=0, patience=0, tensorboard=False)
+        adapted = self.attached(cell, parts, recipe)
         head = adapted.kind == "head"
-        pad = base.tokenizer.pad_token_id or base.tokenizer.eos_token_id or 0
         try:
             forget_checkpoints(scratch)
             train(adapted, self.tokens(parts, head), recipe, scratch, seed=cell.seed, on_progress=tell)
             forget_checkpoints(scratch)
-            loss = loss_of(adapted, self.tokens(parts, head, validation=True), recipe.batch_size, pad)
+            loss = loss_of(adapted, self.tokens(parts, head, validation=True), recipe.batch_size)
         except UserError:
             loss = float("inf")
         finally:
             self.take_off(adapted)
-            self.base()
         return loss if loss == loss else float("inf")

@@ -24,7 +24,7 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.data import Example, collate, pack
+from kshot.adapters.data import IGNORED, Example, collate, pack, pad_id
 from kshot.adapters.memory import PeakMemory
 from kshot.adapters.methods.registry import known_warnings
 from kshot.types import UserError
@@ -135,10 +135,9 @@ def train(
         raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
     folder.mkdir(parents=True, exist_ok=True)
     config = arguments(adapted, recipe, folder, len(examples), seed)
-    pad = adapted.tokenizer.pad_token_id
-    pad = pad if pad is not None else adapted.tokenizer.eos_token_id or 0
+    pad = pad_id(adapted.tokenizer)
     measure: Evaluate = lambda: {  # noqa: E731
-        "validation_loss": loss_of(adapted, validation, recipe.batch_size, pad),
+        "validation_loss": loss_of(adapted, validation, recipe.batch_size),
         **(evaluate() if evaluate else {}),
     }
     with own_randomness(), known_warnings(), PeakMemory() as memory:
@@ -350,15 +349,15 @@ def tidy(line: Mapping[str, Any]) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def loss_of(adapted: Adapted, examples: Sequence[Example], batch: int, pad: int) -> float:
+def loss_of(adapted: Adapted, examples: Sequence[Example], batch: int) -> float:
     """Mean loss a token of the answers (a row, for a head)."""
-    was, total, count = adapted.model.training, 0.0, 0
+    was, total, count, pad = adapted.model.training, 0.0, 0, pad_id(adapted.tokenizer)
     adapted.model.eval()
     device = next(adapted.model.parameters()).device
     ordered = sorted(examples, key=lambda one: len(one.input_ids))
     for start in range(0, len(ordered), batch):
         inputs = {k: v.to(device) for k, v in collate(ordered[start : start + batch], pad).items()}
-        rows = int((inputs["labels"] != -100).sum()) if inputs["labels"].dim() > 1 else len(inputs["labels"])
+        rows = int((inputs["labels"] != IGNORED).sum()) if inputs["labels"].dim() > 1 else len(inputs["labels"])
         total += float(adapted.model(**inputs).loss) * rows
         count += rows
     adapted.model.train(was)

@@ -219,6 +219,13 @@ def record_of(
     )
 
 
+def describe(folder: Path, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Writes what is needed to repeat a run, run.json, where it does not stand yet."""
+    if not (folder / "run.json").exists():
+        described = {**info, "settings": settings, **provenance.collect()}
+        (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+
+
 def run_benchmark(
     loaded: Loaded,
     engine: Engine,
@@ -232,9 +239,7 @@ def run_benchmark(
     """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError."""
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     with Journal.open(folder, loaded.plan.settings(engine.id)) as journal:
-        if not (folder / "run.json").exists():
-            described = {**(info or {}), "settings": loaded.plan.settings(engine.id), **provenance.collect()}
-            (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        describe(folder, loaded.plan.settings(engine.id), info or {})
         journal.note("total", str(loaded.total))
         for task, samples in loaded.samples.items():
             journal.add_samples(task, samples)

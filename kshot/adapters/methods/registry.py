@@ -33,7 +33,12 @@ class Base:
     @property
     def classifies(self) -> bool:
         """Whether the model has a classification head of its own already (AutoModelForSequenceClassification)."""
-        return type(self.model).__name__.endswith("ForSequenceClassification")
+        return is_classifier(self.model)
+
+
+def is_classifier(model: Any) -> bool:
+    """Whether transformers has loaded a model with a classification head."""
+    return type(model).__name__.endswith("ForSequenceClassification")
 
 
 @dataclass(frozen=True)

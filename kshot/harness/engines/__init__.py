@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kshot.harness.engines.transformers import TransformersEngine
+    from kshot.harness.models import LoadedModel
 
 
 def load_engine(
@@ -27,20 +28,34 @@ def load_engine(
     chat, or plain. Raises UserError where the model cannot be had or loaded.
     """
     from kshot.harness import models
-    from kshot.harness.engines.transformers import TransformersEngine
     from kshot.harness.prefix import packed
 
     loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     if packed.can_pack(loaded.model):
         packed.pack(loaded.model)
     chat = models.use_chat(loaded.tokenizer, model, template)
+    return engine_around(
+        loaded, loaded.model, id=engine_id(loaded, chat), chat=chat, rows=rows, memory=memory, share=share
+    )
+
+
+def engine_id(loaded: LoadedModel, chat: bool) -> str:
+    """What names all that a model's engine writes with, but for the decoding's own version."""
+    return f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}"
+
+
+def engine_around(
+    loaded: LoadedModel, model: Any, *, rows: int | None, memory: int | None, **options: Any
+) -> TransformersEngine:
+    """The engine around a loaded model, or what was made of it, with as many rows and as much memory as is usual."""
+    from kshot.harness import models
+    from kshot.harness.engines.transformers import TransformersEngine
+
     return TransformersEngine(
-        loaded.model,
+        model,
         loaded.tokenizer,
-        id=f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}",
-        chat=chat,
         context_length=loaded.context_length,
         rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
         memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
-        share=share,
+        **options,
     )
