@@ -21,7 +21,7 @@ from sklearn.datasets import make_classification
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.naive_bayes import GaussianNB
 
-from kshot.classic.gaussian import GaussianClassifier, GaussianNaiveBayes
+from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNaiveBayes
 
 SIZES = ((200, 6, 2), (1_797, 64, 10), (20_000, 30, 3), (100_000, 20, 2))
 """(rows, columns, classes)."""

@@ -21,8 +21,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
-from kshot.classic.layers import Dense, softmax_cross_entropy
-from kshot.classic.network import Network, adam, batches, perceptron
+from kshot.classic.networks.layers import Dense, softmax_cross_entropy
+from kshot.classic.networks.network import Network, adam, batches, perceptron
 
 HIDDEN, BATCH, EPOCHS, LR = (128, 64), 64, 20, 1e-3
 

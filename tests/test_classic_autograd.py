@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from kshot.classic import autograd, gradient_check
-from kshot.classic.autograd import Tensor, from_output_to_leaves
-from kshot.classic.convolution import patches, scattered
-from kshot.classic.gradient_check import check_gradient
+from kshot.classic.networks import autograd, gradient_check
+from kshot.classic.networks.autograd import Tensor, from_output_to_leaves
+from kshot.classic.networks.convolution import patches, scattered
+from kshot.classic.networks.gradient_check import check_gradient
 
 OURS = SimpleNamespace(
     exp=autograd.exp,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from kshot.classic.critical_points import (
+from kshot.classic.landscape.critical_points import (
     approach,
     classify,
     escape,

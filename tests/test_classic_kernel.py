@@ -15,10 +15,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kshot.classic import cascade
-from kshot.classic.cascade import CascadedLogisticRegression
-from kshot.classic.kernel import Distances, KernelLogisticRegression, PolynomialMap, polynomial_kernel, rbf_kernel
-from kshot.classic.logistic import LogisticRegression
+from kshot.classic.classification import cascade
+from kshot.classic.classification.cascade import CascadedLogisticRegression
+from kshot.classic.classification.kernel import (
+    Distances,
+    KernelLogisticRegression,
+    PolynomialMap,
+    polynomial_kernel,
+    rbf_kernel,
+)
+from kshot.classic.classification.logistic import LogisticRegression
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN

@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kshot.classic.logistic import LOSSES, LogisticRegression, SoftmaxRegression, logistic_objective
-from kshot.classic.solvers import SOLVERS
+from kshot.classic.classification.logistic import LOSSES, LogisticRegression, SoftmaxRegression, logistic_objective
+from kshot.classic.descent.solvers import SOLVERS
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN

@@ -15,8 +15,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 from torch.nn import functional
 
-from kshot.classic.gradient_check import check_gradient
-from kshot.classic.layers import (
+from kshot.classic.networks.gradient_check import check_gradient
+from kshot.classic.networks.layers import (
     BatchNorm,
     Convolution,
     Dense,
@@ -31,9 +31,9 @@ from kshot.classic.layers import (
     softmax_cross_entropy,
     squared_error,
 )
-from kshot.classic.network import Network, adam, batches, perceptron, sgd, train
-from kshot.classic.network_classifier import NetworkClassifier
-from kshot.classic.trace import trace
+from kshot.classic.networks.network import Network, adam, batches, perceptron, sgd, train
+from kshot.classic.classification.network import NetworkClassifier
+from kshot.classic.networks.trace import trace
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from kshot.classic import optimizers
-from kshot.classic.optimizers import ALL, SGD, Adam, Descent, Optimizer, batches, descend
+from kshot.classic.descent import optimizers
+from kshot.classic.descent.optimizers import ALL, SGD, Adam, Descent, Optimizer, batches, descend
 
 CASES = [
     ("SGD", {}),

@@ -13,8 +13,8 @@ from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScal
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from kshot.classic.data.cp import load_cp
-from kshot.classic.lasso import LassoRegression, objective_and_gap
-from kshot.classic.regression import (
+from kshot.classic.regression.lasso import LassoRegression, objective_and_gap
+from kshot.classic.regression.linear import (
     LinearRegression,
     PolynomialRegression,
     RidgeRegression,

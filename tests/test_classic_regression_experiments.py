@@ -19,7 +19,7 @@ from kshot.classic.experiments.lambda_sweep import lambda_sweep
 from kshot.classic.experiments.overfitting_ladder import overfitting_ladder, written
 from kshot.classic.experiments.registry import EXPERIMENTS
 from kshot.classic.experiments.validation import validation
-from kshot.classic.regression import PolynomialRegression
+from kshot.classic.regression.linear import PolynomialRegression
 from kshot.eval.report.model import Figure, Report, Table
 from kshot.eval.report.style import svg
 

@@ -12,9 +12,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kshot.classic.critical_points import read, write
-from kshot.classic.feature_scaling import MinMax, Standardisation
-from kshot.classic.surface import filter_normalised, slice_1d, slice_2d, towards
+from kshot.classic.landscape.critical_points import read, write
+from kshot.classic.regression.feature_scaling import MinMax, Standardisation
+from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d, towards
 
 ALPHAS = np.linspace(-1, 1, 9)
 

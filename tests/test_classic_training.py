@@ -18,7 +18,7 @@ from kshot.classic.experiments.optimization_or_bias import optimization_or_bias
 from kshot.classic.experiments.overfitting import jittered, overfitting
 from kshot.classic.experiments.registry import EXPERIMENTS
 from kshot.classic.experiments.vision import vision
-from kshot.classic.network import perceptron
+from kshot.classic.networks.network import perceptron
 from kshot.eval.report.model import Figure, Report, Table
 from kshot.eval.report.style import svg
 

@@ -14,8 +14,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from kshot.classic.regression import RidgeRegression
-from kshot.classic.validation import choose, combinations, cross_validate, n_folds, nested, split
+from kshot.classic.regression.linear import RidgeRegression
+from kshot.classic.selection.validation import choose, combinations, cross_validate, n_folds, nested, split
 
 X, Y = load_diabetes(return_X_y=True)
 CANCER, MALIGNANT = load_breast_cancer(return_X_y=True)

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from kshot.classic.images import (
+from kshot.classic.data.images import (
     ArrayImages,
     Compose,
     ImageFolder,
@@ -26,7 +26,7 @@ from kshot.classic.images import (
     digit_images,
     transforms,
 )
-from kshot.classic.vision import SmallCNN, fit, mistakes, predict
+from kshot.classic.networks.vision import SmallCNN, fit, mistakes, predict
 from kshot.types import UserError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, size=(6, 4, 3), dtype=np.uint8)

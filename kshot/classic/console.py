@@ -78,7 +78,7 @@ def named(block: B, spec: str) -> B:
 
 def diagnosed(data: Path | None, target: str | None, out: Path, seed: int) -> None:
     """Runs the diagnosis, prints it and leaves its report. Raises UserError for a file that cannot be used."""
-    from kshot.classic.diagnose_report import diagnose
+    from kshot.classic.diagnosis.report import diagnose
 
     if data is not None and not data.is_file():
         raise UserError(f"{data} does not exist; give a .csv or .jsonl file, or none for the digits.")

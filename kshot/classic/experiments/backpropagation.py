@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kshot.classic import autograd
-from kshot.classic.autograd import Tensor
+from kshot.classic.networks import autograd
+from kshot.classic.networks.autograd import Tensor
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
-from kshot.classic.gradient_check import central_differences, check_gradient
-from kshot.classic.inputs import Array
-from kshot.classic.layers import softmax_cross_entropy
-from kshot.classic.network import perceptron
-from kshot.classic.trace import Trace, trace
+from kshot.classic.networks.gradient_check import central_differences, check_gradient
+from kshot.classic.data.inputs import Array
+from kshot.classic.networks.layers import softmax_cross_entropy
+from kshot.classic.networks.network import perceptron
+from kshot.classic.networks.trace import Trace, trace
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array
 from kshot.eval.report.style import BLUE, VERMILLION
 
 if TYPE_CHECKING:

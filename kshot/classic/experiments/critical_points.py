@@ -12,7 +12,17 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from kshot.classic.critical_points import Loss, Point, approach, escape, examine, gradient, hessian, read, write
+from kshot.classic.landscape.critical_points import (
+    Loss,
+    Point,
+    approach,
+    escape,
+    examine,
+    gradient,
+    hessian,
+    read,
+    write,
+)
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

@@ -11,9 +11,9 @@ from sklearn.datasets import load_digits
 
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.inputs import Array
-from kshot.classic.layers import softmax_cross_entropy, squared_error
-from kshot.classic.network import adam, perceptron, train
+from kshot.classic.data.inputs import Array
+from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
+from kshot.classic.networks.network import adam, perceptron, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import Interval

@@ -11,9 +11,9 @@ from scipy import stats
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.gaussian import GaussianNaiveBayes
-from kshot.classic.inputs import Array
-from kshot.classic.logistic import LogisticRegression
+from kshot.classic.classification.gaussian import GaussianNaiveBayes
+from kshot.classic.data.inputs import Array
+from kshot.classic.classification.logistic import LogisticRegression
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 

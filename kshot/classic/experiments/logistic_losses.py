@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer
 
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.inputs import Array
-from kshot.classic.logistic import LOSSES, logistic_objective
-from kshot.classic.solvers import Objective
+from kshot.classic.data.inputs import Array
+from kshot.classic.classification.logistic import LOSSES, logistic_objective
+from kshot.classic.descent.solvers import Objective
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 

@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
-from kshot.classic.inputs import Array
-from kshot.classic.optimizers import (
+from kshot.classic.data.inputs import Array
+from kshot.classic.descent.optimizers import (
     SGD,
     Adagrad,
     Adam,

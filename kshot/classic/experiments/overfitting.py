@@ -10,12 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
-from kshot.classic.convolution import Values
+from kshot.classic.networks.convolution import Values
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
-from kshot.classic.layers import Convolution, Dense, Dropout, Flatten, Layer, Relu, Unflatten, softmax_cross_entropy
-from kshot.classic.network import Network, Step, adam, train
+from kshot.classic.networks.layers import (
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Relu,
+    Unflatten,
+    softmax_cross_entropy,
+)
+from kshot.classic.networks.network import Network, Step, adam, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
 

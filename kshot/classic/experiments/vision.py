@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.classic.convolution import Values
+from kshot.classic.networks.convolution import Values
 from kshot.classic.experiments.mismatch import show
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments 
     import torch
     from matplotlib.figure import Figure as Drawing
 
-    from kshot.classic.vision import History, SmallCNN
+    from kshot.classic.networks.vision import History, SmallCNN
 
 MEAN, STD = (0.305,), (0.376,)
 """Of all pixels of the digits, 0 to 1."""
@@ -53,8 +53,8 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     """
     import torch
 
-    from kshot.classic.images import Normalize, RandomCrop, digit_images
-    from kshot.classic.vision import SmallCNN, fit, predict
+    from kshot.classic.data.images import Normalize, RandomCrop, digit_images
+    from kshot.classic.networks.vision import SmallCNN, fit, predict
 
     order = np.random.default_rng(seed).permutation(len(digit_images()))
     train, test = order[:train_rows], order[train_rows:]
@@ -136,7 +136,7 @@ def mistake_figure(one: Trained, pixels: Values) -> Figure:
     """The surest mistakes."""
     import torch
 
-    from kshot.classic.vision import mistakes
+    from kshot.classic.networks.vision import mistakes
 
     worst = mistakes(one.scores, one.truth)[:SHOWN]
     sure = torch.softmax(one.scores, dim=1)

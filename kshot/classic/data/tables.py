@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.classic.inputs import Array
+from kshot.classic.data.inputs import Array
 from kshot.registry import suggest
 from kshot.types import UserError
 

@@ -18,9 +18,9 @@ from scipy.special import expit, log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array, choice, labelled, number, two_classes
-from kshot.classic.solvers import Minimum, Objective, minimise
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array, choice, labelled, number, two_classes
+from kshot.classic.descent.solvers import Minimum, Objective, minimise
 
 sigmoid = expit
 """sigma(z) = 1 / (1 + exp(-z))."""

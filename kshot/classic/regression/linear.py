@@ -23,8 +23,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.inputs import Array, choice, features, number, targeted
-from kshot.classic.solvers import Minimum, Objective, gradient_descent
+from kshot.classic.data.inputs import Array, choice, features, number, targeted
+from kshot.classic.descent.solvers import Minimum, Objective, gradient_descent
 
 SOLVERS = ("closed-form", "gradient-descent", "sgd")
 

@@ -21,9 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array, choice, features, labelled, number, two_classes
-from kshot.classic.logistic import cross_entropy, sigmoid
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array, choice, features, labelled, number, two_classes
+from kshot.classic.classification.logistic import cross_entropy, sigmoid
 
 KERNELS = ("linear", "polynomial", "rbf")
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotrf
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array, choice, column_names, labelled, number
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array, choice, column_names, labelled, number
 
 SINGULAR = 1e-10
 """A column is taken for a combination of others where they leave this share of its variance unexplained, or less."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax
 
-from kshot.classic.convolution import Values, as_maps, as_rows, extent, patches, scattered
+from kshot.classic.networks.convolution import Values, as_maps, as_rows, extent, patches, scattered
 
 Shape = tuple[int, ...]
 

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.inputs import Array, features
+from kshot.classic.data.inputs import Array, features
 
 CONSTANT = 10 * np.finfo(np.float64).eps
 """A column whose spread is this share of its size, or less, is constant but for rounding."""

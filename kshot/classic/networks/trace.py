@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_softmax
 
-from kshot.classic.inputs import Array
+from kshot.classic.data.inputs import Array
 
 SIGMA: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     "sigmoid": (expit, lambda z, a: a * (1 - a)),

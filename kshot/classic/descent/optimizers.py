@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.classic.inputs import Array
+from kshot.classic.data.inputs import Array
 
 Rows = NDArray[np.intp] | slice
 """Which rows a loss is taken over."""

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 
-from kshot.classic.inputs import Array, choice, number
+from kshot.classic.data.inputs import Array, choice, number
 
 Objective = Callable[[Array], tuple[float, Array]]
 """weights -> (loss, its gradient)."""

@@ -1,7 +1,7 @@
 """Logistic regressions that feed another one: the first neural network (Hung-yi Lee, "Classification: Logistic
 Regression", cascading logistic regression models).
 
-Meets: the features of `kshot.classic.kernel` need not be made by hand: the first layer's logistic regressions learn
+Meets: the features of `kshot.classic.classification.kernel` need not be made by hand: the first layer's logistic regressions learn
 them together with the last one's boundary, by the chain rule written out. Concedes: two layers and two classes; deeper
 networks are the autograd's.
 """
@@ -14,10 +14,10 @@ import numpy as np
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array, features, labelled, number, two_classes
-from kshot.classic.logistic import cross_entropy, sigmoid
-from kshot.classic.solvers import minimise
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array, features, labelled, number, two_classes
+from kshot.classic.classification.logistic import cross_entropy, sigmoid
+from kshot.classic.descent.solvers import minimise
 
 
 class CascadedLogisticRegression(Classifier):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from kshot.classic.inputs import Array
-from kshot.classic.refits import BLOCK, bootstrap_predictions
+from kshot.classic.data.inputs import Array
+from kshot.classic.selection.refits import BLOCK, bootstrap_predictions
 from kshot.eval.statistics import Interval
 
 LOSSES = ("squared", "0-1")
@@ -108,7 +108,7 @@ def bias_variance(
     y_test: (points,), or (targets a point, points) where several are known, which tells noise from bias. For training
     sets of your own, hand `sample_predictions` to `decompose`. Raises ValueError, and what the estimator raises.
 
-    >>> from kshot.classic.regression import LinearRegression
+    >>> from kshot.classic.regression.linear import LinearRegression
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> parts = bias_variance(LinearRegression(), x, x[:, 0] ** 2, x, x[:, 0] ** 2)
     >>> parts.diagnosis()[:12], round(parts.mean("loss") - parts.mean("bias") - parts.mean("variance"), 12)

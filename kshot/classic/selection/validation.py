@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
-from kshot.classic.inputs import Array, rows_of
+from kshot.classic.data.inputs import Array, rows_of
 
 Rows = NDArray[np.intp]
 Fold = tuple[Rows, Rows]

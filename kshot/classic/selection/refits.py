@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, clone
 
-from kshot.classic.inputs import Array, features, rows_of, targeted
-from kshot.classic.regression import LeastSquares
+from kshot.classic.data.inputs import Array, features, rows_of, targeted
+from kshot.classic.regression.linear import LeastSquares
 
 BLOCK = 1 << 24
 """Numbers in the largest array of a batch: 128 MB."""

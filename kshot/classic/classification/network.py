@@ -13,10 +13,10 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
-from kshot.classic.classifier import Classifier
-from kshot.classic.inputs import Array, choice, labelled, number
-from kshot.classic.layers import ACTIVATIONS, softmax_cross_entropy
-from kshot.classic.network import adam, perceptron, sgd, train
+from kshot.classic.classification.classifier import Classifier
+from kshot.classic.data.inputs import Array, choice, labelled, number
+from kshot.classic.networks.layers import ACTIVATIONS, softmax_cross_entropy
+from kshot.classic.networks.network import adam, perceptron, sgd, train
 
 OPTIMIZERS = ("adam", "sgd")
 

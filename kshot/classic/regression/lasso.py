@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.inputs import Array, features, number, targeted
-from kshot.classic.regression import unvarying
+from kshot.classic.data.inputs import Array, features, number, targeted
+from kshot.classic.regression.linear import unvarying
 
 
 def soft_threshold(value: float, by: float) -> float:

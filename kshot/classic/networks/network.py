@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kshot.classic.convolution import Values
-from kshot.classic.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, Shape
+from kshot.classic.networks.convolution import Values
+from kshot.classic.networks.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, Shape
 
 Loss = Callable[[Values, Any], tuple[float, Values]]
 """(z of the last layer, targets) -> (C, dC/dz)."""

@@ -1,0 +1,1 @@
+"""Classifiers: generative, logistic, kernels, cascades, networks."""

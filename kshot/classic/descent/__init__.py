@@ -1,0 +1,1 @@
+"""Gradient descent and its repairs: solvers by formula, optimizers step by step."""

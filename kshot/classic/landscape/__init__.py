@@ -1,0 +1,1 @@
+"""The surface of the loss: its critical points and its slices."""

@@ -1,0 +1,1 @@
+"""Networks by hand and by torch: layers, backpropagation, a tape of operations, what a trained one sees."""

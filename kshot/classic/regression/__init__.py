@@ -1,0 +1,1 @@
+"""Least squares and its penalties: linear, lasso, and what the scale of the features does."""

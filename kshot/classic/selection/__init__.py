@@ -1,0 +1,1 @@
+"""Which model to trust: validation, refits, bias and variance."""
