@@ -26,7 +26,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from kshot.eval.tasks import get_task
-from kshot.harness.benchmark import Plan, load_plan, question_of
+from kshot.harness.runs.run import Plan, load_plan, question_of
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models import folder_of, resolve

@@ -25,7 +25,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from both import parser, report
 
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.prefix.decoder import PrefixDecoder
 

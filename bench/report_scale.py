@@ -29,9 +29,9 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.view.server import make_app
+from kshot.harness.runs.view.server import make_app
 from kshot.types import Request
 
 STRATEGIES = ("zero-shot", "instruction", "few-shot:k=2", "few-shot:k=4", "chain-of-thought:k=4")

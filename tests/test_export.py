@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from kshot.cli import main
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.export import export
+from kshot.harness.runs.export import export
 from kshot.harness.journal import Journal
 from kshot.types import UserError
 

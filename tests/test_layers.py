@@ -25,15 +25,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "kshot.registry": (),
     "kshot.prompts": (),
     "kshot.eval": (),
-    "kshot.harness.benchmark": ("kshot.prompts", "kshot.eval", "kshot.harness"),
-    "kshot.harness.demo": ("kshot.prompts", "kshot.eval", "kshot.harness"),  # a plan, ready made for benchmark
-    "kshot.harness.export": ("kshot.eval", "kshot.harness"),
-    "kshot.harness.view": ("kshot.eval", "kshot.harness"),
+    "kshot.harness.runs.run": ("kshot.prompts", "kshot.eval", "kshot.harness"),
+    "kshot.harness.runs.demo": ("kshot.prompts", "kshot.eval", "kshot.harness"),  # a plan, ready made for benchmark
+    "kshot.harness.runs.export": ("kshot.eval", "kshot.harness"),
+    "kshot.harness.runs.view": ("kshot.eval", "kshot.harness"),
     "kshot.harness": (),
     # what is trained on is what evaluation asks: the same strategies, through the same benchmark
-    "kshot.adapters": ("kshot.harness", "kshot.harness.benchmark", "kshot.eval", "kshot.prompts"),
+    "kshot.adapters": ("kshot.harness", "kshot.harness.runs.run", "kshot.eval", "kshot.prompts"),
     "kshot.classic": ("kshot.eval",),
-    "kshot.console": ("kshot",),
+    "kshot.harness.runs.console": ("kshot",),
     "kshot.cli": ("kshot",),
 }
 NOUN_IMPORTS = {  # among themselves the nouns know only this much
@@ -76,7 +76,7 @@ def broken(module: str, source: str) -> list[str]:
         return [name for name, _ in imports(ast.parse(source))]
     layer = layer_of(module)
     own = "kshot.harness" if within(layer, ("kshot.harness",)) else layer
-    joins = ("kshot.harness.benchmark", "kshot.harness.demo")
+    joins = ("kshot.harness.runs.run", "kshot.harness.runs.demo")
     found = []
     for name, line in imports(ast.parse(source)):
         if within(name, HEAVY) and not within(module, MAY_BE_HEAVY):
@@ -88,7 +88,7 @@ def broken(module: str, source: str) -> list[str]:
         else:
             noun = name == "kshot.__version__" or name in NOUNS or within(name, NOUNS - {"kshot"})
             allowed = noun or within(name, (own, *ALLOWED[layer]))
-        users = (*joins, "kshot.adapters", "kshot.console", "kshot.cli", "kshot.harness.view.server")
+        users = (*joins, "kshot.adapters", "kshot.harness.runs.console", "kshot.cli", "kshot.harness.runs.view.server")
         if within(name, joins) and not within(module, users):
             allowed = False
         if not allowed:
@@ -132,7 +132,7 @@ def test_a_wrong_import_is_found(module: str, source: str) -> None:
         "kshot.prompts.strategies",
         "kshot.prompts.templates",
         "kshot.harness.models",
-        "kshot.harness.benchmark",
+        "kshot.harness.runs.run",
         "kshot.harness.runner",
         "kshot.adapters.methods",
         "kshot.adapters.attach",

@@ -18,7 +18,7 @@ from kshot.eval.report.model import Figure, Report, Table
 from kshot.eval.report.style import colour_bar, png, small_multiples, styled, svg, tiles
 from kshot.eval.report.sweeps import spaced, sweeps_of
 from kshot.eval.report.trust import probability_of, stated_by
-from kshot.harness.benchmark import Plan, load_plan, read_run, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, read_run, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.types import Generation, Prediction, Record, Request, Sample, SamplingParams, Score
 

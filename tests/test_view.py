@@ -10,11 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from kshot.eval.report.measures import outcome_of
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.view import store
-from kshot.harness.view.server import PIECE, find_runs, make_app
+from kshot.harness.runs.view import store
+from kshot.harness.runs.view.server import PIECE, find_runs, make_app
 from kshot.types import Request, UserError
 
 TOKEN = "a-secret"

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kshot.harness.benchmark import Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
 
 

@@ -22,7 +22,7 @@ from kshot.eval.report.labels import abbreviated, resolve
 from kshot.eval.report.measures import Measure, measure, number, percent
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
-from kshot.harness.benchmark import read_run
+from kshot.harness.runs.run import read_run
 from kshot.harness.journal import Journal
 from kshot.registry import split_spec, write_spec
 from kshot.types import Generation, Record, Request, Sample, UserError

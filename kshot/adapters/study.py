@@ -28,7 +28,7 @@ from kshot.adapters.methods import get_method
 from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
 from kshot.eval.tasks import get_task
 from kshot.harness import models
-from kshot.harness.benchmark import Loaded, Plan, load_plan, run_benchmark
+from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models import LoadedModel

@@ -12,7 +12,7 @@ from kshot.cli.classic import classic
 from kshot.cli.group import SETTINGS, Commands
 from kshot.cli.options import BATCH, BATCH_HELP, MODEL_OPTIONS, with_options
 from kshot.cli.tune import tune
-from kshot.console import finish, print_prompts, run_plan
+from kshot.harness.runs.console import finish, print_prompts, run_plan
 from kshot.types import UserError
 
 BENCH_EXAMPLES = """
@@ -94,7 +94,7 @@ def bench(
     Accuracy with Wilson intervals, unread answers counted apart, paired tests against a baseline with
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
-    from kshot.harness.benchmark import Plan
+    from kshot.harness.runs.run import Plan
 
     if data is not None and not data.is_dir():
         raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
@@ -166,7 +166,7 @@ def show(
     from kshot.eval.report.labels import abbreviated, resolve
     from kshot.eval.report.prompting import outcome_of, transcript
     from kshot.eval.report.terminal import show as show_transcript
-    from kshot.harness.benchmark import read_run
+    from kshot.harness.runs.run import read_run
     from kshot.registry import suggest
 
     data, journal = read_run(run)
@@ -213,7 +213,7 @@ def report(run: Path, baseline: str | None) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 def rescore(run: Path) -> None:
     """Read a RUN's stored completions again with today's extraction rules; no model is asked."""
-    from kshot.harness.benchmark import rescore as again
+    from kshot.harness.runs.run import rescore as again
 
     count, changed = again(run)
     click.echo(f"{count} records read again, {changed} changed")
@@ -226,7 +226,7 @@ def rescore(run: Path) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN/export]")
 def export(run: Path, format_: str, out: Path | None) -> None:
     """Write a RUN's records and calls as tables: records.parquet, calls.parquet (or .csv)."""
-    from kshot.harness.export import export as write
+    from kshot.harness.runs.export import export as write
 
     for path, count in write(run, out or run / "export", format_):
         click.echo(f"{path}: {count:,} rows")
@@ -241,7 +241,7 @@ def compare(first: Path, second: Path) -> None:
 
     from kshot.eval.report import terminal
     from kshot.eval.report.prompting import compare as compare_runs
-    from kshot.harness.benchmark import read_run
+    from kshot.harness.runs.run import read_run
 
     a, journal_a = read_run(first)
     b, journal_b = read_run(second)
@@ -259,7 +259,7 @@ def view(runs: tuple[Path, ...], port: int, open_: bool) -> None:
     RUNS are folders of runs, or folders that hold them; runs/ where none is given. Only this machine can
     connect, and only with the address printed; nothing is changed.
     """
-    from kshot.harness.view.server import find_runs, serve
+    from kshot.harness.runs.view.server import find_runs, serve
 
     def ready(address: str) -> None:
         click.echo(f"{address}\nCtrl-C ends it.")
@@ -277,7 +277,7 @@ def view(runs: tuple[Path, ...], port: int, open_: bool) -> None:
 @click.option("--limit", "-n", type=int, default=None, help="Samples a task. [default: 32]")
 def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     """Seven strategies on four tasks with the bundled model, in minutes, to a report in runs/demo."""
-    from kshot.harness.demo import demo_plan
+    from kshot.harness.runs.demo import demo_plan
 
     run_plan(demo_plan(limit), "smollm2-135m", {"rows": batch, "template": "plain"}, runs / "demo")
     finish(runs / "demo", None)

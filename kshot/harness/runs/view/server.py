@@ -24,8 +24,8 @@ from kshot.eval.report.labels import short_names
 from kshot.eval.report.model import Figure, Report, Transcript, Transcripts
 from kshot.eval.report.prompting import build, compare
 from kshot.eval.report.transcripts import transcript
-from kshot.harness.benchmark import read_run
-from kshot.harness.view import store
+from kshot.harness.runs.run import read_run
+from kshot.harness.runs.view import store
 from kshot.types import Record, UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from kshot.harness.benchmark import Plan
+    from kshot.harness.runs.run import Plan
 
 
 def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, baseline: str | None = None) -> bool:
@@ -18,7 +18,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting import check_baseline
-    from kshot.harness.benchmark import load_plan, run_benchmark
+    from kshot.harness.runs.run import load_plan, run_benchmark
     from kshot.harness.engines import load_engine
     from kshot.harness.models import resolve
     from kshot.harness.runner import Progress
@@ -83,7 +83,7 @@ def finish(folder: Path, baseline: str | None) -> None:
 
     from kshot.eval.report import html, markdown, terminal
     from kshot.eval.report.prompting import build
-    from kshot.harness.benchmark import read_run
+    from kshot.harness.runs.run import read_run
 
     run, journal = read_run(folder)
     with journal:
@@ -97,7 +97,7 @@ def finish(folder: Path, baseline: str | None) -> None:
 
 def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
     """The first sample's requests for every task and strategy, and the tokens of all first requests."""
-    from kshot.harness.benchmark import load_plan, question_of
+    from kshot.harness.runs.run import load_plan, question_of
     from kshot.harness.models import load_tokenizer, resolve
     from kshot.program import rewrite
     from kshot.prompts.templates import plain
