@@ -25,8 +25,8 @@ from sklearn.linear_model import Ridge, ridge_regression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
-from kshot.classic.selection.bias_variance import bias_variance as decomposed
 from kshot.classic.regression.linear import LinearRegression, PolynomialRegression, RidgeRegression, ridge_path
+from kshot.classic.selection.bias_variance import bias_variance as decomposed
 
 Job = Callable[[], Any]
 PATHS = ((442, 10, 100), (2_000, 100, 100), (20_000, 30, 50), (200, 400, 100))

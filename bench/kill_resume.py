@@ -25,9 +25,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 
 TASKS = ("coin-flip", "last-letters")
 STRATEGIES = (

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from both import parser, report
 
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 
 STRATEGIES = (
     "few-shot:max_new_tokens=16",

@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kshot.harness.runs.run import Plan, load_plan, rescore, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
+from kshot.harness.runs.run import Plan, load_plan, rescore, run_benchmark
 
 DRAWS = 20
 

@@ -29,8 +29,8 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.runs.view.server import make_app
 from kshot.types import Request
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.eval.report.data import RunData
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
 
 HIT = "window.hit=1;alert(1)"

@@ -15,10 +15,10 @@ from sklearn.linear_model import LinearRegression as Theirs
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from kshot.classic.regression.linear import LinearRegression, PolynomialRegression, RidgeRegression
 from kshot.classic.selection import refits
 from kshot.classic.selection.bias_variance import Parts, bias_variance, decompose, parts_of
 from kshot.classic.selection.refits import bootstrap_predictions, one_by_one, sample_predictions
-from kshot.classic.regression.linear import LinearRegression, PolynomialRegression, RidgeRegression
 
 X, Y = load_diabetes(return_X_y=True)
 SPLIT = (X[:300], Y[:300], X[300:], Y[300:])

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
+from kshot.classic.data.tables import Table, digits, read_table
+from kshot.classic.diagnosis.ladder import Rung, divided
 from kshot.classic.diagnosis.questions import LARGE, Diagnosis, above, examine, told_apart
 from kshot.classic.diagnosis.report import diagnose, report_of
-from kshot.classic.diagnosis.ladder import Rung, divided
-from kshot.classic.data.tables import Table, digits, read_table
 from kshot.cli import main
 from kshot.eval.report.model import Figure
 from kshot.eval.report.style import svg

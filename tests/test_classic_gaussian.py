@@ -13,8 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNaiveBayes, covariance, log_density
+from kshot.classic.data.pokemon import STATS, load_pokemon
 
 DATA = {
     "iris": load_iris(return_X_y=True),

@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from torch import nn
 from torch.nn import functional
 
+from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.networks.gradient_check import check_gradient
 from kshot.classic.networks.layers import (
     BatchNorm,
@@ -32,7 +33,6 @@ from kshot.classic.networks.layers import (
     squared_error,
 )
 from kshot.classic.networks.network import Network, adam, batches, perceptron, sgd, train
-from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.networks.trace import trace
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kshot.classic.landscape.critical_points import read, write
-from kshot.classic.regression.feature_scaling import MinMax, Standardisation
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d, towards
+from kshot.classic.regression.feature_scaling import MinMax, Standardisation
 
 ALPHAS = np.linspace(-1, 1, 9)
 

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from pyarrow import parquet
 
 from kshot.cli import main
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.runs.export import export
 from kshot.harness.journal import Journal
+from kshot.harness.runs.export import export
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.types import UserError
 
 NASTY = 'a "quoted",\ncomma\x00 <b> =1+1 \ud800 ünï'

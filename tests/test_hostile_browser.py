@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from kshot.eval.report import html, prompting
+from kshot.eval.report import html
+from kshot.eval.report.prompting import build as prompting
 from tests.hostile import HOSTILE, hostile_run
 
 OPEN_ALL = "() => { for (const item of document.querySelectorAll('#transcripts > details')) item.open = true; }"

@@ -15,13 +15,14 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from kshot.eval.report import prompting, terminal
-from kshot.eval.report.comparisons import against_baseline, baseline_of
-from kshot.eval.report.consistency import curves_of
-from kshot.eval.report.data import RunData
-from kshot.eval.report.figures import frontier
-from kshot.eval.report.measures import measure, points
+from kshot.eval.report import terminal
 from kshot.eval.report.model import Cell, Column, Figure, Report, Table, Transcripts
+from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.comparisons import against_baseline, baseline_of
+from kshot.eval.report.prompting.consistency import curves_of
+from kshot.eval.report.prompting.figures import frontier
+from kshot.eval.report.prompting.measures import measure, points
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.style import png, short
 from kshot.types import (
     Generation,

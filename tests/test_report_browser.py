@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from kshot.eval.report import html, prompting
-from kshot.eval.report.data import RunData
+from kshot.eval.report import html
+from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
 
 STRATEGIES = ("zero-shot", "few-shot", "chain-of-thought")

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from kshot.eval.report import html, markdown, prompting, terminal
-from kshot.eval.report.clean import clean
-from kshot.eval.report.data import RunData
+from kshot.eval.report import html, markdown, terminal
 from kshot.eval.report.model import Alternatives, Figure, Transcripts
+from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.safe_text import clean
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
 from tests.hostile import HOSTILE, hostile_run
 

@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from kshot.eval.report import html, markdown, prompting
-from kshot.eval.report.confusion import table_of
-from kshot.eval.report.data import RunData
-from kshot.eval.report.measures import measure
+from kshot.eval.report import html, markdown
 from kshot.eval.report.model import Figure, Report, Table
+from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.confusion import table_of
+from kshot.eval.report.prompting.measures import measure
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.sweeps import spaced, sweeps_of
+from kshot.eval.report.prompting.trust import probability_of, stated_by
 from kshot.eval.report.style import colour_bar, png, small_multiples, styled, svg, tiles
-from kshot.eval.report.sweeps import spaced, sweeps_of
-from kshot.eval.report.trust import probability_of, stated_by
-from kshot.harness.runs.run import Plan, load_plan, read_run, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.run import Plan, load_plan, read_run, run_benchmark
 from kshot.types import Generation, Prediction, Record, Request, Sample, SamplingParams, Score
 
 CALL = (Request("Q", SamplingParams()), Generation("A", "stop", 1, 0, 1))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kshot.harness.runs.run import Plan, load_plan
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal, request_key
 from kshot.harness.runner import Job, replay, run_jobs
+from kshot.harness.runs.run import Plan, load_plan
 from kshot.program import gather, reseed
 from kshot.types import (
     EngineError,

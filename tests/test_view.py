@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from kshot.eval.report.measures import outcome_of
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.eval.report.prompting.measures import outcome_of
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.runs.view import store
 from kshot.harness.runs.view.server import PIECE, find_runs, make_app
 from kshot.types import Request, UserError

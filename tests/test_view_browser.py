@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 
 
 def reply(request: Any) -> str:

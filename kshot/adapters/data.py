@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kshot.harness.runs.run import taught
 from kshot.harness.render import Renderer
+from kshot.harness.runs.run import taught
 from kshot.types import Sample, Source, Strategy, Task, UserError
 
 IGNORED = -100  # a label without loss, as torch's cross-entropy has it

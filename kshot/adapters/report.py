@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.adapters.study import SETTINGS
 from kshot.adapters.training import Trained
-from kshot.eval.report import prompting
-from kshot.eval.report.comparisons import Comparison, against_baseline
-from kshot.eval.report.data import RunData
-from kshot.eval.report.labels import abbreviated, resolve
-from kshot.eval.report.measures import Measure, measure, number, percent
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
+from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
+from kshot.eval.report.prompting.measures import Measure, measure, number, percent
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.short_names import abbreviated, resolve
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
-from kshot.harness.runs.run import read_run
 from kshot.harness.journal import Journal
+from kshot.harness.runs.run import read_run
 from kshot.registry import split_spec, write_spec
 from kshot.types import Generation, Record, Request, Sample, UserError
 

@@ -28,11 +28,11 @@ from kshot.adapters.methods import get_method
 from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
 from kshot.eval.tasks import get_task
 from kshot.harness import models
-from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models import LoadedModel
 from kshot.harness.render import Renderer
+from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.prompts.strategies import get_strategy
 from kshot.registry import split_spec, write_spec
 from kshot.types import Sample, Strategy, Task, UserError

@@ -15,8 +15,8 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.data.inputs import Array, features, labelled, number, two_classes
 from kshot.classic.classification.logistic import cross_entropy, sigmoid
+from kshot.classic.data.inputs import Array, features, labelled, number, two_classes
 from kshot.classic.descent.solvers import minimise
 
 

@@ -22,8 +22,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.data.inputs import Array, choice, features, labelled, number, two_classes
 from kshot.classic.classification.logistic import cross_entropy, sigmoid
+from kshot.classic.data.inputs import Array, choice, features, labelled, number, two_classes
 
 KERNELS = ("linear", "polynomial", "rbf")
 

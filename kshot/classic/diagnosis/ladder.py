@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from kshot.classic.networks.convolution import Values
-from kshot.classic.data.inputs import Array
-from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.classification.logistic import SoftmaxRegression
-from kshot.classic.networks.network import adam, perceptron, train
+from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import Table
+from kshot.classic.networks.convolution import Values
+from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
+from kshot.classic.networks.network import adam, perceptron, train
 from kshot.types import UserError
 
 STEPS = 4000

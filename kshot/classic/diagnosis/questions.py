@@ -19,10 +19,10 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from kshot.classic.data.inputs import Array
-from kshot.classic.diagnosis.ladder import LADDER, STEPS, Fitted, Part, Rung, divided, fitted, guessing
 from kshot.classic.classification.network import NetworkClassifier
+from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import Table
+from kshot.classic.diagnosis.ladder import LADDER, STEPS, Fitted, Part, Rung, divided, fitted, guessing
 from kshot.eval.statistics import Interval, wilson
 from kshot.types import UserError
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
 from kshot.classic.data.inputs import Array
-from kshot.classic.diagnosis.ladder import Fitted
 from kshot.classic.data.tables import digits, read_table
+from kshot.classic.diagnosis.ladder import Fitted
+from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import Interval, wilson

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kshot.classic.networks import autograd
-from kshot.classic.networks.autograd import Tensor
+from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
+from kshot.classic.networks import autograd
+from kshot.classic.networks.autograd import Tensor
 from kshot.classic.networks.gradient_check import central_differences, check_gradient
-from kshot.classic.data.inputs import Array
 from kshot.classic.networks.layers import softmax_cross_entropy
 from kshot.classic.networks.network import perceptron
 from kshot.classic.networks.trace import Trace, trace

@@ -10,12 +10,12 @@ import numpy as np
 from scipy.special import expit
 from sklearn.neighbors import KNeighborsClassifier
 
-from kshot.classic.selection.bias_variance import Decomposition, decompose
+from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms, plain_number
-from kshot.classic.data.inputs import Array
-from kshot.classic.selection.refits import sample_predictions
 from kshot.classic.regression.linear import PolynomialRegression, RidgeRegression
+from kshot.classic.selection.bias_variance import Decomposition, decompose
+from kshot.classic.selection.refits import sample_predictions
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import Interval

@@ -12,6 +12,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.landscape.critical_points import (
     Loss,
     Point,
@@ -23,8 +25,6 @@ from kshot.classic.landscape.critical_points import (
     read,
     write,
 )
-from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION, small_multiples, styled
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.data.inputs import Array
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

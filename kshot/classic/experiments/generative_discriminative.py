@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
-from kshot.classic.experiments.registry import experiment
 from kshot.classic.classification.gaussian import GaussianNaiveBayes
-from kshot.classic.data.inputs import Array
 from kshot.classic.classification.logistic import LogisticRegression
+from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 

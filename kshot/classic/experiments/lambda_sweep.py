@@ -10,9 +10,9 @@ from scipy import stats
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import PolynomialFeatures
 
+from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms, plain_number
-from kshot.classic.data.inputs import Array
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kshot.classic.experiments.registry import experiment
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import SGD, Descent, Rows, descend
+from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 
-from kshot.classic.experiments.registry import experiment
-from kshot.classic.data.inputs import Array
 from kshot.classic.classification.logistic import LOSSES, logistic_objective
+from kshot.classic.data.inputs import Array
 from kshot.classic.descent.solvers import Objective
+from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 

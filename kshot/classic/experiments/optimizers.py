@@ -9,8 +9,6 @@ import numpy as np
 from scipy.special import log_softmax
 from sklearn.datasets import load_digits
 
-from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import (
     SGD,
@@ -25,6 +23,8 @@ from kshot.classic.descent.optimizers import (
     batches,
     descend,
 )
+from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import COLOURS, MARKERS, VERMILLION, small_multiples, styled
 

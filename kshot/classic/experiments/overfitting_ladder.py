@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kshot.classic.data.cp import load_cp
+from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.experiments.ticks import plain_logarithms
-from kshot.classic.data.inputs import Array
 from kshot.classic.regression.linear import PolynomialRegression
 from kshot.classic.selection.validation import n_folds
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.model_selection import StratifiedShuffleSplit
 
+from kshot.classic.classification.gaussian import GaussianClassifier
+from kshot.classic.data.inputs import Array
 from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.experiments.boundaries import draw_boundary
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.classification.gaussian import GaussianClassifier
-from kshot.classic.data.inputs import Array
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import paired, wilson

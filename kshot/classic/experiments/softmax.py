@@ -10,10 +10,10 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.experiments.registry import experiment
 from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNaiveBayes
-from kshot.classic.data.inputs import Array
 from kshot.classic.classification.logistic import SoftmaxRegression
+from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import INK, colour_bar, small_multiples, styled, tiles
 from kshot.eval.statistics import wilson

@@ -10,11 +10,11 @@ from sklearn.pipeline import make_pipeline
 
 from kshot.classic.classification.cascade import CascadedLogisticRegression
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.experiments.boundaries import LOOKS, draw_boundary
-from kshot.classic.experiments.registry import experiment
-from kshot.classic.data.inputs import Array
 from kshot.classic.classification.kernel import Distances, KernelLogisticRegression
 from kshot.classic.classification.logistic import LogisticRegression
+from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.boundaries import LOOKS, draw_boundary
+from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import small_multiples, styled
 from kshot.eval.statistics import wilson

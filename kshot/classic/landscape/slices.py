@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kshot.classic.landscape.critical_points import Loss, parameters, read, write
 from kshot.classic.data.inputs import Array
+from kshot.classic.landscape.critical_points import Loss, parameters, read, write
 
 
 def filter_normalised(module: nn.Module, generator: torch.Generator, *, one_dimensional: bool = False) -> Tensor:

@@ -16,8 +16,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Alternatives, Call, Cell, Figure, Report, Table, Transcript, Transcripts
+from kshot.eval.report.safe_text import clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment

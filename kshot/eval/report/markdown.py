@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Cell, Figure, Plain, Report, Table, Transcripts
+from kshot.eval.report.safe_text import clean
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$&@])")
 MARKS = {"good": "**", "bad": "**", "plain": "", "quiet": ""}

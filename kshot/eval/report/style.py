@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Figure
+from kshot.eval.report.safe_text import clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

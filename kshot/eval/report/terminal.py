@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kshot.eval.report.clean import clean
 from kshot.eval.report.model import Cell, Report, Table, Transcript, Transcripts
+from kshot.eval.report.safe_text import clean
 from kshot.eval.report.style import short
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    from kshot.eval.report.prompting import check_baseline
+    from kshot.eval.report.prompting.build import check_baseline
     from kshot.harness.runs.run import load_plan, run_benchmark
     from kshot.harness.engines import load_engine
     from kshot.harness.models import resolve
@@ -82,7 +82,7 @@ def finish(folder: Path, baseline: str | None) -> None:
     from rich.console import Console
 
     from kshot.eval.report import html, markdown, terminal
-    from kshot.eval.report.prompting import build
+    from kshot.eval.report.prompting.build import build
     from kshot.harness.runs.run import read_run
 
     run, journal = read_run(folder)

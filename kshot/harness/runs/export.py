@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.measures import outcome_of
+from kshot.eval.report.prompting.measures import outcome_of
 from kshot.harness.journal import Journal
 from kshot.types import Sample, UserError
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kshot.eval.report.data import RunData
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.tasks import TASKS, get_task
 from kshot.harness import provenance
 from kshot.harness.journal import Journal

@@ -17,7 +17,7 @@ from kshot.harness.journal import Journal, record_of_row, write
 from kshot.types import Record, UserError
 
 OUTCOME = "CASE WHEN r.status <> 'ok' THEN r.status WHEN r.value >= 0.5 THEN 'right' ELSE 'wrong' END"
-"""What kshot.eval.report.measures.outcome_of says, in SQL."""
+"""What kshot.eval.report.prompting.measures.outcome_of says, in SQL."""
 
 VERSUS = {
     "won": "r.value >= 0.5 AND r.status = 'ok' AND NOT (o.value >= 0.5 AND o.status = 'ok')",

@@ -9,17 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from kshot.eval.report import comparisons as pairs
-from kshot.eval.report import figures, sweeps
-from kshot.eval.report.comparisons import Comparison, against_baseline, baseline_of, described
-from kshot.eval.report.confusion import confusion_figures
-from kshot.eval.report.consistency import curve_table, curves_of
-from kshot.eval.report.data import RunData
-from kshot.eval.report.labels import abbreviated, resolve, short_names
-from kshot.eval.report.measures import Measure, clusters_of, measure, number, outcome_of, percent, points, probability
 from kshot.eval.report.model import Alternatives, Block, Cell, Column, Figure, Report, Section, Table, Tone, Transcripts
-from kshot.eval.report.transcripts import transcript, transcripts_of
-from kshot.eval.report.trust import trust_section
+from kshot.eval.report.prompting import comparisons as pairs
+from kshot.eval.report.prompting import figures, sweeps
+from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of, described
+from kshot.eval.report.prompting.confusion import confusion_figures
+from kshot.eval.report.prompting.consistency import curve_table, curves_of
+from kshot.eval.report.prompting.measures import (
+    Measure,
+    clusters_of,
+    measure,
+    number,
+    outcome_of,
+    percent,
+    points,
+    probability,
+)
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
+from kshot.eval.report.prompting.transcripts import transcript, transcripts_of
+from kshot.eval.report.prompting.trust import trust_section
 from kshot.types import UserError
 
 __all__ = ["build", "check_baseline", "compare", "main_finding", "outcome_of", "transcript"]

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kshot.eval import statistics
-from kshot.eval.report.data import RunData
 from kshot.eval.report.model import Outcome
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Record, Sample
 
 FEWEST_CLUSTERS = 10

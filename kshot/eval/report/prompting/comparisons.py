@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kshot.eval import power, statistics
-from kshot.eval.report.measures import Measure, clusters_of, percent, points, probability
+from kshot.eval.report.prompting.measures import Measure, clusters_of, percent, points, probability
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kshot.eval.report.data import RunData
-from kshot.eval.report.measures import Measure
 from kshot.eval.report.model import Figure
+from kshot.eval.report.prompting.measures import Measure
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.style import INK, short, small_multiples, styled, tiles
 from kshot.types import Sample
 

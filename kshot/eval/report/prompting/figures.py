@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kshot.eval.report.comparisons import Comparison
-from kshot.eval.report.measures import Measure
 from kshot.eval.report.model import Figure
+from kshot.eval.report.prompting.comparisons import Comparison
+from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
 from kshot.eval.statistics import Interval
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from kshot.eval.report.data import RunData
-from kshot.eval.report.measures import outcome_of
 from kshot.eval.report.model import Call, Transcript
+from kshot.eval.report.prompting.measures import outcome_of
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Record, Request
 
 SHOWN_APART = {"rule", "span", "rejected"}

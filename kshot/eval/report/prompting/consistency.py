@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kshot.eval import statistics
-from kshot.eval.report.data import RunData
-from kshot.eval.report.figures import Curve
-from kshot.eval.report.measures import percent
 from kshot.eval.report.model import Column, Table
+from kshot.eval.report.prompting.figures import Curve
+from kshot.eval.report.prompting.measures import percent
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Record
 
 LADDER = (1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 80, 100)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kshot.eval.report.data import RunData
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.registry import split_spec, write_spec
 from kshot.types import UserError
 

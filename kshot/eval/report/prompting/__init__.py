@@ -1,0 +1,1 @@
+"""The report of a comparison: what was run, turned into tables, figures, words and transcripts."""
