@@ -20,7 +20,7 @@ from kshot.eval.report.prompting import build as prompting
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.safe_text import clean
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
-from tests.hostile import HOSTILE, hostile_run
+from tests.eval.report.hostile import HOSTILE, hostile_run
 
 VOID = {"meta", "input", "br", "img", "link", "hr"}
 

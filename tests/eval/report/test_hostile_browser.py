@@ -13,7 +13,7 @@ import pytest
 
 from kshot.eval.report import html
 from kshot.eval.report.prompting import build as prompting
-from tests.hostile import HOSTILE, hostile_run
+from tests.eval.report.hostile import HOSTILE, hostile_run
 
 OPEN_ALL = "() => { for (const item of document.querySelectorAll('#transcripts > details')) item.open = true; }"
 WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -9,8 +9,9 @@ from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "published_outputs"
+from tests.places import ROOT, SHARED
+
+PUBLISHED = SHARED / "published_outputs"
 needs_data = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published outputs are not at hand")
 
 

@@ -7,14 +7,13 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from kshot.eval.tasks import TASKS, get_task
 from kshot.types import Sample, Source, UserError
+from tests.places import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 RELATIONS = ("plurals", "past", "capitals", "opposites", "comparatives")
 GENERATED = (
     "last-letters",

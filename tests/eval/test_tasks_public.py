@@ -13,8 +13,8 @@ import pytest
 
 from kshot.eval.tasks import bbh, get_task
 from kshot.types import Source, UserError
+from tests.places import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
 # rows that each copy holds for test, and the labels or letters that its answers may have
 SETS = {
     "gsm8k": ("gsm8k", "test"),
