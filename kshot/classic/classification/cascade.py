@@ -1,9 +1,9 @@
 """Logistic regressions that feed another one: the first neural network (Hung-yi Lee, "Classification: Logistic
 Regression", cascading logistic regression models).
 
-Meets: the features of `kshot.classic.classification.kernel` need not be made by hand: the first layer's logistic regressions learn
-them together with the last one's boundary, by the chain rule written out. Concedes: two layers and two classes; deeper
-networks are the autograd's.
+Meets: the features of `kshot.classic.classification.kernel` need not be made by hand: the first layer's logistic
+regressions learn them together with the last one's boundary, by the chain rule written out. Concedes: two layers and
+two classes; deeper networks are the autograd's.
 """
 
 from __future__ import annotations

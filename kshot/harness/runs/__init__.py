@@ -1,0 +1,1 @@
+"""Runs: tasks, strategies and an engine joined, kept in a folder, read again. The upper floor of harness."""
