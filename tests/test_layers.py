@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "kshot"
-NOUNS = {"kshot", "kshot.types", "kshot.program", "kshot.registry"}
+NOUNS = {"kshot", "kshot.types", "kshot.program", "kshot.spec", "kshot.registry"}
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
 LAZY = {"torch", "transformers", "datasets", "matplotlib", "scipy", "statsmodels", "peft", "accelerate", "pandas"}
 # design: harness/engines, harness/prefix, harness/models.py (gguf.py is its second file), adapters, classic
@@ -22,6 +22,7 @@ MAY_BE_HEAVY += ("kshot.adapters", "kshot.classic")
 ALLOWED: dict[str, tuple[str, ...]] = {
     "kshot.types": (),
     "kshot.program": (),
+    "kshot.spec": (),
     "kshot.registry": (),
     "kshot.prompts": (),
     "kshot.eval": (),
@@ -39,7 +40,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 NOUN_IMPORTS = {  # among themselves the nouns know only this much
     "kshot.types": set[str](),
     "kshot.program": {"kshot.types"},
-    "kshot.registry": {"kshot.types"},
+    "kshot.spec": {"kshot.types"},
+    "kshot.registry": {"kshot.types", "kshot.spec"},
 }
 
 

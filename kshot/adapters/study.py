@@ -34,7 +34,7 @@ from kshot.harness.models import LoadedModel
 from kshot.harness.render import Renderer
 from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.prompts.strategies import get_strategy
-from kshot.registry import split_spec, write_spec
+from kshot.spec import split_spec, write_spec
 from kshot.types import Sample, Strategy, Task, UserError
 
 FACTORS = (1 / 3, 1.0, 3.0)

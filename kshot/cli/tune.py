@@ -138,7 +138,7 @@ def listed(text: str) -> tuple[str, ...]:
     >>> listed("zero-shot,few-shot:k=8,order=reversed")
     ('zero-shot', 'few-shot:k=8,order=reversed')
     """
-    from kshot.registry import split_outside_parentheses
+    from kshot.spec import split_outside_parentheses
 
     found: list[str] = []
     for part in split_outside_parentheses(text):

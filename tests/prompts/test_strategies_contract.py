@@ -16,7 +16,8 @@ import pytest
 from kshot.program import drive, rewrite
 from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.prompts.templates import plain
-from kshot.registry import hyperparameters, split_spec
+from kshot.registry import hyperparameters
+from kshot.spec import split_spec
 from kshot.types import (
     AnswerFormat,
     Decomposition,

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from kshot.adapters.methods.registry import METHODS, Base, Built, with_peft
-from kshot.registry import split_outside_parentheses, suggest, write_value
+from kshot.registry import suggest
+from kshot.spec import split_outside_parentheses, write_value
 from kshot.types import UserError
 
 HEAD = "peft:"

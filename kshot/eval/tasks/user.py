@@ -9,7 +9,8 @@ from pathlib import Path
 
 from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_NO, canonical_number, exact, labels, numeric
 from kshot.eval.tasks.jsonl import Row, choices_of, identified, letter_of, read_rows, text_of
-from kshot.registry import convert, hyperparameters, load_from_file, split_spec, suggest, write_spec
+from kshot.registry import hyperparameters, load_from_file, suggest
+from kshot.spec import convert, split_spec, write_spec
 from kshot.types import AnswerFormat, Sample, Source, Split, Task, UserError
 
 POOL = 8  # first rows that serve as exemplars where there is no train file

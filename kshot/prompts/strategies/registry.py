@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from kshot.registry import Registry, hyperparameters, nested, write_spec
+from kshot.registry import Registry, hyperparameters
+from kshot.spec import nested, write_spec
 from kshot.types import Generation, Prediction, Program, Prompt, Request, SamplingParams, Strategy, UserError
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.registry import split_spec, write_spec
+from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
 

@@ -18,7 +18,7 @@ from kshot.eval.report.model import Column, Figure, Section, Table
 from kshot.eval.report.prompting.figures import row_height
 from kshot.eval.report.prompting.measures import Measure, percent
 from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
-from kshot.registry import split_spec, write_spec
+from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from kshot.eval.report import html
-from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.model import Figure, Report, Transcript, Transcripts
 from kshot.eval.report.prompting.build import build, compare
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
 from kshot.harness.runs.run import read_run
 from kshot.harness.runs.view import store
