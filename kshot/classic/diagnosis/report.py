@@ -133,7 +133,7 @@ def curve_figure(name: str, title: str, models: Sequence[Fitted]) -> Figure:
     """Loss an epoch, on train rows and on rows held out, a panel a network."""
 
     def draw() -> Drawing:
-        from kshot.classic.experiments.ticks import plain_logarithms
+        from kshot.eval.report.ticks import plain_logarithms
 
         with styled():
             drawing, panels = small_multiples(len(models), height=2.6, columns=min(4, len(models)))

@@ -9,7 +9,6 @@ import numpy as np
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.networks import autograd
 from kshot.classic.networks.autograd import Tensor
 from kshot.classic.networks.gradient_check import central_differences, check_gradient
@@ -18,6 +17,7 @@ from kshot.classic.networks.network import perceptron
 from kshot.classic.networks.trace import Trace, trace
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

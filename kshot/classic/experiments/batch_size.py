@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,12 +12,12 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms, plain_number
 from kshot.classic.regression.linear import PolynomialRegression, RidgeRegression
 from kshot.classic.selection.bias_variance import Decomposition, decompose
 from kshot.classic.selection.refits import sample_predictions
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms, plain_number
 from kshot.eval.statistics import Interval
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from sklearn.datasets import load_diabetes
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import SGD, Descent, Rows, RowsObjective, descend
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.regression.feature_scaling import MinMax, Scaler, Standardisation
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, MARKERS, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

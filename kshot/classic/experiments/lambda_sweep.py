@@ -12,12 +12,12 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms, plain_number
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms, plain_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -201,7 +201,7 @@ def losses_over_updates(
     """Both losses against updates, with the place where each would have stopped."""
     from matplotlib.axes import Axes
 
-    from kshot.classic.experiments.ticks import plain_logarithms
+    from kshot.eval.report.ticks import plain_logarithms
 
     assert isinstance(axes, Axes)
     for name, (colour, _) in LOOKS.items():

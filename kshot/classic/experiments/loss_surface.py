@@ -15,11 +15,11 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
 from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, spread, update
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import COLOURS, MARKERS, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -12,12 +12,12 @@ from sklearn.model_selection import train_test_split
 
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -24,9 +24,9 @@ from kshot.classic.descent.optimizers import (
     descend,
 )
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import COLOURS, MARKERS, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

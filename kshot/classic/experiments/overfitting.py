@@ -12,7 +12,6 @@ from sklearn.datasets import load_digits
 
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import (
     Convolution,
@@ -27,6 +26,7 @@ from kshot.classic.networks.layers import (
 from kshot.classic.networks.network import Network, Step, adam, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

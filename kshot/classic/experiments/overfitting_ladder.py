@@ -10,11 +10,11 @@ import numpy as np
 from kshot.classic.data.cp import load_cp
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.regression.linear import PolynomialRegression
 from kshot.classic.selection.validation import n_folds
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -13,10 +13,10 @@ from sklearn.datasets import load_breast_cancer
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.experiments.ticks import plain_logarithms
 from kshot.classic.selection.validation import choose, n_folds, nested
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -109,7 +109,7 @@ def curve_figure(found: dict[str, Trained]) -> Figure:
     """Losses over epochs."""
 
     def draw() -> Drawing:
-        from kshot.classic.experiments.ticks import plain_logarithms
+        from kshot.eval.report.ticks import plain_logarithms
 
         with styled():
             drawing, panels = small_multiples(len(found), height=2.8, columns=2)

@@ -21,9 +21,9 @@ from kshot.classic.experiments.limits import PLACES, limits
 from kshot.classic.experiments.loss_surface import Network, loss_surface
 from kshot.classic.experiments.optimizers import MAKERS, optimizers, valley
 from kshot.classic.experiments.registry import EXPERIMENTS
-from kshot.classic.experiments.ticks import plain_logarithms, plain_number
 from kshot.eval.report.model import Figure, Report, Table
 from kshot.eval.report.style import svg
+from kshot.eval.report.ticks import plain_logarithms, plain_number
 
 RUNS = {
     "optimizers": lambda: optimizers(updates=400, epochs=2, repeats=1),
