@@ -69,7 +69,7 @@ def run(name: str, data: Path | None, runs: Path, threads: int) -> None:
     """Runs a study, or the rest of it."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     for options in STUDIES[name]:
-        command = [sys.executable, "-m", "kshot.cli", "tune", *options, "--runs", str(runs), "--run", name]
+        command = [sys.executable, "-m", "kshot", "tune", *options, "--runs", str(runs), "--run", name]
         subprocess.run(command + (["--data", str(data)] if data else []), env=environment, check=True)
 
 

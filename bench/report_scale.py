@@ -63,9 +63,7 @@ def main() -> None:
         run_benchmark(loaded, ScriptedEngine(reply), folder)
         print(f"made: {loaded.total:,} records in {time.perf_counter() - began:.1f} s", flush=True)
         began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "kshot.cli", "report", str(folder)], check=True, stdout=subprocess.DEVNULL
-        )
+        subprocess.run([sys.executable, "-m", "kshot", "report", str(folder)], check=True, stdout=subprocess.DEVNULL)
         report_s = time.perf_counter() - began
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
         size = (folder / "report.html").stat().st_size / 1e6

@@ -1,4 +1,8 @@
-"""Imports point one way, and what is heavy is imported only where it is used."""
+"""Imports point one way, and what is heavy is imported only where it is used.
+
+One row a folder: the folders that its own files may import, beside the nouns and themselves. A row holds for the
+files that lie in the folder, not for the folders in it, which have rows of their own; `kshot` is the nouns' folder.
+"""
 
 from __future__ import annotations
 
@@ -6,38 +10,67 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1] / "kshot"
-NOUNS = {"kshot", "kshot.types", "kshot.program", "kshot.spec", "kshot.registry"}
+from tests.places import ROOT
+
+PACKAGE = ROOT / "kshot"
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
 LAZY = {"torch", "transformers", "datasets", "matplotlib", "scipy", "statsmodels", "peft", "accelerate", "pandas"}
-# design: harness/engines, harness/prefix, harness/models.py (gguf.py is its second file), adapters, classic
-MAY_BE_HEAVY = ("kshot.harness.engines", "kshot.harness.prefix", "kshot.harness.models", "kshot.harness.gguf")
-MAY_BE_HEAVY += ("kshot.adapters", "kshot.classic")
+MAY_BE_HEAVY = (
+    *("kshot.harness.models", "kshot.harness.engines", "kshot.harness.decoding", "kshot.harness.prefix"),
+    *("kshot.adapters", "kshot.classic"),
+)
+REPORT = ("eval", "eval.report")
+RUN = ("eval", "eval.report", "eval.report.prompting", "eval.tasks", "harness", "harness.runs")
 
-# module (or package) -> the packages of kshot that it may import, beside the nouns and itself
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "kshot.types": (),
-    "kshot.program": (),
-    "kshot.spec": (),
-    "kshot.registry": (),
-    "kshot.prompts": (),
-    "kshot.eval": (),
-    "kshot.harness.runs.run": ("kshot.prompts", "kshot.eval", "kshot.harness"),
-    "kshot.harness.runs.demo": ("kshot.prompts", "kshot.eval", "kshot.harness"),  # a plan, ready made for benchmark
-    "kshot.harness.runs.export": ("kshot.eval", "kshot.harness"),
-    "kshot.harness.runs.view": ("kshot.eval", "kshot.harness"),
-    "kshot.harness": (),
-    # what is trained on is what evaluation asks: the same strategies, through the same benchmark
-    "kshot.adapters": ("kshot.harness", "kshot.harness.runs.run", "kshot.eval", "kshot.prompts"),
-    "kshot.classic": ("kshot.eval",),
-    "kshot.harness.runs.console": ("kshot",),
-    "kshot.cli": ("kshot",),
+    "prompts": (),
+    "prompts.strategies": ("prompts",),
+    "eval": (),
+    "eval.answers": (),
+    "eval.tasks": ("eval.answers",),
+    "eval.report": (),
+    "eval.report.page": (),
+    "eval.report.prompting": REPORT,
+    "harness": (),
+    "harness.models": (),
+    "harness.prefix": (),
+    "harness.engines": ("harness.models", "harness.prefix"),
+    "harness.runs": (
+        *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
+        *("harness", "harness.engines", "harness.models"),
+    ),
+    "harness.runs.view": ("harness", "harness.runs", "eval.report", "eval.report.prompting"),
+    "adapters.methods": (),
+    "adapters": (
+        *("adapters.methods", "prompts.strategies", *RUN),
+        *("harness.models", "harness.engines", "harness.prefix"),
+    ),
+    "classic": ("eval.report", "classic.diagnosis", "classic.experiments", "classic.data"),
+    "classic.data": (),
+    "classic.descent": (),
+    "classic.regression": ("classic.descent",),
+    "classic.networks": ("classic.descent",),
+    "classic.classification": ("classic.descent", "classic.networks", "classic.regression"),
+    "classic.selection": ("eval", "classic.regression"),
+    "classic.landscape": (),
+    "classic.diagnosis": (*REPORT, "classic.data", "classic.regression", "classic.networks"),
+    "classic.experiments": (
+        *(*REPORT, "eval.report.prompting", "classic.data", "classic.descent", "classic.regression"),
+        *("classic.networks", "classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
+    ),
+    "cli": (
+        *("eval.report", "eval.report.prompting", "eval.tasks", "prompts.strategies", "harness.models"),
+        *("harness.runs", "harness.runs.view", "adapters", "adapters.methods", "classic"),
+    ),
 }
-NOUN_IMPORTS = {  # among themselves the nouns know only this much
+NOUNS = {  # among themselves the nouns know only this much
+    "kshot": set[str](),
+    "kshot.__main__": {"kshot.cli"},
     "kshot.types": set[str](),
     "kshot.program": {"kshot.types"},
     "kshot.spec": {"kshot.types"},
@@ -46,64 +79,70 @@ NOUN_IMPORTS = {  # among themselves the nouns know only this much
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {module_name(path): path for path in FILES}
+
+
 def imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    """Every imported module, inside functions as well; `from kshot.x import y` counts as kshot.x."""
+    """Every imported module, inside functions as well; `from kshot.x import y` is kshot.x.y where that is a file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"a relative import in line {node.lineno}; write it in full"
             assert node.module
-            whole = [f"{node.module}.{alias.name}" for alias in node.names if node.module in ("kshot", "kshot.harness")]
-            yield from ((name, node.lineno) for name in whole or [node.module])
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole if whole in MODULES else node.module), node.lineno
+
+
+def folder_of(module: str) -> str:
+    """The folder of a module's file, without `kshot.`; a package's is the package itself."""
+    path = MODULES.get(module)
+    package = module if path is None or path.name == "__init__.py" else module.rpartition(".")[0]
+    return package.removeprefix("kshot").removeprefix(".")
 
 
 def within(name: str, packages: tuple[str, ...] | set[str]) -> bool:
     return any(name == package or name.startswith(package + ".") for package in packages)
 
 
-def layer_of(module: str) -> str:
-    found = [layer for layer in ALLOWED if within(module, (layer,))]
-    assert found, f"{module} stands in no layer: give it one"
-    return max(found, key=len)
-
-
 def broken(module: str, source: str) -> list[str]:
-    """The imports of a module's source that its layer does not allow."""
-    if module == "kshot":
-        return [name for name, _ in imports(ast.parse(source))]
-    layer = layer_of(module)
-    own = "kshot.harness" if within(layer, ("kshot.harness",)) else layer
-    joins = ("kshot.harness.runs.run", "kshot.harness.runs.demo")
+    """The imports of a module's source that its folder's row does not allow."""
     found = []
     for name, line in imports(ast.parse(source)):
-        if within(name, HEAVY) and not within(module, MAY_BE_HEAVY):
-            found.append(f"{module}:{line} imports {name}")
-        if not within(name, ("kshot",)):
-            continue
-        if layer in NOUN_IMPORTS:
-            allowed = name in NOUN_IMPORTS[layer]
-        else:
-            noun = name == "kshot.__version__" or name in NOUNS or within(name, NOUNS - {"kshot"})
-            allowed = noun or within(name, (own, *ALLOWED[layer]))
-        users = (*joins, "kshot.adapters", "kshot.harness.runs.console", "kshot.cli", "kshot.harness.runs.view.server")
-        if within(name, joins) and not within(module, users):
-            allowed = False
-        if not allowed:
+        wrong = within(name, HEAVY) and not within(module, MAY_BE_HEAVY)
+        if within(name, ("kshot",)):
+            if module in NOUNS:
+                wrong = name not in NOUNS[module]
+            else:
+                own = folder_of(module)
+                assert own in ALLOWED, f"the folder {own} of {module} has no row: give it one"
+                wrong = wrong or not (name in NOUNS or folder_of(name) in (own, *ALLOWED[own]))
+        if wrong:
             found.append(f"{module}:{line} imports {name}")
     return found
-
-
-FILES = sorted(ROOT.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])
 def test_imports_point_one_way(path: Path) -> None:
     assert broken(module_name(path), path.read_text(encoding="utf-8")) == []
+
+
+def test_no_floor_stands_on_a_higher_one_and_every_row_is_needed() -> None:
+    TopologicalSorter(ALLOWED).prepare()  # raises CycleError
+    used: dict[str, set[str]] = {folder: set() for folder in ALLOWED}
+    for module, path in MODULES.items():
+        if module not in NOUNS:
+            found = imports(ast.parse(path.read_text(encoding="utf-8")))
+            used[folder_of(module)] |= {folder_of(name) for name, _ in found if within(name, ("kshot",))}
+    assert {folder: sorted(set(allowed) - used[folder]) for folder, allowed in ALLOWED.items()} == {
+        folder: [] for folder in ALLOWED
+    }
 
 
 @pytest.mark.parametrize(
@@ -115,7 +154,8 @@ def test_imports_point_one_way(path: Path) -> None:
         ("kshot.eval.answers", "def f():\n    from kshot.harness import models"),
         ("kshot.eval.statistics", "def f():\n    import torch"),
         ("kshot.harness.runner", "import kshot.eval.tasks"),
-        ("kshot.harness.runner", "from kshot.harness import benchmark"),
+        ("kshot.harness.runner", "from kshot.harness.runs import run"),
+        ("kshot.harness.runs.run", "from kshot.adapters import engine"),
         ("kshot.harness.engines.scripted", "from kshot.prompts import templates"),
         ("kshot.cli", "import torch"),
     ],
@@ -134,6 +174,7 @@ def test_a_wrong_import_is_found(module: str, source: str) -> None:
         "kshot.prompts.strategies",
         "kshot.prompts.templates",
         "kshot.harness.models",
+        "kshot.harness.engines",
         "kshot.harness.runs.run",
         "kshot.harness.runner",
         "kshot.adapters.methods",
@@ -146,6 +187,23 @@ def test_importing_stays_light(module: str) -> None:
     assert done.stdout.split() == []
 
 
-def test_files_are_about_400_lines_at_most() -> None:
-    long = {module_name(path): count for path in FILES if (count := len(path.read_text().splitlines())) > 440}
-    assert long == {}
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Every function of a file with its length in lines."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno
+            yield f"{module_name(path)}.{node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_files_and_functions_are_short() -> None:
+    assert {module_name(p): n for p in FILES if (n := len(p.read_text(encoding="utf-8").splitlines())) > 400} == {}
+    assert {name: n for path in FILES for name, n in functions(path) if n > 80} == {}
+
+
+def test_no_two_public_classes_share_a_name() -> None:
+    owners: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners.setdefault(node.name, []).append(module_name(path))
+    assert {name: where for name, where in owners.items() if len(where) > 1} == {}

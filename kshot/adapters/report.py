@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from kshot.adapters.study import SETTINGS
 from kshot.adapters.training import Trained
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import number, percent
 from kshot.eval.report.prompting import build as prompting
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
-from kshot.eval.report.prompting.measures import Measure, measure, number, percent
+from kshot.eval.report.prompting.measures import Measure, measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import abbreviated, resolve
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled

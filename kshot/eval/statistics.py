@@ -127,6 +127,24 @@ def mean_interval(values: Sequence[float], level: float = 0.95, clusters: Sequen
     return Interval(max(0.0, mean - half), min(1.0, mean + half))
 
 
+def t_interval(values: Sequence[float] | NDArray[np.float64], level: float = 0.95) -> Interval:
+    """The interval of a mean of any numbers, by Student's t with n - 1 degrees of freedom; infinite below two values.
+
+    >>> interval = t_interval([1.0, 2.0, 3.0])
+    >>> round(interval.low, 3), round(interval.high, 3)
+    (-0.484, 4.484)
+    """
+    import numpy as np
+    from scipy import stats
+
+    some = np.asarray(values, dtype=float)
+    if len(some) < 2:
+        return Interval(-math.inf, math.inf)
+    mean, half = float(some.mean()), float(some.std(ddof=1)) / math.sqrt(len(some))
+    half *= float(stats.t.ppf(0.5 + level / 2, len(some) - 1))
+    return Interval(mean - half, mean + half)
+
+
 def standard_error(values: Sequence[float], clusters: Sequence[Hashable] | None = None) -> float:
     """Standard error of the mean (Miller 2024, arXiv 2411.00640, sections 2.1 and 2.2); nan below two values.
 

@@ -410,7 +410,7 @@ def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: 
 
     def command(run: str) -> list[str]:
         return [
-            sys.executable, "-m", "kshot.cli", "tune", "--model", str(tiny_folder), "--device", "cpu",
+            sys.executable, "-m", "kshot", "tune", "--model", str(tiny_folder), "--device", "cpu",
             "--task", "coin-flip", "--method", "lora:r=4", "--samples", "8", "--epochs", "4", "--batch-size", "1",
             "--limit", "8", "--evaluations", "2", "--compare", "zero-shot", "--checkpoint-seconds", "0.2",
             "--runs", str(tmp_path), "--run", run,

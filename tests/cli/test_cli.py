@@ -193,7 +193,7 @@ def test_a_killed_run_resumes_to_the_same_records(tiny_folder: Path, tmp_path: P
         command = [
             sys.executable,
             "-m",
-            "kshot.cli",
+            "kshot",
             *bench_args(tiny_folder, tmp_path / "cut", "--batch", batch, limit=limit),
         ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

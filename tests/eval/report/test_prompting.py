@@ -17,11 +17,12 @@ from statsmodels.stats.multitest import multipletests
 
 from kshot.eval.report import terminal
 from kshot.eval.report.model import Cell, Column, Figure, Report, Table, Transcripts
+from kshot.eval.report.numbers import points
 from kshot.eval.report.prompting import build as prompting
 from kshot.eval.report.prompting.comparisons import against_baseline, baseline_of
 from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.figures import frontier
-from kshot.eval.report.prompting.measures import measure, points
+from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.style import png, short
 from kshot.types import (

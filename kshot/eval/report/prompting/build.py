@@ -10,21 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kshot.eval.report.model import Alternatives, Block, Cell, Column, Figure, Report, Section, Table, Tone, Transcripts
+from kshot.eval.report.numbers import number, percent, points, probability
 from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures, sweeps
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of, described
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import curve_table, curves_of
-from kshot.eval.report.prompting.measures import (
-    Measure,
-    clusters_of,
-    measure,
-    number,
-    outcome_of,
-    percent,
-    points,
-    probability,
-)
+from kshot.eval.report.prompting.measures import Measure, clusters_of, measure, outcome_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
 from kshot.eval.report.prompting.transcripts import transcript, transcripts_of

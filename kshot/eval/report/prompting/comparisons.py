@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kshot.eval import power, statistics
-from kshot.eval.report.prompting.measures import Measure, clusters_of, percent, points, probability
+from kshot.eval.report.numbers import percent, points, probability
+from kshot.eval.report.prompting.measures import Measure, clusters_of
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
 

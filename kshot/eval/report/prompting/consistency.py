@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from kshot.eval import statistics
 from kshot.eval.report.model import Column, Table
+from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.figures import Curve
-from kshot.eval.report.prompting.measures import percent
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Record
 

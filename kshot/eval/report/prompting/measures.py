@@ -105,26 +105,3 @@ def outcome_of(record: Record) -> Outcome:
     if record.prediction.status != "ok":
         return record.prediction.status
     return "right" if record.score.value >= 0.5 else "wrong"
-
-
-def percent(share: float | None) -> str:
-    """0.4567 as "45.7%", None as a dash."""
-    return "–" if share is None else f"{100 * share:.1f}%"
-
-
-def points(difference: float) -> str:
-    """A difference of shares with its sign: 0.123 as "+12.3", in percentage points."""
-    rounded = round(100 * difference, 1)
-    return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):.1f}"
-
-
-def number(value: float) -> str:
-    """A count or a duration, short: 1,234 / 56 / 7.8 / 0.012."""
-    if value == 0:
-        return "0"
-    return f"{value:,.0f}" if value >= 20 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
-
-
-def probability(p: float) -> str:
-    """A p-value as papers write it."""
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.995 else "1"

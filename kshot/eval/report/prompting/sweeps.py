@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.repeats import pass_at_k, variance_parts
 from kshot.eval.report.model import Column, Figure, Section, Table
+from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.figures import row_height
-from kshot.eval.report.prompting.measures import Measure, percent
+from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.calibration import Bin, brier, expected_calibration_error, reliability
 from kshot.eval.report.model import Column, Figure, Section, Table
-from kshot.eval.report.prompting.measures import Measure, percent
+from kshot.eval.report.numbers import percent
+from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
 from kshot.types import Record
 

@@ -1,4 +1,4 @@
-"""`python -m kshot.cli`."""
+"""`python -m kshot`."""
 
 from kshot.cli import main
 
