@@ -30,7 +30,7 @@ def prepared(model: str, samples: int) -> tuple[Any, list[Any]]:
     from kshot.adapters.data import examples, training_set
     from kshot.eval.tasks import get_task
     from kshot.harness import models
-    from kshot.harness.render import Renderer
+    from kshot.harness.models.render import Renderer
     from kshot.prompts.strategies import get_strategy
     from kshot.types import Source
 

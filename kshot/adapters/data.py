@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kshot.harness.render import Renderer
+from kshot.harness.models.render import Renderer
 from kshot.harness.runs.run import taught
 from kshot.types import Sample, Source, Strategy, Task, UserError
 

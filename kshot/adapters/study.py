@@ -31,7 +31,7 @@ from kshot.harness import models
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models import LoadedModel
-from kshot.harness.render import Renderer
+from kshot.harness.models.render import Renderer
 from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.prompts.strategies import get_strategy
 from kshot.spec import split_spec, write_spec

@@ -29,7 +29,7 @@ from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task
 from kshot.harness import models
 from kshot.harness.models import LoadedModel
-from kshot.harness.render import Renderer
+from kshot.harness.models.render import Renderer
 from kshot.harness.runs.run import load_plan, question_of, start
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Message, Sample, Source, Task, UserError

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
+from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.attention import NAME
 from kshot.harness.prefix.decoder import Flight, PrefixDecoder
 from kshot.harness.prefix.plain import PlainDecoder
 from kshot.harness.prefix.virtual import Virtual
-from kshot.harness.render import Renderer
 from kshot.types import EngineError, Generation, Request, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes

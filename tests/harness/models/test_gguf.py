@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig, LlamaForCausalLM
 
-from kshot.harness import gguf as conversion
 from kshot.harness import models
+from kshot.harness.models import gguf as conversion
 from kshot.types import UserError
 
 HEADS, GROUPS = 4, 2
@@ -195,7 +195,7 @@ def test_a_file_is_converted_once_wherever_it_lies(tmp_path: Path, monkeypatch: 
 RACE = """
 import os, sys, time
 from pathlib import Path
-from kshot.harness.gguf import once
+from kshot.harness.models.gguf import once
 
 place, others = Path(sys.argv[1]), int(sys.argv[2])
 

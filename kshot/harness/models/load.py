@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.harness.gguf import CONVERSION, NOTE, convert, disk_full, once, say
-from kshot.harness.render import Renderer
+from kshot.harness.models.gguf import CONVERSION, NOTE, convert, disk_full, once, say
+from kshot.harness.models.render import Renderer
 from kshot.registry import suggest
 from kshot.types import UserError
 
