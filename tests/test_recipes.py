@@ -87,12 +87,13 @@ def test_the_method(tmp_path: Path, tiny_llama: Path) -> None:
 
     from kshot.adapters.attach import attach, load, save
     from kshot.adapters.methods import METHODS
-    from kshot.harness import models
+    from kshot.harness.models.load import load_model
+    from kshot.harness.models.sources import resolve
 
     known = set(METHODS.entries)
     run("method")
     try:
-        loaded = models.load(models.resolve(str(tiny_llama)))
+        loaded = load_model(resolve(str(tiny_llama)))
         layers = loaded.model.base_model.layers
         before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
         adapted = attach(loaded.model, loaded.tokenizer, "first-layers:count=1", seed=0)

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kshot.adapters.guess import Guess, guesses
-from kshot.harness import models
-from kshot.harness.models import LoadedModel
+from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer, where_to_run
+from kshot.harness.models.sources import first_line, folder_of, resolve
 from kshot.types import UserError
 
 TEXT, MASK = "{text}", "{mask}"
@@ -128,12 +129,12 @@ def load_encoder(
     import torch
     from transformers import AutoModelForMaskedLM, AutoModelForSequenceClassification
 
-    models.quiet()
-    source = models.resolve(name)
-    folder = models.folder_of(source)
-    models.check_weights_are_there(folder)
-    tokenizer = models.read_tokenizer(folder, False)
-    device, dtype = models.where_to_run(device, dtype)
+    quiet()
+    source = resolve(name)
+    folder = folder_of(source)
+    check_weights_are_there(folder)
+    tokenizer = read_tokenizer(folder, False)
+    device, dtype = where_to_run(device, dtype)
     kind: Any = AutoModelForSequenceClassification if labels else AutoModelForMaskedLM
     options: dict[str, Any] = {}
     if labels:
@@ -151,7 +152,7 @@ def load_encoder(
                 **options,
             )
     except Exception as error:  # safetensors, tokenizers and a model's own code raise kinds of their own
-        said = models.first_line(error)
+        said = first_line(error)
         raise UserError(
             f"the encoder in {folder} cannot be loaded ({said}); give one such as BERT or RoBERTa."
         ) from error
@@ -165,13 +166,13 @@ def load_encoder(
             "they are another model's or not whole; fetch its files again."
         )
     return LoadedModel(
-        model.to(device).eval(), tokenizer, models.weights_hash(folder), device, dtype, room_of(model), source
+        model.to(device).eval(), tokenizer, weights_hash(folder), device, dtype, room_of(model), source
     )  # fmt: skip
 
 
 def names_encoder(name: str) -> bool:
     """Whether a model's own configuration calls it an encoder: a masked language model, or a classifier over one."""
-    folder = models.folder_of(models.resolve(name), weights=False)
+    folder = folder_of(resolve(name), weights=False)
     try:
         said = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
     except (ValueError, AttributeError):  # loading it will say what is wrong

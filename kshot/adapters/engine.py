@@ -14,10 +14,12 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
-from kshot.harness import engines, models
+from kshot.harness import engines
 from kshot.harness.engines import engine_around
 from kshot.harness.engines.transformers import TransformersEngine
-from kshot.harness.models import LoadedModel
+from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.load import LoadedModel, load_model, use_chat
+from kshot.harness.models.sources import resolve
 from kshot.harness.prefix import packed
 from kshot.harness.prefix.virtual import Virtual
 from kshot.types import EngineError, Generation, UserError
@@ -107,15 +109,15 @@ def load_engine(
     With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
     Raises UserError where either cannot be had, or they do not belong together.
     """
-    loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     adapted = load(loaded.model, loaded.tokenizer, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
     check_generates(adapted)
     virtual = virtual_of(adapted)
     bare, merged = merged_into_base(adapted) if merge else (adapted.backbone, False)
     if (merged or not adapted.is_peft or virtual) and packed.can_pack(bare):
         packed.pack(bare)
-    chat = models.use_chat(loaded.tokenizer, model, template)
-    name = f"{adapted.method}-{models.weights_hash(Path(adapter))}" + ("-merged" if merged else "")
+    chat = use_chat(loaded.tokenizer, model, template)
+    name = f"{adapted.method}-{weights_hash(Path(adapter))}" + ("-merged" if merged else "")
     return engine_around(
         loaded,
         bare,
@@ -147,7 +149,7 @@ class AdapterSwitch:
             check_generates(adapted)
             made = AdaptedEngine(
                 adapted,
-                id=engine_id(base, self.chat, f"{adapted.method}-{models.weights_hash(Path(folder))}"),
+                id=engine_id(base, self.chat, f"{adapted.method}-{weights_hash(Path(folder))}"),
                 chat=self.chat,
                 context_length=base.context_length,
                 rows=self.rows,

@@ -14,7 +14,7 @@ from kshot.adapters.data import examples
 from kshot.adapters.engine import adapted_engine, engine_id
 from kshot.adapters.methods.registry import is_classifier
 from kshot.harness.journal import Journal
-from kshot.harness.models import LoadedModel, free_memory
+from kshot.harness.models.load import LoadedModel, free_memory
 from kshot.harness.models.render import Renderer
 from kshot.harness.runs.run import Loaded, describe, question_of, run_benchmark, start
 from kshot.program import drive_rounds, gather

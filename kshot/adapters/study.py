@@ -27,11 +27,11 @@ from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
 from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
 from kshot.eval.tasks import get_task
-from kshot.harness import models
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
-from kshot.harness.models import LoadedModel
+from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.render import Renderer
+from kshot.harness.models.sources import resolve
 from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
 from kshot.prompts.strategies import get_strategy
 from kshot.spec import split_spec, write_spec
@@ -256,13 +256,13 @@ class Bench:
                 self.loaded = load_encoder(self.study.model, labels=self.labels, **keep)
             else:
                 keep["trust_remote_code"] = self.options.get("trust_remote_code", False)
-                self.loaded = models.load(models.resolve(self.study.model), **keep)
+                self.loaded = load_model(resolve(self.study.model), **keep)
         return self.loaded
 
     @property
     def chat(self) -> bool:
         """Whether prompts go through the model's chat template."""
-        return not self.encoder and models.use_chat(self.base().tokenizer, self.study.model, self.study.template)
+        return not self.encoder and use_chat(self.base().tokenizer, self.study.model, self.study.template)
 
     def tokens(self, parts: Sequence[Part], head: bool, *, validation: bool = False) -> list[Example]:
         """Samples as tokens."""

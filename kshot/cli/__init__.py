@@ -128,7 +128,7 @@ def list_(what: str | None) -> None:
     """What can be named: tasks, strategies, adapter methods, models, with their hyperparameters and defaults."""
     from kshot.adapters.methods import METHODS
     from kshot.eval.tasks import TASKS
-    from kshot.harness.models import BUNDLED
+    from kshot.harness.models.bundled import BUNDLED
     from kshot.prompts.strategies import STRATEGIES
     from kshot.registry import hyperparameters
 

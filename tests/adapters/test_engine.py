@@ -23,8 +23,8 @@ from transformers import (
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, save
 from kshot.adapters.engine import AdaptedEngine, AdapterSwitch, adapted_engine, load_engine
-from kshot.harness import models
-from kshot.harness.models import LoadedModel, ModelSource
+from kshot.harness.models.load import LoadedModel, load_model, read_tokenizer
+from kshot.harness.models.sources import ModelSource, resolve
 from kshot.harness.prefix.decoder import Flight
 from kshot.types import EngineError, Generation, Request, SamplingParams, UserError
 
@@ -74,7 +74,7 @@ def make_model(config: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_chat_llama: Path) -> Any:
-    return models.read_tokenizer(tiny_chat_llama, False)
+    return read_tokenizer(tiny_chat_llama, False)
 
 
 def loaded_of(model: Any, tokenizer: Any) -> LoadedModel:
@@ -245,7 +245,7 @@ def test_a_model_that_cannot_share_takes_its_virtual_tokens_along_the_plain_path
 
 @pytest.fixture
 def tiny(tiny_chat_llama: Path) -> LoadedModel:
-    return models.load(models.resolve(str(tiny_chat_llama)))
+    return load_model(resolve(str(tiny_chat_llama)))
 
 
 TEXTS = ["a shared beginning, and one", "a shared beginning, and two", "a shared beginning, and one", "else"]
@@ -368,7 +368,7 @@ def test_an_engine_does_not_outlive_the_values_it_was_made_with(tiny: LoadedMode
 
 def keep(tiny_folder: Path, spec: str, folder: Path) -> list[str]:
     """Writes a perturbed adapter's folder; returns what it writes after `TEXTS`, and its scores."""
-    loaded = models.load(models.resolve(str(tiny_folder)))
+    loaded = load_model(resolve(str(tiny_folder)))
     adapted = perturbed(attach(loaded.model, loaded.tokenizer, spec, seed=5), 0.1)
     save(adapted, folder, base=loaded.source.name, base_hash=loaded.weights_hash)
     return written(engine_of(adapted, loaded))
@@ -407,7 +407,7 @@ def test_several_adapters_on_one_base_give_what_each_gives_alone(tiny_chat_llama
     specs = ["lora", "prefix-tuning", "bottleneck", "ln-tuning", "bitfit", "prompt-tuning", "ia3"]
     alone = [keep(tiny_chat_llama, spec, tmp_path / spec) for spec in specs]
     assert len({tuple(one) for one in alone}) == len(specs)
-    loaded = models.load(models.resolve(str(tiny_chat_llama)))
+    loaded = load_model(resolve(str(tiny_chat_llama)))
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
     switch = AdapterSwitch(loaded, rows=4, memory=1 << 24, chat=False)
     ids = set()

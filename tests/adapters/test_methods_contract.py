@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save, size_of
 from kshot.adapters.methods import METHODS, get_method
-from kshot.harness import models
+from kshot.harness.models.load import read_tokenizer
 from kshot.types import UserError
 
 HIDDEN, INNER, LAYERS, KEYS, VOCABULARY = 32, 48, 2, 16, 300
@@ -62,7 +62,7 @@ def base() -> Any:
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_llama: Path) -> Any:
-    return models.read_tokenizer(tiny_llama, False)
+    return read_tokenizer(tiny_llama, False)
 
 
 @pytest.fixture

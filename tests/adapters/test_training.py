@@ -27,9 +27,9 @@ from kshot.adapters.training import Recipe, Trained, loss_of, train
 from kshot.cli.tune import listed
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task
-from kshot.harness import models
-from kshot.harness.models import LoadedModel
+from kshot.harness.models.load import LoadedModel, load_model
 from kshot.harness.models.render import Renderer
+from kshot.harness.models.sources import resolve
 from kshot.harness.runs.run import load_plan, question_of, start
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Message, Sample, Source, Task, UserError
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
 @pytest.fixture(scope="module")
 def tiny(tiny_chat_llama: Path) -> LoadedModel:
-    return models.load(models.resolve(str(tiny_chat_llama)), device="cpu")
+    return load_model(resolve(str(tiny_chat_llama)), device="cpu")
 
 
 @pytest.fixture
@@ -428,7 +428,7 @@ def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: 
     for run in ("killed", "whole"):
         done = subprocess.run(command(run), env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    base = models.load(models.resolve(str(tiny_folder)), device="cpu")
+    base = load_model(resolve(str(tiny_folder)), device="cpu")
     found = []
     for run in ("killed", "whole"):
         here = tmp_path / run / "lora-r=4-n8-s0"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kshot.harness.engines.transformers import TransformersEngine
-    from kshot.harness.models import LoadedModel
+    from kshot.harness.models.load import LoadedModel
 
 
 def load_engine(
@@ -27,13 +27,14 @@ def load_engine(
     (default: a quarter of what is free). `template`: auto (the model's own chat template where it has one),
     chat, or plain. Raises UserError where the model cannot be had or loaded.
     """
-    from kshot.harness import models
+    from kshot.harness.models.load import load_model, use_chat
+    from kshot.harness.models.sources import resolve
     from kshot.harness.prefix import packed
 
-    loaded = models.load(models.resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     if packed.can_pack(loaded.model):
         packed.pack(loaded.model)
-    chat = models.use_chat(loaded.tokenizer, model, template)
+    chat = use_chat(loaded.tokenizer, model, template)
     return engine_around(
         loaded, loaded.model, id=engine_id(loaded, chat), chat=chat, rows=rows, memory=memory, share=share
     )
@@ -48,14 +49,14 @@ def engine_around(
     loaded: LoadedModel, model: Any, *, rows: int | None, memory: int | None, **options: Any
 ) -> TransformersEngine:
     """The engine around a loaded model, or what was made of it, with as many rows and as much memory as is usual."""
-    from kshot.harness import models
     from kshot.harness.engines.transformers import TransformersEngine
+    from kshot.harness.models.load import free_memory
 
     return TransformersEngine(
         model,
         loaded.tokenizer,
         context_length=loaded.context_length,
         rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
-        memory=memory if memory is not None else models.free_memory(loaded.device) // 4,
+        memory=memory if memory is not None else free_memory(loaded.device) // 4,
         **options,
     )

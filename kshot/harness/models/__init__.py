@@ -1,3 +1,5 @@
-"""From a model's name to its weights, its tokenizer and its text."""
+"""From a model's name to its weights, its tokenizer and its text.
 
-from kshot.harness.models.load import *  # noqa: F403
+`sources` finds a model's folder by name, `bundled` fetches the bundled one, `gguf` converts what comes as GGUF, `cache`
+keeps what is made once, `load` brings weights and tokenizer into memory, `render` turns prompts into tokens.
+"""

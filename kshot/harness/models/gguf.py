@@ -2,21 +2,17 @@
 
 Reading a GGUF file through transformers dequantises it, which takes half a minute each time; the converted
 folder loads in a second. The copy's logits, tokens and chat template are held against the direct load before
-it is kept. Two processes at once make one conversion; a killed one leaves nothing that is taken for whole.
-Concedes: weights are kept in float32, so a folder is up to eight times the size of its file.
+it is kept. Concedes: weights are kept in float32, so a folder is up to eight times the size of its file.
 """
 
 from __future__ import annotations
 
-import errno
-import shutil
 import struct
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from kshot.harness.models.cache import cache_folder, say
 from kshot.types import UserError
 
 CONVERSION = 2  # raise it when the conversion changes; it is part of the folder's name
@@ -31,63 +27,6 @@ UNDERSTOOD = frozenset(
     | {"tekken", "qwen2", "deepseek-r1-qwen", "kormo", "megrez", "qwen35", "gpt-4o", "llama4", "kanana2", "minimax-m2"}
     | {"gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling"}
 )
-
-
-def say(text: str) -> None:
-    """A line about what takes a while, beside the output."""
-    print(text, file=sys.stderr, flush=True)
-
-
-# ---------------------------------------------------------------- whole or not there, one at a time
-
-
-def once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """The folder, made by `make(scratch)` if it is not there yet. Raises UserError where it cannot be written."""
-    if folder.is_dir():
-        return folder
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{folder}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            say("Another process is preparing this model; waiting for it ...")
-            lock.acquire()
-        try:
-            if not folder.is_dir():
-                make_whole(folder, make)
-        finally:
-            lock.release()
-    except PermissionError as error:
-        raise UserError(
-            f"{folder.parent} cannot be written ({error}); set KSHOT_CACHE to a folder that can."
-        ) from error
-    return folder
-
-
-def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
-    """Makes a folder beside its place and moves it there when it is done."""
-    scratch = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(scratch, ignore_errors=True)  # a killed process left it; whoever holds the lock is alone here
-    try:
-        scratch.mkdir()
-        make(scratch)
-        scratch.rename(folder)
-    except Exception as error:  # safetensors has its own error for a full disk
-        if disk_full(error):
-            raise UserError(
-                f"the disk that holds {folder.parent} is full; free some space, or set KSHOT_CACHE."
-            ) from error
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def disk_full(error: BaseException) -> bool:
-    """Whether an error says that no space is left."""
-    return getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
 
 
 # ---------------------------------------------------------------- the file's own description
@@ -242,3 +181,8 @@ def check(model: Any, tokenizer: Any, folder: Path, weights: Path) -> None:
         raise UserError(
             f"the converted copy of {weights} gives other logits (by {gap:.2g}); its architecture does not convert."
         )
+
+
+def converted_folder(digest: str) -> Path:
+    """Where the conversion of a GGUF file of that SHA-256 is kept."""
+    return cache_folder() / "models" / f"{digest[:24]}-v{CONVERSION}"

@@ -19,7 +19,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
 
     from kshot.eval.report.prompting.build import check_baseline
     from kshot.harness.engines import load_engine
-    from kshot.harness.models import resolve
+    from kshot.harness.models.sources import resolve
     from kshot.harness.runner import Progress
     from kshot.harness.runs.run import load_plan, run_benchmark
     from kshot.types import Record
@@ -97,7 +97,8 @@ def finish(folder: Path, baseline: str | None) -> None:
 
 def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
     """The first sample's requests for every task and strategy, and the tokens of all first requests."""
-    from kshot.harness.models import load_tokenizer, resolve
+    from kshot.harness.models.load import load_tokenizer
+    from kshot.harness.models.sources import resolve
     from kshot.harness.runs.run import load_plan, question_of
     from kshot.program import rewrite
     from kshot.prompts.templates import plain

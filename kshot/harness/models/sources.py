@@ -1,0 +1,84 @@
+"""From a model's name to the folder of its files: the bundled model, a hub id, a folder, or a .gguf file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kshot.harness.models.bundled import BUNDLED, bundled
+from kshot.harness.models.cache import disk_full, file_hash, once
+from kshot.harness.models.gguf import NOTE, convert, converted_folder
+from kshot.registry import suggest
+from kshot.types import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where a model's files are: a folder, or a hub id."""
+
+    name: str
+    folder: Path | None = None
+    hub_id: str | None = None
+    note: str = ""
+
+    @property
+    def where(self) -> str:
+        """What transformers' from_pretrained takes."""
+        return str(self.folder) if self.folder else str(self.hub_id)
+
+
+def resolve(name: str) -> ModelSource:
+    """Finds a model by name, and fetches and converts it where needed. Raises UserError where it cannot be had."""
+    path = Path(name).expanduser()
+    if name in BUNDLED:
+        entry = BUNDLED[name]
+        return ModelSource(name, folder=bundled(name), note=f"{entry.licence}; {entry.note}")
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise UserError(f"the model file {path} does not exist; give an existing .gguf file.")
+        folder = once(converted_folder(file_hash(path)), lambda scratch: convert(path, scratch))
+        note = (folder / NOTE).read_text(encoding="utf-8")
+        return ModelSource(name, folder=folder, note=f"dequantised from {path.name}" + (f"; {note}" if note else ""))
+    if path.is_dir():
+        return ModelSource(name, folder=path)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
+        return ModelSource(name, hub_id=name)
+    raise UserError(
+        f"unknown model {name!r}: {suggest(name, BUNDLED)} Or give a hub id (owner/name), a folder, or a .gguf file."
+    )
+
+
+def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: bool = True) -> Path:
+    """The folder of a source's files, from the hub where they are there. Raises UserError where it holds no model."""
+    folder = source.folder or download_from_hub(str(source.hub_id), code=trust_remote_code, weights=weights)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} holds no config.json; give a folder that transformers' save_pretrained has written.")
+    return folder
+
+
+def download_from_hub(hub_id: str, *, code: bool = False, weights: bool = True) -> Path:
+    """A hub model's folder, from the local cache or the hub. Raises UserError where the hub can't be reached."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    patterns = ["*.json", "*.jinja", "*.model", "*.txt"] + ["*.safetensors"] * weights + ["*.py"] * code
+    try:  # a folder within the repository holds other formats and checkpoints
+        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"] if not code else None))
+    except RepositoryNotFoundError as error:
+        raise UserError(
+            f"the hub has no model {hub_id!r} that you may read; check its name, or log in (hf auth login)."
+        ) from error
+    except HFValidationError as error:
+        raise UserError(f"{hub_id!r} is not a hub id ({first_line(error)}); write owner/name.") from error
+    except (OSError, ValueError) as error:
+        if disk_full(error):
+            raise UserError(f"the disk is full: free some space and fetch {hub_id!r} again.") from error
+        raise UserError(
+            f"the model hub cannot be reached for {hub_id!r} ({first_line(error)}); check the connection and "
+            "HF_HUB_OFFLINE, or give a local folder with --model."
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line, or its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
