@@ -76,7 +76,7 @@ def numbers(folder: Path) -> dict[str, list[dict[str, Any]]]:
         report = build(run, baseline="zero-shot")
         found: dict[str, list[dict[str, Any]]] = {}
         for block in report.blocks():
-            if isinstance(block, Table) and block.title in ("Accuracy", "Differences", "Cost"):
+            if isinstance(block, Table) and block.title in ("Accuracy", "Differences", "Cost a sample"):
                 names = [column.title for column in block.columns]
                 rows = [dict(zip(names, map(shown, row), strict=True)) for row in block.rows]
                 found.setdefault(block.title, []).extend(
@@ -123,7 +123,7 @@ def test_the_keys_of_all_requests_are_what_they_were(task: str, tmp_path: Path) 
 
 def test_an_old_run_says_the_same_numbers(old: Path) -> None:
     before, now = json.loads((BEFORE / "numbers.json").read_text()), numbers(old)
-    assert set(before) == {"Accuracy", "Differences", "Cost"}
+    assert set(before) == {"Accuracy", "Differences", "Cost a sample"}
     for title, rows in before.items():
         for row, new in zip(rows, now[title], strict=True):
             assert {key: new.get(key) for key in row} == row
