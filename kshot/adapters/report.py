@@ -17,7 +17,7 @@ from kshot.adapters.study import SETTINGS
 from kshot.adapters.training import Trained
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import number, percent
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build as build_comparison
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
 from kshot.eval.report.prompting.measures import Measure, measure
 from kshot.eval.report.prompting.run_data import RunData
@@ -120,7 +120,7 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     asked = str(results.info.get("strategy"))
     if baseline is None and results.info.get("mixture") and asked in results.run.strategies:
         baseline = asked
-    report = prompting.build(results.run, baseline=baseline)
+    report = build_comparison(results.run, baseline=baseline)
     run, names = abbreviated(results.run)
     outcomes = [replace(one, label=names.get(one.label, one.label)) for one in results.outcomes]
     if not outcomes:

@@ -163,8 +163,9 @@ def show(
     """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
     from rich.console import Console
 
-    from kshot.eval.report.prompting.build import outcome_of, transcript
+    from kshot.eval.report.prompting.measures import outcome_of
     from kshot.eval.report.prompting.short_names import abbreviated, resolve
+    from kshot.eval.report.prompting.transcripts import transcript
     from kshot.eval.report.terminal import show as show_transcript
     from kshot.harness.runs.run import read_run
     from kshot.registry import suggest
@@ -240,7 +241,7 @@ def compare(first: Path, second: Path) -> None:
     from rich.console import Console
 
     from kshot.eval.report import terminal
-    from kshot.eval.report.prompting.build import compare as compare_runs
+    from kshot.eval.report.prompting.compare import compare as compare_runs
     from kshot.harness.runs.run import read_run
 
     a, journal_a = read_run(first)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kshot.eval.report import html
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build
 from tests.eval.report.hostile import HOSTILE, hostile_run
 
 OPEN_ALL = "() => { for (const item of document.querySelectorAll('#transcripts > details')) item.open = true; }"
@@ -23,7 +23,7 @@ WIDER = "() => document.documentElement.scrollWidth - document.documentElement.c
 def test_nothing_runs_and_the_layout_holds(visit: Callable[[str], Any], tmp_path: Path, width: int) -> None:
     folder = tmp_path / "<img src=x onerror=window.hit=1> \u202e%2e%2e {{7*7}}"
     folder.mkdir()
-    path = html.write(prompting.build(hostile_run()), folder)
+    path = html.write(build(hostile_run()), folder)
     page = visit(path.as_uri())
     page.set_viewport_size({"width": width, "height": 900})
     shown = page.locator("#transcripts > details")
@@ -38,7 +38,7 @@ def test_nothing_runs_and_the_layout_holds(visit: Callable[[str], Any], tmp_path
 
 
 def test_a_hostile_search_finds_itself(visit: Callable[[str], Any], tmp_path: Path) -> None:
-    page = visit(html.write(prompting.build(hostile_run()), tmp_path).as_uri())
+    page = visit(html.write(build(hostile_run()), tmp_path).as_uri())
     for text in (HOSTILE[0], HOSTILE[14], HOSTILE[36]):
         page.fill("input[name=text]", text)
         page.wait_for_timeout(400)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kshot.eval.report import html
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score
 
@@ -43,7 +43,7 @@ def expect(locator: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    report = prompting.build(small_run())
+    report = build(small_run())
     path: Path = html.write(report, tmp_path_factory.mktemp("report"))
     return path.as_uri()
 

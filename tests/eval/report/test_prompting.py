@@ -18,7 +18,8 @@ from statsmodels.stats.multitest import multipletests
 from kshot.eval.report import terminal
 from kshot.eval.report.model import Cell, Column, Figure, Report, Table, Transcripts
 from kshot.eval.report.numbers import points
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build, check_baseline, main_finding
+from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.comparisons import against_baseline, baseline_of
 from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.figures import frontier
@@ -115,15 +116,15 @@ def test_every_comparison_equals_statsmodels_over_the_whole_family(run: RunData)
 
 def test_the_accuracy_table_counts_apart_what_has_no_answer() -> None:
     run = make_run({("t", "zero-shot"): "rrrwwuut"})
-    [row] = tables(prompting.build(run))["Accuracy"]
+    [row] = tables(build(run))["Accuracy"]
     low, high = (100 * x for x in stats.binomtest(3, 8).proportion_ci(0.95, "wilson"))
     assert row == ["t", "zero-shot", "8", "37.5%", f"{low:.1f}–{high:.1f}", "60.0%", "25.0% !", "12.5%"]
 
 
 def test_the_summary_answers_which_by_how_much_is_it_real_and_at_what_cost(run: RunData) -> None:
-    report = prompting.build(run)
+    report = build(run)
     first, sums, words, *care = report.summary
-    assert first == prompting.main_finding(run)
+    assert first == main_finding(run)
     assert first.startswith("few-shot is better than zero-shot on sums: ")
     assert "p < 0.001" in first
     assert sums.startswith("sums: few-shot has the highest accuracy")
@@ -135,20 +136,20 @@ def test_the_summary_answers_which_by_how_much_is_it_real_and_at_what_cost(run: 
 
 
 def test_no_difference_says_what_could_have_been_seen() -> None:
-    finding = prompting.main_finding(make_run({("t", "zero-shot"): "rw" * 20, ("t", "few-shot"): "rw" * 19 + "rr"}))
+    finding = main_finding(make_run({("t", "zero-shot"): "rw" * 20, ("t", "few-shot"): "rw" * 19 + "rr"}))
     assert finding.startswith(
         "No difference is shown in 1 comparison; the largest lead is few-shot over zero-shot on t,"
     )
     assert "40 samples would show" in finding
-    alone = prompting.main_finding(make_run({("t", "zero-shot"): "rw"}))
+    alone = main_finding(make_run({("t", "zero-shot"): "rw"}))
     assert alone == "zero-shot on t: 50.0% (9.5–90.5%) of 2 samples right; nothing to compare it with."
 
 
 def test_worse_is_said_to_be_worse() -> None:
     run = make_run({("t", "zero-shot"): "r" * 40, ("t", "few-shot"): "w" * 40})
-    assert prompting.main_finding(run).startswith("few-shot is worse than zero-shot on t: 0.0% against 100.0%")
-    assert tables(prompting.build(run))["Differences"][0][-3] == "worse"
-    swapped = prompting.build(run, baseline="few-shot")
+    assert main_finding(run).startswith("few-shot is worse than zero-shot on t: 0.0% against 100.0%")
+    assert tables(build(run))["Differences"][0][-3] == "worse"
+    swapped = build(run, baseline="few-shot")
     assert tables(swapped)["Differences"][0][-3] == "better"
 
 
@@ -156,9 +157,9 @@ def test_the_baseline_is_zero_shot_or_the_one_named() -> None:
     assert baseline_of([("t", "few-shot"), ("t", "zero-shot")]) == "zero-shot"
     assert baseline_of([("t", "few-shot"), ("t", "zero-shot-cot")]) == "few-shot"
     with pytest.raises(UserError, match=r"'few-shto' is not among the strategies: did you mean few-shot\?"):
-        prompting.build(make_run({("t", "few-shot"): "rw"}), baseline="few-shto")
+        build(make_run({("t", "few-shot"): "rw"}), baseline="few-shto")
     with pytest.raises(UserError, match="no records yet"):
-        prompting.build(make_run({}))
+        build(make_run({}))
 
 
 def test_repeats_are_averaged_before_pairing() -> None:
@@ -180,10 +181,8 @@ def test_clusters_are_resampled_whole_where_there_are_enough() -> None:
     [clustered], [plain] = (against_baseline(measure(r), r.samples) for r in (many, few))
     assert (clustered.result.clusters, plain.result.clusters) == (15, None)
     assert clustered.result.p > 100 * plain.result.p  # 8 clusters against 32 samples
-    assert "Whole clusters were resampled on t" in " ".join(
-        b for b in prompting.build(many).blocks() if isinstance(b, str)
-    )
-    assert "Too few clusters to resample" in " ".join(b for b in prompting.build(few).blocks() if isinstance(b, str))
+    assert "Whole clusters were resampled on t" in " ".join(b for b in build(many).blocks() if isinstance(b, str))
+    assert "Too few clusters to resample" in " ".join(b for b in build(few).blocks() if isinstance(b, str))
 
 
 def test_accuracy_against_n_comes_from_each_chains_answer() -> None:
@@ -202,7 +201,7 @@ def test_runs_are_compared_on_the_samples_that_are_the_same() -> None:
     b = make_run({("t", "zero-shot"): "r" * 20, ("t", "few-shot"): "r" * 20}, name="b")
     other = {**b.samples, ("t", "0"): Sample("0", "Something else?", "0")}
     changed = RunData("b", {"model": "bigger"}, b.records, other, b.call)
-    report = prompting.compare(a, changed)
+    report = compare(a, changed)
     [row] = tables(report)["Differences"]
     assert row[:3] == ["t", "zero-shot", "19"]
     assert row[3] == "+100.0"
@@ -210,7 +209,7 @@ def test_runs_are_compared_on_the_samples_that_are_the_same() -> None:
     assert "1 samples have the same id and another text" in " ".join(b for b in report.blocks() if isinstance(b, str))
     assert ["model", "tiny", "bigger"] in tables(report)["Settings"]
     with pytest.raises(UserError, match="share no samples"):
-        prompting.compare(a, make_run({("x", "zero-shot"): "r"}))
+        compare(a, make_run({("x", "zero-shot"): "r"}))
 
 
 def test_strategies_stand_in_the_runs_order() -> None:
@@ -222,7 +221,7 @@ def test_strategies_stand_in_the_runs_order() -> None:
 def test_every_figure_can_be_drawn_and_is_the_same_twice(run: RunData) -> None:
     from kshot.eval.report.style import svg
 
-    figures = [block for block in prompting.build(run).blocks() if isinstance(block, Figure)]
+    figures = [block for block in build(run).blocks() if isinstance(block, Figure)]
     assert [figure.name for figure in figures] == ["accuracy", "differences", "cost"]
     for figure in figures:
         assert png(figure, dpi=50).startswith(b"\x89PNG")
@@ -260,7 +259,7 @@ def test_transcripts_read_their_calls_only_when_asked(run: RunData) -> None:
         asked.append(key)
         return run.call(key)
 
-    report = prompting.build(RunData(run.name, run.info, run.records, run.samples, call))
+    report = build(RunData(run.name, run.info, run.records, run.samples, call))
     [block] = [block for block in report.blocks() if isinstance(block, Transcripts)]
     assert len(block.items) == len(run.records)
     assert asked == []
@@ -282,21 +281,21 @@ def test_importing_the_report_imports_nothing_heavy() -> None:
 def test_strategies_go_by_short_names_and_the_whole_ones_are_listed() -> None:
     specs = ["zero-shot:max_new_tokens=8", "few-shot:k=4,max_new_tokens=8", "few-shot:k=8,max_new_tokens=8"]
     run = make_run({("t", spec): "rw" * 4 for spec in specs})
-    report = prompting.build(run, baseline=specs[1])
+    report = build(run, baseline=specs[1])
     assert {row[1] for row in tables(report)["Accuracy"]} == {"zero-shot", "few-shot:k=4", "few-shot:k=8"}
     assert sorted(row[1] for row in tables(report)["Strategies"]) == sorted(specs)
-    assert prompting.main_finding(run, specs[1]) == prompting.main_finding(run, "few-shot:k=4")
+    assert main_finding(run, specs[1]) == main_finding(run, "few-shot:k=4")
     assert {t.strategy for b in report.blocks() if isinstance(b, Transcripts) for t in b.items} == {
         "zero-shot", "few-shot:k=4", "few-shot:k=8"}  # fmt: skip
-    prompting.check_baseline(specs, "few-shot:k=8")
+    check_baseline(specs, "few-shot:k=8")
     with pytest.raises(UserError, match="did you mean few-shot:k=8"):
-        prompting.check_baseline(specs, "few-shot:k=9")
+        check_baseline(specs, "few-shot:k=9")
 
 
 def test_runs_with_other_parameters_are_not_taken_for_the_same() -> None:
     a = make_run({("t", "few-shot:k=4"): "rw", ("t", "zero-shot"): "rw"})
     b = make_run({("t", "few-shot:k=8"): "rw", ("t", "zero-shot"): "rr"})
-    [row] = tables(prompting.compare(a, b))["Differences"]
+    [row] = tables(compare(a, b))["Differences"]
     assert row[1] == "zero-shot"
 
 
@@ -305,7 +304,7 @@ def test_a_terminal_of_80_columns_shows_whole_names(width: int) -> None:
     names = ["zero-shot", "self-consistency:n=5", "few-shot:noise=1.0", "chain-of-thought"]
     run = make_run({("word-pairs:relation=opposites", name): "rwrwwwrwru" for name in names})
     out = io.StringIO()
-    terminal.render(prompting.build(run), Console(file=out, width=width, color_system=None))
+    terminal.render(build(run), Console(file=out, width=width, color_system=None))
     lines = out.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     for name in ("self-consistency", "few-shot:noise=1.0"[:8], "chain-of-thought"):

@@ -16,8 +16,9 @@ from rich.console import Console
 
 from kshot.eval.report import html, markdown, terminal
 from kshot.eval.report.model import Alternatives, Figure, Transcripts
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.transcripts import transcript
 from kshot.eval.report.safe_text import clean
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
 from tests.eval.report.hostile import HOSTILE, hostile_run
@@ -56,7 +57,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page_text() -> str:
-    return html.page(prompting.build(hostile_run()), room=10**9)
+    return html.page(build(hostile_run()), room=10**9)
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +106,11 @@ def test_the_extracted_span_is_marked_and_its_rule_named(page: Page, page_text: 
         {("t", "1"): Sample("1", "q", "29")},
         lambda _: (Request("verbatim"), Generation("The answer is 29.", "stop")),
     )
-    assert 'The answer is <mark title="read by rule: stated">29</mark>.' in html.page(prompting.build(run))
+    assert 'The answer is <mark title="read by rule: stated">29</mark>.' in html.page(build(run))
 
 
 def test_a_page_says_how_many_transcripts_it_left_out() -> None:
-    report = prompting.build(hostile_run())
+    report = build(hostile_run())
     [block] = [block for block in report.blocks() if isinstance(block, Transcripts)]
     few = html.page(report, most=6)
     assert "6 of 180 transcripts are in this page" in few
@@ -138,9 +139,9 @@ def test_hostile_text_steers_no_terminal() -> None:
     run = hostile_run()
     out = io.StringIO()
     console = Console(file=out, width=200, force_terminal=True, color_system=None)
-    terminal.render(prompting.build(run), console)
+    terminal.render(build(run), console)
     for record in run.records[: len(HOSTILE)]:
-        terminal.show(prompting.transcript(run, record), console)
+        terminal.show(transcript(run, record), console)
     printed = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())  # rich's own
     assert "\x1b" not in printed
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800]", printed)
@@ -149,7 +150,7 @@ def test_hostile_text_steers_no_terminal() -> None:
 
 
 def test_hostile_text_is_no_markup_in_markdown(tmp_path: Path) -> None:
-    path = markdown.write(prompting.build(hostile_run()), tmp_path)
+    path = markdown.write(build(hostile_run()), tmp_path)
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"(?<!\\)<", text)
     assert all(image.startswith("figures/") for image in re.findall(r"(?<!\\)\]\(([^)]*)\)", text))
@@ -180,7 +181,7 @@ def test_what_is_invisible_becomes_visible(dirty: str, shown: str) -> None:
 
 
 def test_any_strategy_can_be_the_baseline_in_a_page_and_the_first_stands_elsewhere(page_text: str) -> None:
-    report = prompting.build(hostile_run())
+    report = build(hostile_run())
     [choice] = [block for section in report.sections for block in section.blocks if isinstance(block, Alternatives)]
     assert len(choice.options) == 3
     assert page_text.count('<div class="alternative"') == 3

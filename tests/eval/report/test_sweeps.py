@@ -12,7 +12,7 @@ import pytest
 
 from kshot.eval.report import html, markdown
 from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.prompting import build as prompting
+from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.confusion import table_of
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
@@ -68,7 +68,7 @@ def test_strategies_that_differ_in_a_number_are_a_curve() -> None:
     [sweep] = sweeps_of(list(measure(run).values()), params)
     assert (sweep.over, sweep.panel, sweep.line) == ("k", "t", "few-shot")
     assert [(value, m.accuracy) for value, m in sweep.points] == [(2, 0.1), (8, 0.4), (16, 0.8)]
-    figures, _ = parts(prompting.build(run))
+    figures, _ = parts(build(run))
     axes = figures["against-k"].draw().axes[0]
     [line] = axes.containers[0].lines[:1]
     assert list(line.get_xdata()) == [2, 8, 16]
@@ -79,7 +79,7 @@ def test_strategies_that_differ_in_a_number_are_a_curve() -> None:
 def test_what_differs_in_two_hyperparameters_is_no_curve() -> None:
     run = run_of({("t", "few-shot:k=2,noise=0.5"): once(3), ("t", "few-shot:k=4,noise=1"): once(5)})
     assert sweeps_of(list(measure(run).values()), {}) == []
-    assert not [name for name in parts(prompting.build(run))[0] if name.startswith("against")]
+    assert not [name for name in parts(build(run))[0] if name.startswith("against")]
 
 
 def test_a_tasks_own_hyperparameter_is_a_curve_of_each_strategy() -> None:
@@ -94,7 +94,7 @@ def test_a_tasks_own_hyperparameter_is_a_curve_of_each_strategy() -> None:
         ("steps", "word-problems", "least-to-most"),
     }
     assert [value for value, _ in found[0].points] == [1, 2, 4]
-    figures, _ = parts(prompting.build(run_of(scores)))
+    figures, _ = parts(build(run_of(scores)))
     assert figures["against-steps"].draw().axes[0].get_title() == "word-problems"
 
 
@@ -102,30 +102,30 @@ def test_choices_that_should_not_matter_are_a_spread() -> None:
     names = ["instruction", "instruction:wording=1", "instruction:wording=2"]
     params = {name: {"wording": wording} for wording, name in enumerate(names)}
     run = run_of({("t", name): once(k, 10) for name, k in zip(names, (2, 5, 8), strict=True)}, params=params)
-    figures, tables = parts(prompting.build(run))
+    figures, tables = parts(build(run))
     expected = ["t", "instruction", "wording", "3", "50.0%", "20.0% (0)", "80.0% (2)", "60.0", "30.0"]
     assert [list(row) for row in tables["Sensitivity"].rows] == [expected]
     assert "against-wording" not in figures
     circles = figures["sensitivity"].draw().axes[0].lines[1]
     assert list(circles.get_xdata()) == pytest.approx([20, 50, 80])
-    assert "sensitivity" not in parts(prompting.build(run_of({("t", "instruction"): once(3)})))[0]
+    assert "sensitivity" not in parts(build(run_of({("t", "instruction"): once(3)})))[0]
 
 
 def test_repeats_give_pass_at_k_and_the_parts_of_the_variance() -> None:
     draw = random.Random(0)
     table = [[float(draw.random() < (0.9 if i % 2 else 0.2)) for _ in range(4)] for i in range(40)]
-    [row] = parts(prompting.build(run_of({("t", "few-shot"): table})))[1]["Repeats"].rows
+    [row] = parts(build(run_of({("t", "few-shot"): table})))[1]["Repeats"].rows
     assert row[2:5] == ["40", "1", "4"]
     assert row[5] == f"{100 * sum(map(sum, table)) / 160:.1f}%"
     assert row[6] == f"{100 * sum(map(any, table)) / 40:.1f}% (k = 4)"
     assert float(str(row[7])) > float(str(row[9])) / 4  # samples that differ this much bring most of it
-    assert "Repeats" not in parts(prompting.build(run_of({("t", "few-shot"): once(3)})))[1]
+    assert "Repeats" not in parts(build(run_of({("t", "few-shot"): once(3)})))[1]
 
 
 def test_seeds_are_told_apart_from_draws() -> None:
     noisy, steady = [[1.0, 0.0]] * 20, [[1.0, 1.0]] * 20
     names = ("few-shot:exemplar_seed=1", "few-shot:exemplar_seed=2")
-    [row] = parts(prompting.build(run_of({("t", names[0]): noisy, ("t", names[1]): steady})))[1]["Repeats"].rows
+    [row] = parts(build(run_of({("t", names[0]): noisy, ("t", names[1]): steady})))[1]["Repeats"].rows
     assert row[3:5] == ["2", "2"]
     assert float(str(row[9])) > 0  # draws differ under the first seed
 
@@ -140,11 +140,11 @@ def test_confusion_counts_targets_against_answers() -> None:
     columns, table = table_of(measure(run)["coins", "zero-shot"], ["no", "yes"], samples)
     assert columns == ["no", "yes", "other", "no answer"]
     assert table == [[0, 4, 0, 4], [0, 3, 1, 0]]
-    figures, _ = parts(prompting.build(run))
+    figures, _ = parts(build(run))
     written = {text.get_text() for text in figures["confusion-coins"].draw().axes[0].texts}
     assert written == {"4", "3", "1"}
     free = run_of({("words", "zero-shot"): once(3)})
-    assert not [name for name in parts(prompting.build(free))[0] if name.startswith("confusion")]
+    assert not [name for name in parts(build(free))[0] if name.startswith("confusion")]
 
 
 def test_reliability_of_choices_and_of_votes() -> None:
@@ -154,7 +154,7 @@ def test_reliability_of_choices_and_of_votes() -> None:
     [one] = stated_by(list(measure(run).values()))
     assert [(bin_.n, bin_.probability) for bin_ in one.bins] == [(20, 0.25), (20, 0.75)]
     assert [bin_.frequency for bin_ in one.bins] == pytest.approx([0.25, 1.0])
-    [row] = parts(prompting.build(run))[1]["Calibration"].rows
+    [row] = parts(build(run))[1]["Calibration"].rows
     assert row[6] == "0.125"  # |0.25 - 0.25| and |0.75 - 1|, half each
     vote = Record("t", "s", "0", 0, Prediction("x", "ok", {"answers": ["x", "x", None, "y"]}), Score(1, True), ())
     assert probability_of(vote) == ("share of chains", 0.5)
@@ -167,7 +167,7 @@ def test_a_real_run_knows_the_defaults(tmp_path: Path) -> None:
     run, journal = read_run(tmp_path / "run")
     with journal:
         assert run.params["few-shot:k=2"]["k"] == 2
-        report = prompting.build(run)
+        report = build(run)
         figures, _ = parts(report)
         assert "confusion-coin-flip" in figures
         assert "against-k" in figures
@@ -179,7 +179,7 @@ def test_a_real_run_knows_the_defaults(tmp_path: Path) -> None:
 
 
 def test_pictures_for_papers_are_vectors_and_repeatable(tmp_path: Path) -> None:
-    report = prompting.build(run_of({("t", "zero-shot"): once(3), ("t", "few-shot"): once(12)}))
+    report = build(run_of({("t", "zero-shot"): once(3), ("t", "few-shot"): once(12)}))
     for folder in ("a", "b"):
         markdown.write(report, tmp_path / folder)
     for path in sorted((tmp_path / "a" / "figures").iterdir()):

@@ -13,9 +13,15 @@ from dataclasses import dataclass
 from kshot.eval import statistics
 from kshot.eval.report.model import Outcome
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.types import Record, Sample
+from kshot.types import Record, Sample, UserError
 
 FEWEST_CLUSTERS = 10
+
+MANY = 0.2
+"""Above this share, unparsed or truncated answers are named unasked."""
+
+Key = tuple[str, str]
+"""(task, strategy)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Measure:
         return sum(float(getattr(record, what)) for record in self.records) / len(self.records)
 
 
-def measure(run: RunData) -> dict[tuple[str, str], Measure]:
+def measure(run: RunData) -> dict[Key, Measure]:
     """Every (task, strategy) of a run: tasks as they appear, strategies in the order that the run gives."""
     grouped: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
@@ -81,6 +87,19 @@ def measure(run: RunData) -> dict[tuple[str, str], Measure]:
             interval = statistics.mean_interval(list(scores.values()), clusters=clusters)
             found[task, strategy] = Measure(task, strategy, records, scores, interval)
     return found
+
+
+def measured(run: RunData) -> dict[Key, Measure]:
+    """The run's measures. Raises UserError where it has none."""
+    found = measure(run)
+    if not found:
+        raise UserError(f"run {run.name} has no records yet; run the same kshot bench command again to fill it.")
+    return found
+
+
+def tasks_of(found: Mapping[Key, Measure]) -> list[str]:
+    """Tasks in order of appearance."""
+    return list(dict.fromkeys(task for task, _ in found))
 
 
 def per_sample(records: Sequence[Record]) -> dict[str, float]:

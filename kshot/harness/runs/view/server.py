@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 
 from kshot.eval.report import html
 from kshot.eval.report.model import Figure, Report, Transcript, Transcripts
-from kshot.eval.report.prompting.build import build, compare
+from kshot.eval.report.prompting.build import build
+from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript

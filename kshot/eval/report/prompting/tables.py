@@ -1,0 +1,102 @@
+"""The tables of a comparison: accuracy, cost, paired differences, and how it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kshot.eval.report.model import Cell, Column, Table, Tone
+from kshot.eval.report.numbers import number, percent, points, probability
+from kshot.eval.report.prompting.comparisons import Comparison
+from kshot.eval.report.prompting.measures import MANY, Measure
+from kshot.eval.report.prompting.run_data import RunData
+
+
+def accuracy_table(listed: Sequence[Measure]) -> Table:
+    """Accuracy with its interval, over all and over answered, and what has no answer."""
+    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
+        "samples", "accuracy", "95% interval", "of answered", "unparsed", "truncated"))]  # fmt: skip
+    rows = []
+    for m in listed:
+        low, high = 100 * m.interval.low, 100 * m.interval.high
+        rows.append([
+            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), f"{low:.1f}–{high:.1f}",
+            percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
+        ])  # fmt: skip
+    caption = (
+        "Wilson intervals; 'of answered' leaves out what has no answer. Unparsed: no answer could be read. "
+        "Truncated: cut off before one."
+    )
+    return Table("Accuracy", columns, rows, caption)
+
+
+def warned(share: float) -> str | Cell:
+    """A rate, marked where it is high."""
+    return Cell(f"{percent(share)} !", "bad") if share > MANY else percent(share)
+
+
+def cost_table(listed: Sequence[Measure]) -> Table:
+    """Tokens and seconds a sample."""
+    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
+        "accuracy", "prompt tokens", "of which cached", "generated", "seconds", "calls"))]  # fmt: skip
+    rows = [[
+        m.task, m.strategy, percent(m.accuracy), number(m.mean("prompt_tokens")), number(m.mean("cached_tokens")),
+        number(m.mean("completion_tokens")), number(m.mean("seconds")),
+        number(sum(len(record.calls) for record in m.records) / len(m.records)),
+    ] for m in listed]  # fmt: skip
+    return Table(
+        "Cost a sample", columns, rows, "Means a sample; seconds are each request's share of the engine's time."
+    )
+
+
+def difference_table(family: Sequence[Comparison]) -> Table:
+    """Every comparison with its test and its verdict."""
+    baselines = list(dict.fromkeys(c.baseline for c in family))
+    several = len(baselines) > 1
+    against = [Column("against")] if several else []
+    columns = [Column("task"), Column("strategy"), *against, *(
+        Column(title, numeric=True, wide_only=title in ("samples", "p")) for title in (
+        "samples", "difference", "95% interval", "won : lost", "p", "p (Holm)")), Column("verdict"),
+        *(Column(title, numeric=True, wide_only=True) for title in ("would show", "would take"))]  # fmt: skip
+    tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
+    rows: list[list[str | Cell]] = [[
+        c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
+        f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
+        f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
+        Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
+        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
+    ] for c in family]  # fmt: skip
+    caption = (
+        f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
+        f"intervals, exact McNemar (sign flips for repeats and clusters), Holm over all {len(family)}. Won : lost: "
+        "samples that only the one, or only the other, has right. Would show: the smallest difference, in points, "
+        "that one uncorrected test on so many samples finds with 80% probability. Would take: the samples on which "
+        "such a test finds the difference seen."
+    )
+    return Table("Differences", columns, rows, caption)
+
+
+def names_table(names: Mapping[str, str]) -> Table:
+    """What each strategy's short name stands for."""
+    return Table("Strategies", [Column("strategy"), Column("as it was given")], [[b, a] for a, b in names.items()])
+
+
+def settings_table(runs: Sequence[RunData]) -> Table:
+    """What run.json holds, a line a setting; of several runs only what differs."""
+    flat = [dict(flattened(run.info)) for run in runs]
+    keys = list(dict.fromkeys(key for info in flat for key in info))
+    if len(runs) > 1:
+        keys = [key for key in keys if len({info.get(key) for info in flat}) > 1]
+    rows = [[key, *(info.get(key, "–") for info in flat)] for key in keys]
+    caption = "Only what differs." if len(runs) > 1 else ""
+    return Table("Settings", [Column("setting"), *(Column(run.name) for run in runs)], rows, caption)
+
+
+def flattened(value: object, key: str = "") -> list[tuple[str, str]]:
+    """A nested mapping as dotted keys and text."""
+    if isinstance(value, Mapping):
+        return [
+            pair for name, inner in value.items() for pair in flattened(inner, f"{key}.{name}" if key else str(name))
+        ]
+    if isinstance(value, list | tuple) and not any(isinstance(item, Mapping | list | tuple) for item in value):
+        return [(key, ", ".join(map(str, value)))]
+    return [(key, str(value))]
