@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as xml
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,7 @@ SETTINGS = {
     "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "axes.titlesize": 8.8,
+    "figure.labelsize": 9,
     "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -87,6 +88,25 @@ def small_multiples(
     for unused in axes[count:]:
         unused.set_visible(False)
     return drawing, axes[:count]
+
+
+def look(at: int) -> tuple[str, str]:
+    """The colour and the marker of a line by its place; they come again together only after seventy.
+
+    >>> look(0), look(8)
+    (('#0072B2', 'o'), ('#D55E00', '<'))
+    """
+    return COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
+
+
+def whiskers(values: Sequence[float], ends: Sequence[tuple[float, float]]) -> list[list[float]]:
+    """How far intervals reach below and above their values, as an error bar takes it.
+
+    >>> whiskers([3.0, 5.0], [(2.0, 3.5), (1.0, 5.0)])
+    [[1.0, 4.0], [0.5, 0.0]]
+    """
+    below = [max(0.0, value - low) for value, (low, _) in zip(values, ends, strict=True)]
+    return [below, [max(0.0, high - value) for value, (_, high) in zip(values, ends, strict=True)]]
 
 
 def tiles(axes: Axes, values: Any, **options: Any) -> Any:

@@ -13,8 +13,9 @@ from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures, sweeps
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of
 from kshot.eval.report.prompting.confusion import confusion_figures
-from kshot.eval.report.prompting.consistency import curve_table, curves_of
+from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
+from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
 from kshot.eval.report.prompting.tables import accuracy_table, cost_table, difference_table, names_table, settings_table
@@ -49,7 +50,7 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     sections.append(Section("Cost", [figures.cost_figure(listed), cost_table(listed)]))
     curves = curves_of(run)
     if curves:
-        sections.append(Section("Self-consistency", [figures.curve_figure(curves), curve_table(curves)]))
+        sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
     sections += further(run, listed, {names.get(name, name): given for name, given in run.params.items()})
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
@@ -64,7 +65,7 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
 def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params) -> list[Section]:
     """What only some runs have: sweeps, repeats, classes, probabilities."""
     sections = sweeps.sweep_sections(listed, params)
-    repeats = sweeps.repeat_table(listed, params)
+    repeats = repeat_table(listed, params)
     if repeats:
         sections.append(Section("Repeats", [repeats]))
     classes = confusion_figures(run, listed)

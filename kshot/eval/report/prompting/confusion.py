@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.style import INK, short, small_multiples, styled, tiles
+from kshot.eval.report.style import INK, short, tiles
 from kshot.types import Sample
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 MOST = 12
 PANELS = 8
@@ -36,7 +37,7 @@ def confusion_figures(run: RunData, listed: Sequence[Measure]) -> list[Figure]:
             and len(samples) >= 3 * len(labels)
             and not any(s.choices for s in samples.values())
         ):
-            found.append(figure(task, labels, members, samples))
+            found.append(confusion_figure(task, labels, members, samples))
     return found
 
 
@@ -51,33 +52,33 @@ def table_of(measure: Measure, labels: Sequence[str], samples: dict[str, Sample]
     return columns, [[counts[target, said] for said in columns] for target in labels]
 
 
-def figure(task: str, labels: Sequence[str], members: Sequence[Measure], samples: dict[str, Sample]) -> Figure:
+def confusion_figure(
+    task: str, labels: Sequence[str], members: Sequence[Measure], samples: dict[str, Sample]
+) -> Figure:
     """Counts in every cell, shaded by their share of the row."""
-
-    def draw() -> Drawing:
-        with styled():
-            across = min(4, len(members))
-            height = 1.5 + max(1.4, 0.28 * len(labels)) * (4 / across if across < 3 else 1)
-            drawing, panels = small_multiples(len(members), height=min(height, 5.0))
-            for place, (measure, axes) in enumerate(zip(members, panels, strict=True)):
-                columns, table = table_of(measure, labels, samples)
-                shares = [[count / max(1, sum(row)) for count in row] for row in table]
-                tiles(axes, shares, cmap="Blues", vmin=0, vmax=1)
-                for y, row in enumerate(table):
-                    for x, count in enumerate(row):
-                        dark = shares[y][x] > 0.55
-                        if count:
-                            axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5,
-                                      color="white" if dark else INK)  # fmt: skip
-                axes.set_title(short(measure.strategy, 24))
-                axes.set_xticks(range(len(columns)), [short(name, 14, 1) for name in columns])
-                if len(columns) > 3 or max(map(len, columns)) > 6:
-                    axes.tick_params(axis="x", rotation=90)
-                axes.set_yticks(range(len(labels)), [short(name, 14, 1) for name in labels])
-                axes.tick_params(length=0, labelleft=place % across == 0)
-            drawing.supxlabel("answer", fontsize=9)
-            drawing.supylabel("target", fontsize=9)
-            return drawing
-
+    across = min(4, len(members))
+    height = min(5.0, 1.5 + max(1.4, 0.28 * len(labels)) * (4 / across if across < 3 else 1))
     caption = "Attempts by target and answer; the shade is the share of a target's attempts."
-    return Figure(f"confusion-{task}", f"Targets against answers on {task}", caption, draw)
+
+    @framed(f"confusion-{task}", f"Targets against answers on {task}", caption, count=len(members), height=height)
+    def drawn(*panels: Axes) -> None:
+        for place, (measure, axes) in enumerate(zip(members, panels, strict=True)):
+            columns, table = table_of(measure, labels, samples)
+            shares = [[count / max(1, sum(row)) for count in row] for row in table]
+            tiles(axes, shares, cmap="Blues", vmin=0, vmax=1)
+            for y, row in enumerate(table):
+                for x, count in enumerate(row):
+                    dark = shares[y][x] > 0.55
+                    if count:
+                        axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5,
+                                  color="white" if dark else INK)  # fmt: skip
+            axes.set_title(short(measure.strategy, 24))
+            axes.set_xticks(range(len(columns)), [short(name, 14, 1) for name in columns])
+            if len(columns) > 3 or max(map(len, columns)) > 6:
+                axes.tick_params(axis="x", rotation=90)
+            axes.set_yticks(range(len(labels)), [short(name, 14, 1) for name in labels])
+            axes.tick_params(length=0, labelleft=place % across == 0)
+        panels[0].figure.supxlabel("answer")
+        panels[0].figure.supylabel("target")
+
+    return drawn

@@ -6,15 +6,33 @@ Concedes: a chain counts as right where its answer equals the target, or the vot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kshot.eval import statistics
-from kshot.eval.report.model import Column, Table
+from kshot.eval.report.frame import framed, key_above
+from kshot.eval.report.model import Column, Figure, Table
 from kshot.eval.report.numbers import percent
-from kshot.eval.report.prompting.figures import Curve
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.style import look, short
+from kshot.eval.statistics import Interval
 from kshot.types import Record
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 LADDER = (1, 2, 3, 5, 8, 10, 15, 20, 30, 40, 60, 80, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Accuracy of the majority of n chains, for several n."""
+
+    task: str
+    strategy: str
+    ns: Sequence[int]
+    accuracy: Sequence[float]
+    intervals: Sequence[Interval]
 
 
 def curves_of(run: RunData) -> list[Curve]:
@@ -50,7 +68,45 @@ def target_of(run: RunData, record: Record) -> str:
     return sample.target if sample else ""
 
 
-def curve_table(curves: Sequence[Curve]) -> Table:
+def chains_figure(curves: Sequence[Curve]) -> Figure:
+    """Accuracy of self-consistency against the number of chains."""
+    tasks = list(dict.fromkeys(curve.task for curve in curves))
+    strategies = list(dict.fromkeys(curve.strategy for curve in curves))
+
+    caption = (
+        "Expected accuracy of the majority of n chains, from one set of draws by subsampling without replacement; "
+        "the band is the 95% interval over samples."
+    )
+
+    @framed("self-consistency", "Accuracy against the number of chains", caption, count=len(tasks), height=3.0)
+    def drawn(*panels: Axes) -> None:
+        from matplotlib.ticker import FixedLocator, NullLocator
+
+        lines = {}
+        for task, axes in zip(tasks, panels, strict=True):
+            here = [curve for curve in curves if curve.task == task]
+            for curve in here:
+                colour, marker = look(strategies.index(curve.strategy))
+                low = [100 * interval.low for interval in curve.intervals]
+                high = [100 * interval.high for interval in curve.intervals]
+                axes.fill_between(curve.ns, low, high, color=colour, alpha=0.15, linewidth=0)
+                [lines[curve.strategy]] = axes.plot(
+                    curve.ns, [100 * value for value in curve.accuracy], marker=marker, color=colour, markersize=4
+                )
+            axes.set(ylim=(0, 100), title=short(task, 24), xscale="log")
+            ticks = sorted({n for curve in here for n in curve.ns})
+            axes.xaxis.set_major_locator(FixedLocator(ticks))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xticklabels([str(tick) for tick in ticks])
+            axes.grid(True)
+        panels[0].figure.supylabel("accuracy (%), 95% interval")
+        panels[0].figure.supxlabel("chains n (log scale)")
+        key_above(panels[0], {name: lines[name] for name in strategies}, width=60, columns=1)
+
+    return drawn
+
+
+def chains_table(curves: Sequence[Curve]) -> Table:
     """The curves in numbers."""
     ns = sorted({n for curve in curves for n in curve.ns})
     rows = []

@@ -1,4 +1,4 @@
-"""The figures of the prompting half: accuracy, paired differences, accuracy against cost, accuracy against n.
+"""The figures of the prompting half: accuracy, paired differences, accuracy against cost.
 
 Meets: every estimate has its 95% interval drawn, every axis its unit; one panel a task, so that tasks are not
 read as if they were comparable. Concedes: with dozens of strategies the panels grow tall rather than clever.
@@ -7,18 +7,16 @@ read as if they were comparable. Concedes: with dozens of strategies the panels 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
-from kshot.eval.statistics import Interval
+from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
 
 
 def accuracy_figure(measures: Sequence[Measure]) -> Figure:
@@ -26,25 +24,31 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
     tasks, strategies = names(measures)
     found = {(measure.task, measure.strategy): measure for measure in measures}
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(tasks), height=row_height(strategies), row_labels=True)
-            for task, axes in zip(tasks, panels, strict=True):
-                label_rows(axes, strategies)
-                for row, strategy in enumerate(strategies):
-                    measure = found.get((task, strategy))
-                    if measure is None:
-                        axes.text(50, row, "not run", ha="center", va="center", color=GREY, fontsize=7)
-                        continue
-                    low, high = 100 * measure.interval.low, 100 * measure.interval.high
-                    axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6, solid_capstyle="butt")
-                    axes.plot(100 * measure.accuracy, row, "o", color=BLUE, markersize=5, clip_on=False, zorder=3)
-                axes.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100], title=short(task, 24))
-            drawing.supxlabel("accuracy (%), 95% interval", fontsize=9)
-            return drawing
-
     caption = "Accuracy over all samples, no answer counted as wrong; the bars are 95% intervals."
-    return Figure("accuracy", "Accuracy by task and strategy", caption, draw)
+
+    @framed(
+        "accuracy",
+        "Accuracy by task and strategy",
+        caption,
+        count=len(tasks),
+        height=row_height(strategies),
+        row_labels=True,
+    )
+    def drawn(*panels: Axes) -> None:
+        for task, axes in zip(tasks, panels, strict=True):
+            label_rows(axes, strategies)
+            for row, strategy in enumerate(strategies):
+                measure = found.get((task, strategy))
+                if measure is None:
+                    axes.text(50, row, "not run", ha="center", va="center", color=GREY, fontsize=7)
+                    continue
+                low, high = 100 * measure.interval.low, 100 * measure.interval.high
+                axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6, solid_capstyle="butt")
+                axes.plot(100 * measure.accuracy, row, "o", color=BLUE, markersize=5, clip_on=False, zorder=3)
+            axes.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100], title=short(task, 24))
+        panels[0].figure.supxlabel("accuracy (%), 95% interval")
+
+    return drawn
 
 
 def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
@@ -58,138 +62,84 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
     )
     margin = max(2.0, 0.08 * (high_end - low_end))
 
-    def draw() -> Drawing:
-        from matplotlib.lines import Line2D
-
-        looks = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), "no difference shown": (GREY, "o")}
-        with styled():
-            drawing, panels = small_multiples(len(tasks), height=row_height(strategies), row_labels=True)
-            for task, axes in zip(tasks, panels, strict=True):
-                label_rows(axes, strategies)
-                axes.axvline(0, color=GREY, linewidth=1)
-                for row, strategy in enumerate(strategies):
-                    comparison = found.get((task, strategy))
-                    if comparison is None:
-                        continue
-                    colour, marker = looks[comparison.word]
-                    interval = comparison.result.interval
-                    ends = [100 * interval.low, 100 * interval.high]
-                    axes.plot(ends, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
-                    axes.plot(
-                        100 * comparison.result.difference, row, marker, color=colour, markersize=5.5,
-                        markerfacecolor=colour if comparison.real else "white", clip_on=False, zorder=3,
-                    )  # fmt: skip
-                axes.set(xlim=(low_end - margin, high_end + margin), title=short(task, 24))
-                axes.locator_params(axis="x", nbins=5)
-            drawing.supxlabel(f"difference from {short(against, 60, 1)} (percentage points), 95% interval", fontsize=9)
-            handles = [
-                Line2D([], [], color=colour, marker=marker, markersize=5.5, label=word,
-                       markerfacecolor="white" if colour == GREY else colour)
-                for word, (colour, marker) in looks.items()
-            ]  # fmt: skip
-            drawing.legend(handles=handles, loc="outside upper center", ncols=3)
-            return drawing
-
     caption = (
         "Paired differences on the same samples with bootstrap intervals; better and worse are after Holm's "
         "correction over the whole report, so an interval may leave zero out without it."
     )
-    return Figure("differences", f"Differences from {against}", caption, draw)
+
+    @framed(
+        "differences",
+        f"Differences from {against}",
+        caption,
+        count=len(tasks),
+        height=row_height(strategies),
+        row_labels=True,
+    )
+    def drawn(*panels: Axes) -> None:
+        from matplotlib.lines import Line2D
+
+        looks = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), "no difference shown": (GREY, "o")}
+        for task, axes in zip(tasks, panels, strict=True):
+            label_rows(axes, strategies)
+            axes.axvline(0, color=GREY, linewidth=1)
+            for row, strategy in enumerate(strategies):
+                comparison = found.get((task, strategy))
+                if comparison is None:
+                    continue
+                colour, marker = looks[comparison.word]
+                interval = comparison.result.interval
+                ends = [100 * interval.low, 100 * interval.high]
+                axes.plot(ends, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
+                axes.plot(
+                    100 * comparison.result.difference, row, marker, color=colour, markersize=5.5,
+                    markerfacecolor=colour if comparison.real else "white", clip_on=False, zorder=3,
+                )  # fmt: skip
+            axes.set(xlim=(low_end - margin, high_end + margin), title=short(task, 24))
+            axes.locator_params(axis="x", nbins=5)
+        panels[0].figure.supxlabel(f"difference from {short(against, 60, 1)} (percentage points), 95% interval")
+        words = {
+            word: Line2D([], [], color=colour, marker=marker, markersize=5.5,
+                         markerfacecolor="white" if colour == GREY else colour)
+            for word, (colour, marker) in looks.items()
+        }  # fmt: skip
+        key_above(panels[0], words)
+
+    return drawn
 
 
 def cost_figure(measures: Sequence[Measure]) -> Figure:
     """Accuracy against generated tokens, with the frontier of what nothing cheaper beats."""
     tasks, strategies = names(measures)
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(tasks), height=3.0)
-            lines = {}
-            for task, axes in zip(tasks, panels, strict=True):
-                here = [measure for measure in measures if measure.task == task]
-                edge = frontier([(cost(measure), 100 * measure.accuracy) for measure in here])
-                axes.step(*zip(*edge, strict=True), where="post", color=GREY, linewidth=1, linestyle="--", zorder=1)
-                for measure in here:
-                    index = strategies.index(measure.strategy)
-                    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-                    y, interval = 100 * measure.accuracy, measure.interval
-                    axes.vlines(cost(measure), 100 * interval.low, 100 * interval.high, color=colour, alpha=0.5)
-                    [lines[measure.strategy]] = axes.plot(
-                        cost(measure), y, marker, color=colour, markersize=6, zorder=3, clip_on=False
-                    )
-                axes.set(ylim=(0, 100), title=short(task, 24))
-                logarithmic(axes, [cost(measure) for measure in here])
-                axes.grid(True)
-                axes.label_outer()
-                axes.tick_params(labelbottom=True)
-            drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
-            drawing.supxlabel("generated tokens a sample (log scale)", fontsize=9)
-            shown = [(lines[name], short(name, 34)) for name in strategies if name in lines]
-            drawing.legend(
-                [line for line, _ in shown],
-                [text for _, text in shown],
-                loc="outside upper center",
-                ncols=min(3, len(shown)),
-            )
-            return drawing
-
     caption = (
         "The dashed line is the frontier: no strategy with as few generated tokens was more accurate. "
         "A strategy that only scores options stands at the tokens that it scores."
     )
-    return Figure("cost", "Accuracy against cost", caption, draw)
 
+    @framed("cost", "Accuracy against cost", caption, count=len(tasks), height=3.0)
+    def drawn(*panels: Axes) -> None:
+        lines = {}
+        for task, axes in zip(tasks, panels, strict=True):
+            here = [measure for measure in measures if measure.task == task]
+            edge = frontier([(cost(measure), 100 * measure.accuracy) for measure in here])
+            axes.step(*zip(*edge, strict=True), where="post", color=GREY, linewidth=1, linestyle="--", zorder=1)
+            for measure in here:
+                colour, marker = look(strategies.index(measure.strategy))
+                y, interval = 100 * measure.accuracy, measure.interval
+                axes.vlines(cost(measure), 100 * interval.low, 100 * interval.high, color=colour, alpha=0.5)
+                [lines[measure.strategy]] = axes.plot(
+                    cost(measure), y, marker, color=colour, markersize=6, zorder=3, clip_on=False
+                )
+            axes.set(ylim=(0, 100), title=short(task, 24))
+            logarithmic(axes, [cost(measure) for measure in here])
+            axes.grid(True)
+            axes.label_outer()
+            axes.tick_params(labelbottom=True)
+        panels[0].figure.supylabel("accuracy (%), 95% interval")
+        panels[0].figure.supxlabel("generated tokens a sample (log scale)")
+        key_above(panels[0], {name: lines[name] for name in strategies if name in lines})
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Accuracy of the majority of n chains, for several n."""
-
-    task: str
-    strategy: str
-    ns: Sequence[int]
-    accuracy: Sequence[float]
-    intervals: Sequence[Interval]
-
-
-def curve_figure(curves: Sequence[Curve]) -> Figure:
-    """Accuracy of self-consistency against the number of chains."""
-    tasks = list(dict.fromkeys(curve.task for curve in curves))
-    strategies = list(dict.fromkeys(curve.strategy for curve in curves))
-
-    def draw() -> Drawing:
-        from matplotlib.ticker import FixedLocator, NullLocator
-
-        with styled():
-            drawing, panels = small_multiples(len(tasks), height=3.0)
-            lines = {}
-            for task, axes in zip(tasks, panels, strict=True):
-                here = [curve for curve in curves if curve.task == task]
-                for curve in here:
-                    index = strategies.index(curve.strategy)
-                    colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-                    low = [100 * interval.low for interval in curve.intervals]
-                    high = [100 * interval.high for interval in curve.intervals]
-                    axes.fill_between(curve.ns, low, high, color=colour, alpha=0.15, linewidth=0)
-                    [lines[curve.strategy]] = axes.plot(
-                        curve.ns, [100 * value for value in curve.accuracy], marker=marker, color=colour, markersize=4
-                    )
-                axes.set(ylim=(0, 100), title=short(task, 24), xscale="log")
-                ticks = sorted({n for curve in here for n in curve.ns})
-                axes.xaxis.set_major_locator(FixedLocator(ticks))
-                axes.xaxis.set_minor_locator(NullLocator())
-                axes.set_xticklabels([str(tick) for tick in ticks])
-                axes.grid(True)
-            drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
-            drawing.supxlabel("chains n (log scale)", fontsize=9)
-            shown = [(lines[name], short(name, 60)) for name in strategies]
-            drawing.legend([line for line, _ in shown], [text for _, text in shown], loc="outside upper center")
-            return drawing
-
-    caption = (
-        "Expected accuracy of the majority of n chains, from one set of draws by subsampling without replacement; "
-        "the band is the 95% interval over samples."
-    )
-    return Figure("self-consistency", "Accuracy against the number of chains", caption, draw)
+    return drawn
 
 
 def names(measures: Sequence[Measure]) -> tuple[list[str], list[str]]:

@@ -13,17 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.repeats import pass_at_k, variance_parts
+from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Column, Figure, Section, Table
 from kshot.eval.report.numbers import percent
-from kshot.eval.report.prompting.figures import row_height
+from kshot.eval.report.prompting.figures import label_rows, row_height
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.style import BLUE, COLOURS, GREY, MARKERS, VERMILLION, short, small_multiples, styled
+from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short, whiskers
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 INDIFFERENT = ("wording", "order", "select", "exemplar_seed", "seed")
 """Hyperparameters that a robust strategy does not depend on."""
@@ -133,42 +133,33 @@ def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
     panels = list(dict.fromkeys(sweep.panel for sweep in sweeps))
     lines = list(dict.fromkeys(sweep.line for sweep in sweeps))
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, all_axes = small_multiples(len(panels), height=3.0)
-            drawn: dict[str, Any] = {}
-            for panel, axes in zip(panels, all_axes, strict=True):
-                ticks = set()
-                for sweep in (one for one in sweeps if one.panel == panel):
-                    at = lines.index(sweep.line)
-                    colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
-                    x = [float(str(value)) for value, _ in sweep.points]
-                    y = [100 * measure.accuracy for _, measure in sweep.points]
-                    ends = [(100 * measure.interval.low, 100 * measure.interval.high) for _, measure in sweep.points]
-                    error = [[v - low for v, (low, _) in zip(y, ends, strict=True)],
-                             [high - v for v, (_, high) in zip(y, ends, strict=True)]]  # fmt: skip
-                    error = [[max(0.0, end) for end in side] for side in error]
-                    drawn[sweep.line] = axes.errorbar(
-                        x, y, yerr=error, color=colour, marker=marker, markersize=5, linewidth=1.2,
-                        elinewidth=1, capsize=0, clip_on=False,
-                    )  # fmt: skip
-                    ticks.update(x)
-                axes.set(ylim=(0, 100), title=short(panel, 24))
-                axes.set_xticks(spaced(sorted(ticks)))
-                axes.grid(True)
-                axes.label_outer()
-                axes.tick_params(labelbottom=True)
-            drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
-            drawing.supxlabel(said, fontsize=9)
-            shown = [name for name in lines if name in drawn]
-            drawing.legend(
-                [drawn[name] for name in shown], [short(name, 34) for name in shown],
-                loc="outside upper center", ncols=min(3, len(shown)),
-            )  # fmt: skip
-            return drawing
-
     caption = f"Accuracy against {said}, all else equal; the bars are 95% intervals."
-    return Figure(f"against-{over.replace('_', '-')}", f"Accuracy against {said}", caption, draw)
+
+    @framed(f"against-{over.replace('_', '-')}", f"Accuracy against {said}", caption, count=len(panels), height=3.0)
+    def drawn(*all_axes: Axes) -> None:
+        handles: dict[str, Any] = {}
+        for panel, axes in zip(panels, all_axes, strict=True):
+            ticks = set()
+            for sweep in (one for one in sweeps if one.panel == panel):
+                colour, marker = look(lines.index(sweep.line))
+                x = [float(str(value)) for value, _ in sweep.points]
+                y = [100 * measure.accuracy for _, measure in sweep.points]
+                ends = [(100 * measure.interval.low, 100 * measure.interval.high) for _, measure in sweep.points]
+                handles[sweep.line] = axes.errorbar(
+                    x, y, yerr=whiskers(y, ends), color=colour, marker=marker, markersize=5, linewidth=1.2,
+                    elinewidth=1, capsize=0, clip_on=False,
+                )  # fmt: skip
+                ticks.update(x)
+            axes.set(ylim=(0, 100), title=short(panel, 24))
+            axes.set_xticks(spaced(sorted(ticks)))
+            axes.grid(True)
+            axes.label_outer()
+            axes.tick_params(labelbottom=True)
+        all_axes[0].figure.supylabel("accuracy (%), 95% interval")
+        all_axes[0].figure.supxlabel(said)
+        key_above(all_axes[0], {name: handles[name] for name in lines if name in handles})
+
+    return drawn
 
 
 def spaced(values: Sequence[float]) -> list[float]:
@@ -190,33 +181,37 @@ def spread_figure(spreads: Sequence[Sweep]) -> Figure:
     panels = list(dict.fromkeys(sweep.panel for sweep in spreads))
     rows = list(dict.fromkeys(label(sweep) for sweep in spreads))
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, all_axes = small_multiples(len(panels), height=row_height(rows), row_labels=True)
-            for panel, axes in zip(panels, all_axes, strict=True):
-                axes.set(ylim=(len(rows) - 0.5, -0.5), xlim=(0, 100), title=short(panel, 24))
-                axes.set_yticks(range(len(rows)), [short(row) for row in rows])
-                axes.tick_params(axis="y", length=0)
-                axes.grid(True, axis="x")
-                for sweep in (one for one in spreads if one.panel == panel):
-                    row = rows.index(label(sweep))
-                    values = [100 * measure.accuracy for _, measure in sweep.points]
-                    low = 100 * statistics.fmean(measure.interval.low for _, measure in sweep.points)
-                    high = 100 * statistics.fmean(measure.interval.high for _, measure in sweep.points)
-                    axes.plot([low, high], [row, row], color=GREY, alpha=0.35, linewidth=7, solid_capstyle="butt")
-                    axes.plot(
-                        values, [row] * len(values), "o", color=BLUE, markersize=5, clip_on=False, zorder=3,
-                        markerfacecolor="none",
-                    )  # fmt: skip
-                    axes.plot(statistics.fmean(values), row, "|", color=VERMILLION, markersize=12, zorder=4)
-            drawing.supxlabel("accuracy (%)", fontsize=9)
-            return drawing
-
     caption = (
         "A circle a value (a wording, an order, a seed), a bar at their mean; the grey band is the 95% interval that "
         "one of them has by its samples alone. Circles far outside it hang on the choice."
     )
-    return Figure("sensitivity", "Sensitivity to choices that should not matter", caption, draw)
+
+    @framed(
+        "sensitivity",
+        "Sensitivity to choices that should not matter",
+        caption,
+        count=len(panels),
+        height=row_height(rows),
+        row_labels=True,
+    )
+    def drawn(*all_axes: Axes) -> None:
+        for panel, axes in zip(panels, all_axes, strict=True):
+            label_rows(axes, rows)
+            axes.set(xlim=(0, 100), title=short(panel, 24))
+            for sweep in (one for one in spreads if one.panel == panel):
+                row = rows.index(label(sweep))
+                values = [100 * measure.accuracy for _, measure in sweep.points]
+                low = 100 * statistics.fmean(measure.interval.low for _, measure in sweep.points)
+                high = 100 * statistics.fmean(measure.interval.high for _, measure in sweep.points)
+                axes.plot([low, high], [row, row], color=GREY, alpha=0.35, linewidth=7, solid_capstyle="butt")
+                axes.plot(
+                    values, [row] * len(values), "o", color=BLUE, markersize=5, clip_on=False, zorder=3,
+                    markerfacecolor="none",
+                )  # fmt: skip
+                axes.plot(statistics.fmean(values), row, "|", color=VERMILLION, markersize=12, zorder=4)
+        all_axes[0].figure.supxlabel("accuracy (%)")
+
+    return drawn
 
 
 def label(sweep: Sweep) -> str:
@@ -239,49 +234,3 @@ def spread_table(spreads: Sequence[Sweep]) -> Table:
     columns = [Column("task"), Column("strategy"), Column("varied"), *(Column(title, numeric=True) for title in (
         "values", "mean accuracy", "lowest", "highest", "range (points)", "st. dev. (points)"))]  # fmt: skip
     return Table("Sensitivity", columns, rows, "The same samples each time; part of the spread is chance.")
-
-
-def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
-    """What repeats tell: pass@k, and where the variance of a score comes from. None where nothing was repeated."""
-    families: dict[tuple[str, str], dict[str, Measure]] = {}
-    for measure in listed:
-        head, found = parsed(measure.strategy, params)
-        rest = {key: value for key, value in found.items() if key != "exemplar_seed"}
-        seed = str(found.get("exemplar_seed", ""))
-        families.setdefault((measure.task, write_spec(head, rest)), {})[seed] = measure
-    rows = []
-    for (task, _), members in families.items():
-        tables = [scores_of(measure) for measure in members.values()]
-        shared = sorted(set.intersection(*(set(table) for table in tables)))
-        draws = min(len(table[sample]) for table in tables for sample in shared) if shared else 0
-        if draws < 2 or len(shared) < 2:
-            continue
-        parts = variance_parts([[table[sample][:draws] for table in tables] for sample in shared])
-        first = next(iter(members.values()))
-        passed = [
-            statistics.fmean(pass_at_k(draws, sum(s >= 0.5 for s in tables[0][sample][:draws]), k) for sample in shared)
-            for k in (1, draws)
-        ]
-        rows.append([
-            task, first.strategy, f"{len(shared):,}", str(len(members)), str(draws), percent(passed[0]),
-            f"{percent(passed[1])} (k = {draws})", f"{parts.samples:.3f}", f"{parts.seeds + parts.interaction:.3f}",
-            f"{parts.draws:.3f}", f"{100 * parts.standard_error:.1f}",
-        ])  # fmt: skip
-    if not rows:
-        return None
-    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "samples", "exemplar seeds", "repeats", "pass@1", "pass@k", "variance of samples", "of seeds", "of draws",
-        "standard error (points)"))]  # fmt: skip
-    caption = (
-        "pass@k without bias (Chen et al. 2021). The variance of one score in its parts; the standard error is of the "
-        "mean over all, for new samples, seeds and draws."
-    )
-    return Table("Repeats", columns, rows, caption)
-
-
-def scores_of(measure: Measure) -> dict[str, list[float]]:
-    """Scores by sample, in the order of repeats."""
-    found: dict[str, list[float]] = {}
-    for record in sorted(measure.records, key=lambda record: record.repeat):
-        found.setdefault(record.sample_id, []).append(record.score.value)
-    return found

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.calibration import Bin, brier, expected_calibration_error, reliability
+from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Column, Figure, Section, Table
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
+from kshot.eval.report.style import GREY, look, short, whiskers
 from kshot.types import Record
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 FEWEST = 20
 """Records with a probability below which a curve says nothing."""
@@ -70,49 +71,41 @@ def stated_by(listed: Sequence[Measure]) -> list[Stated]:
 def trust_section(listed: Sequence[Measure]) -> Section | None:
     """Curve and table; None where no strategy states probabilities."""
     found = stated_by(listed)
-    return Section("Calibration", [figure(found), table(found)]) if found else None
+    return Section("Calibration", [reliability_figure(found), calibration_table(found)]) if found else None
 
 
-def figure(found: Sequence[Stated]) -> Figure:
+def reliability_figure(found: Sequence[Stated]) -> Figure:
     """How often answers of a probability are right, against that probability; a panel a task."""
     tasks = list(dict.fromkeys(one.task for one in found))
     strategies = list(dict.fromkeys(one.strategy for one in found))[:MOST]
     found = [one for one in found if one.strategy in strategies]
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(tasks), height=3.0)
-            lines: dict[str, Any] = {}
-            for task, axes in zip(tasks, panels, strict=True):
-                axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-                for one in (one for one in found if one.task == task):
-                    at = strategies.index(one.strategy)
-                    bins = one.bins
-                    y = [bin_.frequency for bin_ in bins]
-                    error = [[bin_.frequency - bin_.interval.low for bin_ in bins],
-                             [bin_.interval.high - bin_.frequency for bin_ in bins]]  # fmt: skip
-                    lines[one.strategy] = axes.errorbar(
-                        [bin_.probability for bin_ in bins], y, yerr=[[max(0.0, e) for e in side] for side in error],
-                        color=COLOURS[at % len(COLOURS)], marker=MARKERS[at % len(MARKERS)], markersize=5,
-                        linewidth=1.2, elinewidth=1, clip_on=False,
-                    )  # fmt: skip
-                axes.set(xlim=(0, 1), ylim=(0, 1), title=short(task, 24))
-                axes.set_xticks([0, 0.5, 1])
-                axes.grid(True)
-            drawing.supxlabel("probability that the strategy gives its answer", fontsize=9)
-            drawing.supylabel("share right, 95% interval", fontsize=9)
-            shown = [name for name in strategies if name in lines]
-            drawing.legend(
-                [lines[name] for name in shown], [short(name, 34) for name in shown],
-                loc="outside upper center", ncols=min(3, len(shown)),
-            )  # fmt: skip
-            return drawing
-
     caption = "Answers in ten bins of their probability; on the dashed line a probability means what it says."
-    return Figure("reliability", "Reliability of stated probabilities", caption, draw)
+
+    @framed("reliability", "Reliability of stated probabilities", caption, count=len(tasks), height=3.0)
+    def drawn(*panels: Axes) -> None:
+        lines: dict[str, Any] = {}
+        for task, axes in zip(tasks, panels, strict=True):
+            axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+            for one in (one for one in found if one.task == task):
+                colour, marker = look(strategies.index(one.strategy))
+                x, y = [bin_.probability for bin_ in one.bins], [bin_.frequency for bin_ in one.bins]
+                ends = [(bin_.interval.low, bin_.interval.high) for bin_ in one.bins]
+                lines[one.strategy] = axes.errorbar(
+                    x, y, yerr=whiskers(y, ends), color=colour, marker=marker, markersize=5, linewidth=1.2,
+                    elinewidth=1, clip_on=False,
+                )  # fmt: skip
+            axes.set(xlim=(0, 1), ylim=(0, 1), title=short(task, 24))
+            axes.set_xticks([0, 0.5, 1])
+            axes.grid(True)
+        panels[0].figure.supxlabel("probability that the strategy gives its answer")
+        panels[0].figure.supylabel("share right, 95% interval")
+        key_above(panels[0], {name: lines[name] for name in strategies if name in lines})
+
+    return drawn
 
 
-def table(found: Sequence[Stated]) -> Table:
+def calibration_table(found: Sequence[Stated]) -> Table:
     """Expected calibration error and Brier score."""
     rows = [[
         one.task, one.strategy, one.source, f"{len(one.outcomes):,}",
