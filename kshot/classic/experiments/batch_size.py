@@ -42,7 +42,7 @@ class Digits:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchRun:
     """One training run, stopped at the same training loss whatever the batch."""
 
     updates: int
@@ -173,7 +173,7 @@ def time_an_update(data: Digits, size: int, hidden: int, lr: float, seed: int, u
     return min(taken)
 
 
-def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_updates: int, seed: int) -> Outcome:
+def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_updates: int, seed: int) -> BatchRun:
     """Goes down until the loss over all train rows is `goal`, looked at every 20 updates."""
     module = network(hidden, torch.Generator().manual_seed(seed))
     optimizer = torch.optim.SGD(module.parameters(), lr=lr)
@@ -191,7 +191,7 @@ def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_upd
     product = hessian_product(module, lambda: F.cross_entropy(module(data.X), data.y))
     sharpness = lanczos(product, start, max_products=30, tol=1e-2).high
     train_right, test_right = right(module, data.X, data.y), right(module, data.unseen, data.labels)
-    return Outcome(made, -(-made // each), loss <= goal, train_right, test_right, sharpness)
+    return BatchRun(made, -(-made // each), loss <= goal, train_right, test_right, sharpness)
 
 
 def right(module: nn.Module, X: Tensor, y: Tensor) -> float:

@@ -13,7 +13,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import PolynomialRegression, RidgeRegression
-from kshot.classic.selection.bias_variance import Decomposition, decompose
+from kshot.classic.selection.bias_variance import BiasVariance, decompose
 from kshot.classic.selection.refits import sample_predictions
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
@@ -38,7 +38,7 @@ PARTS = {"loss": ("black", "o"), "bias": (BLUE, "s"), "variance": (VERMILLION, "
 class Measured:
     """A decomposition and its intervals."""
 
-    parts: Decomposition
+    parts: BiasVariance
     intervals: dict[str, Interval]
 
     def told(self, part: str) -> str:
@@ -46,7 +46,7 @@ class Measured:
         return f"{self.parts.mean(part):.4f} [{self.intervals[part].low:.4f}, {self.intervals[part].high:.4f}]"
 
 
-def measured(parts: Decomposition) -> Measured:
+def measured(parts: BiasVariance) -> Measured:
     """With intervals, once."""
     return Measured(parts, parts.intervals(draws=400))
 

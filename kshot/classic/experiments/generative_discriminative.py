@@ -24,7 +24,7 @@ LOOKS = {"naive Bayes": (VERMILLION, "s"), "logistic regression": (BLUE, "o")}
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """Test error of both models on one data set; arrays are (sizes, draws)."""
 
     name: str
@@ -91,7 +91,7 @@ def generative_discriminative(
     return Report("Generative against discriminative", summary, [Section("Learning curves", [figure(curves), table])])
 
 
-def sentence(curve: Curve) -> str:
+def sentence(curve: LearningCurve) -> str:
     """The error at both ends in words."""
     naive, logistic = 100 * curve.naive.mean(axis=1), 100 * curve.logistic.mean(axis=1)
     return (
@@ -121,7 +121,7 @@ DATA: dict[str, Callable[[], tuple[Array, Any]]] = {
 }
 
 
-def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smoothing: float, seed: int) -> Curve:
+def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smoothing: float, seed: int) -> LearningCurve:
     """Test errors over sizes that double from 4 rows to half of all."""
     random = np.random.default_rng(seed)
     sizes = tuple(size for size in (4 * 2**power for power in range(8)) if size <= len(X) // 2)
@@ -135,7 +135,7 @@ def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smooth
             discriminative = LogisticRegression(l2=l2).fit(scaled[train], y[train])
             naive[at, draw] = 1 - generative.score(scaled[test], y[test])
             logistic[at, draw] = 1 - discriminative.score(scaled[test], y[test])
-    return Curve(name, sizes, naive, logistic)
+    return LearningCurve(name, sizes, naive, logistic)
 
 
 def split(y: Any, size: int, random: np.random.Generator) -> tuple[Any, Any]:
@@ -146,7 +146,7 @@ def split(y: Any, size: int, random: np.random.Generator) -> tuple[Any, Any]:
             return order[:size], order[size:]
 
 
-def figure(curves: list[Curve]) -> Figure:
+def figure(curves: list[LearningCurve]) -> Figure:
     """Both errors over training rows with their intervals, one panel a data set."""
 
     def draw() -> Drawing:

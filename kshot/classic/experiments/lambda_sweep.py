@@ -28,7 +28,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sweep:
+class PenaltySweep:
     """A penalty's errors over all draws, and one draw's weights."""
 
     lambdas: Array
@@ -114,7 +114,7 @@ def errors_of(X: Array, y: Array, weights: Array, biases: Array) -> Array:
     return np.sqrt(squared)
 
 
-def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) -> Sweep:
+def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) -> PenaltySweep:
     """One penalty on all draws."""
     errors: dict[str, list[Array]] = {"train": [], "test": []}
     kept = []
@@ -125,7 +125,7 @@ def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) ->
         errors["train"].append(errors_of(seen, y[train], weights, biases))
         errors["test"].append(errors_of(unseen, y[test], weights, biases))
         kept.append(weights)
-    return Sweep(LAMBDAS[name], {part: np.array(found) for part, found in errors.items()}, kept[0])
+    return PenaltySweep(LAMBDAS[name], {part: np.array(found) for part, found in errors.items()}, kept[0])
 
 
 def chosen_by_folds(X: Array, y: Array, order: Rows, train_rows: int, seed: int) -> float:
@@ -151,7 +151,7 @@ def told(values: Array) -> str:
     return f"{values.mean():.1f} ± {float(half_width(values)):.1f}"
 
 
-def error_figure(sweeps: dict[str, Sweep], draws: int) -> Figure:
+def error_figure(sweeps: dict[str, PenaltySweep], draws: int) -> Figure:
     """Training and test error over lambda, a panel a penalty."""
 
     def draw() -> Drawing:
@@ -176,7 +176,7 @@ def error_figure(sweeps: dict[str, Sweep], draws: int) -> Figure:
     return Figure("lambda-errors", "Training and test error against lambda", caption, draw)
 
 
-def weight_figure(sweeps: dict[str, Sweep]) -> Figure:
+def weight_figure(sweeps: dict[str, PenaltySweep]) -> Figure:
     """Every weight over lambda; those that L1 keeps longest are coloured in both panels."""
     kept = np.argsort(-(sweeps["L1"].weights != 0).sum(axis=0), kind="stable")[:4]
 

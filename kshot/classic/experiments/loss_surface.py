@@ -28,7 +28,7 @@ ALONG = np.linspace(-1, 1, 41)
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class SlicedNetwork:
     """One network after training, and what its surface looks like."""
 
     loss: float
@@ -113,7 +113,7 @@ def loss_surface(
     return Report("Loss surfaces", summary, sections)
 
 
-class Network(nn.Module):
+class ReluModule(nn.Module):
     """64 pixels, ReLU layers of one width, 10 digits; with `skip` every layer adds to what it is given."""
 
     def __init__(self, layers: int, width: int, skip: bool, generator: torch.Generator) -> None:
@@ -140,10 +140,10 @@ class Network(nn.Module):
 
 def run(
     data: Digits, layers: int, skip: bool, width: int, updates: int, lr: float, directions: int, side: int, seed: int
-) -> Trained:
+) -> SlicedNetwork:
     """Trains a network with Adam by mini-batches and takes slices around it; a picture where `side` is not 0."""
     generator = torch.Generator().manual_seed(seed)
-    module = Network(layers, width, skip, generator)
+    module = ReluModule(layers, width, skip, generator)
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
     draw = batches(len(data.y), 64, np.random.default_rng(seed))
     for _ in range(updates):
@@ -161,10 +161,10 @@ def run(
         picture = slice_2d(module, loss, d, e, steps, steps)
     start = torch.randn(len(read(module)), generator=generator, dtype=torch.float64)
     ends = lanczos(hessian_product(module, loss), start, max_products=60, tol=1e-2)
-    return Trained(loss().item(), right(module, data.unseen, data.labels), slices, ends, picture)
+    return SlicedNetwork(loss().item(), right(module, data.unseen, data.labels), slices, ends, picture)
 
 
-def picture_figure(networks: dict[str, Trained]) -> Figure:
+def picture_figure(networks: dict[str, SlicedNetwork]) -> Figure:
     """Contours of one slice in two directions for each network."""
 
     def draw() -> Drawing:
@@ -195,7 +195,7 @@ def picture_figure(networks: dict[str, Trained]) -> Figure:
     return Figure("surfaces", "Loss surfaces around trained networks", caption, draw)
 
 
-def slices_figure(found: dict[str, list[Trained]]) -> Figure:
+def slices_figure(found: dict[str, list[SlicedNetwork]]) -> Figure:
     """All slices in one direction, a panel for each kind."""
 
     def draw() -> Drawing:

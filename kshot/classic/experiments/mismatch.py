@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.inputs import Array
-from kshot.classic.data.tables import Table as Rows
+from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.questions import examine
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
@@ -58,7 +58,7 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     test[order[:KEPT]] = True
     rows = X.copy()
     rows[test] = moved(rows[test], shift, rng)
-    table = Rows(
+    table = DataTable(
         "moved digits", tuple(f"pixel {at // 8},{at % 8}" for at in range(64)), "digit", rows, y.astype(np.intp),
         tuple("0123456789"), test,
     )  # fmt: skip

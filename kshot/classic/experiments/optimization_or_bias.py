@@ -27,7 +27,7 @@ LOOKS = {20: (BLUE, "o"), 56: (VERMILLION, "s")}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DepthRun:
     """A network trained: its loss an epoch, and after training on train rows and on unseen ones."""
 
     losses: list[float]
@@ -116,7 +116,7 @@ def layers_of(residual: bool, depth: int, units: int) -> list[Layer]:
 Data = tuple[Values, NDArray[np.intp], Values, NDArray[np.intp]]
 
 
-def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Data) -> Run:
+def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Data) -> DepthRun:
     """One network, trained."""
     rows, labels, others, truth = data
     rng = np.random.default_rng(seed)
@@ -126,7 +126,7 @@ def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Da
         rng=rng,
     )  # fmt: skip
     wrong = float((network.forward(others).argmax(axis=1) != truth).mean())
-    return Run(curve.losses, softmax_cross_entropy(network.forward(rows), labels)[0], wrong, network)
+    return DepthRun(curve.losses, softmax_cross_entropy(network.forward(rows), labels)[0], wrong, network)
 
 
 def copied(network: Network, units: int, more: int, data: Data) -> float:
@@ -148,7 +148,7 @@ def copied(network: Network, units: int, more: int, data: Data) -> float:
     return softmax_cross_entropy(deeper.forward(rows), labels)[0]
 
 
-def loss_figure(runs: dict[tuple[str, int], list[Run]]) -> Figure:
+def loss_figure(runs: dict[tuple[str, int], list[DepthRun]]) -> Figure:
     """Training loss over epochs, plain and residual."""
 
     def draw() -> Drawing:

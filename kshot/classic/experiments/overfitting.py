@@ -50,7 +50,7 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RemedyRun:
     """How one run ended."""
 
     train_losses: list[float]
@@ -104,7 +104,7 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     """
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype(np.float32)
-    found: dict[str, list[Outcome]] = {remedy.name: [] for remedy in REMEDIES}
+    found: dict[str, list[RemedyRun]] = {remedy.name: [] for remedy in REMEDIES}
     for at in range(seeds):
         order = np.random.default_rng(seed + at).permutation(len(X))
         test = order[4 * rows :]
@@ -148,7 +148,7 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     return Report("Overfitting, and what helps", summary, sections)
 
 
-def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, epochs: int, seed: int) -> Outcome:
+def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, epochs: int, seed: int) -> RemedyRun:
     """One network trained on the rows and judged on the others."""
     rng = np.random.default_rng(seed)
     network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
@@ -171,7 +171,7 @@ def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, e
         patience=remedy.patience,
     )  # fmt: skip
     right = network.forward(test).argmax(axis=1) == truth
-    return Outcome(curve.losses, test_losses, float(right.mean()), network.parameters.size)
+    return RemedyRun(curve.losses, test_losses, float(right.mean()), network.parameters.size)
 
 
 def jittered(X: Values, rng: np.random.Generator) -> Values:
@@ -196,7 +196,7 @@ def jittered(X: Values, rng: np.random.Generator) -> Values:
     return result
 
 
-def row(name: str, some: list[Outcome], scores: Values, gains: Values | None) -> tuple[str, ...]:
+def row(name: str, some: list[RemedyRun], scores: Values, gains: Values | None) -> tuple[str, ...]:
     """A remedy's row of the table."""
     least, end = (np.mean([pick(one.test_losses) for one in some]) for pick in (min, lambda losses: losses[-1]))
     against = ""
@@ -236,7 +236,7 @@ def gain_figure(gains: dict[str, Values]) -> Figure:
     return Figure("remedies", "What helps against overfitting", caption, draw)
 
 
-def curve_figure(found: dict[str, list[Outcome]]) -> Figure:
+def curve_figure(found: dict[str, list[RemedyRun]]) -> Figure:
     """Training and test loss over epochs, a panel a remedy, means over the draws that still train."""
 
     def draw() -> Drawing:

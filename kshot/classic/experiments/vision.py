@@ -28,7 +28,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedCNN:
     """A network and how it did."""
 
     model: SmallCNN
@@ -66,7 +66,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         model = SmallCNN(1, 8, 10, seed=seed)
         folder = Path(log_dir) / name.replace(" ", "-") if log_dir else None
         history = fit(model, digit_images(transform, train), unseen, epochs=epochs, seed=seed, log_dir=folder)
-        found[name] = Trained(model, history, *predict(model, unseen))
+        found[name] = TrainedCNN(model, history, *predict(model, unseen))
     plain, cropped = found["as they are"], found["random crops"]
     better = paired(cropped.right.astype(float).tolist(), plain.right.astype(float).tolist())
     interval = wilson(int(plain.right.sum()), len(test))
@@ -105,7 +105,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     return Report("Vision quick start: a small convolutional network", summary, sections)
 
 
-def curve_figure(found: dict[str, Trained]) -> Figure:
+def curve_figure(found: dict[str, TrainedCNN]) -> Figure:
     """Losses over epochs."""
 
     def draw() -> Drawing:
@@ -132,7 +132,7 @@ def curve_figure(found: dict[str, Trained]) -> Figure:
     return Figure("training", "Training", "Loss of train and of test digits, an epoch each.", draw)
 
 
-def mistake_figure(one: Trained, pixels: Values) -> Figure:
+def mistake_figure(one: TrainedCNN, pixels: Values) -> Figure:
     """The surest mistakes."""
     import torch
 

@@ -18,7 +18,7 @@ from kshot.classic.experiments.batch_size import batch_size, half_of_the_digits,
 from kshot.classic.experiments.critical_points import critical_points
 from kshot.classic.experiments.feature_scaling import Fit, feature_scaling
 from kshot.classic.experiments.limits import PLACES, limits
-from kshot.classic.experiments.loss_surface import Network, loss_surface
+from kshot.classic.experiments.loss_surface import ReluModule, loss_surface
 from kshot.classic.experiments.optimizers import MAKERS, optimizers, valley
 from kshot.classic.experiments.registry import EXPERIMENTS
 from kshot.eval.report.model import Figure, Report, Table
@@ -199,7 +199,7 @@ def test_weights_come_from_the_generator_given() -> None:
 
 
 def test_a_skip_connection_adds() -> None:
-    plain, skipping = (Network(3, 4, skip, torch.Generator().manual_seed(0)) for skip in (False, True))
+    plain, skipping = (ReluModule(3, 4, skip, torch.Generator().manual_seed(0)) for skip in (False, True))
     x = torch.rand(2, 64, dtype=torch.float64)
     for module in (plain, skipping):
         with torch.no_grad():
