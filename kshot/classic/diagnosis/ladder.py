@@ -14,9 +14,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from kshot.classic.classification.logistic import SoftmaxRegression
-from kshot.classic.data.inputs import Array
+from kshot.classic.data.inputs import Array, Values
 from kshot.classic.data.tables import DataTable
-from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
 from kshot.types import UserError

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from kshot.classic.classification.network import NetworkClassifier
-from kshot.classic.data.inputs import Array
+from kshot.classic.data.inputs import Array, Values
 from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.questions import examine
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION, small_multiples, styled
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import (
     Convolution,
     Dense,

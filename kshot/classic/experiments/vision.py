@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.mismatch import show
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
 from kshot.eval.statistics import paired, wilson

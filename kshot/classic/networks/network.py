@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kshot.classic.networks.convolution import Values
+from kshot.classic.data.inputs import Values
 from kshot.classic.networks.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, Shape
 
 Loss = Callable[[Values, Any], tuple[float, Values]]
