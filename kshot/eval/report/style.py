@@ -12,7 +12,7 @@ import re
 import xml.etree.ElementTree as xml
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kshot.eval.report.model import Figure
 from kshot.eval.report.safe_text import clean
@@ -64,15 +64,25 @@ def styled() -> Iterator[None]:
 
 
 def small_multiples(
-    count: int, *, width: float = 8.4, height: float = 2.6, columns: int = 4, row_labels: bool = False
+    count: int,
+    *,
+    width: float = 8.4,
+    height: float = 2.6,
+    columns: int = 4,
+    row_labels: bool = False,
+    apart: bool = False,
 ) -> tuple[Drawing, list[Axes]]:
-    """A drawing of `count` axes in rows; with `row_labels` only the first of each row names its ticks."""
+    """A drawing of `count` axes in rows that share their y axis; height is a row's, in inches.
+
+    With `row_labels` a row shares its own, and only its first axes names ticks; with `apart` nothing is shared.
+    """
     from matplotlib.figure import Figure as Blank
 
     across = min(columns, count)
     down = -(-count // across)
     drawing = Blank(figsize=(width, height * down), layout="constrained")
-    grid = drawing.subplots(down, across, squeeze=False, sharey="row" if row_labels else "all")
+    shared: Literal["none", "row", "all"] = "none" if apart else "row" if row_labels else "all"
+    grid = drawing.subplots(down, across, squeeze=False, sharey=shared)
     axes = list(grid.flat)
     for unused in axes[count:]:
         unused.set_visible(False)
