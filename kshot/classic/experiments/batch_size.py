@@ -18,13 +18,13 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
 
 SIZES = (8, 32, 128, 0)
 """0: all rows."""
@@ -237,49 +237,41 @@ def label_rows(axes: Axes, sizes: list[int]) -> None:
 
 def time_figure(seconds: dict[int, float], rows: int) -> Figure:
     """Time of an update and of an epoch over the batch."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            left, beside = drawing.subplots(1, 2)
-            sizes = list(seconds)
-            left.plot(sizes, [1e3 * each for each in seconds.values()], color=BLUE, marker="o", markersize=4.5)
-            epochs = [1e3 * each * -(-rows // size) for size, each in seconds.items()]
-            beside.plot(sizes, epochs, color=VERMILLION, marker="s", markersize=4.5)
-            left.set(title="an update", ylabel="time (ms)", ylim=(0, None))
-            beside.set(title="an epoch", ylabel="time (ms)", yscale="log")
-            plain_logarithms(beside.yaxis)
-            for axes in (left, beside):
-                label_rows(axes, sizes)
-            return drawing
-
     caption = f"The fastest of 40 updates; an epoch is {rows} rows."
-    return Figure("batch-time", "Time against batch size", caption, draw)
+
+    @framed("batch-time", "Time against batch size", caption, count=2, height=2.9, apart=True)
+    def drawn(left: Axes, beside: Axes) -> None:
+        sizes = list(seconds)
+        left.plot(sizes, [1e3 * each for each in seconds.values()], color=BLUE, marker="o", markersize=4.5)
+        epochs = [1e3 * each * -(-rows // size) for size, each in seconds.items()]
+        beside.plot(sizes, epochs, color=VERMILLION, marker="s", markersize=4.5)
+        left.set(title="an update", ylabel="time (ms)", ylim=(0, None))
+        beside.set(title="an epoch", ylabel="time (ms)", yscale="log")
+        plain_logarithms(beside.yaxis)
+        for axes in (left, beside):
+            label_rows(axes, sizes)
+
+    return drawn
 
 
 def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> Figure:
     """Test accuracy, sharpness and epochs over the batch, every run and the mean with its interval."""
     shown = {"test": "test accuracy (%)", "sharpness": "largest eigenvalue", "epochs": "epochs to the same loss"}
 
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            for axes, (key, label) in zip(drawing.subplots(1, 3), shown.items(), strict=True):
-                for size, values in zip(sizes, columns[key], strict=True):
-                    axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
-                means = [np.mean(values) for values in columns[key]]
-                halves = [np.nan_to_num(half_width(np.array(values))) for values in columns[key]]
-                axes.errorbar(sizes, means, yerr=halves, color=BLUE, marker="D", markersize=5, capsize=3, linewidth=1.2)
-                axes.set_ylabel(label)
-                if key == "epochs":
-                    axes.set_yscale("log")
-                    plain_logarithms(axes.yaxis)
-                label_rows(axes, sizes)
-            return drawing
-
     caption = "All runs stop at the same training loss. Grey: each start; blue: the mean with its 95% interval."
-    return Figure("batch-outcome", "What each batch size reaches", caption, draw)
+
+    @framed("batch-outcome", "What each batch size reaches", caption, count=3, height=2.9, apart=True)
+    def drawn(*panels: Axes) -> None:
+        for axes, (key, label) in zip(panels, shown.items(), strict=True):
+            for size, values in zip(sizes, columns[key], strict=True):
+                axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
+            means = [np.mean(values) for values in columns[key]]
+            halves = [np.nan_to_num(half_width(np.array(values))) for values in columns[key]]
+            axes.errorbar(sizes, means, yerr=halves, color=BLUE, marker="D", markersize=5, capsize=3, linewidth=1.2)
+            axes.set_ylabel(label)
+            if key == "epochs":
+                axes.set_yscale("log")
+                plain_logarithms(axes.yaxis)
+            label_rows(axes, sizes)
+
+    return drawn

@@ -14,12 +14,13 @@ from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.statistics import Interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 DEPTHS = (1, 2, 3, 5, 8)
 FOLDS = 3
@@ -174,24 +175,22 @@ def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[
 
 def depth_figure(sawtooth: dict[int, Array], read: dict[int, Array]) -> Figure:
     """Test error over depth on both tasks."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.0, columns=2)
-            for axes, (title, found) in zip(
-                panels,
-                (("sawtooth", sawtooth), ("digits", {depth: 1 - values for depth, values in read.items()})),
-                strict=True,
-            ):
-                spread(axes, DEPTHS, list(found.values()))
-                axes.set(title=title, xlabel="hidden layers, at equal parameters", ylim=(0, None))
-                axes.set_xticks(DEPTHS)
-                axes.grid()
-            panels[0].set_ylabel("test error (share of variance; share wrong)")
-            return drawing
-
     caption = "Means over starts with 95% intervals, and every start as a dot; the number of parameters is the same."
-    return Figure("depth", "Test error against depth at equal parameters", caption, draw)
+
+    @framed("depth", "Test error against depth at equal parameters", caption, count=2, height=3.0)
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, found) in zip(
+            panels,
+            (("sawtooth", sawtooth), ("digits", {depth: 1 - values for depth, values in read.items()})),
+            strict=True,
+        ):
+            spread(axes, DEPTHS, list(found.values()))
+            axes.set(title=title, xlabel="hidden layers, at equal parameters", ylim=(0, None))
+            axes.set_xticks(DEPTHS)
+            axes.grid()
+        panels[0].set_ylabel("test error (share of variance; share wrong)")
+
+    return drawn
 
 
 def spread(axes, places: Sequence[int], values: Sequence[NDArray[np.float64]]) -> None:  # type: ignore[no-untyped-def]
@@ -211,19 +210,17 @@ def spread(axes, places: Sequence[int], values: Sequence[NDArray[np.float64]]) -
 
 def fit_figure(example: dict[str, tuple[Array, Array]]) -> Figure:
     """The sawtooth and what the wide and the deep network make of it."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(example), height=2.6, columns=2)
-            for axes, (title, (x, values)) in zip(panels, example.items(), strict=True):
-                truth = (fold((x + 1) / 2) - 0.5) / np.sqrt(1 / 12)
-                axes.plot(x, truth, color=VERMILLION, linewidth=1.0, linestyle="--", label="sawtooth")
-                axes.plot(x, values, color=BLUE, linewidth=1.4, label="network")
-                axes.set(title=title, xlabel="x", ylim=(-2.4, 2.9))
-                axes.grid()
-            panels[0].set_ylabel("y (standard deviations)")
-            panels[0].legend(fontsize=7.5, loc="upper center", ncols=2)
-            return drawing
-
     caption = "One start each, with about as many parameters."
-    return Figure("sawtooth", "What a wide and a deep network learned", caption, draw)
+
+    @framed("sawtooth", "What a wide and a deep network learned", caption, count=len(example), height=2.6, columns=2)
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, (x, values)) in zip(panels, example.items(), strict=True):
+            truth = (fold((x + 1) / 2) - 0.5) / np.sqrt(1 / 12)
+            axes.plot(x, truth, color=VERMILLION, linewidth=1.0, linestyle="--", label="sawtooth")
+            axes.plot(x, values, color=BLUE, linewidth=1.4, label="network")
+            axes.set(title=title, xlabel="x", ylim=(-2.4, 2.9))
+            axes.grid()
+        panels[0].set_ylabel("y (standard deviations)")
+        panels[0].legend(fontsize=7.5, loc="upper center", ncols=2)
+
+    return drawn

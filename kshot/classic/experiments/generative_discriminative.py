@@ -14,11 +14,12 @@ from kshot.classic.classification.gaussian import GaussianNaiveBayes
 from kshot.classic.classification.logistic import LogisticRegression
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LOOKS = {"naive Bayes": (VERMILLION, "s"), "logistic regression": (BLUE, "o")}
 
@@ -148,29 +149,34 @@ def split(y: Any, size: int, random: np.random.Generator) -> tuple[Any, Any]:
 
 def figure(curves: list[LearningCurve]) -> Figure:
     """Both errors over training rows with their intervals, one panel a data set."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(curves), height=2.5, columns=2)
-            for axes, curve in zip(panels, curves, strict=True):
-                for (label, (colour, marker)), values in zip(LOOKS.items(), (curve.naive, curve.logistic), strict=True):
-                    middle, half = curve.mean(values)
-                    axes.errorbar(
-                        curve.sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
-                        linewidth=1.3, capsize=2.5, label=label,
-                    )  # fmt: skip
-                axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
-                axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
-                axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
-                axes.minorticks_off()
-                axes.grid()
-            for axes in panels[::2]:
-                axes.set_ylabel("test error (%)")
-            panels[0].legend(loc="upper right", fontsize=7.5)
-            return drawing
-
     caption = (
         "Test error, mean over random draws of the training rows with its 95% interval. Iris: versicolor or virginica; "
         "wine: first or second grower; breast cancer: benign or malignant; digits: odd or even."
     )
-    return Figure("generative-discriminative", "Test error as training data grows", caption, draw)
+
+    @framed(
+        "generative-discriminative",
+        "Test error as training data grows",
+        caption,
+        count=len(curves),
+        height=2.5,
+        columns=2,
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, curve in zip(panels, curves, strict=True):
+            for (label, (colour, marker)), values in zip(LOOKS.items(), (curve.naive, curve.logistic), strict=True):
+                middle, half = curve.mean(values)
+                axes.errorbar(
+                    curve.sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
+                    linewidth=1.3, capsize=2.5, label=label,
+                )  # fmt: skip
+            axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
+            axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
+            axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+            axes.minorticks_off()
+            axes.grid()
+        for axes in panels[::2]:
+            axes.set_ylabel("test error (%)")
+        panels[0].legend(loc="upper right", fontsize=7.5)
+
+    return drawn

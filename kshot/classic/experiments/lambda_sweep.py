@@ -15,12 +15,13 @@ from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LAMBDAS = {"L2": np.logspace(-2, 4, 19), "L1": np.logspace(-0.5, 1.75, 16)}
 TOLERANCE = 1e-4
@@ -153,51 +154,48 @@ def told(values: Array) -> str:
 
 def error_figure(sweeps: dict[str, PenaltySweep], draws: int) -> Figure:
     """Training and test error over lambda, a panel a penalty."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.1, columns=2)
-            for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
-                for part, colour, marker in (("train", BLUE, "o"), ("test", VERMILLION, "s")):
-                    values = one.errors[part]
-                    axes.errorbar(
-                        one.lambdas, values.mean(axis=0), yerr=half_width(values), color=colour, marker=marker,
-                        markersize=4, linewidth=1.3, capsize=2, label=part,
-                    )  # fmt: skip
-                axes.set_xscale("log")
-                plain_logarithms(axes.xaxis)
-                axes.set(title=name, xlabel="lambda")
-                axes.grid()
-            panels[0].set_ylabel("root mean squared error")
-            panels[1].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = f"Means over {draws} draws of the training rows with 95% intervals; the unit is that of the progression."
-    return Figure("lambda-errors", "Training and test error against lambda", caption, draw)
+
+    @framed("lambda-errors", "Training and test error against lambda", caption, count=2, height=3.1)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
+            for part, colour, marker in (("train", BLUE, "o"), ("test", VERMILLION, "s")):
+                values = one.errors[part]
+                axes.errorbar(
+                    one.lambdas, values.mean(axis=0), yerr=half_width(values), color=colour, marker=marker,
+                    markersize=4, linewidth=1.3, capsize=2, label=part,
+                )  # fmt: skip
+            axes.set_xscale("log")
+            plain_logarithms(axes.xaxis)
+            axes.set(title=name, xlabel="lambda")
+            axes.grid()
+        panels[0].set_ylabel("root mean squared error")
+        panels[1].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def weight_figure(sweeps: dict[str, PenaltySweep]) -> Figure:
     """Every weight over lambda; those that L1 keeps longest are coloured in both panels."""
     kept = np.argsort(-(sweeps["L1"].weights != 0).sum(axis=0), kind="stable")[:4]
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.1, columns=2)
-            reach = 0.0
-            for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
-                axes.plot(one.lambdas, one.weights, color=GREY, linewidth=0.6, alpha=0.6)
-                for column, colour in zip(kept, COLOURS, strict=False):
-                    axes.plot(one.lambdas, one.weights[:, column], color=colour, linewidth=1.6)
-                reach = max(reach, float(np.abs(one.weights[len(one.weights) // 4 :]).max()))
-                axes.set_xscale("log")
-                plain_logarithms(axes.xaxis)
-                axes.set(title=name, xlabel="lambda")
-                axes.grid()
-            panels[0].set(ylabel="weight of a standardised column", ylim=(-1.1 * reach, 1.1 * reach))
-            return drawing
-
     caption = (
         "All 65 weights of the first draw, the largest cut off; coloured: the four that L1 keeps longest, in both "
         "panels."
     )
-    return Figure("lambda-weights", "The weights against lambda", caption, draw)
+
+    @framed("lambda-weights", "The weights against lambda", caption, count=2, height=3.1)
+    def drawn(*panels: Axes) -> None:
+        reach = 0.0
+        for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
+            axes.plot(one.lambdas, one.weights, color=GREY, linewidth=0.6, alpha=0.6)
+            for column, colour in zip(kept, COLOURS, strict=False):
+                axes.plot(one.lambdas, one.weights[:, column], color=colour, linewidth=1.6)
+            reach = max(reach, float(np.abs(one.weights[len(one.weights) // 4 :]).max()))
+            axes.set_xscale("log")
+            plain_logarithms(axes.xaxis)
+            axes.set(title=name, xlabel="lambda")
+            axes.grid()
+        panels[0].set(ylabel="weight of a standardised column", ylim=(-1.1 * reach, 1.1 * reach))
+
+    return drawn

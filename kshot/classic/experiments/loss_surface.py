@@ -17,12 +17,13 @@ from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, rig
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import COLOURS, MARKERS, styled
+from kshot.eval.report.style import COLOURS, MARKERS
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 ALONG = np.linspace(-1, 1, 41)
 
@@ -166,58 +167,48 @@ def run(
 
 def picture_figure(networks: dict[str, SlicedNetwork]) -> Figure:
     """Contours of one slice in two directions for each network."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 3.1), layout="constrained")
-            panels = drawing.subplots(1, len(networks), sharey=True)
-            levels = [0, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50]
-            for axes, (name, one) in zip(panels, networks.items(), strict=True):
-                assert one.picture is not None
-                steps = np.linspace(-1, 1, len(one.picture))
-                shown = np.minimum(one.picture, levels[-1])
-                drawn = axes.contourf(steps, steps, shown, levels=levels, cmap="cividis", norm="symlog")
-                axes.contour(steps, steps, shown, levels=levels, colors="white", linewidths=0.4)
-                axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=9)
-                axes.set(title=name, xlabel="alpha", aspect="equal")
-            panels[0].set_ylabel("beta")
-            drawing.colorbar(
-                drawn, ax=panels, label="training loss (nats a digit)", ticks=levels, format="%g", shrink=0.9
-            )
-            return drawing
-
     caption = (
         "Training loss over two random filter-normalised directions around the trained network (star); one start of "
         f"each kind; losses above {50} are drawn as {50}."
     )
-    return Figure("surfaces", "Loss surfaces around trained networks", caption, draw)
+
+    @framed("surfaces", "Loss surfaces around trained networks", caption, count=len(networks), height=3.1)
+    def drawn(*panels: Axes) -> None:
+        levels = [0, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50]
+        for axes, (name, one) in zip(panels, networks.items(), strict=True):
+            assert one.picture is not None
+            steps = np.linspace(-1, 1, len(one.picture))
+            shown = np.minimum(one.picture, levels[-1])
+            bands = axes.contourf(steps, steps, shown, levels=levels, cmap="cividis", norm="symlog")
+            axes.contour(steps, steps, shown, levels=levels, colors="white", linewidths=0.4)
+            axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=9)
+            axes.set(title=name, xlabel="alpha", aspect="equal")
+        panels[0].set_ylabel("beta")
+        panels[0].figure.colorbar(
+            bands, ax=panels, label="training loss (nats a digit)", ticks=levels, format="%g", shrink=0.9
+        )
+
+    return drawn
 
 
 def slices_figure(found: dict[str, list[SlicedNetwork]]) -> Figure:
     """All slices in one direction, a panel for each kind."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            panels = drawing.subplots(1, len(found), sharey=True)
-            for axes, (name, runs) in zip(panels, found.items(), strict=True):
-                for number, one in enumerate(runs):
-                    for at, values in enumerate(one.slices):
-                        axes.plot(
-                            ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-                            markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
-                            label=f"start {number + 1}" if at == 0 else None,
-                        )  # fmt: skip
-                axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("training loss (nats a digit)")
-            panels[0].legend(loc="lower left", fontsize=7.5)
-            return drawing
-
     caption = "Training loss along random filter-normalised directions; a colour and a marker for each start."
-    return Figure("slices", "Slices in one direction", caption, draw)
+
+    @framed("slices", "Slices in one direction", caption, count=len(found), height=2.9)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, runs) in zip(panels, found.items(), strict=True):
+            for number, one in enumerate(runs):
+                for at, values in enumerate(one.slices):
+                    axes.plot(
+                        ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
+                        markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
+                        label=f"start {number + 1}" if at == 0 else None,
+                    )  # fmt: skip
+            axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("training loss (nats a digit)")
+        panels[0].legend(loc="lower left", fontsize=7.5)
+
+    return drawn

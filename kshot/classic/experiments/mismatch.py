@@ -14,11 +14,12 @@ from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.questions import examine
 from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 SIZES = (75, 150, 300, 600, 1200)
 KEPT = 400
@@ -122,50 +123,46 @@ def spanned(values: Array) -> str:
 
 def learning_figure(found: Array, with_some: Array) -> Figure:
     """Error over training digits, of both kinds."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.6, height=3.2)
-            for kind, (name, (colour, marker)) in enumerate(LOOKS.items()):
-                values = 100 * found[:, :, kind]
-                spans = [t_interval(column) for column in values.T]
-                means = values.mean(axis=0)
-                axes.errorbar(
-                    SIZES, means, yerr=[means - [one.low for one in spans], [one.high for one in spans] - means],
-                    color=colour, marker=marker, markersize=4.5, linewidth=1.3, capsize=2.5, label=f"tested on {name}",
-                )  # fmt: skip
-            value = 100 * with_some[:, 1]
-            span = t_interval(value)
-            axes.errorbar(
-                SIZES[-1], value.mean(), yerr=[[value.mean() - span.low], [span.high - value.mean()]], color=COLOURS[2],
-                marker="D", markersize=5.5, capsize=2.5, linestyle="none",
-                label=f"tested on moved, {SOME} training digits moved",
-            )  # fmt: skip
-            axes.set(xscale="log", xlabel="training digits", ylabel="error (%)", ylim=(0, None))
-            axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
-            axes.minorticks_off()
-            axes.grid()
-            axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(0.0, 0.42))
-            return drawing
-
     caption = "Error on digits that were not trained on, means over draws with 95% intervals."
-    return Figure("learning", "Error as training digits grow", caption, draw)
+
+    @framed("learning", "Error as training digits grow", caption, width=5.6, height=3.2)
+    def drawn(axes: Axes) -> None:
+        for kind, (name, (colour, marker)) in enumerate(LOOKS.items()):
+            values = 100 * found[:, :, kind]
+            spans = [t_interval(column) for column in values.T]
+            means = values.mean(axis=0)
+            axes.errorbar(
+                SIZES, means, yerr=[means - [one.low for one in spans], [one.high for one in spans] - means],
+                color=colour, marker=marker, markersize=4.5, linewidth=1.3, capsize=2.5, label=f"tested on {name}",
+            )  # fmt: skip
+        value = 100 * with_some[:, 1]
+        span = t_interval(value)
+        axes.errorbar(
+            SIZES[-1], value.mean(), yerr=[[value.mean() - span.low], [span.high - value.mean()]], color=COLOURS[2],
+            marker="D", markersize=5.5, capsize=2.5, linestyle="none",
+            label=f"tested on moved, {SOME} training digits moved",
+        )  # fmt: skip
+        axes.set(xscale="log", xlabel="training digits", ylabel="error (%)", ylim=(0, None))
+        axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
+        axes.minorticks_off()
+        axes.grid()
+        axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(0.0, 0.42))
+
+    return drawn
 
 
 def kinds_figure(same: Values, other: Values) -> Figure:
     """Some digits as they are, and moved."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(12, height=1.3, columns=6)
-            for axes, pixels in zip(panels, np.concatenate([same, other]), strict=True):
-                show(axes, pixels.reshape(8, 8))
-            panels[0].set_title("training: centred", loc="left")
-            panels[6].set_title("test: moved", loc="left")
-            return drawing
-
     caption = "The same six digits: as in training, and as they are tested."
-    return Figure("kinds", "Digits as they are, and moved", caption, draw)
+
+    @framed("kinds", "Digits as they are, and moved", caption, count=12, height=1.3, columns=6)
+    def drawn(*panels: Axes) -> None:
+        for axes, pixels in zip(panels, np.concatenate([same, other]), strict=True):
+            show(axes, pixels.reshape(8, 8))
+        panels[0].set_title("training: centred", loc="left")
+        panels[6].set_title("test: moved", loc="left")
+
+    return drawn
 
 
 def show(axes, pixels: Values, *, low: float | None = None, high: float | None = None) -> None:  # type: ignore[no-untyped-def]

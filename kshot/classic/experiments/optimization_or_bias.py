@@ -15,12 +15,13 @@ from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 DEPTHS = (20, 56)
 LOOKS = {20: (BLUE, "o"), 56: (VERMILLION, "s")}
@@ -150,28 +151,26 @@ def copied(network: Network, units: int, more: int, data: Data) -> float:
 
 def loss_figure(runs: dict[tuple[str, int], list[DepthRun]]) -> Figure:
     """Training loss over epochs, plain and residual."""
+    caption = "The loss of each epoch's batches: thin lines are starts, thick ones their means."
 
-    def draw() -> Drawing:
+    @framed("layers", "Training loss of 20 and of 56 layers", caption, count=2, height=3.0)
+    def drawn(*panels: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        with styled():
-            drawing, panels = small_multiples(2, height=3.0, columns=2)
-            for axes, kind in zip(panels, ("plain", "residual"), strict=True):
-                for depth, (colour, marker) in LOOKS.items():
-                    curves = np.array([one.losses for one in runs[kind, depth]])
-                    epochs = np.arange(1, curves.shape[1] + 1)
-                    axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
-                    axes.plot(
-                        epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
-                        markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
-                    )  # fmt: skip
-                axes.set(title=kind, xlabel="epoch", yscale="log")
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("training loss (nats)")
-            panels[0].legend(loc="lower left", fontsize=7.5)
-            return drawing
+        for axes, kind in zip(panels, ("plain", "residual"), strict=True):
+            for depth, (colour, marker) in LOOKS.items():
+                curves = np.array([one.losses for one in runs[kind, depth]])
+                epochs = np.arange(1, curves.shape[1] + 1)
+                axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
+                axes.plot(
+                    epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
+                    markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
+                )  # fmt: skip
+            axes.set(title=kind, xlabel="epoch", yscale="log")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("training loss (nats)")
+        panels[0].legend(loc="lower left", fontsize=7.5)
 
-    caption = "The loss of each epoch's batches: thin lines are starts, thick ones their means."
-    return Figure("layers", "Training loss of 20 and of 56 layers", caption, draw)
+    return drawn

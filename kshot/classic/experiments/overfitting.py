@@ -24,12 +24,13 @@ from kshot.classic.networks.layers import (
     softmax_cross_entropy,
 )
 from kshot.classic.networks.network import Network, Step, adam, train
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 Labels = NDArray[np.intp]
 LARGE = (128, 128)
@@ -212,58 +213,54 @@ def row(name: str, some: list[RemedyRun], scores: Values, gains: Values | None) 
 
 def gain_figure(gains: dict[str, Values]) -> Figure:
     """What each remedy adds, with intervals and every draw."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=6.4, height=3.2)
-            for place, values in enumerate(gains.values()):
-                span = t_interval(values)
-                axes.errorbar(
-                    values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
-                    marker="o", markersize=5, capsize=3, linewidth=1.4,
-                )  # fmt: skip
-                axes.plot(
-                    values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
-                )  # fmt: skip
-            axes.axvline(0, color=GREY, linewidth=1.0)
-            axes.set_yticks(range(len(gains)), list(gains))
-            axes.invert_yaxis()
-            axes.set_xlabel("test accuracy against the large network (percentage points)")
-            axes.grid(axis="x")
-            return drawing
-
     caption = "Mean difference with its 95% interval (circles), and each draw of the train rows (dots)."
-    return Figure("remedies", "What helps against overfitting", caption, draw)
+
+    @framed("remedies", "What helps against overfitting", caption, width=6.4, height=3.2)
+    def drawn(axes: Axes) -> None:
+        for place, values in enumerate(gains.values()):
+            span = t_interval(values)
+            axes.errorbar(
+                values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
+                marker="o", markersize=5, capsize=3, linewidth=1.4,
+            )  # fmt: skip
+            axes.plot(
+                values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
+            )  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=1.0)
+        axes.set_yticks(range(len(gains)), list(gains))
+        axes.invert_yaxis()
+        axes.set_xlabel("test accuracy against the large network (percentage points)")
+        axes.grid(axis="x")
+
+    return drawn
 
 
 def curve_figure(found: dict[str, list[RemedyRun]]) -> Figure:
     """Training and test loss over epochs, a panel a remedy, means over the draws that still train."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(found), height=2.1, columns=4)
-            for axes, (name, some) in zip(panels, found.items(), strict=True):
-                for label, colour, marker, curves in (
-                    ("train", BLUE, "o", [one.train_losses for one in some]),
-                    ("test", VERMILLION, "s", [one.test_losses for one in some]),
-                ):
-                    shortest = min(map(len, curves))
-                    middle = np.mean([curve[:shortest] for curve in curves], axis=0)
-                    axes.plot(
-                        np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
-                        markevery=max(1, shortest // 5), label=label,
-                    )  # fmt: skip
-                axes.set(title=name, yscale="log", ylim=(1e-3, 5))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            for axes in panels[4:]:
-                axes.set_xlabel("epoch")
-            for axes in panels[::4]:
-                axes.set_ylabel("loss (nats)")
-            panels[0].legend(fontsize=7.5, loc="lower left")
-            return drawing
-
     caption = (
         "Means over draws, as far as all of them train; training losses are those of the batches, with dropout in."
     )
-    return Figure("curves", "Training and test loss", caption, draw)
+
+    @framed("curves", "Training and test loss", caption, count=len(found), height=2.1, columns=4)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, some) in zip(panels, found.items(), strict=True):
+            for label, colour, marker, curves in (
+                ("train", BLUE, "o", [one.train_losses for one in some]),
+                ("test", VERMILLION, "s", [one.test_losses for one in some]),
+            ):
+                shortest = min(map(len, curves))
+                middle = np.mean([curve[:shortest] for curve in curves], axis=0)
+                axes.plot(
+                    np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
+                    markevery=max(1, shortest // 5), label=label,
+                )  # fmt: skip
+            axes.set(title=name, yscale="log", ylim=(1e-3, 5))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        for axes in panels[4:]:
+            axes.set_xlabel("epoch")
+        for axes in panels[::4]:
+            axes.set_ylabel("loss (nats)")
+        panels[0].legend(fontsize=7.5, loc="lower left")
+
+    return drawn

@@ -15,12 +15,13 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.experiments.boundaries import draw_boundary
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.statistics import paired, wilson
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 TWO, SIX = "defense and sp_defense", "all six stats"
 FEATURES = {TWO: (2, 4), SIX: tuple(range(len(STATS)))}
@@ -145,25 +146,30 @@ def refusal(X: Array, y: NDArray[Any]) -> str:
 
 def curve_figure(sizes: Sequence[int], curves: dict[str, Array]) -> Figure:
     """Test accuracy over train rows with both covariances, one panel a set of features."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(curves), height=3.0, columns=2)
-            for axes, (title, both) in zip(panels, curves.items(), strict=True):
-                for place, (kind, (colour, marker)) in enumerate(LOOKS.items()):
-                    middle, half = mean_and_half(both[..., place])
-                    axes.errorbar(
-                        sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
-                        linewidth=1.3, capsize=2.5, label=f"{kind} covariance",
-                    )  # fmt: skip
-                axes.set(title=title, xlabel="train rows")
-                axes.grid()
-            panels[0].set_ylabel("test accuracy (%)")
-            panels[0].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = "Test accuracy, mean over random draws of the train rows with its 95% interval."
-    return Figure("pokemon-rows", "Own against shared covariance as train rows grow", caption, draw)
+
+    @framed(
+        "pokemon-rows",
+        "Own against shared covariance as train rows grow",
+        caption,
+        count=len(curves),
+        height=3.0,
+        columns=2,
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, both) in zip(panels, curves.items(), strict=True):
+            for place, (kind, (colour, marker)) in enumerate(LOOKS.items()):
+                middle, half = mean_and_half(both[..., place])
+                axes.errorbar(
+                    sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
+                    linewidth=1.3, capsize=2.5, label=f"{kind} covariance",
+                )  # fmt: skip
+            axes.set(title=title, xlabel="train rows")
+            axes.grid()
+        panels[0].set_ylabel("test accuracy (%)")
+        panels[0].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
@@ -171,23 +177,22 @@ def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
     columns = FEATURES[TWO]
     two = X[:, list(columns)]
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.5, columns=2)
-            for axes, kind in zip(panels, LOOKS, strict=True):
-                model = GaussianClassifier(covariance=kind).fit(two, y)
-                draw_boundary(axes, model, two, y)
-                around = np.linspace(0, 2 * np.pi, 100)
-                circle = np.array([np.cos(around), np.sin(around)])
-                for k, colour in enumerate((BLUE, VERMILLION)):
-                    sigma = model.covariance_ if kind == "shared" else model.covariance_[k]
-                    for radius in (1, 2):
-                        ring = model.means_[k][:, None] + radius * np.linalg.cholesky(sigma) @ circle
-                        axes.plot(*ring, color=colour, linewidth=1.2, linestyle="-" if radius == 1 else "--")
-                axes.set(title=f"{kind} covariance", xlabel=f"{STATS[columns[0]]} (base stat)")
-            panels[0].set_ylabel(f"{STATS[columns[1]]} (base stat)")
-            panels[0].legend(loc="upper right", fontsize=7.5)
-            return drawing
-
     caption = "Train rows; ellipses at one and two standard deviations; the black line is where both are as probable."
-    return Figure("pokemon-boundary", "The boundary with own and with shared covariance", caption, draw)
+
+    @framed("pokemon-boundary", "The boundary with own and with shared covariance", caption, count=2, height=3.5)
+    def drawn(*panels: Axes) -> None:
+        for axes, kind in zip(panels, LOOKS, strict=True):
+            model = GaussianClassifier(covariance=kind).fit(two, y)
+            draw_boundary(axes, model, two, y)
+            around = np.linspace(0, 2 * np.pi, 100)
+            circle = np.array([np.cos(around), np.sin(around)])
+            for k, colour in enumerate((BLUE, VERMILLION)):
+                sigma = model.covariance_ if kind == "shared" else model.covariance_[k]
+                for radius in (1, 2):
+                    ring = model.means_[k][:, None] + radius * np.linalg.cholesky(sigma) @ circle
+                    axes.plot(*ring, color=colour, linewidth=1.2, linestyle="-" if radius == 1 else "--")
+            axes.set(title=f"{kind} covariance", xlabel=f"{STATS[columns[0]]} (base stat)")
+        panels[0].set_ylabel(f"{STATS[columns[1]]} (base stat)")
+        panels[0].legend(loc="upper right", fontsize=7.5)
+
+    return drawn

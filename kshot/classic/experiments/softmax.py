@@ -14,12 +14,13 @@ from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNa
 from kshot.classic.classification.logistic import SoftmaxRegression
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import INK, colour_bar, small_multiples, styled, tiles
+from kshot.eval.report.style import INK, colour_bar, tiles
 from kshot.eval.statistics import wilson
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 
 @experiment
@@ -91,41 +92,37 @@ def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArra
 
 def confusion_figure(counts: NDArray[np.int64]) -> Figure:
     """The confusion matrix as shares of each true digit, its counts written in."""
+    caption = "Test digits, counts; the shade, on a logarithmic scale, is the share of the row."
 
-    def draw() -> Drawing:
+    @framed("softmax-confusion", "What softmax regression takes for what", caption, width=5.2, height=4.4)
+    def drawn(axes: Axes) -> None:
         from matplotlib.colors import LogNorm
 
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.2, height=4.4)
-            shares = 100 * counts / counts.sum(axis=1, keepdims=True)
-            shades = np.ma.masked_equal(shares, 0)
-            shown = tiles(axes, shades, cmap="cividis_r", norm=LogNorm(0.5, 100))
-            for (row, column), count in np.ndenumerate(counts):
-                if count:
-                    colour = "white" if shares[row, column] > 8 else INK
-                    axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
-            bar = colour_bar(drawing, shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
-            bar.ax.set_yticklabels(["1", "10", "100"])
-            axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
-            return drawing
+        shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+        shades = np.ma.masked_equal(shares, 0)
+        shown = tiles(axes, shades, cmap="cividis_r", norm=LogNorm(0.5, 100))
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if shares[row, column] > 8 else INK
+                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
+        bar = colour_bar(axes.figure, shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
+        bar.ax.set_yticklabels(["1", "10", "100"])
+        axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
 
-    caption = "Test digits, counts; the shade, on a logarithmic scale, is the share of the row."
-    return Figure("softmax-confusion", "What softmax regression takes for what", caption, draw)
+    return drawn
 
 
 def weights_figure(weights: Array) -> Figure:
     """Each digit's weights as an image of 8 by 8."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(10, height=1.75, columns=5)
-            largest = np.abs(weights).max()
-            for digit, axes in enumerate(panels):
-                shown = tiles(axes, weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
-                axes.set(title=str(digit), xticks=[], yticks=[], aspect="equal")
-                axes.spines[:].set_visible(False)
-            colour_bar(drawing, shown, ax=panels, label="weight of a pixel", shrink=0.8)
-            return drawing
-
     caption = "The weights w_k of each digit by pixel: where ink speaks for it and where against it."
-    return Figure("softmax-weights", "The weights of softmax regression as images", caption, draw)
+
+    @framed("softmax-weights", "The weights of softmax regression as images", caption, count=10, height=1.75, columns=5)
+    def drawn(*panels: Axes) -> None:
+        largest = np.abs(weights).max()
+        for digit, axes in enumerate(panels):
+            shown = tiles(axes, weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
+            axes.set(title=str(digit), xticks=[], yticks=[], aspect="equal")
+            axes.spines[:].set_visible(False)
+        colour_bar(panels[0].figure, shown, ax=panels, label="weight of a pixel", shrink=0.8)
+
+    return drawn
