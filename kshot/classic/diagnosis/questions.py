@@ -23,6 +23,7 @@ from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.ladder import LADDER, STEPS, Fitted, Rung, TablePart, divided, fitted, guessing
+from kshot.eval.report.numbers import brackets
 from kshot.eval.statistics import Interval, wilson
 from kshot.types import UserError
 
@@ -163,8 +164,8 @@ def examine(table: DataTable, *, ladder: Sequence[Rung] = LADDER, seed: int = 0,
     answers.append(
         Answer(
             "Does a classifier tell test rows from train rows?",
-            f"right on {100 * apart.accuracy:.1f}% [{100 * apart.interval.low:.1f}, {100 * apart.interval.high:.1f}] "
-            "of rows it has not seen, 50% by guessing",
+            f"right on {100 * apart.accuracy:.1f}% {brackets(apart.interval, scale=100)} of rows it has not seen, "
+            "50% by guessing",
             "yes: the rows differ" if differ else "no",
         )
     )

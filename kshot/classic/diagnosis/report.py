@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import digits, read_table
@@ -15,9 +14,10 @@ from kshot.classic.diagnosis.ladder import Fitted
 from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
-from kshot.eval.statistics import Interval, wilson
+from kshot.eval.statistics import Interval, t_interval, wilson
 from kshot.types import UserError
 
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def report_of(found: Diagnosis) -> Report:
 
 
 def error_interval(values: Array) -> Interval:
-    """95%, of a share of wrong rows (Wilson) or of a mean squared error (Student's t)."""
+    """95%, of a share of wrong rows (Wilson) or of a mean squared error (Student's t); neither is below 0."""
     if set(np.unique(values).tolist()) <= {0.0, 1.0}:
         return wilson(float(values.sum()), len(values))
-    half = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-    return Interval(float(values.mean()) - half, float(values.mean()) + half)
+    span = t_interval(values)
+    return Interval(max(0.0, span.low), span.high)
 
 
 def ladder_table(title: str, models: Sequence[Fitted]) -> Table:
@@ -81,7 +81,7 @@ def ladder_table(title: str, models: Sequence[Fitted]) -> Table:
         for part in PARTS:
             values = model.errors[part]
             interval = error_interval(values)
-            cells.append(f"{values.mean():.3f} [{max(0.0, interval.low):.3f}, {interval.high:.3f}]")
+            cells.append(f"{values.mean():.3f} {brackets(interval, 3)}")
         rows.append((model.rung.name, f"{model.parameters:,}", f"{model.train_loss:.3f}", *cells))
     columns = [
         Column("model"), Column("parameters", numeric=True), Column("training loss", numeric=True),
@@ -109,7 +109,7 @@ def ladder_figure(found: Diagnosis) -> Figure:
                 values = model.errors[part]
                 interval = error_interval(values)
                 means.append(values.mean())
-                spans.append((values.mean() - max(0.0, interval.low), interval.high - values.mean()))
+                spans.append((values.mean() - interval.low, interval.high - values.mean()))
             right.errorbar(
                 places + shift, means, yerr=np.clip(np.array(spans).T, 0, None), color=colour, marker=marker,
                 markersize=4.5, linewidth=1.3, capsize=2.5, label=part,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
@@ -16,12 +15,15 @@ from torch.nn import functional as F
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 SIZES = (8, 32, 128, 0)
 """0: all rows."""
 TIMED = (1, 4, 16, 64, 256, 0)
+DECIMALS = {"updates": 0, "epochs": 0, "train": 1, "test": 1, "sharpness": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def batch_size(
         "test": [[100 * run.test for run in each] for each in runs.values()],
         "sharpness": [[run.sharpness for run in each] for each in runs.values()],
     }
+    told = {key: [mean_plus_minus(values, DECIMALS[key]) for values in each] for key, each in columns.items()}
     reached = Table(
         f"Trained to a loss of {goal:g}",
         [
@@ -100,11 +104,7 @@ def batch_size(
             Column("largest eigenvalue", numeric=True), Column("came there"),
         ],
         [
-            (
-                str(size), spread(columns["updates"][at], 0), spread(columns["epochs"][at], 0),
-                spread(columns["train"][at], 1), spread(columns["test"][at], 1), spread(columns["sharpness"][at], 2),
-                f"{sum(run.reached for run in each)} of {repeats}",
-            )
+            (str(size), *(told[key][at] for key in columns), f"{sum(run.reached for run in each)} of {repeats}")
             for at, (size, each) in enumerate(runs.items())
         ],
         f"{rows} train and {len(data.labels)} test digits, lr {lr:g}; means over {repeats} starts with 95% intervals "
@@ -112,16 +112,15 @@ def batch_size(
     )  # fmt: skip
     small, large = min(runs), max(runs)
     first, last = seconds[min(seconds)], seconds[max(seconds)]
-    accuracy = difference(columns["test"][0], columns["test"][-1])
-    sharp = difference(columns["sharpness"][-1], columns["sharpness"][0])
-    test = [spread(columns["test"][at], 1) for at in (0, -1)]
-    curved = [spread(columns["sharpness"][at], 2) for at in (0, -1)]
+    accuracy = np.array(columns["test"][0]) - columns["test"][-1]
+    sharp = np.array(columns["sharpness"][-1]) - columns["sharpness"][0]
     longer = np.mean(columns["epochs"][-1]) / np.mean(columns["epochs"][0])
     summary = [
-        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {curved[0]} and all {large} rows "
-        f"at once at {curved[1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} ({sharp[0]:+.2f} ± "
-        f"{sharp[1]:.2f}); of the test digits {test[0]}% and {test[1]}% are right, the small batch "
-        f"{verdict(accuracy, 'more accurate', 'less accurate')} ({accuracy[0]:+.1f} ± {accuracy[1]:.1f} points).",
+        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
+        f"{large} rows at once at {told['sharpness'][-1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} "
+        f"({mean_plus_minus(sharp, 2, signed=True)}); of the test digits {told['test'][0]}% and {told['test'][-1]}% "
+        f"are right, the small batch {verdict(accuracy, 'more accurate', 'less accurate')} "
+        f"({mean_plus_minus(accuracy, signed=True)} points).",
         f"An update with {max(seconds)} rows takes {last / first:.1f} times as long as with 1, so that an epoch takes "
         f"{first * rows / last:.0f} times less; but to the same loss all rows at once need {longer:.0f} times as many "
         f"epochs as batches of {small}.",
@@ -200,28 +199,10 @@ def right(module: nn.Module, X: Tensor, y: Tensor) -> float:
         return float((module(X).argmax(dim=1) == y).double().mean())
 
 
-def half_width(values: Array) -> float:
-    """Half of the mean's 95% interval by Student's t; nan of a single value."""
-    if len(values) < 2:
-        return float("nan")
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-
-
-def spread(values: list[float], decimals: int) -> str:
-    """Mean and half width."""
-    return f"{np.mean(values):.{decimals}f} ± {half_width(np.array(values)):.{decimals}f}"
-
-
-def difference(a: list[float], b: list[float]) -> tuple[float, float]:
-    """Mean of a - b, run by run from the same starts, and its half width."""
-    gap = np.array(a) - np.array(b)
-    return float(gap.mean()), half_width(gap)
-
-
-def verdict(gap: tuple[float, float], above: str, below: str) -> str:
-    """In words, where 0 is outside the interval."""
-    middle, half = gap
-    return above if middle > half else below if middle < -half else f"neither {above} nor {below} for certain"
+def verdict(gap: Array, above: str, below: str) -> str:
+    """Differences in words, where 0 is outside the interval of their mean."""
+    span = t_interval(gap)
+    return above if span.low > 0 else below if span.high < 0 else f"neither {above} nor {below} for certain"
 
 
 def label_rows(axes: Axes, sizes: list[int]) -> None:
@@ -265,9 +246,8 @@ def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> F
         for axes, (key, label) in zip(panels, shown.items(), strict=True):
             for size, values in zip(sizes, columns[key], strict=True):
                 axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
-            means = [np.mean(values) for values in columns[key]]
-            halves = [np.nan_to_num(half_width(np.array(values))) for values in columns[key]]
-            axes.errorbar(sizes, means, yerr=halves, color=BLUE, marker="D", markersize=5, capsize=3, linewidth=1.2)
+            looks = {"color": BLUE, "marker": "D", "markersize": 5, "capsize": 3, "linewidth": 1.2}
+            draw_means(axes, sizes, np.array(columns[key]), **looks)
             axes.set_ylabel(label)
             if key == "epochs":
                 axes.set_yscale("log")

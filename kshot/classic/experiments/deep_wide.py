@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from kshot.classic.data.inputs import Array
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_in_brackets
 from kshot.eval.report.style import BLUE, VERMILLION
-from kshot.eval.statistics import Interval
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,8 +60,8 @@ def deep_wide(*, parameters: int = 1000, seeds: int = 6, epochs: int = 40, seed:
         units, other = width(1, depth, 1, parameters), width(64, depth, 10, digits)
         rows.append(
             (
-                str(depth), f"{units} ({count(1, depth, 1, units):,})", spanned(sawtooth[depth], 1, 3),
-                f"{other} ({count(64, depth, 10, other):,})", spanned(read[depth], 100, 1),
+                str(depth), f"{units} ({count(1, depth, 1, units):,})", mean_in_brackets(sawtooth[depth], 3, least=0),
+                f"{other} ({count(64, depth, 10, other):,})", mean_in_brackets(read[depth], scale=100, least=0),
             )
         )  # fmt: skip
     table = Table(
@@ -91,9 +91,9 @@ def said(found: dict[int, Array], best: int) -> str:
     """Whether the best depth is better than one layer beyond the spread of the starts (a paired interval)."""
     if best == 1:
         return "here depth does not help"
-    gain = t_interval(found[1] - found[best])
-    sure = "depth pays" if gain.low > 0 else "too few starts to tell"
-    return f"{sure} (difference {float((found[1] - found[best]).mean()):.2f} [{gain.low:.2f}, {gain.high:.2f}])"
+    gain = found[1] - found[best]
+    sure = "depth pays" if t_interval(gain).low > 0 else "too few starts to tell"
+    return f"{sure} (difference {mean_in_brackets(gain, 2)})"
 
 
 def count(inputs: int, depth: int, outputs: int, units: int) -> int:
@@ -155,13 +155,6 @@ def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
     return float((network.forward(X[unseen] / 16).argmax(axis=1) == y[unseen]).mean())
 
 
-def spanned(values: Array, scale: float, digits: int) -> str:
-    """A mean with its interval."""
-    interval = t_interval(values)
-    low, high = max(0.0, scale * interval.low), scale * interval.high
-    return f"{scale * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
 def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[Array, Array]]:
     """The learned function of one start, wide and deep: (x, values)."""
     x = np.linspace(-1, 1, 801)[:, None]
@@ -193,15 +186,9 @@ def depth_figure(sawtooth: dict[int, Array], read: dict[int, Array]) -> Figure:
     return drawn
 
 
-def spread(axes, places: Sequence[int], values: Sequence[NDArray[np.float64]]) -> None:  # type: ignore[no-untyped-def]
+def spread(axes: Axes, places: Sequence[int], values: Sequence[Array]) -> None:
     """Means with intervals, and each value as a dot."""
-    intervals: list[Interval] = [t_interval(some) for some in values]
-    means = np.array([some.mean() for some in values])
-    lows = np.clip(means - [one.low for one in intervals], 0, None)
-    highs = np.clip([one.high for one in intervals] - means, 0, None)
-    axes.errorbar(
-        places, means, yerr=[lows, highs], color=BLUE, marker="o", markersize=4.5, linewidth=1.3, capsize=2.5
-    )  # fmt: skip
+    draw_means(axes, places, values, color=BLUE, marker="o")
     for place, some in zip(places, values, strict=True):
         axes.plot(
             np.full(len(some), place + 0.15), some, ".", color=VERMILLION, markersize=3.5, linestyle="none", alpha=0.8

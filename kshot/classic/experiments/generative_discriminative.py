@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 
 from kshot.classic.classification.gaussian import GaussianNaiveBayes
 from kshot.classic.classification.logistic import LogisticRegression
 from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,18 +35,10 @@ class LearningCurve:
     naive: Array
     logistic: Array
 
-    def mean(self, values: Array) -> tuple[Array, Array]:
-        """Mean over draws and half the width of its 95% interval, each (sizes,)."""
-        draws = values.shape[1]
-        return values.mean(axis=1), stats.t.ppf(0.975, draws - 1) * values.std(axis=1, ddof=1) / np.sqrt(draws)
-
     def words(self) -> list[str]:
         """At each size which model has the lower error, or `even` where the paired interval holds 0."""
-        middle, half = self.mean(self.naive - self.logistic)
-        words = []
-        for low, high in zip(middle - half, middle + half, strict=True):
-            words.append("naive Bayes" if high < 0 else "logistic regression" if low > 0 else "even")
-        return words
+        spans = [t_interval(difference) for difference in self.naive - self.logistic]
+        return ["naive Bayes" if span.high < 0 else "logistic regression" if span.low > 0 else "even" for span in spans]
 
 
 @experiment
@@ -64,12 +58,11 @@ def generative_discriminative(
     ]
     rows = []
     for curve in curves:
-        (naive, naive_half), (logistic, logistic_half) = curve.mean(curve.naive), curve.mean(curve.logistic)
         for at, (size, word) in enumerate(zip(curve.sizes, curve.words(), strict=True)):
             rows.append(
                 (
-                    curve.name, str(size), f"{100 * naive[at]:.1f} ± {100 * naive_half[at]:.1f}",
-                    f"{100 * logistic[at]:.1f} ± {100 * logistic_half[at]:.1f}", word,
+                    curve.name, str(size), mean_plus_minus(curve.naive[at], scale=100),
+                    mean_plus_minus(curve.logistic[at], scale=100), word,
                 )
             )  # fmt: skip
     table = Table(
@@ -165,11 +158,7 @@ def figure(curves: list[LearningCurve]) -> Figure:
     def drawn(*panels: Axes) -> None:
         for axes, curve in zip(panels, curves, strict=True):
             for (label, (colour, marker)), values in zip(LOOKS.items(), (curve.naive, curve.logistic), strict=True):
-                middle, half = curve.mean(values)
-                axes.errorbar(
-                    curve.sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
-                    linewidth=1.3, capsize=2.5, label=label,
-                )  # fmt: skip
+                draw_means(axes, curve.sizes, 100 * values, color=colour, marker=marker, label=label)
             axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
             axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
             axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import PolynomialFeatures
 
 from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
 
@@ -60,7 +61,7 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
             rows.append(
                 (
                     name, f"{place}: {plain_number(float(f'{one.lambdas[at]:.2g}'))}",
-                    *(told(one.errors[part][:, at]) for part in ("train", "test")), str(zeros),
+                    *(mean_plus_minus(one.errors[part][:, at]) for part in ("train", "test")), str(zeros),
                 )
             )  # fmt: skip
     table = Table(
@@ -83,8 +84,9 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
     summary = [
         f"With L2, training error {rises} with lambda, from {train[0]:.1f} to {train[-1]:.1f}, while test error goes "
         f"from {test[0]:.1f} down to {test[best]:.1f} at lambda = {plain_number(float(f'{l2.lambdas[best]:.2g}'))} "
-        f"(gain {told(gain)}) and up to {test[-1]:.1f} again.",
-        f"Choosing lambda for each draw by five folds of its training rows alone gives a test error of {told(chosen)}.",
+        f"(gain {mean_plus_minus(gain)}) and up to {test[-1]:.1f} again.",
+        "Choosing lambda for each draw by five folds of its training rows alone gives a test error of "
+        f"{mean_plus_minus(chosen)}.",
         f"L1's best lambda sets {zeros[l1_best]} of {X.shape[1]} weights to exactly 0, "
         f"L2's {int((l2.weights[best] == 0).sum())}.",
     ]
@@ -141,17 +143,6 @@ def chosen_by_folds(X: Array, y: Array, order: Rows, train_rows: int, seed: int)
     return float(errors_of(unseen, y[test], *path("L2", seen, y[train]))[best])
 
 
-def half_width(values: Array) -> Array:
-    """Half the 95% interval of the mean over the first axis, by Student's t."""
-    half: Array = stats.t.ppf(0.975, len(values) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return half
-
-
-def told(values: Array) -> str:
-    """A mean and the half width of its interval."""
-    return f"{values.mean():.1f} ± {float(half_width(values)):.1f}"
-
-
 def error_figure(sweeps: dict[str, PenaltySweep], draws: int) -> Figure:
     """Training and test error over lambda, a panel a penalty."""
     caption = f"Means over {draws} draws of the training rows with 95% intervals; the unit is that of the progression."
@@ -160,11 +151,8 @@ def error_figure(sweeps: dict[str, PenaltySweep], draws: int) -> Figure:
     def drawn(*panels: Axes) -> None:
         for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
             for part, colour, marker in (("train", BLUE, "o"), ("test", VERMILLION, "s")):
-                values = one.errors[part]
-                axes.errorbar(
-                    one.lambdas, values.mean(axis=0), yerr=half_width(values), color=colour, marker=marker,
-                    markersize=4, linewidth=1.3, capsize=2, label=part,
-                )  # fmt: skip
+                looks = {"color": colour, "marker": marker, "markersize": 4, "capsize": 2}
+                draw_means(axes, one.lambdas, one.errors[part].T, label=part, **looks)
             axes.set_xscale("log")
             plain_logarithms(axes.xaxis)
             axes.set(title=name, xlabel="lambda")

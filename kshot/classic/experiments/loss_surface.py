@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -13,12 +14,13 @@ from torch.nn import functional as F
 
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
-from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, spread, update
+from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, update
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import COLOURS, MARKERS
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -55,6 +57,16 @@ class SlicedNetwork:
         return abs(min(self.ends.low, 0.0)) / self.ends.high
 
 
+MEASURES: dict[str, tuple[Callable[[SlicedNetwork], float], int]] = {
+    "training loss": (lambda one: one.loss, 3),
+    "test accuracy (%)": (lambda one: 100 * one.accuracy, 1),
+    "loss at alpha = ±0.5": (lambda one: one.half_way, 2),
+    "slices bent down (%)": (lambda one: one.bent_down, 1),
+    "|smallest / largest eigenvalue|": (lambda one: one.negative_share, 2),
+}
+"""What is told of each network, and in how many decimals."""
+
+
 @experiment
 def loss_surface(
     *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 4, directions: int = 4,
@@ -80,27 +92,18 @@ def loss_surface(
         ]
         for name, (layers, skip) in kinds.items()
     }
+    told = {
+        title: [mean_plus_minus([value(one) for one in runs], decimals) for runs in found.values()]
+        for title, (value, decimals) in MEASURES.items()
+    }
     table = Table(
         "Surfaces around trained networks",
-        [
-            Column("network"), Column("training loss", numeric=True), Column("test accuracy (%)", numeric=True),
-            Column("loss at alpha = ±0.5", numeric=True), Column("slices bent down (%)", numeric=True),
-            Column("|smallest / largest eigenvalue|", numeric=True),
-        ],
-        [
-            (
-                name, spread([one.loss for one in runs], 3), spread([100 * one.accuracy for one in runs], 1),
-                spread([one.half_way for one in runs], 2),
-                spread([one.bent_down for one in runs], 1), spread([one.negative_share for one in runs], 2),
-            )
-            for name, runs in found.items()
-        ],
+        [Column("network"), *(Column(title, numeric=True) for title in told)],
+        [(name, *(means[at] for means in told.values())) for at, name in enumerate(found)],
         f"Means over {repeats} starts with 95% intervals by Student's t; {directions} random directions each, "
         f"{len(ALONG)} points a slice. Bent down: the second difference is negative, which a convex loss has nowhere.",
-    )  # fmt: skip
-    away = [spread([one.half_way for one in runs], 2) for runs in found.values()]
-    bent = [spread([one.bent_down for one in runs], 1) for runs in found.values()]
-    losses = [spread([one.loss for one in runs], 3) for runs in found.values()]
+    )
+    losses, _, away, bent, _ = told.values()
     summary = [
         f"Half a filter's length from where training ended, the loss is {away[0]} with {depth} layers, {away[1]} where "
         f"they have skip connections, and {away[2]} with 2 layers; {bent[0]}%, {bent[1]}% and {bent[2]}% of the slices "

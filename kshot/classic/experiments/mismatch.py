@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,13 @@ from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.inputs import Array, Values
 from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.questions import examine
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,8 +72,8 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
         f"{100 * last[0]:.1f}% on unseen digits of the same kind, but only from {100 * first[1]:.1f}% to "
         f"{100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; with {SOME} of the "
         f"{SIZES[-1]:,} moved it is {100 * with_some[:, 1].mean():.1f}%.",
-        f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points [{gain.low:.1f}, "
-        f"{gain.high:.1f}] off the error on moved digits, over {draws} draws.",
+        f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points {brackets(gain)} off the "
+        f"error on moved digits, over {draws} draws.",
         f"The diagnosis says: {diagnosis.sentence}",
     ]
     questions = Table(
@@ -78,8 +81,9 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
         [Column("question"), Column("measured"), Column("answer")],
         [(one.question, one.measured, one.answer) for one in diagnosis.answers],
     )
-    lines = [(f"{size:,}", *(spanned(found[:, at, kind]) for kind in range(2))) for at, size in enumerate(SIZES)]
-    lines.append((f"{SIZES[-1]:,}, {SOME} of them moved", *(spanned(with_some[:, kind]) for kind in range(2))))
+    percent = partial(mean_in_brackets, scale=100, least=0)
+    lines = [(f"{size:,}", *(percent(found[:, at, kind]) for kind in range(2))) for at, size in enumerate(SIZES)]
+    lines.append((f"{SIZES[-1]:,}, {SOME} of them moved", *(percent(with_some[:, kind]) for kind in range(2))))
     learning = Table(
         "Error on unseen digits",
         [
@@ -115,12 +119,6 @@ def errors(
     return [float((model.predict(test) != truth).mean()) for test in tests]
 
 
-def spanned(values: Array) -> str:
-    """A mean in percent with its interval."""
-    span = t_interval(100 * values)
-    return f"{100 * values.mean():.1f} [{max(0.0, span.low):.1f}, {span.high:.1f}]"
-
-
 def learning_figure(found: Array, with_some: Array) -> Figure:
     """Error over training digits, of both kinds."""
     caption = "Error on digits that were not trained on, means over draws with 95% intervals."
@@ -128,20 +126,11 @@ def learning_figure(found: Array, with_some: Array) -> Figure:
     @framed("learning", "Error as training digits grow", caption, width=5.6, height=3.2)
     def drawn(axes: Axes) -> None:
         for kind, (name, (colour, marker)) in enumerate(LOOKS.items()):
-            values = 100 * found[:, :, kind]
-            spans = [t_interval(column) for column in values.T]
-            means = values.mean(axis=0)
-            axes.errorbar(
-                SIZES, means, yerr=[means - [one.low for one in spans], [one.high for one in spans] - means],
-                color=colour, marker=marker, markersize=4.5, linewidth=1.3, capsize=2.5, label=f"tested on {name}",
-            )  # fmt: skip
-        value = 100 * with_some[:, 1]
-        span = t_interval(value)
-        axes.errorbar(
-            SIZES[-1], value.mean(), yerr=[[value.mean() - span.low], [span.high - value.mean()]], color=COLOURS[2],
-            marker="D", markersize=5.5, capsize=2.5, linestyle="none",
-            label=f"tested on moved, {SOME} training digits moved",
-        )  # fmt: skip
+            values = 100 * found[:, :, kind].T
+            draw_means(axes, SIZES, values, color=colour, marker=marker, label=f"tested on {name}")
+        looks = {"color": COLOURS[2], "marker": "D", "markersize": 5.5, "linestyle": "none"}
+        label = f"tested on moved, {SOME} training digits moved"
+        draw_means(axes, SIZES[-1:], 100 * with_some[None, :, 1], label=label, **looks)
         axes.set(xscale="log", xlabel="training digits", ylabel="error (%)", ylim=(0, None))
         axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
         axes.minorticks_off()
@@ -158,16 +147,8 @@ def kinds_figure(same: Values, other: Values) -> Figure:
     @framed("kinds", "Digits as they are, and moved", caption, count=12, height=1.3, columns=6)
     def drawn(*panels: Axes) -> None:
         for axes, pixels in zip(panels, np.concatenate([same, other]), strict=True):
-            show(axes, pixels.reshape(8, 8))
+            draw_image(axes, pixels.reshape(8, 8))
         panels[0].set_title("training: centred", loc="left")
         panels[6].set_title("test: moved", loc="left")
 
     return drawn
-
-
-def show(axes, pixels: Values, *, low: float | None = None, high: float | None = None) -> None:  # type: ignore[no-untyped-def]
-    """An image as coloured squares, dark where it is large."""
-    axes.pcolormesh(pixels, cmap="Greys", vmin=low, vmax=high, edgecolors="face", linewidth=0)
-    axes.set_ylim(len(pixels), 0)  # the first row on top
-    axes.set_aspect("equal")
-    axes.set_axis_off()

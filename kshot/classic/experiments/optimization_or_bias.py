@@ -11,14 +11,15 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from kshot.classic.data.inputs import Values
-from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import mean_in_brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,19 +59,17 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     }
     copies = [copied(one.network, units, 56 - 20, data) for one in runs["plain", 20]]
     losses = {key: [one.train_loss for one in some] for key, some in runs.items()}
-    plain = t_interval(np.array(losses["plain", 56]) - losses["plain", 20])
-    residual = t_interval(np.array(losses["residual", 56]) - losses["residual", 20])
+    plain, residual = (np.array(losses[kind, 56]) - losses[kind, 20] for kind in ("plain", "residual"))
     means = {key: float(np.mean(some)) for key, some in losses.items()}
-    harder = "is larger" if plain.low > 0 else "is not surely larger"
+    harder = "is larger" if t_interval(plain).low > 0 else "is not surely larger"
     easier = "it stays small" if means["residual", 56] < 0.5 * means["plain", 56] else "it is no smaller"
     summary = [
         f"The training loss of the plain network {harder} with 56 layers, {means['plain', 56]:.2f} against "
         f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the "
         f"20 have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
         f"{means['residual', 20]:.3f}.",
-        f"56 minus 20 layers, over {seeds} starts: plain {means['plain', 56] - means['plain', 20]:+.2f} "
-        f"[{plain.low:+.2f}, {plain.high:+.2f}], residual {means['residual', 56] - means['residual', 20]:+.3f} "
-        f"[{residual.low:+.3f}, {residual.high:+.3f}].",
+        f"56 minus 20 layers, over {seeds} starts: plain {mean_in_brackets(plain, 2, signed=True)}, residual "
+        f"{mean_in_brackets(residual, 3, signed=True)}.",
     ]
     rows_ = []
     for (kind, depth), some in runs.items():

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from kshot.classic.data.inputs import Values
-from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import (
     Convolution,
@@ -26,8 +25,10 @@ from kshot.classic.networks.layers import (
 from kshot.classic.networks.network import Network, Step, adam, train
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,7 +127,7 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
         f"On {rows} digits, {100 * wrong:.0f}% of them with a wrong label, the large network's training loss falls to "
         f"{last:.3f} and it reads {100 * base.mean():.1f}% of unseen ones; of what was tried on the same rows {first} "
         f"helps most, {100 * scores[first].mean():.1f}% ({gains[first].mean():+.1f} points "
-        f"[{spans[first].low:+.1f}, {spans[first].high:+.1f}]).",
+        f"{brackets(spans[first], signed=True)}).",
         f"Surely better over {seeds} draws: {', '.join(helps) or 'none'}; not surely: "
         f"{', '.join(name for name in gains if name not in helps and name != REMEDIES[-1].name) or 'none'}.",
         f"Its test loss ends {np.mean(turned):.2f} times as high as it was at its least.",
@@ -202,8 +203,7 @@ def row(name: str, some: list[RemedyRun], scores: Values, gains: Values | None) 
     least, end = (np.mean([pick(one.test_losses) for one in some]) for pick in (min, lambda losses: losses[-1]))
     against = ""
     if gains is not None:
-        span = t_interval(gains)
-        against = f"{gains.mean():+.1f} [{span.low:+.1f}, {span.high:+.1f}]"
+        against = mean_in_brackets(gains, signed=True)
     losses = np.mean([one.train_losses[-1] for one in some])
     return (
         name, f"{some[0].parameters:,}", f"{losses:.3f}", f"{least:.2f}, {end:.2f}", f"{100 * scores.mean():.1f}",

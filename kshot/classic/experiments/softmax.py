@@ -16,6 +16,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import INK, colour_bar, tiles
 from kshot.eval.statistics import wilson
 
@@ -41,8 +42,7 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     for name, model in models.items():
         model.fit(X, y)
         right = int((model.predict(unseen) == labels).sum())
-        interval = wilson(right, len(labels))
-        span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+        span = brackets(wilson(right, len(labels)), scale=100)
         lines.append((name, f"{100 * model.score(X, y):.1f}", f"{100 * right / len(labels):.1f}", span))
     accuracy = Table(
         "Digits read",
@@ -69,8 +69,7 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
         "Test digits by what they are and what they are read as.",
     )  # fmt: skip
     right = int(np.trace(counts))
-    interval = wilson(right, len(labels))
-    span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    span = brackets(wilson(right, len(labels)), scale=100)
     summary = [
         f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its "
         f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kshot.classic.data.inputs import Values
-from kshot.classic.experiments.mismatch import show
+from kshot.classic.experiments.drawing import draw_image
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 from kshot.eval.statistics import paired, wilson
@@ -75,10 +76,10 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     parameters = sum(values.numel() for values in plain.model.parameters())
     summary = [
         f"A network of two convolutions, {parameters:,} parameters, reads {100 * plain.right.mean():.1f}% "
-        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] of {len(test)} unseen digits after {epochs} epochs on "
-        f"{train_rows:,}; with random crops {100 * cropped.right.mean():.1f}%.",
-        f"The difference is {100 * better.difference:+.1f} points [{100 * better.interval.low:+.1f}, "
-        f"{100 * better.interval.high:+.1f}], p = {better.p:.2g}.",
+        f"{brackets(interval, scale=100)} of {len(test)} unseen digits after {epochs} epochs on {train_rows:,}; with "
+        f"random crops {100 * cropped.right.mean():.1f}%.",
+        f"The difference is {100 * better.difference:+.1f} points "
+        f"{brackets(better.interval, scale=100, signed=True)}, p = {better.p:.2g}.",
     ]
     rows = []
     for name, one in found.items():
@@ -86,7 +87,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         rows.append(
             (
                 name, f"{one.history.train_losses[-1]:.4f}", f"{one.history.test_losses[-1]:.4f}",
-                f"{100 * one.right.mean():.1f}", f"[{100 * span.low:.1f}, {100 * span.high:.1f}]",
+                f"{100 * one.right.mean():.1f}", brackets(span, scale=100),
             )
         )  # fmt: skip
     table = Table(
@@ -152,7 +153,7 @@ def mistake_figure(one: TrainedCNN, pixels: Values) -> Figure:
     def drawn(*panels: Axes) -> None:
         for axes, at in zip(panels, worst, strict=False):
             said = int(one.scores[at].argmax())
-            show(axes, pixels[at], low=0, high=1)
+            draw_image(axes, pixels[at], low=0, high=1)
             axes.set_title(f"{int(one.truth[at])} read as {said} ({100 * float(sure[at, said]):.0f}%)")
         if not len(worst):
             panels[0].set_axis_off()

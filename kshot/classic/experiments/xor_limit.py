@@ -17,6 +17,7 @@ from kshot.classic.experiments.boundaries import LOOKS, draw_boundary
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.numbers import brackets
 from kshot.eval.statistics import wilson
 
 if TYPE_CHECKING:
@@ -49,10 +50,8 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
         model.fit(X, y)
         right = int((model.predict(unseen) == labels).sum())
         accuracy[name] = 100 * right / rows
-        interval = wilson(right, rows)
         train = 100 * model.score(X, y)
-        span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-        lines.append((name, f"{train:.1f}", f"{accuracy[name]:.1f}", span))
+        lines.append((name, f"{train:.1f}", f"{accuracy[name]:.1f}", brackets(wilson(right, rows), scale=100)))
     table = Table(
         "XOR by five models",
         [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
@@ -63,7 +62,7 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
     luck = Table(
         "Random starts from which the cascade solves XOR",
         [Column("hidden units", numeric=True), Column(f"of {starts} starts", numeric=True), Column("95% interval (%)")],
-        [(str(hidden), str(count), percent(count, starts)) for hidden, count in solved.items()],
+        [(str(hidden), str(count), brackets(wilson(count, starts), 0, scale=100)) for hidden, count in solved.items()],
         "Solved: at least 90% of the train rows right, from one start each.",
     )
     reachable = four_points()
@@ -113,12 +112,6 @@ def solving(hidden: int, starts: int, seed: int, X: Array, y: Any) -> int:
         model = CascadedLogisticRegression(hidden=hidden, n_init=1, random_state=seed + start, tol=1e-3)
         found += bool(model.fit(X, y).score(X, y) >= 0.9)
     return found
-
-
-def percent(count: int, of: int) -> str:
-    """Wilson's interval in percent."""
-    interval = wilson(count, of)
-    return f"[{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
 
 
 def regions_figure(models: dict[str, Any], X: Array, y: Any) -> Figure:
