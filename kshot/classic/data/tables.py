@@ -1,4 +1,4 @@
-"""Rows of numbers with a target, out of a .csv or .jsonl file of the user's, or scikit-learn's digits.
+"""Rows of numbers with a target, out of a .csv or .jsonl file of the user's.
 
 Meets: whatever cannot be used is said with its column, row and line. Concedes: all of it is held in memory; columns of
 text must have been encoded already, only the target may be text.
@@ -37,15 +37,6 @@ class DataTable:
     y: Array | NDArray[np.intp]  # (rows,), the quantity or the class's index
     classes: tuple[str, ...] | None
     test: NDArray[np.bool_] | None  # which rows the file itself keeps for testing
-
-
-def digits() -> DataTable:
-    """The 1,797 handwritten digits that scikit-learn ships, 8 x 8 pixels from 0 to 1."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    columns = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
-    return DataTable("scikit-learn's digits", columns, "digit", X / 16, y.astype(np.intp), tuple("0123456789"), None)
 
 
 def read_table(path: Path, target: str | None = None) -> DataTable:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kshot.classic.data.digits import digits_table
 from kshot.classic.data.inputs import Array
-from kshot.classic.data.tables import digits, read_table
+from kshot.classic.data.tables import read_table
 from kshot.classic.diagnosis.ladder import Fitted
 from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
 from kshot.eval.report.frame import framed
@@ -30,7 +31,7 @@ def diagnose(data: Path | None, *, target: str | None = None, seed: int = 0) -> 
     """The diagnosis of a file's rows, or of scikit-learn's digits, as a report. Raises UserError."""
     if data is None and target not in (None, "digit"):
         raise UserError(f"without a file the digits are diagnosed, whose target is 'digit', not {target!r}.")
-    return report_of(examine(digits() if data is None else read_table(data, target), seed=seed))
+    return report_of(examine(digits_table() if data is None else read_table(data, target), seed=seed))
 
 
 def report_of(found: Diagnosis) -> Report:

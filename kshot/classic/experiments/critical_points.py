@@ -24,6 +24,7 @@ from kshot.classic.landscape.critical_points import (
     read,
     write,
 )
+from kshot.classic.networks.modules import update
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
@@ -189,9 +190,7 @@ def train(module: nn.Module, loss: Loss, updates: int) -> None:
     """Gradient descent with momentum on the whole loss."""
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
     for _ in range(updates):
-        optimizer.zero_grad()
-        torch.autograd.backward(loss())
-        optimizer.step()
+        update(optimizer, loss())
 
 
 def median(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:

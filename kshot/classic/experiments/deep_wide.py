@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.datasets import load_digits
 
+from kshot.classic.data.digits import load_digits, split_at_random
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
@@ -144,15 +144,13 @@ def learn_sawtooth(depth: int, units: int, epochs: int, seed: int) -> float:
 def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
     """The share of unseen digits that are read, trained on 900."""
     rng = np.random.default_rng(seed)
-    X, y = load_digits(return_X_y=True)
-    order = rng.permutation(len(X))
-    seen, unseen = order[:900], order[900:]
+    seen, unseen = split_at_random(load_digits(), 900, rng)
     network = perceptron(64, (units,) * depth, 10, rng)
     train(
-        network, X[seen] / 16, y[seen], loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
+        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
         epochs=max(1, epochs // 2), batch_size=50, rng=rng,
     )  # fmt: skip
-    return float((network.forward(X[unseen] / 16).argmax(axis=1) == y[unseen]).mean())
+    return float((network.forward(unseen.X).argmax(axis=1) == unseen.y).mean())
 
 
 def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[Array, Array]]:

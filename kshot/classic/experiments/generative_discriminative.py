@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from kshot.classic.classification.gaussian import GaussianNaiveBayes
 from kshot.classic.classification.logistic import LogisticRegression
+from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
@@ -103,8 +104,8 @@ def two(data: tuple[Array, Any], first: int, second: int) -> tuple[Array, Any]:
 
 def odd_digits() -> tuple[Array, Any]:
     """Whether a digit is odd: two classes that are five clusters each."""
-    X, y = load_digits(return_X_y=True)
-    return X, y % 2
+    digits = load_digits()
+    return digits.X, digits.y % 2
 
 
 DATA: dict[str, Callable[[], tuple[Array, Any]]] = {

@@ -12,6 +12,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
@@ -99,8 +100,8 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
 
 def standardised(train: Array, other: Array) -> tuple[Array, Array]:
     """Both by the mean and the standard deviation of the training rows."""
-    mean, spread = train.mean(axis=0), train.std(axis=0)
-    return (train - mean) / spread, (other - mean) / spread
+    scaler = Standardisation().fit(train)
+    return scaler.transform(train), scaler.transform(other)
 
 
 def path(name: str, X: Array, y: Array) -> tuple[Array, Array]:

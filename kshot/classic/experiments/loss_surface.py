@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
-from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, update
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
+from kshot.classic.networks.modules import accuracy, update
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import mean_plus_minus
@@ -79,7 +80,7 @@ def loss_surface(
     digits, h <- relu(W h + b) without and h <- h + relu(W h + b) with skip connections, trained alike (Adam) from
     `repeats` starts; `directions` random directions each.
     """
-    data = half_of_the_digits(seed)
+    parts = split_by_class(load_digits(), seed=seed)
     kinds = {
         f"{depth} layers": (depth, False),
         f"{depth} layers, skip connections": (depth, True),
@@ -87,7 +88,7 @@ def loss_surface(
     }
     found = {
         name: [
-            run(data, layers, skip, width, updates, lr, directions, side if repeat == 0 else 0, 1000 * seed + repeat)
+            run(parts, layers, skip, width, updates, lr, directions, side if repeat == 0 else 0, 1000 * seed + repeat)
             for repeat in range(repeats)
         ]
         for name, (layers, skip) in kinds.items()
@@ -143,19 +144,28 @@ class ReluModule(nn.Module):
 
 
 def run(
-    data: Digits, layers: int, skip: bool, width: int, updates: int, lr: float, directions: int, side: int, seed: int
+    parts: tuple[Digits, Digits],
+    layers: int,
+    skip: bool,
+    width: int,
+    updates: int,
+    lr: float,
+    directions: int,
+    side: int,
+    seed: int,
 ) -> SlicedNetwork:
     """Trains a network with Adam by mini-batches and takes slices around it; a picture where `side` is not 0."""
+    (X, y), unseen = parts[0].tensors(), parts[1]
     generator = torch.Generator().manual_seed(seed)
     module = ReluModule(layers, width, skip, generator)
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
-    draw = batches(len(data.y), 64, np.random.default_rng(seed))
+    draw = batches(len(y), 64, np.random.default_rng(seed))
     for _ in range(updates):
         rows = torch.as_tensor(next(draw))
-        update(module, optimizer, data.X[rows], data.y[rows])
+        update(optimizer, F.cross_entropy(module(X[rows]), y[rows]))
 
     def loss() -> Tensor:
-        return F.cross_entropy(module(data.X), data.y)
+        return F.cross_entropy(module(X), y)
 
     slices = np.array([slice_1d(module, loss, filter_normalised(module, generator), ALONG) for _ in range(directions)])
     picture = None
@@ -165,7 +175,7 @@ def run(
         picture = slice_2d(module, loss, d, e, steps, steps)
     start = torch.randn(len(read(module)), generator=generator, dtype=torch.float64)
     ends = lanczos(hessian_product(module, loss), start, max_products=60, tol=1e-2)
-    return SlicedNetwork(loss().item(), right(module, data.unseen, data.labels), slices, ends, picture)
+    return SlicedNetwork(loss().item(), accuracy(module, *unseen.tensors()), slices, ends, picture)
 
 
 def picture_figure(networks: dict[str, SlicedNetwork]) -> Figure:

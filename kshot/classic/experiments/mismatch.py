@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from kshot.classic.classification.network import NetworkClassifier
+from kshot.classic.data.digits import Digits, digits_table, load_digits, split_at_random
 from kshot.classic.data.inputs import Array, Values
-from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.questions import examine
 from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
@@ -40,32 +39,26 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     read and the test rows are not, it is mismatch; a classifier that tells train from test rows confirms it. A few
     rows of the test's kind among the training rows do what many of the old kind do not.
     """
-    X, y = load_digits(return_X_y=True)
-    X = X / 16
+    digits = load_digits()
     found = np.empty((draws, len(SIZES), 2))  # error on unseen digits: of the same kind, moved
     with_some = np.empty((draws, 2))
     for draw_at in range(draws):
         rng = np.random.default_rng(seed + draw_at)
-        order = rng.permutation(len(X))
-        kept, rest = order[:KEPT], order[KEPT:]
-        tests = (X[kept], moved(X[kept], shift, rng))
+        kept, rest = split_at_random(digits, KEPT, rng)
+        tests = (kept, Digits(moved(kept.X, shift, rng), kept.y))
         for at, size in enumerate(SIZES):
-            found[draw_at, at] = errors(X[rest[:size]], y[rest[:size]], tests, y[kept], epochs, seed + draw_at)
-        some = X[rest[: SIZES[-1]]].copy()
-        some[:SOME] = moved(some[:SOME], shift, rng)
-        with_some[draw_at] = errors(some, y[rest[: SIZES[-1]]], tests, y[kept], epochs, seed + draw_at)
+            found[draw_at, at] = errors(rest.rows(slice(size)), tests, epochs, seed + draw_at)
+        mixed = rest.rows(np.arange(SIZES[-1]))  # a copy
+        mixed.X[:SOME] = moved(mixed.X[:SOME], shift, rng)
+        with_some[draw_at] = errors(mixed, tests, epochs, seed + draw_at)
     first, last = found[:, 0].mean(axis=0), found[:, -1].mean(axis=0)
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(X))
-    test = np.zeros(len(X), dtype=bool)
+    order = rng.permutation(len(digits))
+    test = np.zeros(len(digits), dtype=bool)
     test[order[:KEPT]] = True
-    rows = X.copy()
+    rows = digits.X.copy()
     rows[test] = moved(rows[test], shift, rng)
-    table = DataTable(
-        "moved digits", tuple(f"pixel {at // 8},{at % 8}" for at in range(64)), "digit", rows, y.astype(np.intp),
-        tuple("0123456789"), test,
-    )  # fmt: skip
-    diagnosis = examine(table, seed=seed, steps=1500)
+    diagnosis = examine(replace(digits_table(), name="moved digits", X=rows, test=test), seed=seed, steps=1500)
     gain = t_interval(100 * (found[:, -1, 1] - with_some[:, 1]))
     summary = [
         f"With {SIZES[-1] // SIZES[0]} times the training digits the error falls from {100 * first[0]:.1f}% to "
@@ -96,7 +89,7 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     sections = [
         Section("More rows of the old kind", [learning_figure(found, with_some), learning]),
         Section("Found by the diagnosis", [questions]),
-        Section("The two kinds", [kinds_figure(X[order[:6]], rows[order[:6]])]),
+        Section("The two kinds", [kinds_figure(digits.X[order[:6]], rows[order[:6]])]),
     ]
     return Report("Mismatch of training and test rows", summary, sections)
 
@@ -109,14 +102,12 @@ def moved(X: Values, shift: int, rng: np.random.Generator) -> Array:
     return np.array(parts).reshape(-1, 64)
 
 
-def errors(
-    X: Values, y: NDArray[np.intp], tests: tuple[Values, ...], truth: NDArray[np.intp], epochs: int, seed: int
-) -> list[float]:
+def errors(seen: Digits, tests: tuple[Digits, ...], epochs: int, seed: int) -> list[float]:
     """Of a network trained on the rows, the share of each test set that it reads wrongly."""
-    epochs = max(epochs, epochs * SIZES[-2] // len(X))  # few rows get about as many steps
+    epochs = max(epochs, epochs * SIZES[-2] // len(seen))  # few rows get about as many steps
     model = NetworkClassifier(hidden=(64,), lr=3e-3, batch_size=50, epochs=epochs, dtype="float32", random_state=seed)
-    model.fit(X, y)
-    return [float((model.predict(test) != truth).mean()) for test in tests]
+    model.fit(seen.X, seen.y)
+    return [float((model.predict(test.X) != test.y).mean()) for test in tests]
 
 
 def learning_figure(found: Array, with_some: Array) -> Figure:

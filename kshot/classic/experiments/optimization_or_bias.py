@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
-from kshot.classic.data.inputs import Values
+from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
+from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import mean_in_brackets
@@ -47,17 +45,15 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     Lee, "General Guidance"). Residual blocks a + f(a), of two layers each, make copying the start. Digits, `units` a
     layer, He's start (a block's last layer starts smaller, as 27 blocks add up), Adam; losses are after training.
     """
-    X, y = load_digits(return_X_y=True)
-    seen, unseen, labels, truth = train_test_split(X / 16, y, test_size=0.3, random_state=seed, stratify=y)
-    mean, spread = seen.mean(axis=0), np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
-    rows, others = ((part - mean) / spread for part in (seen, unseen))
-    data = (rows.astype(np.float32), labels, others.astype(np.float32), truth)
+    parts = split_by_class(load_digits(), seed=seed, test_share=0.3)
+    scaler = Standardisation().fit(parts[0].X)
+    seen, unseen = (Digits(scaler.transform(part.X).astype(np.float32), part.y) for part in parts)
     runs = {
-        (kind, depth): [run(kind == "residual", depth, units, epochs, seed + at, data) for at in range(seeds)]
+        (kind, depth): [run(kind == "residual", depth, units, epochs, seed + at, seen, unseen) for at in range(seeds)]
         for kind in ("plain", "residual")
         for depth in DEPTHS
     }
-    copies = [copied(one.network, units, 56 - 20, data) for one in runs["plain", 20]]
+    copies = [copied(one.network, units, 56 - 20, seen) for one in runs["plain", 20]]
     losses = {key: [one.train_loss for one in some] for key, some in runs.items()}
     plain, residual = (np.array(losses[kind, 56]) - losses[kind, 20] for kind in ("plain", "residual"))
     means = {key: float(np.mean(some)) for key, some in losses.items()}
@@ -113,31 +109,26 @@ def layers_of(residual: bool, depth: int, units: int) -> list[Layer]:
     return [*layers, Dense(10, gain=1.0)]
 
 
-Data = tuple[Values, NDArray[np.intp], Values, NDArray[np.intp]]
-
-
-def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Data) -> DepthRun:
+def run(residual: bool, depth: int, units: int, epochs: int, seed: int, seen: Digits, unseen: Digits) -> DepthRun:
     """One network, trained."""
-    rows, labels, others, truth = data
     rng = np.random.default_rng(seed)
-    network = Network(layers_of(residual, depth, units), (rows.shape[1],), rng, dtype=np.float32)
+    network = Network(layers_of(residual, depth, units), (seen.X.shape[1],), rng, dtype=np.float32)
     curve = train(
-        network, rows, labels, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
+        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
         rng=rng,
     )  # fmt: skip
-    wrong = float((network.forward(others).argmax(axis=1) != truth).mean())
-    return DepthRun(curve.losses, softmax_cross_entropy(network.forward(rows), labels)[0], wrong, network)
+    wrong = float((network.forward(unseen.X).argmax(axis=1) != unseen.y).mean())
+    return DepthRun(curve.losses, softmax_cross_entropy(network.forward(seen.X), seen.y)[0], wrong, network)
 
 
-def copied(network: Network, units: int, more: int, data: Data) -> float:
+def copied(network: Network, units: int, more: int, seen: Digits) -> float:
     """The training loss of the network with more layers, which copy: W = I, b = 0, and relu of what is not negative."""
-    rows, labels, *_ = data
     layers: list[Layer] = [
         type(layer)() if isinstance(layer, Relu) else Dense(layer.parameters["b"].size) for layer in network.layers
     ]
     for _ in range(more):
         layers[-1:-1] = [Dense(units), Relu()]
-    deeper = Network(layers, (rows.shape[1],), np.random.default_rng(0), dtype=np.float32)
+    deeper = Network(layers, (seen.X.shape[1],), np.random.default_rng(0), dtype=np.float32)
     dense = [layer for layer in network.layers if isinstance(layer, Dense)]
     new = [layer for layer in deeper.layers if isinstance(layer, Dense)]
     for at, layer in enumerate(new):
@@ -145,7 +136,7 @@ def copied(network: Network, units: int, more: int, data: Data) -> float:
         source = dense[-1] if at == len(new) - 1 else None if copying else dense[at]
         layer.parameters["W"][...] = np.eye(units) if source is None else source.parameters["W"]
         layer.parameters["b"][...] = 0 if source is None else source.parameters["b"]
-    return softmax_cross_entropy(deeper.forward(rows), labels)[0]
+    return softmax_cross_entropy(deeper.forward(seen.X), seen.y)[0]
 
 
 def loss_figure(runs: dict[tuple[str, int], list[DepthRun]]) -> Figure:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.datasets import load_digits
 
+from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import (
     SGD,
@@ -161,22 +161,22 @@ def best_lr(maker: Callable[[float], Optimizer], objective: RowsObjective, updat
 def digits(epochs: int, batch_size: int, repeats: int, seed: int) -> tuple[dict[str, Array], int]:
     """Training loss of softmax regression before the first epoch and after each, (lr, repeats, epochs + 1) a name;
     and the updates of an epoch."""
-    X, y = load_digits(return_X_y=True)
-    columns = np.column_stack([X / 16, np.ones(len(X))])
-    target = np.eye(10)[y]
+    rows = load_digits()
+    columns = np.column_stack([rows.X, np.ones(len(rows))])
+    target = np.eye(10)[rows.y]
 
-    def objective(w: Array, rows: Rows) -> tuple[float, Array]:
-        logs = log_softmax(columns[rows] @ w, axis=1)
-        loss = -(target[rows] * logs).sum() / len(logs)
-        gradient: Array = columns[rows].T @ (np.exp(logs) - target[rows]) / len(logs)
+    def objective(w: Array, chosen: Rows) -> tuple[float, Array]:
+        logs = log_softmax(columns[chosen] @ w, axis=1)
+        loss = -(target[chosen] * logs).sum() / len(logs)
+        gradient: Array = columns[chosen].T @ (np.exp(logs) - target[chosen]) / len(logs)
         return float(loss), gradient
 
-    each = -(-len(X) // batch_size)
+    each = -(-len(rows) // batch_size)
     found = {name: np.full((len(DIGITS_LR), repeats, epochs + 1), np.inf) for name in MAKERS}
     for name, maker in MAKERS.items():
         for at, lr in enumerate(DIGITS_LR):
             for repeat in range(repeats):  # the same orders for all
-                draw = batches(len(X), batch_size, np.random.default_rng([seed, repeat]))
+                draw = batches(len(rows), batch_size, np.random.default_rng([seed, repeat]))
                 start = np.zeros((columns.shape[1], 10))
                 went = descend(objective, start, maker(lr), updates=epochs * each, draw=draw, every=each)
                 found[name][at, repeat, : len(went.losses)] = went.losses

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
+from kshot.classic.data.digits import Digits, load_digits
 from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import (
@@ -33,7 +32,6 @@ from kshot.eval.statistics import t_interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Labels = NDArray[np.intp]
 LARGE = (128, 128)
 WATCHED = 300
 """Test digits on which the loss of every epoch is taken; the accuracy is of all."""
@@ -104,17 +102,15 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     turned, scaled and moved a little, anew in every epoch. `seeds` draws of `rows` train digits, the same for all
     remedies, `wrong` of their labels another digit's; tested on the rest, with right labels.
     """
-    X, y = load_digits(return_X_y=True)
-    X = (X / 16).astype(np.float32)
+    digits = load_digits(np.float32)
     found: dict[str, list[RemedyRun]] = {remedy.name: [] for remedy in REMEDIES}
     for at in range(seeds):
-        order = np.random.default_rng(seed + at).permutation(len(X))
-        test = order[4 * rows :]
-        rng = np.random.default_rng([seed, at])
-        told = np.where(rng.random(len(y)) < wrong, (y + rng.integers(1, 10, len(y))) % 10, y)
+        order = np.random.default_rng(seed + at).permutation(len(digits))
+        test = digits.rows(order[4 * rows :])
+        told = mislabelled(digits, wrong, np.random.default_rng([seed, at]))
         for remedy in REMEDIES:
-            seen = order[: remedy.rows * rows]
-            found[remedy.name].append(outcome(remedy, X[seen], told[seen], X[test], y[test], epochs, seed + at))
+            seen = told.rows(order[: remedy.rows * rows])
+            found[remedy.name].append(outcome(remedy, seen, test, epochs, seed + at))
     scores = {name: np.array([one.accuracy for one in some]) for name, some in found.items()}
     base = scores[BASE]
     gains = {name: 100 * (values - base) for name, values in scores.items() if name != BASE}
@@ -150,29 +146,35 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     return Report("Overfitting, and what helps", summary, sections)
 
 
-def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, epochs: int, seed: int) -> RemedyRun:
+def mislabelled(digits: Digits, share: float, rng: np.random.Generator) -> Digits:
+    """The same images, of which about this share is said to be another digit."""
+    chosen, by = rng.random(len(digits)) < share, rng.integers(1, 10, len(digits))
+    return Digits(digits.X, np.where(chosen, (digits.y + by) % 10, digits.y))
+
+
+def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) -> RemedyRun:
     """One network trained on the rows and judged on the others."""
     rng = np.random.default_rng(seed)
     network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
     step: Step = adam(network, lr=2e-3, weight_decay=remedy.weight_decay)
-    held = (X[len(X) * 4 // 5 :], y[len(X) * 4 // 5 :])
+    held = seen.rows(slice(len(seen) * 4 // 5, None))
     if remedy.patience:
-        X, y = X[: len(X) * 4 // 5], y[: len(y) * 4 // 5]
-    rows = X.copy()
+        seen = seen.rows(slice(len(seen) * 4 // 5))
+    rows, watched = seen.X.copy(), test.rows(slice(WATCHED))
     test_losses: list[float] = []
 
     def watch() -> float:
         """The loss of test rows for the curve, of rows held out for early stopping; and the next epoch's images."""
-        test_losses.append(softmax_cross_entropy(network.forward(test[:WATCHED]), truth[:WATCHED])[0])
+        test_losses.append(softmax_cross_entropy(network.forward(watched.X), watched.y)[0])
         if remedy.jitter:
-            rows[...] = jittered(X, rng)
-        return softmax_cross_entropy(network.forward(held[0]), held[1])[0] if remedy.patience else test_losses[-1]
+            rows[...] = jittered(seen.X, rng)
+        return softmax_cross_entropy(network.forward(held.X), held.y)[0] if remedy.patience else test_losses[-1]
 
     curve = train(
-        network, rows, y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng, watch=watch,
-        patience=remedy.patience,
+        network, rows, seen.y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng,
+        watch=watch, patience=remedy.patience,
     )  # fmt: skip
-    right = network.forward(test).argmax(axis=1) == truth
+    right = network.forward(test.X).argmax(axis=1) == test.y
     return RemedyRun(curve.losses, test_losses, float(right.mean()), network.parameters.size)
 
 

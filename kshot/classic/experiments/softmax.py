@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNaiveBayes
 from kshot.classic.classification.logistic import SoftmaxRegression
+from kshot.classic.data.digits import load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
@@ -31,8 +30,7 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     P(C_k | x) = exp(z_k) / sum_j exp(z_j), z_k = w_k x + b_k, by the least cross-entropy (Hung-yi Lee, "Classification:
     Logistic Regression", multi-class). 1,797 digits of 8 by 8 pixels that scikit-learn ships, split at random by class.
     """
-    X, y = load_digits(return_X_y=True)
-    X, unseen, y, labels = train_test_split(X / 16, y, test_size=test_share, random_state=seed, stratify=y)
+    seen, unseen = split_by_class(load_digits(), seed=seed, test_share=test_share)
     models: dict[str, Classifier] = {
         "softmax regression": SoftmaxRegression(l2=l2),
         "Gaussians, shared covariance": GaussianClassifier(shrinkage=shrinkage),
@@ -40,19 +38,19 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     }
     lines = []
     for name, model in models.items():
-        model.fit(X, y)
-        right = int((model.predict(unseen) == labels).sum())
-        span = brackets(wilson(right, len(labels)), scale=100)
-        lines.append((name, f"{100 * model.score(X, y):.1f}", f"{100 * right / len(labels):.1f}", span))
+        model.fit(seen.X, seen.y)
+        right = int((model.predict(unseen.X) == unseen.y).sum())
+        span = brackets(wilson(right, len(unseen)), scale=100)
+        lines.append((name, f"{100 * model.score(seen.X, seen.y):.1f}", f"{100 * right / len(unseen):.1f}", span))
     accuracy = Table(
         "Digits read",
         [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
         lines,
-        f"{len(y)} train and {len(labels)} test digits.",
+        f"{len(seen)} train and {len(unseen)} test digits.",
     )
     model = models["softmax regression"]
     assert isinstance(model, SoftmaxRegression)
-    counts = confusion(labels, model.predict(unseen))
+    counts = confusion(unseen.y, model.predict(unseen.X))
     wrong = counts - np.diag(np.diag(counts))
     true, read = np.unravel_index(wrong.argmax(), wrong.shape)
     digits = [str(digit) for digit in range(10)]
@@ -69,9 +67,9 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
         "Test digits by what they are and what they are read as.",
     )  # fmt: skip
     right = int(np.trace(counts))
-    span = brackets(wilson(right, len(labels)), scale=100)
+    span = brackets(wilson(right, len(unseen)), scale=100)
     summary = [
-        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its "
+        f"Softmax regression reads {100 * right / len(unseen):.1f}% {span} of {len(unseen)} unseen digits; its "
         f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
         f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
     ]

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
-from kshot.classic.data.tables import DataTable, digits, read_table
+from kshot.classic.data.digits import digits_table
+from kshot.classic.data.tables import DataTable, read_table
 from kshot.classic.diagnosis.ladder import Rung, divided
 from kshot.classic.diagnosis.questions import LARGE, Diagnosis, above, examine, told_apart
 from kshot.classic.diagnosis.report import diagnose, report_of
@@ -53,7 +54,7 @@ def found(case: str) -> Diagnosis:
             rows(X, np.where(np.arange(800) < 500, X[:, 0], -X[:, 0]), test=np.arange(800) >= 500), steps=1500
         ),
         "none": lambda: examine(rows(X, X[:, 0] - X[:, 1]), steps=1500),
-        "digits": lambda: examine(digits(), steps=1500),
+        "digits": lambda: examine(digits_table(), steps=1500),
     }
     return cases[case]()
 

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from kshot.classic.experiments import COURSE
-from kshot.classic.experiments.batch_size import batch_size, half_of_the_digits, network, verdict
+from kshot.classic.experiments.batch_size import batch_size, network, verdict
 from kshot.classic.experiments.critical_points import critical_points
 from kshot.classic.experiments.feature_scaling import Fit, feature_scaling
 from kshot.classic.experiments.limits import PLACES, limits
@@ -178,14 +178,6 @@ def test_words_for_a_difference() -> None:
     assert verdict(np.array([-3.0, -4.0, -5.0]), "more", "less") == "less"
     assert verdict(np.array([1.0, 2.0, 3.0]), "more", "less") == "neither more nor less for certain"
     assert verdict(np.array([3.0]), "more", "less") == "neither more nor less for certain"
-
-
-def test_digits_are_halved_by_class() -> None:
-    data = half_of_the_digits(0)
-    assert len(data.y) == 898
-    assert len(data.labels) == 899
-    assert (torch.bincount(data.y) - torch.bincount(data.labels)).abs().max() <= 1
-    assert not torch.equal(half_of_the_digits(1).y, data.y)
 
 
 def test_weights_come_from_the_generator_given() -> None:
