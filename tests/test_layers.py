@@ -32,7 +32,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval": (),
     "eval.answers": (),
     "eval.tasks": ("eval.answers",),
-    "eval.report": (),
+    "eval.report": ("eval",),
     "eval.report.page": (),
     "eval.report.prompting": REPORT,
     "harness": (),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
+from kshot.classic.data.digits import SIDE, load_digits
 from kshot.types import UserError
 
 Transform = Callable[[Any], Any]
@@ -195,9 +196,5 @@ def cifar10(folder: Path, *, train: bool = True, transform: Transform | None = N
 
 def digit_images(transform: Transform | None = None, rows: NDArray[Any] | None = None) -> ArrayImages:
     """The 1,797 handwritten digits that scikit-learn ships, (1, 8, 8), 0 to 1; `rows` picks some."""
-    from sklearn.datasets import load_digits
-
-    found = load_digits()
-    pixels, labels = found.images[:, None].astype(np.float32) / 16, found.target
-    picked = slice(None) if rows is None else rows
-    return ArrayImages(pixels[picked], labels[picked], transform)
+    digits = load_digits(np.float32).rows(slice(None) if rows is None else rows)
+    return ArrayImages(digits.X.reshape(-1, 1, SIDE, SIDE), digits.y, transform)

@@ -17,6 +17,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
 Array = NDArray[np.float64]
+Labels = NDArray[np.intp]
+"""A class's index for each row."""
+Values = NDArray[Any]
+"""An array of float32 or float64; whatever comes in stays in its precision."""
 
 
 def features(estimator: BaseEstimator, X: Any, *, fitting: bool) -> Array:

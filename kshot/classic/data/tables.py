@@ -1,4 +1,4 @@
-"""Rows of numbers with a target, out of a .csv or .jsonl file of the user's, or scikit-learn's digits.
+"""Rows of numbers with a target, out of a .csv or .jsonl file of the user's.
 
 Meets: whatever cannot be used is said with its column, row and line. Concedes: all of it is held in memory; columns of
 text must have been encoded already, only the target may be text.
@@ -27,7 +27,7 @@ SPLIT = "split"
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DataTable:
     """Rows to learn from; `classes` is None where the target is a quantity."""
 
     name: str
@@ -39,16 +39,7 @@ class Table:
     test: NDArray[np.bool_] | None  # which rows the file itself keeps for testing
 
 
-def digits() -> Table:
-    """The 1,797 handwritten digits that scikit-learn ships, 8 x 8 pixels from 0 to 1."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    columns = tuple(f"pixel {row},{column}" for row in range(8) for column in range(8))
-    return Table("scikit-learn's digits", columns, "digit", X / 16, y.astype(np.intp), tuple("0123456789"), None)
-
-
-def read_table(path: Path, target: str | None = None) -> Table:
+def read_table(path: Path, target: str | None = None) -> DataTable:
     """The numbers of a .csv (first line the columns' names) or .jsonl (an object a line) file; the last is the target.
 
     Raises UserError where a column is missing, a cell is empty, text or not finite, or nothing can be learned.
@@ -89,7 +80,7 @@ def read_table(path: Path, target: str | None = None) -> Table:
             if word not in ("train", "test"):
                 raise UserError(f"{where(SPLIT, row)} holds {word!r}; write train or test.")
         test = np.array([word == "test" for word in words])
-    return Table(path.name, tuple(inputs), target, X, y, classes, test)
+    return DataTable(path.name, tuple(inputs), target, X, y, classes, test)
 
 
 def finite(cell: Any, where: str) -> float:

@@ -14,9 +14,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from kshot.classic.classification.logistic import SoftmaxRegression
-from kshot.classic.data.inputs import Array
-from kshot.classic.data.tables import Table
-from kshot.classic.networks.convolution import Values
+from kshot.classic.data.inputs import Array, Values
+from kshot.classic.data.tables import DataTable
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
 from kshot.types import UserError
@@ -50,7 +49,7 @@ LADDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """Some of the rows, as a network takes them: columns and a quantity to regress on standardised."""
 
     X: Array
@@ -73,7 +72,7 @@ class Fitted:
         return float(self.errors[part].mean())
 
 
-def divided(table: Table, seed: int) -> dict[str, Part]:
+def divided(table: DataTable, seed: int) -> dict[str, TablePart]:
     """Train, validation and test rows: 60, 20 and 20 of 100; where a file names its test
     rows, 75 and 25 of the others.
 
@@ -110,10 +109,10 @@ def divided(table: Table, seed: int) -> dict[str, Part]:
         if some.std() == 0:
             raise UserError(f"{table.name}: {table.target} does not vary over the train rows; give others.")
         y = ((y - some.mean()) / some.std())[:, None]
-    return {part: Part(X[place == part], y[place == part]) for part in ("train", "validation", "test")}
+    return {part: TablePart(X[place == part], y[place == part]) for part in ("train", "validation", "test")}
 
 
-def guessing(part: Part, classes: tuple[str, ...] | None) -> tuple[float, float]:
+def guessing(part: TablePart, classes: tuple[str, ...] | None) -> tuple[float, float]:
     """The loss and the error of the best constant: entropy and the other classes' share, or the variance."""
     if classes is None:
         return 1.0, 1.0  # the target is standardised
@@ -123,7 +122,13 @@ def guessing(part: Part, classes: tuple[str, ...] | None) -> tuple[float, float]
 
 
 def fitted(
-    rung: Rung, parts: dict[str, Part], classes: tuple[str, ...] | None, guess_loss: float, *, seed: int, steps: int
+    rung: Rung,
+    parts: dict[str, TablePart],
+    classes: tuple[str, ...] | None,
+    guess_loss: float,
+    *,
+    seed: int,
+    steps: int,
 ) -> Fitted:
     """A rung trained on the train rows and judged on all parts."""
     seen, held = parts["train"], parts["validation"]
@@ -157,7 +162,7 @@ def fitted(
     return Fitted(rung, parameters, train_loss, errors, losses, watched)
 
 
-def linear(part: Part, classes: tuple[str, ...] | None) -> Values:
+def linear(part: TablePart, classes: tuple[str, ...] | None) -> Values:
     """The least squares line, or softmax regression with next to no penalty, (columns + 1, outputs), the bias last."""
     if classes is None:
         found: Values = np.linalg.lstsq(np.column_stack([part.X, np.ones(len(part.X))]), part.y, rcond=None)[0]

@@ -21,8 +21,9 @@ from scipy import stats
 
 from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.inputs import Array
-from kshot.classic.data.tables import Table
-from kshot.classic.diagnosis.ladder import LADDER, STEPS, Fitted, Part, Rung, divided, fitted, guessing
+from kshot.classic.data.tables import DataTable
+from kshot.classic.diagnosis.ladder import LADDER, STEPS, Fitted, Rung, TablePart, divided, fitted, guessing
+from kshot.eval.report.numbers import brackets
 from kshot.eval.statistics import Interval, wilson
 from kshot.types import UserError
 
@@ -55,7 +56,7 @@ class Diagnosis:
 
     verdict: Verdict
     sentence: str
-    table: Table
+    table: DataTable
     ladder: list[Fitted]
     tried: list[Fitted]  # what was tried next
     advice: list[str]
@@ -66,13 +67,13 @@ class Diagnosis:
     apart: Apart | None = None  # asked only once training has succeeded
 
 
-def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, steps: int = STEPS) -> Diagnosis:
+def examine(table: DataTable, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, steps: int = STEPS) -> Diagnosis:
     """Trains the ladder and asks the questions in order. Raises UserError where the rows are too few."""
     parts = divided(table, seed)
     rows = {name: len(part.X) for name, part in parts.items()}
     guess_loss, guess_error = guessing(parts["train"], table.classes)
 
-    def fit(rung: Rung, given: dict[str, Part] = parts) -> Fitted:
+    def fit(rung: Rung, given: dict[str, TablePart] = parts) -> Fitted:
         return fitted(rung, given, table.classes, guess_loss, seed=seed, steps=steps)
 
     models = [fit(rung) for rung in ladder]
@@ -163,8 +164,8 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
     answers.append(
         Answer(
             "Does a classifier tell test rows from train rows?",
-            f"right on {100 * apart.accuracy:.1f}% [{100 * apart.interval.low:.1f}, {100 * apart.interval.high:.1f}] "
-            "of rows it has not seen, 50% by guessing",
+            f"right on {100 * apart.accuracy:.1f}% {brackets(apart.interval, scale=100)} of rows it has not seen, "
+            "50% by guessing",
             "yes: the rows differ" if differ else "no",
         )
     )
@@ -192,7 +193,7 @@ def examine(table: Table, *, ladder: Sequence[Rung] = LADDER, seed: int = 0, ste
             apart,
         )
     base = largest.rung
-    half = {**parts, "train": Part(parts["train"].X[::2], parts["train"].y[::2])}
+    half = {**parts, "train": TablePart(parts["train"].X[::2], parts["train"].y[::2])}
     tried.extend(
         [
             fit(Rung("early stopping", base.hidden, base.activation, patience=10)),
@@ -259,7 +260,7 @@ def told_apart(one: Array, other: Array, seed: int) -> Apart:
     return Apart(float(right.mean()), wilson(int(right.sum()), len(right)))
 
 
-def farthest(table: Table, parts: dict[str, Part]) -> tuple[str, float]:
+def farthest(table: DataTable, parts: dict[str, TablePart]) -> tuple[str, float]:
     """The column whose distribution differs most between train and test rows (Kolmogorov-Smirnov)."""
     seen, unseen = parts["train"].X, parts["test"].X
     distances = [float(stats.ks_2samp(seen[:, at], unseen[:, at]).statistic) for at in range(seen.shape[1])]

@@ -15,12 +15,13 @@ from kshot.classic.networks.gradient_check import central_differences, check_gra
 from kshot.classic.networks.layers import softmax_cross_entropy
 from kshot.classic.networks.network import perceptron
 from kshot.classic.networks.trace import Trace, trace
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 WEIGHTS = ([[0.15, 0.20], [0.25, 0.30]], [[0.40, 0.45], [0.50, 0.55]])
 BIASES = ([0.35, 0.35], [0.60, 0.60])
@@ -156,64 +157,60 @@ def cost_table(costs: Costs) -> Table:
 
 def cost_figure(costs: Costs) -> Figure:
     """Time of a gradient over the number of parameters."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.0, height=3.1)
-            sizes = [cost[0] for cost in costs]
-            for at, (name, colour, marker) in enumerate(
-                (
-                    ("forward pass", GREY, "D"),
-                    ("forward and backward", BLUE, "o"),
-                    ("central differences", VERMILLION, "s"),
-                )
-            ):
-                times = [1000 * cost[at + 1] for cost in costs]
-                axes.plot(sizes, times, color=colour, marker=marker, markersize=4.5, label=name)
-            axes.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time (ms)")
-            plain_logarithms(axes.xaxis)
-            plain_logarithms(axes.yaxis)
-            axes.grid()
-            axes.legend(fontsize=7.5)
-            return drawing
-
     caption = "Time of the whole gradient against the number of parameters, on this machine."
-    return Figure("gradient-cost", "The cost of a gradient", caption, draw)
+
+    @framed("gradient-cost", "The cost of a gradient", caption, width=5.0, height=3.1)
+    def drawn(axes: Axes) -> None:
+        sizes = [cost[0] for cost in costs]
+        for at, (name, colour, marker) in enumerate(
+            (
+                ("forward pass", GREY, "D"),
+                ("forward and backward", BLUE, "o"),
+                ("central differences", VERMILLION, "s"),
+            )
+        ):
+            times = [1000 * cost[at + 1] for cost in costs]
+            axes.plot(sizes, times, color=colour, marker=marker, markersize=4.5, label=name)
+        axes.set(xscale="log", yscale="log", xlabel="parameters", ylabel="time (ms)")
+        plain_logarithms(axes.xaxis)
+        plain_logarithms(axes.yaxis)
+        axes.grid()
+        axes.legend(fontsize=7.5)
+
+    return drawn
 
 
 def network_figure(worked: Trace) -> Figure:
     """The small network with what goes forward and backward through each neuron."""
-
-    def draw() -> Drawing:
-        from matplotlib.patches import Circle
-
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=7.2, height=3.6)
-            places = [[(2.6 * layer, 1.6 - 1.9 * i) for i in range(len(a))] for layer, a in enumerate(worked.a)]
-            blank = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
-            for layer, W in enumerate(worked.weights):
-                for (i, j), w in np.ndenumerate(W):
-                    (x0, y0), (x1, y1) = places[layer][j], places[layer + 1][i]
-                    axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=0.9, zorder=1)
-                    share = 0.3
-                    x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
-                    axes.text(x, y, f"{w:.2f}", fontsize=7, ha="center", va="center", bbox=blank, color="#333333")
-            for layer, nodes in enumerate(places):
-                for i, (x, y) in enumerate(nodes):
-                    axes.add_patch(Circle((x, y), 0.2, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2))
-                    name = f"x{i + 1}" if layer == 0 else f"{i + 1}"
-                    axes.text(x, y, name, ha="center", va="center", fontsize=8, color="#333333", zorder=3)
-                    axes.text(x, y + 0.28, f"a = {worked.a[layer][i]:.4f}", ha="center", va="bottom", color=BLUE)
-                    if layer:
-                        delta = f"delta = {worked.delta[layer - 1][i]:.5f}"
-                        axes.text(x, y - 0.28, delta, ha="center", va="top", color=VERMILLION, bbox=blank)
-            for i, (_, y) in enumerate(places[-1]):
-                axes.text(places[-1][0][0] + 0.45, y, f"target {worked.y[i]:.2f}", va="center")
-            axes.set(xlim=(-0.7, 6.6), ylim=(-0.9, 2.2), aspect="equal")
-            axes.set_axis_off()
-            return drawing
-
     caption = (
         "Going forward each neuron gets its a (blue), going backward its delta (orange); on the lines the weights."
     )
-    return Figure("passes", "Forward and backward through a small network", caption, draw)
+
+    @framed("passes", "Forward and backward through a small network", caption, width=7.2, height=3.6)
+    def drawn(axes: Axes) -> None:
+        from matplotlib.patches import Circle
+
+        places = [[(2.6 * layer, 1.6 - 1.9 * i) for i in range(len(a))] for layer, a in enumerate(worked.a)]
+        blank = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+        for layer, W in enumerate(worked.weights):
+            for (i, j), w in np.ndenumerate(W):
+                (x0, y0), (x1, y1) = places[layer][j], places[layer + 1][i]
+                axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=0.9, zorder=1)
+                share = 0.3
+                x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+                axes.text(x, y, f"{w:.2f}", fontsize=7, ha="center", va="center", bbox=blank, color="#333333")
+        for layer, nodes in enumerate(places):
+            for i, (x, y) in enumerate(nodes):
+                axes.add_patch(Circle((x, y), 0.2, facecolor="white", edgecolor=BLUE, linewidth=1.4, zorder=2))
+                name = f"x{i + 1}" if layer == 0 else f"{i + 1}"
+                axes.text(x, y, name, ha="center", va="center", fontsize=8, color="#333333", zorder=3)
+                axes.text(x, y + 0.28, f"a = {worked.a[layer][i]:.4f}", ha="center", va="bottom", color=BLUE)
+                if layer:
+                    delta = f"delta = {worked.delta[layer - 1][i]:.5f}"
+                    axes.text(x, y - 0.28, delta, ha="center", va="top", color=VERMILLION, bbox=blank)
+        for i, (_, y) in enumerate(places[-1]):
+            axes.text(places[-1][0][0] + 0.45, y, f"target {worked.y[i]:.2f}", va="center")
+        axes.set(xlim=(-0.7, 6.6), ylim=(-0.9, 2.2), aspect="equal")
+        axes.set_axis_off()
+
+    return drawn

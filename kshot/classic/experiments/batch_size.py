@@ -8,41 +8,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import stats
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
+from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
+from kshot.classic.networks.modules import accuracy, update
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, styled
+from kshot.eval.report.numbers import mean_plus_minus
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
 
 SIZES = (8, 32, 128, 0)
 """0: all rows."""
 TIMED = (1, 4, 16, 64, 256, 0)
+DECIMALS = {"updates": 0, "epochs": 0, "train": 1, "test": 1, "sharpness": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Digits:
-    """Half of the digits to train on, half to test on."""
-
-    X: Tensor  # (rows, 64)
-    y: Tensor
-    unseen: Tensor
-    labels: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class BatchRun:
     """One training run, stopped at the same training loss whatever the batch."""
 
     updates: int
@@ -64,12 +57,13 @@ def batch_size(
     hidden layer on half of scikit-learn's digits; every run stops at the same training loss, since the Hessian of the
     cross-entropy shrinks with it. Sharpness: the Hessian's largest eigenvalue over all train rows, by Lanczos.
     """
-    data = half_of_the_digits(seed)
-    rows = len(data.y)
-    seconds = {size or rows: time_an_update(data, size or rows, hidden, lr, seed) for size in TIMED}
+    seen, unseen = split_by_class(load_digits(), seed=seed)
+    rows = len(seen)
+    seconds = {size or rows: time_an_update(seen, size or rows, hidden, lr, seed) for size in TIMED}
     runs = {
         size or rows: [
-            train(data, size or rows, goal, lr, hidden, most_updates, 1000 * seed + repeat) for repeat in range(repeats)
+            train(seen, unseen, size or rows, goal, lr, hidden, most_updates, 1000 * seed + repeat)
+            for repeat in range(repeats)
         ]
         for size in SIZES
     }
@@ -92,6 +86,7 @@ def batch_size(
         "test": [[100 * run.test for run in each] for each in runs.values()],
         "sharpness": [[run.sharpness for run in each] for each in runs.values()],
     }
+    told = {key: [mean_plus_minus(values, DECIMALS[key]) for values in each] for key, each in columns.items()}
     reached = Table(
         f"Trained to a loss of {goal:g}",
         [
@@ -100,28 +95,23 @@ def batch_size(
             Column("largest eigenvalue", numeric=True), Column("came there"),
         ],
         [
-            (
-                str(size), spread(columns["updates"][at], 0), spread(columns["epochs"][at], 0),
-                spread(columns["train"][at], 1), spread(columns["test"][at], 1), spread(columns["sharpness"][at], 2),
-                f"{sum(run.reached for run in each)} of {repeats}",
-            )
+            (str(size), *(told[key][at] for key in columns), f"{sum(run.reached for run in each)} of {repeats}")
             for at, (size, each) in enumerate(runs.items())
         ],
-        f"{rows} train and {len(data.labels)} test digits, lr {lr:g}; means over {repeats} starts with 95% intervals "
+        f"{rows} train and {len(unseen)} test digits, lr {lr:g}; means over {repeats} starts with 95% intervals "
         "by Student's t.",
     )  # fmt: skip
     small, large = min(runs), max(runs)
     first, last = seconds[min(seconds)], seconds[max(seconds)]
-    accuracy = difference(columns["test"][0], columns["test"][-1])
-    sharp = difference(columns["sharpness"][-1], columns["sharpness"][0])
-    test = [spread(columns["test"][at], 1) for at in (0, -1)]
-    curved = [spread(columns["sharpness"][at], 2) for at in (0, -1)]
+    better = np.array(columns["test"][0]) - columns["test"][-1]
+    sharp = np.array(columns["sharpness"][-1]) - columns["sharpness"][0]
     longer = np.mean(columns["epochs"][-1]) / np.mean(columns["epochs"][0])
     summary = [
-        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {curved[0]} and all {large} rows "
-        f"at once at {curved[1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} ({sharp[0]:+.2f} ± "
-        f"{sharp[1]:.2f}); of the test digits {test[0]}% and {test[1]}% are right, the small batch "
-        f"{verdict(accuracy, 'more accurate', 'less accurate')} ({accuracy[0]:+.1f} ± {accuracy[1]:.1f} points).",
+        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
+        f"{large} rows at once at {told['sharpness'][-1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} "
+        f"({mean_plus_minus(sharp, 2, signed=True)}); of the test digits {told['test'][0]}% and {told['test'][-1]}% "
+        f"are right, the small batch {verdict(better, 'more accurate', 'less accurate')} "
+        f"({mean_plus_minus(better, signed=True)} points).",
         f"An update with {max(seconds)} rows takes {last / first:.1f} times as long as with 1, so that an epoch takes "
         f"{first * rows / last:.0f} times less; but to the same loss all rows at once need {longer:.0f} times as many "
         f"epochs as batches of {small}.",
@@ -131,14 +121,6 @@ def batch_size(
         Section("What it reaches", [outcome_figure(list(runs), columns), reached]),
     ]
     return Report("Batch size", summary, sections)
-
-
-def half_of_the_digits(seed: int) -> Digits:
-    """Split by class at random."""
-    X, y = load_digits(return_X_y=True)
-    split = train_test_split(X / 16, y, test_size=0.5, random_state=seed, stratify=y)
-    X, unseen, y, labels = (torch.as_tensor(part) for part in split)
-    return Digits(X, y, unseen, labels)
 
 
 def network(hidden: int, generator: torch.Generator) -> nn.Sequential:
@@ -152,76 +134,49 @@ def network(hidden: int, generator: torch.Generator) -> nn.Sequential:
     return nn.Sequential(first, nn.Tanh(), last)
 
 
-def update(module: nn.Module, optimizer: torch.optim.Optimizer, X: Tensor, y: Tensor) -> None:
-    """One step on one batch."""
-    optimizer.zero_grad()
-    torch.autograd.backward(F.cross_entropy(module(X), y))
-    optimizer.step()
-
-
-def time_an_update(data: Digits, size: int, hidden: int, lr: float, seed: int, updates: int = 40) -> float:
+def time_an_update(seen: Digits, size: int, hidden: int, lr: float, seed: int, updates: int = 40) -> float:
     """Seconds of an update, the least of some, fetching its rows included: what else the machine does only adds."""
+    X, y = seen.tensors()
     module = network(hidden, torch.Generator().manual_seed(seed))
     optimizer = torch.optim.SGD(module.parameters(), lr=lr)
-    draw = batches(len(data.y), size, np.random.default_rng(seed))
+    draw = batches(len(seen), size, np.random.default_rng(seed))
     taken = []
     for _ in range(updates):
         began = time.perf_counter()
         rows = torch.as_tensor(next(draw))
-        update(module, optimizer, data.X[rows], data.y[rows])
+        update(optimizer, F.cross_entropy(module(X[rows]), y[rows]))
         taken.append(time.perf_counter() - began)
     return min(taken)
 
 
-def train(data: Digits, size: int, goal: float, lr: float, hidden: int, most_updates: int, seed: int) -> Outcome:
+def train(
+    seen: Digits, unseen: Digits, size: int, goal: float, lr: float, hidden: int, most_updates: int, seed: int
+) -> BatchRun:
     """Goes down until the loss over all train rows is `goal`, looked at every 20 updates."""
+    X, y = seen.tensors()
     module = network(hidden, torch.Generator().manual_seed(seed))
     optimizer = torch.optim.SGD(module.parameters(), lr=lr)
-    draw = batches(len(data.y), size, np.random.default_rng(seed))
-    each = -(-len(data.y) // size)
+    draw = batches(len(seen), size, np.random.default_rng(seed))
+    each = -(-len(seen) // size)
     made, loss = 0, np.inf
     while loss > goal and made < most_updates:
         for _ in range(min(20, most_updates - made)):
             rows = torch.as_tensor(next(draw))
-            update(module, optimizer, data.X[rows], data.y[rows])
+            update(optimizer, F.cross_entropy(module(X[rows]), y[rows]))
             made += 1
         with torch.no_grad():
-            loss = F.cross_entropy(module(data.X), data.y).item()
+            loss = F.cross_entropy(module(X), y).item()
     start = torch.randn(len(read(module)), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    product = hessian_product(module, lambda: F.cross_entropy(module(data.X), data.y))
+    product = hessian_product(module, lambda: F.cross_entropy(module(X), y))
     sharpness = lanczos(product, start, max_products=30, tol=1e-2).high
-    train_right, test_right = right(module, data.X, data.y), right(module, data.unseen, data.labels)
-    return Outcome(made, -(-made // each), loss <= goal, train_right, test_right, sharpness)
+    train_right, test_right = accuracy(module, X, y), accuracy(module, *unseen.tensors())
+    return BatchRun(made, -(-made // each), loss <= goal, train_right, test_right, sharpness)
 
 
-def right(module: nn.Module, X: Tensor, y: Tensor) -> float:
-    """Accuracy."""
-    with torch.no_grad():
-        return float((module(X).argmax(dim=1) == y).double().mean())
-
-
-def half_width(values: Array) -> float:
-    """Half of the mean's 95% interval by Student's t; nan of a single value."""
-    if len(values) < 2:
-        return float("nan")
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
-
-
-def spread(values: list[float], decimals: int) -> str:
-    """Mean and half width."""
-    return f"{np.mean(values):.{decimals}f} ± {half_width(np.array(values)):.{decimals}f}"
-
-
-def difference(a: list[float], b: list[float]) -> tuple[float, float]:
-    """Mean of a - b, run by run from the same starts, and its half width."""
-    gap = np.array(a) - np.array(b)
-    return float(gap.mean()), half_width(gap)
-
-
-def verdict(gap: tuple[float, float], above: str, below: str) -> str:
-    """In words, where 0 is outside the interval."""
-    middle, half = gap
-    return above if middle > half else below if middle < -half else f"neither {above} nor {below} for certain"
+def verdict(gap: Array, above: str, below: str) -> str:
+    """Differences in words, where 0 is outside the interval of their mean."""
+    span = t_interval(gap)
+    return above if span.low > 0 else below if span.high < 0 else f"neither {above} nor {below} for certain"
 
 
 def label_rows(axes: Axes, sizes: list[int]) -> None:
@@ -237,49 +192,40 @@ def label_rows(axes: Axes, sizes: list[int]) -> None:
 
 def time_figure(seconds: dict[int, float], rows: int) -> Figure:
     """Time of an update and of an epoch over the batch."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            left, beside = drawing.subplots(1, 2)
-            sizes = list(seconds)
-            left.plot(sizes, [1e3 * each for each in seconds.values()], color=BLUE, marker="o", markersize=4.5)
-            epochs = [1e3 * each * -(-rows // size) for size, each in seconds.items()]
-            beside.plot(sizes, epochs, color=VERMILLION, marker="s", markersize=4.5)
-            left.set(title="an update", ylabel="time (ms)", ylim=(0, None))
-            beside.set(title="an epoch", ylabel="time (ms)", yscale="log")
-            plain_logarithms(beside.yaxis)
-            for axes in (left, beside):
-                label_rows(axes, sizes)
-            return drawing
-
     caption = f"The fastest of 40 updates; an epoch is {rows} rows."
-    return Figure("batch-time", "Time against batch size", caption, draw)
+
+    @framed("batch-time", "Time against batch size", caption, count=2, height=2.9, apart=True)
+    def drawn(left: Axes, beside: Axes) -> None:
+        sizes = list(seconds)
+        left.plot(sizes, [1e3 * each for each in seconds.values()], color=BLUE, marker="o", markersize=4.5)
+        epochs = [1e3 * each * -(-rows // size) for size, each in seconds.items()]
+        beside.plot(sizes, epochs, color=VERMILLION, marker="s", markersize=4.5)
+        left.set(title="an update", ylabel="time (ms)", ylim=(0, None))
+        beside.set(title="an epoch", ylabel="time (ms)", yscale="log")
+        plain_logarithms(beside.yaxis)
+        for axes in (left, beside):
+            label_rows(axes, sizes)
+
+    return drawn
 
 
 def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> Figure:
     """Test accuracy, sharpness and epochs over the batch, every run and the mean with its interval."""
     shown = {"test": "test accuracy (%)", "sharpness": "largest eigenvalue", "epochs": "epochs to the same loss"}
 
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            for axes, (key, label) in zip(drawing.subplots(1, 3), shown.items(), strict=True):
-                for size, values in zip(sizes, columns[key], strict=True):
-                    axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
-                means = [np.mean(values) for values in columns[key]]
-                halves = [np.nan_to_num(half_width(np.array(values))) for values in columns[key]]
-                axes.errorbar(sizes, means, yerr=halves, color=BLUE, marker="D", markersize=5, capsize=3, linewidth=1.2)
-                axes.set_ylabel(label)
-                if key == "epochs":
-                    axes.set_yscale("log")
-                    plain_logarithms(axes.yaxis)
-                label_rows(axes, sizes)
-            return drawing
-
     caption = "All runs stop at the same training loss. Grey: each start; blue: the mean with its 95% interval."
-    return Figure("batch-outcome", "What each batch size reaches", caption, draw)
+
+    @framed("batch-outcome", "What each batch size reaches", caption, count=3, height=2.9, apart=True)
+    def drawn(*panels: Axes) -> None:
+        for axes, (key, label) in zip(panels, shown.items(), strict=True):
+            for size, values in zip(sizes, columns[key], strict=True):
+                axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
+            looks = {"color": BLUE, "marker": "D", "markersize": 5, "capsize": 3, "linewidth": 1.2}
+            draw_means(axes, sizes, np.array(columns[key]), **looks)
+            axes.set_ylabel(label)
+            if key == "epochs":
+                axes.set_yscale("log")
+                plain_logarithms(axes.yaxis)
+            label_rows(axes, sizes)
+
+    return drawn

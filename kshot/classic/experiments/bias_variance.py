@@ -13,15 +13,16 @@ from sklearn.neighbors import KNeighborsClassifier
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import PolynomialRegression, RidgeRegression
-from kshot.classic.selection.bias_variance import Decomposition, decompose
+from kshot.classic.selection.bias_variance import BiasVariance, decompose
 from kshot.classic.selection.refits import sample_predictions
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
 from kshot.eval.statistics import Interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 DEGREES = (1, 2, 3, 4, 5, 6, 7, 8)
 SIZES = (15, 30, 60, 120, 240)
@@ -38,7 +39,7 @@ PARTS = {"loss": ("black", "o"), "bias": (BLUE, "s"), "variance": (VERMILLION, "
 class Measured:
     """A decomposition and its intervals."""
 
-    parts: Decomposition
+    parts: BiasVariance
     intervals: dict[str, Interval]
 
     def told(self, part: str) -> str:
@@ -46,7 +47,7 @@ class Measured:
         return f"{self.parts.mean(part):.4f} [{self.intervals[part].low:.4f}, {self.intervals[part].high:.4f}]"
 
 
-def measured(parts: Decomposition) -> Measured:
+def measured(parts: BiasVariance) -> Measured:
     """With intervals, once."""
     return Measured(parts, parts.intervals(draws=400))
 
@@ -188,79 +189,73 @@ def parts_table(title: str, heading: str, found: dict[Any, Measured]) -> Table:
 
 def parts_figure(name: str, title: str, label: str, found: dict[Any, Measured], *, log: bool = False) -> Figure:
     """The parts against one hyperparameter."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.2, height=3.1)
-            for part, (colour, marker) in PARTS.items():
-                means = np.array([one.parts.mean(part) for one in found.values()])
-                low = np.array([one.intervals[part].low for one in found.values()])
-                high = np.array([one.intervals[part].high for one in found.values()])
-                axes.errorbar(
-                    list(found), means, yerr=np.abs(np.array([means - low, high - means])), color=colour, marker=marker,
-                    markersize=4.5, linewidth=1.3, capsize=2.5, label=part,
-                )  # fmt: skip
-            if log:
-                axes.set_xscale("log")
-                axes.set_xticks(list(found), [plain_number(float(value)) for value in found])
-                axes.minorticks_off()
-            squared = next(iter(found.values())).parts.loss == "squared"
-            if squared:
-                axes.set_yscale("log")
-                plain_logarithms(axes.yaxis)
-            axes.set(xlabel=label, ylabel="squared loss" if squared else "0-1 loss")
-            axes.grid()
-            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7.5)
-            return drawing
-
     caption = "Means over the test points with 95% intervals over the universes; loss is the sum of the other three."
-    return Figure(name, title, caption, draw)
+
+    @framed(name, title, caption, width=5.2, height=3.1)
+    def drawn(axes: Axes) -> None:
+        for part, (colour, marker) in PARTS.items():
+            means = np.array([one.parts.mean(part) for one in found.values()])
+            low = np.array([one.intervals[part].low for one in found.values()])
+            high = np.array([one.intervals[part].high for one in found.values()])
+            axes.errorbar(
+                list(found), means, yerr=np.abs(np.array([means - low, high - means])), color=colour, marker=marker,
+                markersize=4.5, linewidth=1.3, capsize=2.5, label=part,
+            )  # fmt: skip
+        if log:
+            axes.set_xscale("log")
+            axes.set_xticks(list(found), [plain_number(float(value)) for value in found])
+            axes.minorticks_off()
+        squared = next(iter(found.values())).parts.loss == "squared"
+        if squared:
+            axes.set_yscale("log")
+            plain_logarithms(axes.yaxis)
+        axes.set(xlabel=label, ylabel="squared loss" if squared else "0-1 loss")
+        axes.grid()
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7.5)
+
+    return drawn
 
 
 def universe_figure(x: Array, ladder: dict[int, Measured], degrees: Sequence[int], shown: int = 100) -> Figure:
     """The lecture's picture: the functions of many universes, their mean and the truth."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(degrees), height=3.0, columns=3)
-            for axes, degree in zip(panels, degrees, strict=True):
-                predictions = ladder[degree].parts.predictions
-                axes.plot(x, predictions[:shown].T, color=VERMILLION, linewidth=0.4, alpha=0.35)
-                axes.plot(x, predictions.mean(axis=0), color=BLUE, linewidth=1.8, linestyle="--", label="mean")
-                axes.plot(x, truth(x), color="black", linewidth=1.4, label="truth")
-                axes.set(title=f"degree {degree}", xlabel="x", ylim=(-2.2, 2.2))
-                axes.grid()
-            panels[0].set_ylabel("y")
-            panels[0].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = (
         f"Thin lines: the functions of {shown} universes. Their mean misses the truth by the bias; they spread around "
         "it by the variance."
     )
-    return Figure("bias-universes", "One model in many universes", caption, draw)
+
+    @framed("bias-universes", "One model in many universes", caption, count=len(degrees), height=3.0, columns=3)
+    def drawn(*panels: Axes) -> None:
+        for axes, degree in zip(panels, degrees, strict=True):
+            predictions = ladder[degree].parts.predictions
+            axes.plot(x, predictions[:shown].T, color=VERMILLION, linewidth=0.4, alpha=0.35)
+            axes.plot(x, predictions.mean(axis=0), color=BLUE, linewidth=1.8, linestyle="--", label="mean")
+            axes.plot(x, truth(x), color="black", linewidth=1.4, label="truth")
+            axes.set(title=f"degree {degree}", xlabel="x", ylim=(-2.2, 2.2))
+            axes.grid()
+        panels[0].set_ylabel("y")
+        panels[0].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def point_figure(x: Array, ladder: dict[int, Measured], degrees: Sequence[int]) -> Figure:
     """Bias and variance at every test point."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=2.8, columns=2)
-            for axes, part in zip(panels, ("bias", "variance"), strict=True):
-                for degree, colour, dashes in zip(degrees, COLOURS, ("-", "--", "-."), strict=False):
-                    axes.plot(
-                        x, getattr(ladder[degree].parts.points, part), color=colour, linestyle=dashes, linewidth=1.5,
-                        label=f"degree {degree}",
-                    )  # fmt: skip
-                axes.set(title="squared bias" if part == "bias" else part, xlabel="x")
-                axes.set_yscale("log")
-                plain_logarithms(axes.yaxis)
-                axes.set_ylim(1e-5, None)
-                axes.grid()
-            panels[0].set_ylabel("squared loss")
-            panels[1].legend(loc="upper center", fontsize=7.5)
-            return drawing
-
     caption = "At each test point; variance is largest at the ends of the rows, where fewest rows hold the function."
-    return Figure("bias-points", "Bias and variance point by point", caption, draw)
+
+    @framed("bias-points", "Bias and variance point by point", caption, count=2, height=2.8)
+    def drawn(*panels: Axes) -> None:
+        for axes, part in zip(panels, ("bias", "variance"), strict=True):
+            for degree, colour, dashes in zip(degrees, COLOURS, ("-", "--", "-."), strict=False):
+                axes.plot(
+                    x, getattr(ladder[degree].parts.points, part), color=colour, linestyle=dashes, linewidth=1.5,
+                    label=f"degree {degree}",
+                )  # fmt: skip
+            axes.set(title="squared bias" if part == "bias" else part, xlabel="x")
+            axes.set_yscale("log")
+            plain_logarithms(axes.yaxis)
+            axes.set_ylim(1e-5, None)
+            axes.grid()
+        panels[0].set_ylabel("squared loss")
+        panels[1].legend(loc="upper center", fontsize=7.5)
+
+    return drawn

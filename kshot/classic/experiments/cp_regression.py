@@ -11,13 +11,13 @@ from kshot.classic.data.cp import load_cp
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import LinearRegression
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
 
 START = (-4.0, -120.0)
 """w and b at first, as in the lecture's demonstration."""
@@ -150,63 +150,65 @@ def draw_path(axes: Axes, path: Array, goal: Array) -> None:
 
 def path_figure(x: Array, y: Array, goal: Array, paths: list[Path]) -> Figure:
     """The loss over w and b, and the paths in the units of the data."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(paths), height=3.6, columns=2)
-            for axes, path in zip(panels, paths, strict=True):
-                draw_surface(axes, x, y, (-5.0, 10.0), (-210.0, -90.0))
-                draw_path(axes, path.line, goal)
-                axes.set(title=f"{path.name}, lr = {plain_number(path.lr)}")
-            panels[0].set_ylabel("w (CP after a CP before)")
-            legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-            legend.get_frame().set_edgecolor("none")
-            return drawing
-
     caption = "The loss in bands, each twice the one within; the path of gradient descent in white."
-    return Figure("cp-paths", "Gradient descent on the loss of the ten points", caption, draw)
+
+    @framed(
+        "cp-paths", "Gradient descent on the loss of the ten points", caption, count=len(paths), height=3.6, columns=2
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, path in zip(panels, paths, strict=True):
+            draw_surface(axes, x, y, (-5.0, 10.0), (-210.0, -90.0))
+            draw_path(axes, path.line, goal)
+            axes.set(title=f"{path.name}, lr = {plain_number(path.lr)}")
+        panels[0].set_ylabel("w (CP after a CP before)")
+        legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
+        legend.get_frame().set_edgecolor("none")
+
+    return drawn
 
 
 def scaled_figure(x: Array, y: Array, path: Path) -> Figure:
     """The loss over the weights of a standardised column."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.4, height=3.6)
-            scaled = (x - x.mean()) / x.std()
-            goal = np.array([(scaled * y).mean(), y.mean()])
-            reach = 1.15 * np.abs(path.own[0] - goal).max()
-            draw_surface(axes, scaled, y, (goal[0] - reach, goal[0] + reach), (goal[1] - reach, goal[1] + reach))
-            draw_path(axes, path.own, goal)
-            axes.set(
-                title=f"x standardised, lr = {plain_number(path.lr)}",
-                ylabel="w (CP a standard deviation of x)",
-                aspect=1,
-            )
-            axes.locator_params(nbins=5)
-            legend = axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor="lightgrey")
-            legend.get_frame().set_edgecolor("none")
-            return drawing
-
     caption = "The same loss and the same start over the weights of x less its mean, over its standard deviation."
-    return Figure("cp-path-scaled", "Gradient descent with x standardised", caption, draw)
+
+    @framed("cp-path-scaled", "Gradient descent with x standardised", caption, width=4.4, height=3.6)
+    def drawn(axes: Axes) -> None:
+        scaled = (x - x.mean()) / x.std()
+        goal = np.array([(scaled * y).mean(), y.mean()])
+        reach = 1.15 * np.abs(path.own[0] - goal).max()
+        draw_surface(axes, scaled, y, (goal[0] - reach, goal[0] + reach), (goal[1] - reach, goal[1] + reach))
+        draw_path(axes, path.own, goal)
+        axes.set(
+            title=f"x standardised, lr = {plain_number(path.lr)}",
+            ylabel="w (CP a standard deviation of x)",
+            aspect=1,
+        )
+        axes.locator_params(nbins=5)
+        legend = axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor="lightgrey")
+        legend.get_frame().set_edgecolor("none")
+
+    return drawn
 
 
 def line_figure(x: Array, y: Array, goal: Array) -> Figure:
     """The ten points and the line."""
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.6, height=3.0)
-            ends = np.array([0.0, 650.0])
-            axes.plot(ends, goal[1] + goal[0] * ends, color=VERMILLION, linewidth=1.4)
-            axes.annotate(
-                f"y = {goal[1]:.1f} + {goal[0]:.2f} x", (330, goal[1] + goal[0] * 330), xytext=(8, -12),
-                textcoords="offset points", color="black", fontsize=8,
-            )  # fmt: skip
-            axes.plot(x, y, "o", color=BLUE, markersize=5, linestyle="none")
-            axes.set(xlabel="CP before evolution", ylabel="CP after evolution")
-            axes.grid()
-            return drawing
+    @framed(
+        "cp-line",
+        "The ten points and the line of least squared error",
+        "The lecture's ten Pokemon.",
+        width=4.6,
+        height=3.0,
+    )
+    def drawn(axes: Axes) -> None:
+        ends = np.array([0.0, 650.0])
+        axes.plot(ends, goal[1] + goal[0] * ends, color=VERMILLION, linewidth=1.4)
+        axes.annotate(
+            f"y = {goal[1]:.1f} + {goal[0]:.2f} x", (330, goal[1] + goal[0] * 330), xytext=(8, -12),
+            textcoords="offset points", color="black", fontsize=8,
+        )  # fmt: skip
+        axes.plot(x, y, "o", color=BLUE, markersize=5, linestyle="none")
+        axes.set(xlabel="CP before evolution", ylabel="CP after evolution")
+        axes.grid()
 
-    return Figure("cp-line", "The ten points and the line of least squared error", "The lecture's ten Pokemon.", draw)
+    return drawn

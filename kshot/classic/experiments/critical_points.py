@@ -24,12 +24,14 @@ from kshot.classic.landscape.critical_points import (
     read,
     write,
 )
+from kshot.classic.networks.modules import update
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LOOKS = {"minimum": (BLUE, "o"), "saddle": (VERMILLION, "s"), "degenerate": (COLOURS[2], "D")}
 
@@ -188,9 +190,7 @@ def train(module: nn.Module, loss: Loss, updates: int) -> None:
     """Gradient descent with momentum on the whole loss."""
     optimizer = torch.optim.SGD(module.parameters(), lr=0.05, momentum=0.9)
     for _ in range(updates):
-        optimizer.zero_grad()
-        torch.autograd.backward(loss())
-        optimizer.step()
+        update(optimizer, loss())
 
 
 def median(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
@@ -215,74 +215,68 @@ def kind_line(kind: str, points: list[Point]) -> list[tuple[str, ...]]:
 
 def toy_figure(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Figure:
     """Contours of (1 - w1 w2)^2 with the saddle, the step out of it, and descent."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.4, height=3.6)
-            w1, w2 = np.meshgrid(np.linspace(-2, 2, 101), np.linspace(-2, 2, 101))
-            levels = [0.0, 0.02, 0.1, 0.3, 0.6, 1.0, 1.6, 2.5, 4.0, 8.0, 16.0, 25.0]
-            drawn = axes.contourf(w1, w2, (1 - w1 * w2) ** 2, levels=levels, cmap="cividis", norm="symlog")
-            drawing.colorbar(drawn, ax=axes, label="loss", ticks=levels[1:], format="%g")
-            axes.plot(*path[:2].T, color="white", linewidth=1.8, linestyle=":")
-            axes.plot(*path[1:].T, color="white", linewidth=1.6, marker=".", markersize=3)
-            for place, marker, size, word in ((path[0], "X", 9, "saddle"), (path[-1], "*", 12, "after descent")):
-                axes.plot(
-                    *place, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none",
-                    label=word,
-                )  # fmt: skip
-            axes.set(xlabel="w1", ylabel="w2", aspect="equal")
-            legend = axes.legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-            legend.get_frame().set_edgecolor("none")
-            return drawing
-
     caption = "The loss of y = w2 w1 x with one row x = y = 1: the dotted step along the eigenvector, then descent."
-    return Figure("toy-saddle", "The lecture's saddle and the way out", caption, draw)
+
+    @framed("toy-saddle", "The lecture's saddle and the way out", caption, width=4.4, height=3.6)
+    def drawn(axes: Axes) -> None:
+        w1, w2 = np.meshgrid(np.linspace(-2, 2, 101), np.linspace(-2, 2, 101))
+        levels = [0.0, 0.02, 0.1, 0.3, 0.6, 1.0, 1.6, 2.5, 4.0, 8.0, 16.0, 25.0]
+        bands = axes.contourf(w1, w2, (1 - w1 * w2) ** 2, levels=levels, cmap="cividis", norm="symlog")
+        axes.figure.colorbar(bands, ax=axes, label="loss", ticks=levels[1:], format="%g")
+        axes.plot(*path[:2].T, color="white", linewidth=1.8, linestyle=":")
+        axes.plot(*path[1:].T, color="white", linewidth=1.6, marker=".", markersize=3)
+        for place, marker, size, word in ((path[0], "X", 9, "saddle"), (path[-1], "*", 12, "after descent")):
+            axes.plot(
+                *place, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none",
+                label=word,
+            )  # fmt: skip
+        axes.set(xlabel="w1", ylabel="w2", aspect="equal")
+        legend = axes.legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey")
+        legend.get_frame().set_edgecolor("none")
+
+    return drawn
 
 
 def ratio_figure(points: list[Search]) -> Figure:
     """Minimum ratio against training loss of all critical points found."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.6, height=3.2)
-            for kind, (colour, marker) in LOOKS.items():
-                chosen = [one.found for one in points if one.found.kind == kind]
-                if chosen:
-                    axes.plot(
-                        [point.loss for point in chosen], [point.minimum_ratio for point in chosen], marker,
-                        color=colour, markersize=5, markerfacecolor="none", linestyle="none", label=kind,
-                    )  # fmt: skip
-            axes.set(xlabel="training loss at the critical point", ylabel="minimum ratio")
-            axes.grid()
-            axes.legend(fontsize=7.5)
-            return drawing
-
     caption = "Each mark is a critical point: the share of positive eigenvalues of its Hessian against its loss."
-    return Figure("minimum-ratio", "Minimum ratio against training loss", caption, draw)
+
+    @framed("minimum-ratio", "Minimum ratio against training loss", caption, width=5.6, height=3.2)
+    def drawn(axes: Axes) -> None:
+        for kind, (colour, marker) in LOOKS.items():
+            chosen = [one.found for one in points if one.found.kind == kind]
+            if chosen:
+                axes.plot(
+                    [point.loss for point in chosen], [point.minimum_ratio for point in chosen], marker,
+                    color=colour, markersize=5, markerfacecolor="none", linestyle="none", label=kind,
+                )  # fmt: skip
+        axes.set(xlabel="training loss at the critical point", ylabel="minimum ratio")
+        axes.grid()
+        axes.legend(fontsize=7.5)
+
+    return drawn
 
 
 def escape_figure(saddles: list[Search]) -> Figure:
     """The loss at each saddle, after the step out, and after more training."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.6, height=3.0)
-            order = sorted(saddles, key=lambda one: one.found.loss)
-            stages: list[tuple[str, str, str, Callable[[Search], float]]] = [
-                ("at the saddle", VERMILLION, "s", lambda one: one.found.loss),
-                ("one step out", COLOURS[4], "^", lambda one: one.found.loss - one.fell),
-                ("500 updates later", BLUE, "o", lambda one: one.after),
-            ]
-            for label, colour, marker, value in stages:
-                axes.plot(
-                    range(1, len(order) + 1), [value(one) for one in order], marker, color=colour, markersize=4.5,
-                    linestyle="none", label=label,
-                )  # fmt: skip
-            axes.set(xlabel="saddle, by its loss", ylabel="training loss", yscale="log")
-            plain_logarithms(axes.yaxis)
-            axes.grid()
-            axes.legend(fontsize=7.5)
-            return drawing
-
     caption = "What a step along the eigenvector of the smallest eigenvalue does to the loss, and training from there."
-    return Figure("escapes", "Out of every saddle", caption, draw)
+
+    @framed("escapes", "Out of every saddle", caption, width=5.6, height=3.0)
+    def drawn(axes: Axes) -> None:
+        order = sorted(saddles, key=lambda one: one.found.loss)
+        stages: list[tuple[str, str, str, Callable[[Search], float]]] = [
+            ("at the saddle", VERMILLION, "s", lambda one: one.found.loss),
+            ("one step out", COLOURS[4], "^", lambda one: one.found.loss - one.fell),
+            ("500 updates later", BLUE, "o", lambda one: one.after),
+        ]
+        for label, colour, marker, value in stages:
+            axes.plot(
+                range(1, len(order) + 1), [value(one) for one in order], marker, color=colour, markersize=4.5,
+                linestyle="none", label=label,
+            )  # fmt: skip
+        axes.set(xlabel="saddle, by its loss", ylabel="training loss", yscale="log")
+        plain_logarithms(axes.yaxis)
+        axes.grid()
+        axes.legend(fontsize=7.5)
+
+    return drawn

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
+from kshot.classic.data.digits import load_digits, split_at_random
 from kshot.classic.data.inputs import Array
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import adam, perceptron, train
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
-from kshot.eval.statistics import Interval
+from kshot.eval.report.numbers import mean_in_brackets
+from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 DEPTHS = (1, 2, 3, 5, 8)
 FOLDS = 3
@@ -59,8 +60,8 @@ def deep_wide(*, parameters: int = 1000, seeds: int = 6, epochs: int = 40, seed:
         units, other = width(1, depth, 1, parameters), width(64, depth, 10, digits)
         rows.append(
             (
-                str(depth), f"{units} ({count(1, depth, 1, units):,})", spanned(sawtooth[depth], 1, 3),
-                f"{other} ({count(64, depth, 10, other):,})", spanned(read[depth], 100, 1),
+                str(depth), f"{units} ({count(1, depth, 1, units):,})", mean_in_brackets(sawtooth[depth], 3, least=0),
+                f"{other} ({count(64, depth, 10, other):,})", mean_in_brackets(read[depth], scale=100, least=0),
             )
         )  # fmt: skip
     table = Table(
@@ -90,9 +91,9 @@ def said(found: dict[int, Array], best: int) -> str:
     """Whether the best depth is better than one layer beyond the spread of the starts (a paired interval)."""
     if best == 1:
         return "here depth does not help"
-    gain = t_interval(found[1] - found[best])
-    sure = "depth pays" if gain.low > 0 else "too few starts to tell"
-    return f"{sure} (difference {float((found[1] - found[best]).mean()):.2f} [{gain.low:.2f}, {gain.high:.2f}])"
+    gain = found[1] - found[best]
+    sure = "depth pays" if t_interval(gain).low > 0 else "too few starts to tell"
+    return f"{sure} (difference {mean_in_brackets(gain, 2)})"
 
 
 def count(inputs: int, depth: int, outputs: int, units: int) -> int:
@@ -143,22 +144,13 @@ def learn_sawtooth(depth: int, units: int, epochs: int, seed: int) -> float:
 def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
     """The share of unseen digits that are read, trained on 900."""
     rng = np.random.default_rng(seed)
-    X, y = load_digits(return_X_y=True)
-    order = rng.permutation(len(X))
-    seen, unseen = order[:900], order[900:]
+    seen, unseen = split_at_random(load_digits(), 900, rng)
     network = perceptron(64, (units,) * depth, 10, rng)
     train(
-        network, X[seen] / 16, y[seen], loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
+        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
         epochs=max(1, epochs // 2), batch_size=50, rng=rng,
     )  # fmt: skip
-    return float((network.forward(X[unseen] / 16).argmax(axis=1) == y[unseen]).mean())
-
-
-def spanned(values: Array, scale: float, digits: int) -> str:
-    """A mean with its interval."""
-    interval = t_interval(values)
-    low, high = max(0.0, scale * interval.low), scale * interval.high
-    return f"{scale * values.mean():.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+    return float((network.forward(unseen.X).argmax(axis=1) == unseen.y).mean())
 
 
 def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[Array, Array]]:
@@ -174,35 +166,27 @@ def fits(parameters: int, epochs: int, seed: int, best: int) -> dict[str, tuple[
 
 def depth_figure(sawtooth: dict[int, Array], read: dict[int, Array]) -> Figure:
     """Test error over depth on both tasks."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.0, columns=2)
-            for axes, (title, found) in zip(
-                panels,
-                (("sawtooth", sawtooth), ("digits", {depth: 1 - values for depth, values in read.items()})),
-                strict=True,
-            ):
-                spread(axes, DEPTHS, list(found.values()))
-                axes.set(title=title, xlabel="hidden layers, at equal parameters", ylim=(0, None))
-                axes.set_xticks(DEPTHS)
-                axes.grid()
-            panels[0].set_ylabel("test error (share of variance; share wrong)")
-            return drawing
-
     caption = "Means over starts with 95% intervals, and every start as a dot; the number of parameters is the same."
-    return Figure("depth", "Test error against depth at equal parameters", caption, draw)
+
+    @framed("depth", "Test error against depth at equal parameters", caption, count=2, height=3.0)
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, found) in zip(
+            panels,
+            (("sawtooth", sawtooth), ("digits", {depth: 1 - values for depth, values in read.items()})),
+            strict=True,
+        ):
+            spread(axes, DEPTHS, list(found.values()))
+            axes.set(title=title, xlabel="hidden layers, at equal parameters", ylim=(0, None))
+            axes.set_xticks(DEPTHS)
+            axes.grid()
+        panels[0].set_ylabel("test error (share of variance; share wrong)")
+
+    return drawn
 
 
-def spread(axes, places: Sequence[int], values: Sequence[NDArray[np.float64]]) -> None:  # type: ignore[no-untyped-def]
+def spread(axes: Axes, places: Sequence[int], values: Sequence[Array]) -> None:
     """Means with intervals, and each value as a dot."""
-    intervals: list[Interval] = [t_interval(some) for some in values]
-    means = np.array([some.mean() for some in values])
-    lows = np.clip(means - [one.low for one in intervals], 0, None)
-    highs = np.clip([one.high for one in intervals] - means, 0, None)
-    axes.errorbar(
-        places, means, yerr=[lows, highs], color=BLUE, marker="o", markersize=4.5, linewidth=1.3, capsize=2.5
-    )  # fmt: skip
+    draw_means(axes, places, values, color=BLUE, marker="o")
     for place, some in zip(places, values, strict=True):
         axes.plot(
             np.full(len(some), place + 0.15), some, ".", color=VERMILLION, markersize=3.5, linestyle="none", alpha=0.8
@@ -211,19 +195,17 @@ def spread(axes, places: Sequence[int], values: Sequence[NDArray[np.float64]]) -
 
 def fit_figure(example: dict[str, tuple[Array, Array]]) -> Figure:
     """The sawtooth and what the wide and the deep network make of it."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(example), height=2.6, columns=2)
-            for axes, (title, (x, values)) in zip(panels, example.items(), strict=True):
-                truth = (fold((x + 1) / 2) - 0.5) / np.sqrt(1 / 12)
-                axes.plot(x, truth, color=VERMILLION, linewidth=1.0, linestyle="--", label="sawtooth")
-                axes.plot(x, values, color=BLUE, linewidth=1.4, label="network")
-                axes.set(title=title, xlabel="x", ylim=(-2.4, 2.9))
-                axes.grid()
-            panels[0].set_ylabel("y (standard deviations)")
-            panels[0].legend(fontsize=7.5, loc="upper center", ncols=2)
-            return drawing
-
     caption = "One start each, with about as many parameters."
-    return Figure("sawtooth", "What a wide and a deep network learned", caption, draw)
+
+    @framed("sawtooth", "What a wide and a deep network learned", caption, count=len(example), height=2.6, columns=2)
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, (x, values)) in zip(panels, example.items(), strict=True):
+            truth = (fold((x + 1) / 2) - 0.5) / np.sqrt(1 / 12)
+            axes.plot(x, truth, color=VERMILLION, linewidth=1.0, linestyle="--", label="sawtooth")
+            axes.plot(x, values, color=BLUE, linewidth=1.4, label="network")
+            axes.set(title=title, xlabel="x", ylim=(-2.4, 2.9))
+            axes.grid()
+        panels[0].set_ylabel("y (standard deviations)")
+        panels[0].legend(fontsize=7.5, loc="upper center", ncols=2)
+
+    return drawn

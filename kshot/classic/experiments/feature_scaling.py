@@ -11,12 +11,13 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import SGD, Descent, Rows, RowsObjective, descend
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.feature_scaling import MinMax, Scaler, Standardisation
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, MARKERS, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, COLOURS, MARKERS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 SCALERS: dict[str, Scaler | None] = {"as they are": None, "min-max": MinMax(), "standardised": Standardisation()}
 LOOKS = dict(zip(SCALERS, zip(COLOURS, MARKERS, strict=False), strict=False))
@@ -114,64 +115,58 @@ def squared(rows: Array, y: Array) -> RowsObjective:
 
 def paths_figure(fits: dict[str, Fit]) -> Figure:
     """The loss over two weights, b at its best for each pair, and the path."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 3.3), layout="constrained")
-            for axes, (scaling, fit) in zip(drawing.subplots(1, 3), fits.items(), strict=True):
-                seen = np.unique(np.geomspace(1, len(fit.descent.path), 80).astype(int)) - 1
-                path = fit.descent.path[seen, :2]
-                centre = fit.best[:2]
-                reach = 1.25 * max(np.abs(path - centre).max(), 1e-9)
-                across, up = (np.linspace(middle - reach, middle + reach, 101) for middle in centre)
-                X = fit.rows[:, :2] - fit.rows[:, :2].mean(axis=0)  # b at its best takes the means away
-                H = X.T @ X / len(X)
-                away = np.stack(np.meshgrid(across - centre[0], up - centre[1]), axis=-1)
-                surface = np.einsum("...i,ij,...j", away, H, away)
-                levels = surface.max() * 3.0 ** np.arange(-9, 1)
-                axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.8)
-                axes.plot(*path.T, color=VERMILLION, marker=".", markersize=3.5, linewidth=0.9)
-                axes.plot(*path[0], "o", color="black", markersize=5, label="start")
-                axes.plot(*path[-1], "s", color=BLUE, markersize=5, label="last update")
-                axes.plot(*centre, "*", color="black", markersize=9, label="least loss")
-                axes.set(title=f"{scaling}\ncondition {fit.condition:,.0f}", xlabel="weight of s5", aspect="equal")
-                if scaling == "as they are":
-                    axes.set_ylabel("weight of bp")
-                    axes.legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = (
         "The loss over the weights of two columns, b at its best for each pair; threefold from contour to contour, "
         "both axes of one scale. Gradient descent from 0, lr = 1 / lambda_max; every "
         "early update, later ones further apart."
     )
-    return Figure("scaling-paths", "The path in three scales", caption, draw)
+
+    @framed("scaling-paths", "The path in three scales", caption, count=3, height=3.3, apart=True)
+    def drawn(*panels: Axes) -> None:
+        for axes, (scaling, fit) in zip(panels, fits.items(), strict=True):
+            seen = np.unique(np.geomspace(1, len(fit.descent.path), 80).astype(int)) - 1
+            path = fit.descent.path[seen, :2]
+            centre = fit.best[:2]
+            reach = 1.25 * max(np.abs(path - centre).max(), 1e-9)
+            across, up = (np.linspace(middle - reach, middle + reach, 101) for middle in centre)
+            X = fit.rows[:, :2] - fit.rows[:, :2].mean(axis=0)  # b at its best takes the means away
+            H = X.T @ X / len(X)
+            away = np.stack(np.meshgrid(across - centre[0], up - centre[1]), axis=-1)
+            surface = np.einsum("...i,ij,...j", away, H, away)
+            levels = surface.max() * 3.0 ** np.arange(-9, 1)
+            axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.8)
+            axes.plot(*path.T, color=VERMILLION, marker=".", markersize=3.5, linewidth=0.9)
+            axes.plot(*path[0], "o", color="black", markersize=5, label="start")
+            axes.plot(*path[-1], "s", color=BLUE, markersize=5, label="last update")
+            axes.plot(*centre, "*", color="black", markersize=9, label="least loss")
+            axes.set(title=f"{scaling}\ncondition {fit.condition:,.0f}", xlabel="weight of s5", aspect="equal")
+            if scaling == "as they are":
+                axes.set_ylabel("weight of bp")
+                axes.legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def loss_figure(found: dict[tuple[str, str], Fit]) -> Figure:
     """The share of the way that is left, over updates."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(COLUMNS), height=3.0, columns=2)
-            for axes, title in zip(panels, COLUMNS, strict=True):
-                for scaling, (colour, marker) in LOOKS.items():
-                    fit = found[title, scaling]
-                    left = (fit.descent.losses - fit.least) / (fit.descent.losses[0] - fit.least)
-                    seen = np.unique(np.geomspace(1, len(left), 60).astype(int)) - 1
-                    axes.plot(
-                        seen + 1, 100 * np.maximum(left[seen], 1e-9), color=colour, marker=marker, markersize=3.5,
-                        linewidth=1.2, label=scaling,
-                    )  # fmt: skip
-                axes.set(xscale="log", yscale="log", title=title, xlabel="update, the start as 1", ylim=(1e-3, 150))
-                plain_logarithms(axes.xaxis)
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("of the way left (%)")
-            panels[0].legend(loc="center right", fontsize=7.5)
-            return drawing
-
     caption = "Loss less the least loss, as a share of what it was at the start, over updates of gradient descent."
-    return Figure("scaling-loss", "Loss over updates in three scales", caption, draw)
+
+    @framed("scaling-loss", "Loss over updates in three scales", caption, count=len(COLUMNS), height=3.0, columns=2)
+    def drawn(*panels: Axes) -> None:
+        for axes, title in zip(panels, COLUMNS, strict=True):
+            for scaling, (colour, marker) in LOOKS.items():
+                fit = found[title, scaling]
+                left = (fit.descent.losses - fit.least) / (fit.descent.losses[0] - fit.least)
+                seen = np.unique(np.geomspace(1, len(left), 60).astype(int)) - 1
+                axes.plot(
+                    seen + 1, 100 * np.maximum(left[seen], 1e-9), color=colour, marker=marker, markersize=3.5,
+                    linewidth=1.2, label=scaling,
+                )  # fmt: skip
+            axes.set(xscale="log", yscale="log", title=title, xlabel="update, the start as 1", ylim=(1e-3, 150))
+            plain_logarithms(axes.xaxis)
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("of the way left (%)")
+        panels[0].legend(loc="center right", fontsize=7.5)
+
+    return drawn

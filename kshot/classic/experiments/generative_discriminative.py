@@ -7,24 +7,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 
 from kshot.classic.classification.gaussian import GaussianNaiveBayes
 from kshot.classic.classification.logistic import LogisticRegression
+from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import mean_plus_minus
+from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LOOKS = {"naive Bayes": (VERMILLION, "s"), "logistic regression": (BLUE, "o")}
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """Test error of both models on one data set; arrays are (sizes, draws)."""
 
     name: str
@@ -32,18 +36,10 @@ class Curve:
     naive: Array
     logistic: Array
 
-    def mean(self, values: Array) -> tuple[Array, Array]:
-        """Mean over draws and half the width of its 95% interval, each (sizes,)."""
-        draws = values.shape[1]
-        return values.mean(axis=1), stats.t.ppf(0.975, draws - 1) * values.std(axis=1, ddof=1) / np.sqrt(draws)
-
     def words(self) -> list[str]:
         """At each size which model has the lower error, or `even` where the paired interval holds 0."""
-        middle, half = self.mean(self.naive - self.logistic)
-        words = []
-        for low, high in zip(middle - half, middle + half, strict=True):
-            words.append("naive Bayes" if high < 0 else "logistic regression" if low > 0 else "even")
-        return words
+        spans = [t_interval(difference) for difference in self.naive - self.logistic]
+        return ["naive Bayes" if span.high < 0 else "logistic regression" if span.low > 0 else "even" for span in spans]
 
 
 @experiment
@@ -63,12 +59,11 @@ def generative_discriminative(
     ]
     rows = []
     for curve in curves:
-        (naive, naive_half), (logistic, logistic_half) = curve.mean(curve.naive), curve.mean(curve.logistic)
         for at, (size, word) in enumerate(zip(curve.sizes, curve.words(), strict=True)):
             rows.append(
                 (
-                    curve.name, str(size), f"{100 * naive[at]:.1f} ± {100 * naive_half[at]:.1f}",
-                    f"{100 * logistic[at]:.1f} ± {100 * logistic_half[at]:.1f}", word,
+                    curve.name, str(size), mean_plus_minus(curve.naive[at], scale=100),
+                    mean_plus_minus(curve.logistic[at], scale=100), word,
                 )
             )  # fmt: skip
     table = Table(
@@ -91,7 +86,7 @@ def generative_discriminative(
     return Report("Generative against discriminative", summary, [Section("Learning curves", [figure(curves), table])])
 
 
-def sentence(curve: Curve) -> str:
+def sentence(curve: LearningCurve) -> str:
     """The error at both ends in words."""
     naive, logistic = 100 * curve.naive.mean(axis=1), 100 * curve.logistic.mean(axis=1)
     return (
@@ -109,8 +104,8 @@ def two(data: tuple[Array, Any], first: int, second: int) -> tuple[Array, Any]:
 
 def odd_digits() -> tuple[Array, Any]:
     """Whether a digit is odd: two classes that are five clusters each."""
-    X, y = load_digits(return_X_y=True)
-    return X, y % 2
+    digits = load_digits()
+    return digits.X, digits.y % 2
 
 
 DATA: dict[str, Callable[[], tuple[Array, Any]]] = {
@@ -121,7 +116,7 @@ DATA: dict[str, Callable[[], tuple[Array, Any]]] = {
 }
 
 
-def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smoothing: float, seed: int) -> Curve:
+def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smoothing: float, seed: int) -> LearningCurve:
     """Test errors over sizes that double from 4 rows to half of all."""
     random = np.random.default_rng(seed)
     sizes = tuple(size for size in (4 * 2**power for power in range(8)) if size <= len(X) // 2)
@@ -135,7 +130,7 @@ def learning_curve(name: str, X: Array, y: Any, *, draws: int, l2: float, smooth
             discriminative = LogisticRegression(l2=l2).fit(scaled[train], y[train])
             naive[at, draw] = 1 - generative.score(scaled[test], y[test])
             logistic[at, draw] = 1 - discriminative.score(scaled[test], y[test])
-    return Curve(name, sizes, naive, logistic)
+    return LearningCurve(name, sizes, naive, logistic)
 
 
 def split(y: Any, size: int, random: np.random.Generator) -> tuple[Any, Any]:
@@ -146,31 +141,32 @@ def split(y: Any, size: int, random: np.random.Generator) -> tuple[Any, Any]:
             return order[:size], order[size:]
 
 
-def figure(curves: list[Curve]) -> Figure:
+def figure(curves: list[LearningCurve]) -> Figure:
     """Both errors over training rows with their intervals, one panel a data set."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(curves), height=2.5, columns=2)
-            for axes, curve in zip(panels, curves, strict=True):
-                for (label, (colour, marker)), values in zip(LOOKS.items(), (curve.naive, curve.logistic), strict=True):
-                    middle, half = curve.mean(values)
-                    axes.errorbar(
-                        curve.sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
-                        linewidth=1.3, capsize=2.5, label=label,
-                    )  # fmt: skip
-                axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
-                axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
-                axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
-                axes.minorticks_off()
-                axes.grid()
-            for axes in panels[::2]:
-                axes.set_ylabel("test error (%)")
-            panels[0].legend(loc="upper right", fontsize=7.5)
-            return drawing
-
     caption = (
         "Test error, mean over random draws of the training rows with its 95% interval. Iris: versicolor or virginica; "
         "wine: first or second grower; breast cancer: benign or malignant; digits: odd or even."
     )
-    return Figure("generative-discriminative", "Test error as training data grows", caption, draw)
+
+    @framed(
+        "generative-discriminative",
+        "Test error as training data grows",
+        caption,
+        count=len(curves),
+        height=2.5,
+        columns=2,
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, curve in zip(panels, curves, strict=True):
+            for (label, (colour, marker)), values in zip(LOOKS.items(), (curve.naive, curve.logistic), strict=True):
+                draw_means(axes, curve.sizes, 100 * values, color=colour, marker=marker, label=label)
+            axes.set(title=curve.name, xscale="log", yscale="log", xlabel="training rows")
+            axes.set_xticks(curve.sizes, [str(size) for size in curve.sizes])
+            axes.set_yticks([2, 5, 10, 20, 40], ["2", "5", "10", "20", "40"])
+            axes.minorticks_off()
+            axes.grid()
+        for axes in panels[::2]:
+            axes.set_ylabel("test error (%)")
+        panels[0].legend(loc="upper right", fontsize=7.5)
+
+    return drawn

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 from sklearn.datasets import load_diabetes
 from sklearn.preprocessing import PolynomialFeatures
 
 from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import mean_plus_minus
+from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LAMBDAS = {"L2": np.logspace(-2, 4, 19), "L1": np.logspace(-0.5, 1.75, 16)}
 TOLERANCE = 1e-4
@@ -28,7 +31,7 @@ TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sweep:
+class PenaltySweep:
     """A penalty's errors over all draws, and one draw's weights."""
 
     lambdas: Array
@@ -59,7 +62,7 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
             rows.append(
                 (
                     name, f"{place}: {plain_number(float(f'{one.lambdas[at]:.2g}'))}",
-                    *(told(one.errors[part][:, at]) for part in ("train", "test")), str(zeros),
+                    *(mean_plus_minus(one.errors[part][:, at]) for part in ("train", "test")), str(zeros),
                 )
             )  # fmt: skip
     table = Table(
@@ -82,8 +85,9 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
     summary = [
         f"With L2, training error {rises} with lambda, from {train[0]:.1f} to {train[-1]:.1f}, while test error goes "
         f"from {test[0]:.1f} down to {test[best]:.1f} at lambda = {plain_number(float(f'{l2.lambdas[best]:.2g}'))} "
-        f"(gain {told(gain)}) and up to {test[-1]:.1f} again.",
-        f"Choosing lambda for each draw by five folds of its training rows alone gives a test error of {told(chosen)}.",
+        f"(gain {mean_plus_minus(gain)}) and up to {test[-1]:.1f} again.",
+        "Choosing lambda for each draw by five folds of its training rows alone gives a test error of "
+        f"{mean_plus_minus(chosen)}.",
         f"L1's best lambda sets {zeros[l1_best]} of {X.shape[1]} weights to exactly 0, "
         f"L2's {int((l2.weights[best] == 0).sum())}.",
     ]
@@ -96,8 +100,8 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
 
 def standardised(train: Array, other: Array) -> tuple[Array, Array]:
     """Both by the mean and the standard deviation of the training rows."""
-    mean, spread = train.mean(axis=0), train.std(axis=0)
-    return (train - mean) / spread, (other - mean) / spread
+    scaler = Standardisation().fit(train)
+    return scaler.transform(train), scaler.transform(other)
 
 
 def path(name: str, X: Array, y: Array) -> tuple[Array, Array]:
@@ -114,7 +118,7 @@ def errors_of(X: Array, y: Array, weights: Array, biases: Array) -> Array:
     return np.sqrt(squared)
 
 
-def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) -> Sweep:
+def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) -> PenaltySweep:
     """One penalty on all draws."""
     errors: dict[str, list[Array]] = {"train": [], "test": []}
     kept = []
@@ -125,7 +129,7 @@ def sweep(name: str, X: Array, y: Array, orders: list[Rows], train_rows: int) ->
         errors["train"].append(errors_of(seen, y[train], weights, biases))
         errors["test"].append(errors_of(unseen, y[test], weights, biases))
         kept.append(weights)
-    return Sweep(LAMBDAS[name], {part: np.array(found) for part, found in errors.items()}, kept[0])
+    return PenaltySweep(LAMBDAS[name], {part: np.array(found) for part, found in errors.items()}, kept[0])
 
 
 def chosen_by_folds(X: Array, y: Array, order: Rows, train_rows: int, seed: int) -> float:
@@ -140,64 +144,47 @@ def chosen_by_folds(X: Array, y: Array, order: Rows, train_rows: int, seed: int)
     return float(errors_of(unseen, y[test], *path("L2", seen, y[train]))[best])
 
 
-def half_width(values: Array) -> Array:
-    """Half the 95% interval of the mean over the first axis, by Student's t."""
-    half: Array = stats.t.ppf(0.975, len(values) - 1) * values.std(axis=0, ddof=1) / np.sqrt(len(values))
-    return half
-
-
-def told(values: Array) -> str:
-    """A mean and the half width of its interval."""
-    return f"{values.mean():.1f} ± {float(half_width(values)):.1f}"
-
-
-def error_figure(sweeps: dict[str, Sweep], draws: int) -> Figure:
+def error_figure(sweeps: dict[str, PenaltySweep], draws: int) -> Figure:
     """Training and test error over lambda, a panel a penalty."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.1, columns=2)
-            for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
-                for part, colour, marker in (("train", BLUE, "o"), ("test", VERMILLION, "s")):
-                    values = one.errors[part]
-                    axes.errorbar(
-                        one.lambdas, values.mean(axis=0), yerr=half_width(values), color=colour, marker=marker,
-                        markersize=4, linewidth=1.3, capsize=2, label=part,
-                    )  # fmt: skip
-                axes.set_xscale("log")
-                plain_logarithms(axes.xaxis)
-                axes.set(title=name, xlabel="lambda")
-                axes.grid()
-            panels[0].set_ylabel("root mean squared error")
-            panels[1].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = f"Means over {draws} draws of the training rows with 95% intervals; the unit is that of the progression."
-    return Figure("lambda-errors", "Training and test error against lambda", caption, draw)
+
+    @framed("lambda-errors", "Training and test error against lambda", caption, count=2, height=3.1)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
+            for part, colour, marker in (("train", BLUE, "o"), ("test", VERMILLION, "s")):
+                looks = {"color": colour, "marker": marker, "markersize": 4, "capsize": 2}
+                draw_means(axes, one.lambdas, one.errors[part].T, label=part, **looks)
+            axes.set_xscale("log")
+            plain_logarithms(axes.xaxis)
+            axes.set(title=name, xlabel="lambda")
+            axes.grid()
+        panels[0].set_ylabel("root mean squared error")
+        panels[1].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
-def weight_figure(sweeps: dict[str, Sweep]) -> Figure:
+def weight_figure(sweeps: dict[str, PenaltySweep]) -> Figure:
     """Every weight over lambda; those that L1 keeps longest are coloured in both panels."""
     kept = np.argsort(-(sweeps["L1"].weights != 0).sum(axis=0), kind="stable")[:4]
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.1, columns=2)
-            reach = 0.0
-            for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
-                axes.plot(one.lambdas, one.weights, color=GREY, linewidth=0.6, alpha=0.6)
-                for column, colour in zip(kept, COLOURS, strict=False):
-                    axes.plot(one.lambdas, one.weights[:, column], color=colour, linewidth=1.6)
-                reach = max(reach, float(np.abs(one.weights[len(one.weights) // 4 :]).max()))
-                axes.set_xscale("log")
-                plain_logarithms(axes.xaxis)
-                axes.set(title=name, xlabel="lambda")
-                axes.grid()
-            panels[0].set(ylabel="weight of a standardised column", ylim=(-1.1 * reach, 1.1 * reach))
-            return drawing
 
     caption = (
         "All 65 weights of the first draw, the largest cut off; coloured: the four that L1 keeps longest, in both "
         "panels."
     )
-    return Figure("lambda-weights", "The weights against lambda", caption, draw)
+
+    @framed("lambda-weights", "The weights against lambda", caption, count=2, height=3.1)
+    def drawn(*panels: Axes) -> None:
+        reach = 0.0
+        for axes, (name, one) in zip(panels, sweeps.items(), strict=True):
+            axes.plot(one.lambdas, one.weights, color=GREY, linewidth=0.6, alpha=0.6)
+            for column, colour in zip(kept, COLOURS, strict=False):
+                axes.plot(one.lambdas, one.weights[:, column], color=colour, linewidth=1.6)
+            reach = max(reach, float(np.abs(one.weights[len(one.weights) // 4 :]).max()))
+            axes.set_xscale("log")
+            plain_logarithms(axes.xaxis)
+            axes.set(title=name, xlabel="lambda")
+            axes.grid()
+        panels[0].set(ylabel="weight of a standardised column", ylim=(-1.1 * reach, 1.1 * reach))
+
+    return drawn

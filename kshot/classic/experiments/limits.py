@@ -11,11 +11,13 @@ import numpy as np
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import SGD, Descent, Rows, descend
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 Surface = Callable[[Array], tuple[Array, Array]]
 """Places (..., weights) -> (losses (...), gradients (..., weights))."""
@@ -167,43 +169,37 @@ def line_figure(place: str, found: dict[tuple[str, str], Descent], stops: dict[t
     """The loss over its one weight, both descents on it, and the loss over updates."""
     surface, start, _ = PLACES[place]
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes, beside) = small_multiples(2, height=3.0, columns=2)
-            reach = 1.1 * start[0] if place == "plateau" else start[0] + 0.05
-            w = np.linspace(-reach, reach, 300)
-            axes.plot(w, surface(w[:, None])[0], color="black", linewidth=1)
-            for offset, (name, (colour, marker)) in enumerate(LOOKS.items(), 1):
-                descent = found[place, name]
-                lift = 0.035 * offset * excess(descent, place)
-                height = descent.losses + lift
-                gone = np.abs(np.diff(descent.path[:, 0], prepend=np.inf)).clip(max=9).cumsum()
-                spaced = np.unique(np.floor(gone / (0.05 * reach)), return_index=True)[1]
-                axes.plot(descent.path[:, 0], height, color=colour, linewidth=0.7)
-                axes.plot(descent.path[spaced, 0], height[spaced], marker, color=colour, markersize=3.5, label=name)
-                axes.plot(descent.path[-1, 0], descent.losses[-1] + lift, "*", color=colour, markersize=11)
-            axes.set(xlabel="w", ylabel="loss")
-            axes.legend(loc="upper center", fontsize=7.5)
-            losses_over_updates(beside, place, found, stops)
-            return drawing
-
     caption = (
         f"Left: L = {'1 - exp(-w²/2)' if place == 'plateau' else '(w² - 1)²/4 + w/10'} and a few updates of both "
         "descents, drawn a little above it; the star is where each ends. Right: the same against updates; the cross is "
         "where the gradient is first so short that training would stop."
     )
-    return Figure(place.replace(" ", "-"), place.capitalize(), caption, draw)
+
+    @framed(place.replace(" ", "-"), place.capitalize(), caption, count=2, height=3.0)
+    def drawn(axes: Axes, beside: Axes) -> None:
+        reach = 1.1 * start[0] if place == "plateau" else start[0] + 0.05
+        w = np.linspace(-reach, reach, 300)
+        axes.plot(w, surface(w[:, None])[0], color="black", linewidth=1)
+        for offset, (name, (colour, marker)) in enumerate(LOOKS.items(), 1):
+            descent = found[place, name]
+            lift = 0.035 * offset * excess(descent, place)
+            height = descent.losses + lift
+            gone = np.abs(np.diff(descent.path[:, 0], prepend=np.inf)).clip(max=9).cumsum()
+            spaced = np.unique(np.floor(gone / (0.05 * reach)), return_index=True)[1]
+            axes.plot(descent.path[:, 0], height, color=colour, linewidth=0.7)
+            axes.plot(descent.path[spaced, 0], height[spaced], marker, color=colour, markersize=3.5, label=name)
+            axes.plot(descent.path[-1, 0], descent.losses[-1] + lift, "*", color=colour, markersize=11)
+        axes.set(xlabel="w", ylabel="loss")
+        axes.legend(loc="upper center", fontsize=7.5)
+        losses_over_updates(beside, place, found, stops)
+
+    return drawn
 
 
 def losses_over_updates(
-    axes: object, place: str, found: dict[tuple[str, str], Descent], stops: dict[tuple[str, str], int | None]
+    axes: Axes, place: str, found: dict[tuple[str, str], Descent], stops: dict[tuple[str, str], int | None]
 ) -> None:
     """Both losses against updates, with the place where each would have stopped."""
-    from matplotlib.axes import Axes
-
-    from kshot.eval.report.ticks import plain_logarithms
-
-    assert isinstance(axes, Axes)
     for name, (colour, _) in LOOKS.items():
         descent, stop = found[place, name], stops[place, name]
         axes.plot(
@@ -218,35 +214,28 @@ def losses_over_updates(
 
 def saddle_figure(found: dict[tuple[str, str], Descent], stops: dict[tuple[str, str], int | None]) -> Figure:
     """Contours around the saddle with both descents, and the loss over updates."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 3.2), layout="constrained")
-            axes, beside = drawing.subplots(1, 2)
-            across, up = np.meshgrid(np.linspace(-1.8, 1.0, 113), np.linspace(-0.5, 1.4, 77))
-            surface = saddle(np.stack([across, up], axis=-1))[0]
-            levels = np.linspace(-0.25, 1.4, 23)
-            axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.8)
-            axes.contour(across, up, surface, levels=[0.0], colors="black", linewidths=0.9)
-            for name, (colour, marker) in LOOKS.items():
-                descent, stop = found["saddle", name], stops["saddle", name]
-                axes.plot(
-                    *descent.path[:300:3].T, color=colour, marker=marker, markersize=3.2, linewidth=0.8, label=name
-                )
-                axes.plot(*descent.weights, "*", color=colour, markersize=11)
-                if stop is not None:
-                    axes.plot(*descent.path[stop], "X", color=colour, markersize=8, markeredgecolor="black")
-            axes.set(xlabel="x", ylabel="y")
-            axes.legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="white", edgecolor="none")
-            losses_over_updates(beside, "saddle", found, stops)
-            beside.set_ylabel("loss")
-            return drawing
-
     caption = (
         "Left: L = x²/2 - y²/2 + y⁴/4, the black contour through the saddle at (0, 0), and every third update of both "
         "descents to the minimum at (0, 1). Right: the loss against updates, the minimum's dotted; the cross is where "
         "the gradient is first so short that training would stop."
     )
-    return Figure("saddle", "Saddle", caption, draw)
+
+    @framed("saddle", "Saddle", caption, count=2, height=3.2, apart=True)
+    def drawn(axes: Axes, beside: Axes) -> None:
+        across, up = np.meshgrid(np.linspace(-1.8, 1.0, 113), np.linspace(-0.5, 1.4, 77))
+        surface = saddle(np.stack([across, up], axis=-1))[0]
+        levels = np.linspace(-0.25, 1.4, 23)
+        axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.8)
+        axes.contour(across, up, surface, levels=[0.0], colors="black", linewidths=0.9)
+        for name, (colour, marker) in LOOKS.items():
+            descent, stop = found["saddle", name], stops["saddle", name]
+            axes.plot(*descent.path[:300:3].T, color=colour, marker=marker, markersize=3.2, linewidth=0.8, label=name)
+            axes.plot(*descent.weights, "*", color=colour, markersize=11)
+            if stop is not None:
+                axes.plot(*descent.path[stop], "X", color=colour, markersize=8, markeredgecolor="black")
+        axes.set(xlabel="x", ylabel="y")
+        axes.legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="white", edgecolor="none")
+        losses_over_updates(beside, "saddle", found, stops)
+        beside.set_ylabel("loss")
+
+    return drawn

@@ -11,11 +11,12 @@ from kshot.classic.classification.logistic import LOSSES, logistic_objective
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.solvers import Objective
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 LOOKS = {"cross-entropy": (BLUE, "o"), "squared-error": (VERMILLION, "s")}
 COLUMN = 20  # worst radius
@@ -111,55 +112,51 @@ def slope_table() -> Table:
 
 def slope_figure() -> Figure:
     """|dC/dz| over z where the target is 1."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.6, height=2.8)
-            z = np.linspace(-10, 6, 200)
-            for name, (colour, marker) in LOOKS.items():
-                size = np.abs(LOSSES[name](z, np.ones_like(z))[1])
-                axes.plot(z, size, color=colour, marker=marker, markevery=25, markersize=4.5, label=name)
-            axes.set(xlabel="z = w x + b (the target is 1)", ylabel="|dC/dz|", ylim=(-0.02, 1.05))
-            axes.annotate("wrong", (-10, 0.5), color="black", ha="left", fontsize=8)
-            axes.annotate("right", (6, 0.5), color="black", ha="right", fontsize=8)
-            axes.grid()
-            axes.legend(loc="upper right", fontsize=7.5)
-            return drawing
-
     caption = (
         "The size of a row's gradient: cross-entropy's is largest where the row is most wrong, squared error's is 0."
     )
-    return Figure("loss-slopes", "The gradient of one row", caption, draw)
+
+    @framed("loss-slopes", "The gradient of one row", caption, width=4.6, height=2.8)
+    def drawn(axes: Axes) -> None:
+        z = np.linspace(-10, 6, 200)
+        for name, (colour, marker) in LOOKS.items():
+            size = np.abs(LOSSES[name](z, np.ones_like(z))[1])
+            axes.plot(z, size, color=colour, marker=marker, markevery=25, markersize=4.5, label=name)
+        axes.set(xlabel="z = w x + b (the target is 1)", ylabel="|dC/dz|", ylim=(-0.02, 1.05))
+        axes.annotate("wrong", (-10, 0.5), color="black", ha="left", fontsize=8)
+        axes.annotate("right", (6, 0.5), color="black", ha="right", fontsize=8)
+        axes.grid()
+        axes.legend(loc="upper right", fontsize=7.5)
+
+    return drawn
 
 
 def surface_figure(objectives: dict[str, Objective], paths: dict[tuple[str, str], Array]) -> Figure:
     """Both losses over w and b as contours, with the paths."""
+    caption = "The loss over all w and b of one column, and gradient descent's path from two starts with the same step."
 
-    def draw() -> Drawing:
+    @framed("loss-surfaces", "The loss surfaces of logistic regression", caption, count=2, height=3.7)
+    def drawn(*panels: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        with styled():
-            drawing, panels = small_multiples(2, height=3.7, columns=2)
-            across, up = np.meshgrid(np.linspace(-12, 12, 97), np.linspace(-8, 8, 65))
-            for axes, (name, objective) in zip(panels, objectives.items(), strict=True):
-                heights = [objective(np.array([w, b]))[0] for w, b in zip(across.ravel(), up.ravel(), strict=True)]
-                surface = np.array(heights).reshape(across.shape)
-                levels = MaxNLocator(14).tick_values(surface.min(), surface.max())
-                drawn = axes.contourf(across, up, surface, levels=levels, cmap="cividis")
-                drawing.colorbar(drawn, ax=axes, label="loss a row", shrink=0.9)
-                for (start, loss), path in paths.items():
-                    if loss == name:
-                        axes.plot(*path.T, color="white", linewidth=1.6)
-                        for place, marker, size, word in ((path[0], "o", 7, "start"), (path[-1], "*", 11, "end")):
-                            axes.plot(
-                                *place, marker, color="white", markeredgecolor="black", markersize=size,
-                                linestyle="none", label=word if start == "near" else None,
-                            )  # fmt: skip
-                axes.set(title=name, xlabel="w")
-            panels[0].set_ylabel("b")
-            legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-            legend.get_frame().set_edgecolor("none")
-            return drawing
+        across, up = np.meshgrid(np.linspace(-12, 12, 97), np.linspace(-8, 8, 65))
+        for axes, (name, objective) in zip(panels, objectives.items(), strict=True):
+            heights = [objective(np.array([w, b]))[0] for w, b in zip(across.ravel(), up.ravel(), strict=True)]
+            surface = np.array(heights).reshape(across.shape)
+            levels = MaxNLocator(14).tick_values(surface.min(), surface.max())
+            bands = axes.contourf(across, up, surface, levels=levels, cmap="cividis")
+            axes.figure.colorbar(bands, ax=axes, label="loss a row", shrink=0.9)
+            for (start, loss), path in paths.items():
+                if loss == name:
+                    axes.plot(*path.T, color="white", linewidth=1.6)
+                    for place, marker, size, word in ((path[0], "o", 7, "start"), (path[-1], "*", 11, "end")):
+                        axes.plot(
+                            *place, marker, color="white", markeredgecolor="black", markersize=size,
+                            linestyle="none", label=word if start == "near" else None,
+                        )  # fmt: skip
+            axes.set(title=name, xlabel="w")
+        panels[0].set_ylabel("b")
+        legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
+        legend.get_frame().set_edgecolor("none")
 
-    caption = "The loss over all w and b of one column, and gradient descent's path from two starts with the same step."
-    return Figure("loss-surfaces", "The loss surfaces of logistic regression", caption, draw)
+    return drawn

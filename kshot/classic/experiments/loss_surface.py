@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -11,24 +12,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import batches
-from kshot.classic.experiments.batch_size import Digits, half_of_the_digits, right, spread, update
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
+from kshot.classic.networks.modules import accuracy, update
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import COLOURS, MARKERS, styled
+from kshot.eval.report.numbers import mean_plus_minus
+from kshot.eval.report.style import COLOURS, MARKERS
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 ALONG = np.linspace(-1, 1, 41)
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class SlicedNetwork:
     """One network after training, and what its surface looks like."""
 
     loss: float
@@ -54,6 +58,16 @@ class Trained:
         return abs(min(self.ends.low, 0.0)) / self.ends.high
 
 
+MEASURES: dict[str, tuple[Callable[[SlicedNetwork], float], int]] = {
+    "training loss": (lambda one: one.loss, 3),
+    "test accuracy (%)": (lambda one: 100 * one.accuracy, 1),
+    "loss at alpha = ±0.5": (lambda one: one.half_way, 2),
+    "slices bent down (%)": (lambda one: one.bent_down, 1),
+    "|smallest / largest eigenvalue|": (lambda one: one.negative_share, 2),
+}
+"""What is told of each network, and in how many decimals."""
+
+
 @experiment
 def loss_surface(
     *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 4, directions: int = 4,
@@ -66,7 +80,7 @@ def loss_surface(
     digits, h <- relu(W h + b) without and h <- h + relu(W h + b) with skip connections, trained alike (Adam) from
     `repeats` starts; `directions` random directions each.
     """
-    data = half_of_the_digits(seed)
+    parts = split_by_class(load_digits(), seed=seed)
     kinds = {
         f"{depth} layers": (depth, False),
         f"{depth} layers, skip connections": (depth, True),
@@ -74,32 +88,23 @@ def loss_surface(
     }
     found = {
         name: [
-            run(data, layers, skip, width, updates, lr, directions, side if repeat == 0 else 0, 1000 * seed + repeat)
+            run(parts, layers, skip, width, updates, lr, directions, side if repeat == 0 else 0, 1000 * seed + repeat)
             for repeat in range(repeats)
         ]
         for name, (layers, skip) in kinds.items()
     }
+    told = {
+        title: [mean_plus_minus([value(one) for one in runs], decimals) for runs in found.values()]
+        for title, (value, decimals) in MEASURES.items()
+    }
     table = Table(
         "Surfaces around trained networks",
-        [
-            Column("network"), Column("training loss", numeric=True), Column("test accuracy (%)", numeric=True),
-            Column("loss at alpha = ±0.5", numeric=True), Column("slices bent down (%)", numeric=True),
-            Column("|smallest / largest eigenvalue|", numeric=True),
-        ],
-        [
-            (
-                name, spread([one.loss for one in runs], 3), spread([100 * one.accuracy for one in runs], 1),
-                spread([one.half_way for one in runs], 2),
-                spread([one.bent_down for one in runs], 1), spread([one.negative_share for one in runs], 2),
-            )
-            for name, runs in found.items()
-        ],
+        [Column("network"), *(Column(title, numeric=True) for title in told)],
+        [(name, *(means[at] for means in told.values())) for at, name in enumerate(found)],
         f"Means over {repeats} starts with 95% intervals by Student's t; {directions} random directions each, "
         f"{len(ALONG)} points a slice. Bent down: the second difference is negative, which a convex loss has nowhere.",
-    )  # fmt: skip
-    away = [spread([one.half_way for one in runs], 2) for runs in found.values()]
-    bent = [spread([one.bent_down for one in runs], 1) for runs in found.values()]
-    losses = [spread([one.loss for one in runs], 3) for runs in found.values()]
+    )
+    losses, _, away, bent, _ = told.values()
     summary = [
         f"Half a filter's length from where training ended, the loss is {away[0]} with {depth} layers, {away[1]} where "
         f"they have skip connections, and {away[2]} with 2 layers; {bent[0]}%, {bent[1]}% and {bent[2]}% of the slices "
@@ -113,7 +118,7 @@ def loss_surface(
     return Report("Loss surfaces", summary, sections)
 
 
-class Network(nn.Module):
+class ReluModule(nn.Module):
     """64 pixels, ReLU layers of one width, 10 digits; with `skip` every layer adds to what it is given."""
 
     def __init__(self, layers: int, width: int, skip: bool, generator: torch.Generator) -> None:
@@ -139,19 +144,28 @@ class Network(nn.Module):
 
 
 def run(
-    data: Digits, layers: int, skip: bool, width: int, updates: int, lr: float, directions: int, side: int, seed: int
-) -> Trained:
+    parts: tuple[Digits, Digits],
+    layers: int,
+    skip: bool,
+    width: int,
+    updates: int,
+    lr: float,
+    directions: int,
+    side: int,
+    seed: int,
+) -> SlicedNetwork:
     """Trains a network with Adam by mini-batches and takes slices around it; a picture where `side` is not 0."""
+    (X, y), unseen = parts[0].tensors(), parts[1]
     generator = torch.Generator().manual_seed(seed)
-    module = Network(layers, width, skip, generator)
+    module = ReluModule(layers, width, skip, generator)
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
-    draw = batches(len(data.y), 64, np.random.default_rng(seed))
+    draw = batches(len(y), 64, np.random.default_rng(seed))
     for _ in range(updates):
         rows = torch.as_tensor(next(draw))
-        update(module, optimizer, data.X[rows], data.y[rows])
+        update(optimizer, F.cross_entropy(module(X[rows]), y[rows]))
 
     def loss() -> Tensor:
-        return F.cross_entropy(module(data.X), data.y)
+        return F.cross_entropy(module(X), y)
 
     slices = np.array([slice_1d(module, loss, filter_normalised(module, generator), ALONG) for _ in range(directions)])
     picture = None
@@ -161,63 +175,53 @@ def run(
         picture = slice_2d(module, loss, d, e, steps, steps)
     start = torch.randn(len(read(module)), generator=generator, dtype=torch.float64)
     ends = lanczos(hessian_product(module, loss), start, max_products=60, tol=1e-2)
-    return Trained(loss().item(), right(module, data.unseen, data.labels), slices, ends, picture)
+    return SlicedNetwork(loss().item(), accuracy(module, *unseen.tensors()), slices, ends, picture)
 
 
-def picture_figure(networks: dict[str, Trained]) -> Figure:
+def picture_figure(networks: dict[str, SlicedNetwork]) -> Figure:
     """Contours of one slice in two directions for each network."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 3.1), layout="constrained")
-            panels = drawing.subplots(1, len(networks), sharey=True)
-            levels = [0, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50]
-            for axes, (name, one) in zip(panels, networks.items(), strict=True):
-                assert one.picture is not None
-                steps = np.linspace(-1, 1, len(one.picture))
-                shown = np.minimum(one.picture, levels[-1])
-                drawn = axes.contourf(steps, steps, shown, levels=levels, cmap="cividis", norm="symlog")
-                axes.contour(steps, steps, shown, levels=levels, colors="white", linewidths=0.4)
-                axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=9)
-                axes.set(title=name, xlabel="alpha", aspect="equal")
-            panels[0].set_ylabel("beta")
-            drawing.colorbar(
-                drawn, ax=panels, label="training loss (nats a digit)", ticks=levels, format="%g", shrink=0.9
-            )
-            return drawing
-
     caption = (
         "Training loss over two random filter-normalised directions around the trained network (star); one start of "
         f"each kind; losses above {50} are drawn as {50}."
     )
-    return Figure("surfaces", "Loss surfaces around trained networks", caption, draw)
+
+    @framed("surfaces", "Loss surfaces around trained networks", caption, count=len(networks), height=3.1)
+    def drawn(*panels: Axes) -> None:
+        levels = [0, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 10, 20, 50]
+        for axes, (name, one) in zip(panels, networks.items(), strict=True):
+            assert one.picture is not None
+            steps = np.linspace(-1, 1, len(one.picture))
+            shown = np.minimum(one.picture, levels[-1])
+            bands = axes.contourf(steps, steps, shown, levels=levels, cmap="cividis", norm="symlog")
+            axes.contour(steps, steps, shown, levels=levels, colors="white", linewidths=0.4)
+            axes.plot(0, 0, "*", color="white", markeredgecolor="black", markersize=9)
+            axes.set(title=name, xlabel="alpha", aspect="equal")
+        panels[0].set_ylabel("beta")
+        panels[0].figure.colorbar(
+            bands, ax=panels, label="training loss (nats a digit)", ticks=levels, format="%g", shrink=0.9
+        )
+
+    return drawn
 
 
-def slices_figure(found: dict[str, list[Trained]]) -> Figure:
+def slices_figure(found: dict[str, list[SlicedNetwork]]) -> Figure:
     """All slices in one direction, a panel for each kind."""
-
-    def draw() -> Drawing:
-        from matplotlib.figure import Figure as Blank
-
-        with styled():
-            drawing = Blank(figsize=(8.4, 2.9), layout="constrained")
-            panels = drawing.subplots(1, len(found), sharey=True)
-            for axes, (name, runs) in zip(panels, found.items(), strict=True):
-                for number, one in enumerate(runs):
-                    for at, values in enumerate(one.slices):
-                        axes.plot(
-                            ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-                            markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
-                            label=f"start {number + 1}" if at == 0 else None,
-                        )  # fmt: skip
-                axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("training loss (nats a digit)")
-            panels[0].legend(loc="lower left", fontsize=7.5)
-            return drawing
-
     caption = "Training loss along random filter-normalised directions; a colour and a marker for each start."
-    return Figure("slices", "Slices in one direction", caption, draw)
+
+    @framed("slices", "Slices in one direction", caption, count=len(found), height=2.9)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, runs) in zip(panels, found.items(), strict=True):
+            for number, one in enumerate(runs):
+                for at, values in enumerate(one.slices):
+                    axes.plot(
+                        ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
+                        markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
+                        label=f"start {number + 1}" if at == 0 else None,
+                    )  # fmt: skip
+            axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("training loss (nats a digit)")
+        panels[0].legend(loc="lower left", fontsize=7.5)
+
+    return drawn

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
 from kshot.classic.classification.network import NetworkClassifier
-from kshot.classic.data.inputs import Array
-from kshot.classic.data.tables import Table as Rows
+from kshot.classic.data.digits import Digits, digits_table, load_digits, split_at_random
+from kshot.classic.data.inputs import Array, Values
 from kshot.classic.diagnosis.questions import examine
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, COLOURS, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import brackets, mean_in_brackets
+from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 SIZES = (75, 150, 300, 600, 1200)
 KEPT = 400
@@ -37,40 +39,34 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     read and the test rows are not, it is mismatch; a classifier that tells train from test rows confirms it. A few
     rows of the test's kind among the training rows do what many of the old kind do not.
     """
-    X, y = load_digits(return_X_y=True)
-    X = X / 16
+    digits = load_digits()
     found = np.empty((draws, len(SIZES), 2))  # error on unseen digits: of the same kind, moved
     with_some = np.empty((draws, 2))
     for draw_at in range(draws):
         rng = np.random.default_rng(seed + draw_at)
-        order = rng.permutation(len(X))
-        kept, rest = order[:KEPT], order[KEPT:]
-        tests = (X[kept], moved(X[kept], shift, rng))
+        kept, rest = split_at_random(digits, KEPT, rng)
+        tests = (kept, Digits(moved(kept.X, shift, rng), kept.y))
         for at, size in enumerate(SIZES):
-            found[draw_at, at] = errors(X[rest[:size]], y[rest[:size]], tests, y[kept], epochs, seed + draw_at)
-        some = X[rest[: SIZES[-1]]].copy()
-        some[:SOME] = moved(some[:SOME], shift, rng)
-        with_some[draw_at] = errors(some, y[rest[: SIZES[-1]]], tests, y[kept], epochs, seed + draw_at)
+            found[draw_at, at] = errors(rest.rows(slice(size)), tests, epochs, seed + draw_at)
+        mixed = rest.rows(np.arange(SIZES[-1]))  # a copy
+        mixed.X[:SOME] = moved(mixed.X[:SOME], shift, rng)
+        with_some[draw_at] = errors(mixed, tests, epochs, seed + draw_at)
     first, last = found[:, 0].mean(axis=0), found[:, -1].mean(axis=0)
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(X))
-    test = np.zeros(len(X), dtype=bool)
+    order = rng.permutation(len(digits))
+    test = np.zeros(len(digits), dtype=bool)
     test[order[:KEPT]] = True
-    rows = X.copy()
+    rows = digits.X.copy()
     rows[test] = moved(rows[test], shift, rng)
-    table = Rows(
-        "moved digits", tuple(f"pixel {at // 8},{at % 8}" for at in range(64)), "digit", rows, y.astype(np.intp),
-        tuple("0123456789"), test,
-    )  # fmt: skip
-    diagnosis = examine(table, seed=seed, steps=1500)
+    diagnosis = examine(replace(digits_table(), name="moved digits", X=rows, test=test), seed=seed, steps=1500)
     gain = t_interval(100 * (found[:, -1, 1] - with_some[:, 1]))
     summary = [
         f"With {SIZES[-1] // SIZES[0]} times the training digits the error falls from {100 * first[0]:.1f}% to "
         f"{100 * last[0]:.1f}% on unseen digits of the same kind, but only from {100 * first[1]:.1f}% to "
         f"{100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; with {SOME} of the "
         f"{SIZES[-1]:,} moved it is {100 * with_some[:, 1].mean():.1f}%.",
-        f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points [{gain.low:.1f}, "
-        f"{gain.high:.1f}] off the error on moved digits, over {draws} draws.",
+        f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points {brackets(gain)} off the "
+        f"error on moved digits, over {draws} draws.",
         f"The diagnosis says: {diagnosis.sentence}",
     ]
     questions = Table(
@@ -78,8 +74,9 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
         [Column("question"), Column("measured"), Column("answer")],
         [(one.question, one.measured, one.answer) for one in diagnosis.answers],
     )
-    lines = [(f"{size:,}", *(spanned(found[:, at, kind]) for kind in range(2))) for at, size in enumerate(SIZES)]
-    lines.append((f"{SIZES[-1]:,}, {SOME} of them moved", *(spanned(with_some[:, kind]) for kind in range(2))))
+    percent = partial(mean_in_brackets, scale=100, least=0)
+    lines = [(f"{size:,}", *(percent(found[:, at, kind]) for kind in range(2))) for at, size in enumerate(SIZES)]
+    lines.append((f"{SIZES[-1]:,}, {SOME} of them moved", *(percent(with_some[:, kind]) for kind in range(2))))
     learning = Table(
         "Error on unseen digits",
         [
@@ -92,7 +89,7 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     sections = [
         Section("More rows of the old kind", [learning_figure(found, with_some), learning]),
         Section("Found by the diagnosis", [questions]),
-        Section("The two kinds", [kinds_figure(X[order[:6]], rows[order[:6]])]),
+        Section("The two kinds", [kinds_figure(digits.X[order[:6]], rows[order[:6]])]),
     ]
     return Report("Mismatch of training and test rows", summary, sections)
 
@@ -105,73 +102,44 @@ def moved(X: Values, shift: int, rng: np.random.Generator) -> Array:
     return np.array(parts).reshape(-1, 64)
 
 
-def errors(
-    X: Values, y: NDArray[np.intp], tests: tuple[Values, ...], truth: NDArray[np.intp], epochs: int, seed: int
-) -> list[float]:
+def errors(seen: Digits, tests: tuple[Digits, ...], epochs: int, seed: int) -> list[float]:
     """Of a network trained on the rows, the share of each test set that it reads wrongly."""
-    epochs = max(epochs, epochs * SIZES[-2] // len(X))  # few rows get about as many steps
+    epochs = max(epochs, epochs * SIZES[-2] // len(seen))  # few rows get about as many steps
     model = NetworkClassifier(hidden=(64,), lr=3e-3, batch_size=50, epochs=epochs, dtype="float32", random_state=seed)
-    model.fit(X, y)
-    return [float((model.predict(test) != truth).mean()) for test in tests]
-
-
-def spanned(values: Array) -> str:
-    """A mean in percent with its interval."""
-    span = t_interval(100 * values)
-    return f"{100 * values.mean():.1f} [{max(0.0, span.low):.1f}, {span.high:.1f}]"
+    model.fit(seen.X, seen.y)
+    return [float((model.predict(test.X) != test.y).mean()) for test in tests]
 
 
 def learning_figure(found: Array, with_some: Array) -> Figure:
     """Error over training digits, of both kinds."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.6, height=3.2)
-            for kind, (name, (colour, marker)) in enumerate(LOOKS.items()):
-                values = 100 * found[:, :, kind]
-                spans = [t_interval(column) for column in values.T]
-                means = values.mean(axis=0)
-                axes.errorbar(
-                    SIZES, means, yerr=[means - [one.low for one in spans], [one.high for one in spans] - means],
-                    color=colour, marker=marker, markersize=4.5, linewidth=1.3, capsize=2.5, label=f"tested on {name}",
-                )  # fmt: skip
-            value = 100 * with_some[:, 1]
-            span = t_interval(value)
-            axes.errorbar(
-                SIZES[-1], value.mean(), yerr=[[value.mean() - span.low], [span.high - value.mean()]], color=COLOURS[2],
-                marker="D", markersize=5.5, capsize=2.5, linestyle="none",
-                label=f"tested on moved, {SOME} training digits moved",
-            )  # fmt: skip
-            axes.set(xscale="log", xlabel="training digits", ylabel="error (%)", ylim=(0, None))
-            axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
-            axes.minorticks_off()
-            axes.grid()
-            axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(0.0, 0.42))
-            return drawing
-
     caption = "Error on digits that were not trained on, means over draws with 95% intervals."
-    return Figure("learning", "Error as training digits grow", caption, draw)
+
+    @framed("learning", "Error as training digits grow", caption, width=5.6, height=3.2)
+    def drawn(axes: Axes) -> None:
+        for kind, (name, (colour, marker)) in enumerate(LOOKS.items()):
+            values = 100 * found[:, :, kind].T
+            draw_means(axes, SIZES, values, color=colour, marker=marker, label=f"tested on {name}")
+        looks = {"color": COLOURS[2], "marker": "D", "markersize": 5.5, "linestyle": "none"}
+        label = f"tested on moved, {SOME} training digits moved"
+        draw_means(axes, SIZES[-1:], 100 * with_some[None, :, 1], label=label, **looks)
+        axes.set(xscale="log", xlabel="training digits", ylabel="error (%)", ylim=(0, None))
+        axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
+        axes.minorticks_off()
+        axes.grid()
+        axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(0.0, 0.42))
+
+    return drawn
 
 
 def kinds_figure(same: Values, other: Values) -> Figure:
     """Some digits as they are, and moved."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(12, height=1.3, columns=6)
-            for axes, pixels in zip(panels, np.concatenate([same, other]), strict=True):
-                show(axes, pixels.reshape(8, 8))
-            panels[0].set_title("training: centred", loc="left")
-            panels[6].set_title("test: moved", loc="left")
-            return drawing
-
     caption = "The same six digits: as in training, and as they are tested."
-    return Figure("kinds", "Digits as they are, and moved", caption, draw)
 
+    @framed("kinds", "Digits as they are, and moved", caption, count=12, height=1.3, columns=6)
+    def drawn(*panels: Axes) -> None:
+        for axes, pixels in zip(panels, np.concatenate([same, other]), strict=True):
+            draw_image(axes, pixels.reshape(8, 8))
+        panels[0].set_title("training: centred", loc="left")
+        panels[6].set_title("test: moved", loc="left")
 
-def show(axes, pixels: Values, *, low: float | None = None, high: float | None = None) -> None:  # type: ignore[no-untyped-def]
-    """An image as coloured squares, dark where it is large."""
-    axes.pcolormesh(pixels, cmap="Greys", vmin=low, vmax=high, edgecolors="face", linewidth=0)
-    axes.set_ylim(len(pixels), 0)  # the first row on top
-    axes.set_aspect("equal")
-    axes.set_axis_off()
+    return drawn

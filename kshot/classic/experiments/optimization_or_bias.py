@@ -6,28 +6,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, adam, train
+from kshot.classic.regression.feature_scaling import Standardisation
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import mean_in_brackets
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 DEPTHS = (20, 56)
 LOOKS = {20: (BLUE, "o"), 56: (VERMILLION, "s")}
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DepthRun:
     """A network trained: its loss an epoch, and after training on train rows and on unseen ones."""
 
     losses: list[float]
@@ -45,31 +45,27 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     Lee, "General Guidance"). Residual blocks a + f(a), of two layers each, make copying the start. Digits, `units` a
     layer, He's start (a block's last layer starts smaller, as 27 blocks add up), Adam; losses are after training.
     """
-    X, y = load_digits(return_X_y=True)
-    seen, unseen, labels, truth = train_test_split(X / 16, y, test_size=0.3, random_state=seed, stratify=y)
-    mean, spread = seen.mean(axis=0), np.where(seen.std(axis=0) > 0, seen.std(axis=0), 1.0)
-    rows, others = ((part - mean) / spread for part in (seen, unseen))
-    data = (rows.astype(np.float32), labels, others.astype(np.float32), truth)
+    parts = split_by_class(load_digits(), seed=seed, test_share=0.3)
+    scaler = Standardisation().fit(parts[0].X)
+    seen, unseen = (Digits(scaler.transform(part.X).astype(np.float32), part.y) for part in parts)
     runs = {
-        (kind, depth): [run(kind == "residual", depth, units, epochs, seed + at, data) for at in range(seeds)]
+        (kind, depth): [run(kind == "residual", depth, units, epochs, seed + at, seen, unseen) for at in range(seeds)]
         for kind in ("plain", "residual")
         for depth in DEPTHS
     }
-    copies = [copied(one.network, units, 56 - 20, data) for one in runs["plain", 20]]
+    copies = [copied(one.network, units, 56 - 20, seen) for one in runs["plain", 20]]
     losses = {key: [one.train_loss for one in some] for key, some in runs.items()}
-    plain = t_interval(np.array(losses["plain", 56]) - losses["plain", 20])
-    residual = t_interval(np.array(losses["residual", 56]) - losses["residual", 20])
+    plain, residual = (np.array(losses[kind, 56]) - losses[kind, 20] for kind in ("plain", "residual"))
     means = {key: float(np.mean(some)) for key, some in losses.items()}
-    harder = "is larger" if plain.low > 0 else "is not surely larger"
+    harder = "is larger" if t_interval(plain).low > 0 else "is not surely larger"
     easier = "it stays small" if means["residual", 56] < 0.5 * means["plain", 56] else "it is no smaller"
     summary = [
         f"The training loss of the plain network {harder} with 56 layers, {means['plain', 56]:.2f} against "
         f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the "
         f"20 have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
         f"{means['residual', 20]:.3f}.",
-        f"56 minus 20 layers, over {seeds} starts: plain {means['plain', 56] - means['plain', 20]:+.2f} "
-        f"[{plain.low:+.2f}, {plain.high:+.2f}], residual {means['residual', 56] - means['residual', 20]:+.3f} "
-        f"[{residual.low:+.3f}, {residual.high:+.3f}].",
+        f"56 minus 20 layers, over {seeds} starts: plain {mean_in_brackets(plain, 2, signed=True)}, residual "
+        f"{mean_in_brackets(residual, 3, signed=True)}.",
     ]
     rows_ = []
     for (kind, depth), some in runs.items():
@@ -113,31 +109,26 @@ def layers_of(residual: bool, depth: int, units: int) -> list[Layer]:
     return [*layers, Dense(10, gain=1.0)]
 
 
-Data = tuple[Values, NDArray[np.intp], Values, NDArray[np.intp]]
-
-
-def run(residual: bool, depth: int, units: int, epochs: int, seed: int, data: Data) -> Run:
+def run(residual: bool, depth: int, units: int, epochs: int, seed: int, seen: Digits, unseen: Digits) -> DepthRun:
     """One network, trained."""
-    rows, labels, others, truth = data
     rng = np.random.default_rng(seed)
-    network = Network(layers_of(residual, depth, units), (rows.shape[1],), rng, dtype=np.float32)
+    network = Network(layers_of(residual, depth, units), (seen.X.shape[1],), rng, dtype=np.float32)
     curve = train(
-        network, rows, labels, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
+        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
         rng=rng,
     )  # fmt: skip
-    wrong = float((network.forward(others).argmax(axis=1) != truth).mean())
-    return Run(curve.losses, softmax_cross_entropy(network.forward(rows), labels)[0], wrong, network)
+    wrong = float((network.forward(unseen.X).argmax(axis=1) != unseen.y).mean())
+    return DepthRun(curve.losses, softmax_cross_entropy(network.forward(seen.X), seen.y)[0], wrong, network)
 
 
-def copied(network: Network, units: int, more: int, data: Data) -> float:
+def copied(network: Network, units: int, more: int, seen: Digits) -> float:
     """The training loss of the network with more layers, which copy: W = I, b = 0, and relu of what is not negative."""
-    rows, labels, *_ = data
     layers: list[Layer] = [
         type(layer)() if isinstance(layer, Relu) else Dense(layer.parameters["b"].size) for layer in network.layers
     ]
     for _ in range(more):
         layers[-1:-1] = [Dense(units), Relu()]
-    deeper = Network(layers, (rows.shape[1],), np.random.default_rng(0), dtype=np.float32)
+    deeper = Network(layers, (seen.X.shape[1],), np.random.default_rng(0), dtype=np.float32)
     dense = [layer for layer in network.layers if isinstance(layer, Dense)]
     new = [layer for layer in deeper.layers if isinstance(layer, Dense)]
     for at, layer in enumerate(new):
@@ -145,33 +136,31 @@ def copied(network: Network, units: int, more: int, data: Data) -> float:
         source = dense[-1] if at == len(new) - 1 else None if copying else dense[at]
         layer.parameters["W"][...] = np.eye(units) if source is None else source.parameters["W"]
         layer.parameters["b"][...] = 0 if source is None else source.parameters["b"]
-    return softmax_cross_entropy(deeper.forward(rows), labels)[0]
+    return softmax_cross_entropy(deeper.forward(seen.X), seen.y)[0]
 
 
-def loss_figure(runs: dict[tuple[str, int], list[Run]]) -> Figure:
+def loss_figure(runs: dict[tuple[str, int], list[DepthRun]]) -> Figure:
     """Training loss over epochs, plain and residual."""
+    caption = "The loss of each epoch's batches: thin lines are starts, thick ones their means."
 
-    def draw() -> Drawing:
+    @framed("layers", "Training loss of 20 and of 56 layers", caption, count=2, height=3.0)
+    def drawn(*panels: Axes) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        with styled():
-            drawing, panels = small_multiples(2, height=3.0, columns=2)
-            for axes, kind in zip(panels, ("plain", "residual"), strict=True):
-                for depth, (colour, marker) in LOOKS.items():
-                    curves = np.array([one.losses for one in runs[kind, depth]])
-                    epochs = np.arange(1, curves.shape[1] + 1)
-                    axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
-                    axes.plot(
-                        epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
-                        markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
-                    )  # fmt: skip
-                axes.set(title=kind, xlabel="epoch", yscale="log")
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("training loss (nats)")
-            panels[0].legend(loc="lower left", fontsize=7.5)
-            return drawing
+        for axes, kind in zip(panels, ("plain", "residual"), strict=True):
+            for depth, (colour, marker) in LOOKS.items():
+                curves = np.array([one.losses for one in runs[kind, depth]])
+                epochs = np.arange(1, curves.shape[1] + 1)
+                axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
+                axes.plot(
+                    epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
+                    markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
+                )  # fmt: skip
+            axes.set(title=kind, xlabel="epoch", yscale="log")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("training loss (nats)")
+        panels[0].legend(loc="lower left", fontsize=7.5)
 
-    caption = "The loss of each epoch's batches: thin lines are starts, thick ones their means."
-    return Figure("layers", "Training loss of 20 and of 56 layers", caption, draw)
+    return drawn

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import log_softmax
-from sklearn.datasets import load_digits
 
+from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
 from kshot.classic.descent.optimizers import (
     SGD,
@@ -24,12 +24,13 @@ from kshot.classic.descent.optimizers import (
     descend,
 )
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import COLOURS, MARKERS, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import COLOURS, MARKERS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 MAKERS: dict[str, Callable[[float], Optimizer]] = {
     "gradient descent": lambda lr: SGD(lr=lr),
@@ -160,22 +161,22 @@ def best_lr(maker: Callable[[float], Optimizer], objective: RowsObjective, updat
 def digits(epochs: int, batch_size: int, repeats: int, seed: int) -> tuple[dict[str, Array], int]:
     """Training loss of softmax regression before the first epoch and after each, (lr, repeats, epochs + 1) a name;
     and the updates of an epoch."""
-    X, y = load_digits(return_X_y=True)
-    columns = np.column_stack([X / 16, np.ones(len(X))])
-    target = np.eye(10)[y]
+    rows = load_digits()
+    columns = np.column_stack([rows.X, np.ones(len(rows))])
+    target = np.eye(10)[rows.y]
 
-    def objective(w: Array, rows: Rows) -> tuple[float, Array]:
-        logs = log_softmax(columns[rows] @ w, axis=1)
-        loss = -(target[rows] * logs).sum() / len(logs)
-        gradient: Array = columns[rows].T @ (np.exp(logs) - target[rows]) / len(logs)
+    def objective(w: Array, chosen: Rows) -> tuple[float, Array]:
+        logs = log_softmax(columns[chosen] @ w, axis=1)
+        loss = -(target[chosen] * logs).sum() / len(logs)
+        gradient: Array = columns[chosen].T @ (np.exp(logs) - target[chosen]) / len(logs)
         return float(loss), gradient
 
-    each = -(-len(X) // batch_size)
+    each = -(-len(rows) // batch_size)
     found = {name: np.full((len(DIGITS_LR), repeats, epochs + 1), np.inf) for name in MAKERS}
     for name, maker in MAKERS.items():
         for at, lr in enumerate(DIGITS_LR):
             for repeat in range(repeats):  # the same orders for all
-                draw = batches(len(X), batch_size, np.random.default_rng([seed, repeat]))
+                draw = batches(len(rows), batch_size, np.random.default_rng([seed, repeat]))
                 start = np.zeros((columns.shape[1], 10))
                 went = descend(objective, start, maker(lr), updates=epochs * each, draw=draw, every=each)
                 found[name][at, repeat, : len(went.losses)] = went.losses
@@ -190,72 +191,73 @@ def usable_range(losses: Array) -> tuple[float, float]:
 
 def paths_figure(where: str, objective: RowsObjective, best: dict[tuple[str, str], tuple[float, Descent]]) -> Figure:
     """A panel for each optimiser: contours of the valley and the way it took."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(IN_VALLEY), height=2.3, columns=3)
-            across, up = np.meshgrid(np.linspace(-2.2, 1.0, 81), np.linspace(-1.3, 1.6, 81))
-            flat = [objective(np.array(w), slice(None))[0] for w in zip(across.ravel(), up.ravel(), strict=True)]
-            surface = np.array(flat).reshape(across.shape)
-            levels = surface.max() * 4.0 ** np.arange(-7, 1)
-            for axes, name in zip(panels, IN_VALLEY, strict=True):
-                lr, found = best[name, where]
-                axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.7)
-                axes.plot(*found.path[:200].T, color=VERMILLION, marker=".", markersize=3.5, linewidth=0.9)
-                axes.plot(*found.path[0], "o", color="black", markersize=5)
-                axes.plot(0, 0, "*", color="black", markersize=8)
-                axes.set(title=f"{name}, lr {lr:.2g}", xlim=(-2.2, 1.0), ylim=(-1.3, 1.6))
-            for axes in panels[3:]:
-                axes.set_xlabel("w1")
-            for axes in panels[::3]:
-                axes.set_ylabel("w2")
-            return drawing
-
     caption = (
         f"The valley {where}: the loss falls fourfold from contour to contour. From the dot to the star, the first 200 "
         "updates of each optimiser with its best lr."
     )
-    return Figure(f"paths-{'straight' if where.startswith('along') else 'turned'}", f"Paths, {where}", caption, draw)
+
+    @framed(
+        f"paths-{'straight' if where.startswith('along') else 'turned'}",
+        f"Paths, {where}",
+        caption,
+        count=len(IN_VALLEY),
+        height=2.3,
+        columns=3,
+    )
+    def drawn(*panels: Axes) -> None:
+        across, up = np.meshgrid(np.linspace(-2.2, 1.0, 81), np.linspace(-1.3, 1.6, 81))
+        flat = [objective(np.array(w), slice(None))[0] for w in zip(across.ravel(), up.ravel(), strict=True)]
+        surface = np.array(flat).reshape(across.shape)
+        levels = surface.max() * 4.0 ** np.arange(-7, 1)
+        for axes, name in zip(panels, IN_VALLEY, strict=True):
+            lr, found = best[name, where]
+            axes.contour(across, up, surface, levels=levels, colors="grey", linewidths=0.6, alpha=0.7)
+            axes.plot(*found.path[:200].T, color=VERMILLION, marker=".", markersize=3.5, linewidth=0.9)
+            axes.plot(*found.path[0], "o", color="black", markersize=5)
+            axes.plot(0, 0, "*", color="black", markersize=8)
+            axes.set(title=f"{name}, lr {lr:.2g}", xlim=(-2.2, 1.0), ylim=(-1.3, 1.6))
+        for axes in panels[3:]:
+            axes.set_xlabel("w1")
+        for axes in panels[::3]:
+            axes.set_ylabel("w2")
+
+    return drawn
 
 
 def curves_figure(curves: dict[str, Array], leasts: dict[str, int], per_epoch: int) -> Figure:
     """Training loss against updates, each optimiser with its best lr."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=6.4, height=3.4)
-            for name, (colour, marker) in LOOKS.items():
-                each = curves[name][leasts[name]]
-                made = per_epoch * np.arange(each.shape[1])
-                axes.plot(made, each.mean(axis=0), color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
-                axes.fill_between(made, each.min(axis=0), each.max(axis=0), color=colour, alpha=0.15, linewidth=0)
-            axes.set(yscale="log", xlabel="updates", ylabel="training loss (nats a digit)")
-            plain_logarithms(axes.yaxis)
-            axes.grid()
-            axes.legend(loc="upper right", ncols=2, fontsize=7.5)
-            return drawing
-
     caption = (
         "Softmax regression on digits by mini-batches: mean over the orders of rows, shaded from least to largest."
     )
-    return Figure("digits-loss", "Training loss against updates", caption, draw)
+
+    @framed("digits-loss", "Training loss against updates", caption, width=6.4, height=3.4)
+    def drawn(axes: Axes) -> None:
+        for name, (colour, marker) in LOOKS.items():
+            each = curves[name][leasts[name]]
+            made = per_epoch * np.arange(each.shape[1])
+            axes.plot(made, each.mean(axis=0), color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
+            axes.fill_between(made, each.min(axis=0), each.max(axis=0), color=colour, alpha=0.15, linewidth=0)
+        axes.set(yscale="log", xlabel="updates", ylabel="training loss (nats a digit)")
+        plain_logarithms(axes.yaxis)
+        axes.grid()
+        axes.legend(loc="upper right", ncols=2, fontsize=7.5)
+
+    return drawn
 
 
 def sensitivity_figure(final: dict[str, Array]) -> Figure:
     """The training loss against lr."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=6.4, height=3.4)
-            for name, (colour, marker) in LOOKS.items():
-                shown = np.where(np.isfinite(final[name]), final[name], np.nan)
-                axes.plot(DIGITS_LR, shown, color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
-            axes.set(xscale="log", yscale="log", xlabel="lr", ylabel="training loss (nats a digit)")
-            plain_logarithms(axes.xaxis)
-            plain_logarithms(axes.yaxis)
-            axes.grid()
-            axes.legend(loc="upper center", ncols=2, fontsize=7.5)
-            return drawing
-
     caption = "Loss, mean over the second half of the epochs, against lr; before training it is 2.3."
-    return Figure("digits-lr", "How much the learning rate matters", caption, draw)
+
+    @framed("digits-lr", "How much the learning rate matters", caption, width=6.4, height=3.4)
+    def drawn(axes: Axes) -> None:
+        for name, (colour, marker) in LOOKS.items():
+            shown = np.where(np.isfinite(final[name]), final[name], np.nan)
+            axes.plot(DIGITS_LR, shown, color=colour, marker=marker, markersize=4, linewidth=1.2, label=name)
+        axes.set(xscale="log", yscale="log", xlabel="lr", ylabel="training loss (nats a digit)")
+        plain_logarithms(axes.xaxis)
+        plain_logarithms(axes.yaxis)
+        axes.grid()
+        axes.legend(loc="upper center", ncols=2, fontsize=7.5)
+
+    return drawn

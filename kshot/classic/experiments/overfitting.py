@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 
-from kshot.classic.experiments.means import t_interval
+from kshot.classic.data.digits import Digits, load_digits
+from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
 from kshot.classic.networks.layers import (
     Convolution,
     Dense,
@@ -24,14 +22,16 @@ from kshot.classic.networks.layers import (
     softmax_cross_entropy,
 )
 from kshot.classic.networks.network import Network, Step, adam, train
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import brackets, mean_in_brackets
+from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
+from kshot.eval.statistics import t_interval
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
-Labels = NDArray[np.intp]
 LARGE = (128, 128)
 WATCHED = 300
 """Test digits on which the loss of every epoch is taken; the accuracy is of all."""
@@ -50,7 +50,7 @@ class Remedy:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RemedyRun:
     """How one run ended."""
 
     train_losses: list[float]
@@ -102,17 +102,15 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     turned, scaled and moved a little, anew in every epoch. `seeds` draws of `rows` train digits, the same for all
     remedies, `wrong` of their labels another digit's; tested on the rest, with right labels.
     """
-    X, y = load_digits(return_X_y=True)
-    X = (X / 16).astype(np.float32)
-    found: dict[str, list[Outcome]] = {remedy.name: [] for remedy in REMEDIES}
+    digits = load_digits(np.float32)
+    found: dict[str, list[RemedyRun]] = {remedy.name: [] for remedy in REMEDIES}
     for at in range(seeds):
-        order = np.random.default_rng(seed + at).permutation(len(X))
-        test = order[4 * rows :]
-        rng = np.random.default_rng([seed, at])
-        told = np.where(rng.random(len(y)) < wrong, (y + rng.integers(1, 10, len(y))) % 10, y)
+        order = np.random.default_rng(seed + at).permutation(len(digits))
+        test = digits.rows(order[4 * rows :])
+        told = mislabelled(digits, wrong, np.random.default_rng([seed, at]))
         for remedy in REMEDIES:
-            seen = order[: remedy.rows * rows]
-            found[remedy.name].append(outcome(remedy, X[seen], told[seen], X[test], y[test], epochs, seed + at))
+            seen = told.rows(order[: remedy.rows * rows])
+            found[remedy.name].append(outcome(remedy, seen, test, epochs, seed + at))
     scores = {name: np.array([one.accuracy for one in some]) for name, some in found.items()}
     base = scores[BASE]
     gains = {name: 100 * (values - base) for name, values in scores.items() if name != BASE}
@@ -125,7 +123,7 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
         f"On {rows} digits, {100 * wrong:.0f}% of them with a wrong label, the large network's training loss falls to "
         f"{last:.3f} and it reads {100 * base.mean():.1f}% of unseen ones; of what was tried on the same rows {first} "
         f"helps most, {100 * scores[first].mean():.1f}% ({gains[first].mean():+.1f} points "
-        f"[{spans[first].low:+.1f}, {spans[first].high:+.1f}]).",
+        f"{brackets(spans[first], signed=True)}).",
         f"Surely better over {seeds} draws: {', '.join(helps) or 'none'}; not surely: "
         f"{', '.join(name for name in gains if name not in helps and name != REMEDIES[-1].name) or 'none'}.",
         f"Its test loss ends {np.mean(turned):.2f} times as high as it was at its least.",
@@ -148,30 +146,36 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     return Report("Overfitting, and what helps", summary, sections)
 
 
-def outcome(remedy: Remedy, X: Values, y: Labels, test: Values, truth: Labels, epochs: int, seed: int) -> Outcome:
+def mislabelled(digits: Digits, share: float, rng: np.random.Generator) -> Digits:
+    """The same images, of which about this share is said to be another digit."""
+    chosen, by = rng.random(len(digits)) < share, rng.integers(1, 10, len(digits))
+    return Digits(digits.X, np.where(chosen, (digits.y + by) % 10, digits.y))
+
+
+def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) -> RemedyRun:
     """One network trained on the rows and judged on the others."""
     rng = np.random.default_rng(seed)
     network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
     step: Step = adam(network, lr=2e-3, weight_decay=remedy.weight_decay)
-    held = (X[len(X) * 4 // 5 :], y[len(X) * 4 // 5 :])
+    held = seen.rows(slice(len(seen) * 4 // 5, None))
     if remedy.patience:
-        X, y = X[: len(X) * 4 // 5], y[: len(y) * 4 // 5]
-    rows = X.copy()
+        seen = seen.rows(slice(len(seen) * 4 // 5))
+    rows, watched = seen.X.copy(), test.rows(slice(WATCHED))
     test_losses: list[float] = []
 
     def watch() -> float:
         """The loss of test rows for the curve, of rows held out for early stopping; and the next epoch's images."""
-        test_losses.append(softmax_cross_entropy(network.forward(test[:WATCHED]), truth[:WATCHED])[0])
+        test_losses.append(softmax_cross_entropy(network.forward(watched.X), watched.y)[0])
         if remedy.jitter:
-            rows[...] = jittered(X, rng)
-        return softmax_cross_entropy(network.forward(held[0]), held[1])[0] if remedy.patience else test_losses[-1]
+            rows[...] = jittered(seen.X, rng)
+        return softmax_cross_entropy(network.forward(held.X), held.y)[0] if remedy.patience else test_losses[-1]
 
     curve = train(
-        network, rows, y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng, watch=watch,
-        patience=remedy.patience,
+        network, rows, seen.y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng,
+        watch=watch, patience=remedy.patience,
     )  # fmt: skip
-    right = network.forward(test).argmax(axis=1) == truth
-    return Outcome(curve.losses, test_losses, float(right.mean()), network.parameters.size)
+    right = network.forward(test.X).argmax(axis=1) == test.y
+    return RemedyRun(curve.losses, test_losses, float(right.mean()), network.parameters.size)
 
 
 def jittered(X: Values, rng: np.random.Generator) -> Values:
@@ -196,13 +200,12 @@ def jittered(X: Values, rng: np.random.Generator) -> Values:
     return result
 
 
-def row(name: str, some: list[Outcome], scores: Values, gains: Values | None) -> tuple[str, ...]:
+def row(name: str, some: list[RemedyRun], scores: Values, gains: Values | None) -> tuple[str, ...]:
     """A remedy's row of the table."""
     least, end = (np.mean([pick(one.test_losses) for one in some]) for pick in (min, lambda losses: losses[-1]))
     against = ""
     if gains is not None:
-        span = t_interval(gains)
-        against = f"{gains.mean():+.1f} [{span.low:+.1f}, {span.high:+.1f}]"
+        against = mean_in_brackets(gains, signed=True)
     losses = np.mean([one.train_losses[-1] for one in some])
     return (
         name, f"{some[0].parameters:,}", f"{losses:.3f}", f"{least:.2f}, {end:.2f}", f"{100 * scores.mean():.1f}",
@@ -212,58 +215,54 @@ def row(name: str, some: list[Outcome], scores: Values, gains: Values | None) ->
 
 def gain_figure(gains: dict[str, Values]) -> Figure:
     """What each remedy adds, with intervals and every draw."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=6.4, height=3.2)
-            for place, values in enumerate(gains.values()):
-                span = t_interval(values)
-                axes.errorbar(
-                    values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
-                    marker="o", markersize=5, capsize=3, linewidth=1.4,
-                )  # fmt: skip
-                axes.plot(
-                    values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
-                )  # fmt: skip
-            axes.axvline(0, color=GREY, linewidth=1.0)
-            axes.set_yticks(range(len(gains)), list(gains))
-            axes.invert_yaxis()
-            axes.set_xlabel("test accuracy against the large network (percentage points)")
-            axes.grid(axis="x")
-            return drawing
-
     caption = "Mean difference with its 95% interval (circles), and each draw of the train rows (dots)."
-    return Figure("remedies", "What helps against overfitting", caption, draw)
+
+    @framed("remedies", "What helps against overfitting", caption, width=6.4, height=3.2)
+    def drawn(axes: Axes) -> None:
+        for place, values in enumerate(gains.values()):
+            span = t_interval(values)
+            axes.errorbar(
+                values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
+                marker="o", markersize=5, capsize=3, linewidth=1.4,
+            )  # fmt: skip
+            axes.plot(
+                values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
+            )  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=1.0)
+        axes.set_yticks(range(len(gains)), list(gains))
+        axes.invert_yaxis()
+        axes.set_xlabel("test accuracy against the large network (percentage points)")
+        axes.grid(axis="x")
+
+    return drawn
 
 
-def curve_figure(found: dict[str, list[Outcome]]) -> Figure:
+def curve_figure(found: dict[str, list[RemedyRun]]) -> Figure:
     """Training and test loss over epochs, a panel a remedy, means over the draws that still train."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(found), height=2.1, columns=4)
-            for axes, (name, some) in zip(panels, found.items(), strict=True):
-                for label, colour, marker, curves in (
-                    ("train", BLUE, "o", [one.train_losses for one in some]),
-                    ("test", VERMILLION, "s", [one.test_losses for one in some]),
-                ):
-                    shortest = min(map(len, curves))
-                    middle = np.mean([curve[:shortest] for curve in curves], axis=0)
-                    axes.plot(
-                        np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
-                        markevery=max(1, shortest // 5), label=label,
-                    )  # fmt: skip
-                axes.set(title=name, yscale="log", ylim=(1e-3, 5))
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            for axes in panels[4:]:
-                axes.set_xlabel("epoch")
-            for axes in panels[::4]:
-                axes.set_ylabel("loss (nats)")
-            panels[0].legend(fontsize=7.5, loc="lower left")
-            return drawing
-
     caption = (
         "Means over draws, as far as all of them train; training losses are those of the batches, with dropout in."
     )
-    return Figure("curves", "Training and test loss", caption, draw)
+
+    @framed("curves", "Training and test loss", caption, count=len(found), height=2.1, columns=4)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, some) in zip(panels, found.items(), strict=True):
+            for label, colour, marker, curves in (
+                ("train", BLUE, "o", [one.train_losses for one in some]),
+                ("test", VERMILLION, "s", [one.test_losses for one in some]),
+            ):
+                shortest = min(map(len, curves))
+                middle = np.mean([curve[:shortest] for curve in curves], axis=0)
+                axes.plot(
+                    np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
+                    markevery=max(1, shortest // 5), label=label,
+                )  # fmt: skip
+            axes.set(title=name, yscale="log", ylim=(1e-3, 5))
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        for axes in panels[4:]:
+            axes.set_xlabel("epoch")
+        for axes in panels[::4]:
+            axes.set_ylabel("loss (nats)")
+        panels[0].legend(fontsize=7.5, loc="lower left")
+
+    return drawn

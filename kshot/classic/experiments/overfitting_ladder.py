@@ -12,12 +12,13 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import PolynomialRegression
 from kshot.classic.selection.validation import n_folds
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 
 @experiment
@@ -109,51 +110,47 @@ def written(model: PolynomialRegression, low: float, high: float) -> str:
 
 def error_figure(degrees: Sequence[int], errors: dict[str, Array]) -> Figure:
     """Training and held-out error over the degree."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.8, height=3.0)
-            looks = {
-                "train": (BLUE, "o", "-", "training points"), "held out": (VERMILLION, "s", "-", "held-out points"),
-                "held out, inner": (VERMILLION, "s", "--", "held out, inner eight"),
-            }  # fmt: skip
-            for kind, (colour, marker, dashes, label) in looks.items():
-                filled = "none" if dashes == "--" else colour
-                axes.plot(
-                    degrees, errors[kind], color=colour, marker=marker, linestyle=dashes, markersize=5, linewidth=1.4,
-                    markerfacecolor=filled, label=label,
-                )  # fmt: skip
-            axes.set_yscale("log")
-            plain_logarithms(axes.yaxis)
-            axes.set(xlabel="degree", ylabel="error (CP)", xticks=list(degrees))
-            axes.grid()
-            axes.legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = "sqrt(sum of squared errors) / points; each held-out point is predicted from the nine others."
-    return Figure("ladder-errors", "Training and held-out error", caption, draw)
+
+    @framed("ladder-errors", "Training and held-out error", caption, width=4.8, height=3.0)
+    def drawn(axes: Axes) -> None:
+        looks = {
+            "train": (BLUE, "o", "-", "training points"), "held out": (VERMILLION, "s", "-", "held-out points"),
+            "held out, inner": (VERMILLION, "s", "--", "held out, inner eight"),
+        }  # fmt: skip
+        for kind, (colour, marker, dashes, label) in looks.items():
+            filled = "none" if dashes == "--" else colour
+            axes.plot(
+                degrees, errors[kind], color=colour, marker=marker, linestyle=dashes, markersize=5, linewidth=1.4,
+                markerfacecolor=filled, label=label,
+            )  # fmt: skip
+        axes.set_yscale("log")
+        plain_logarithms(axes.yaxis)
+        axes.set(xlabel="degree", ylabel="error (CP)", xticks=list(degrees))
+        axes.grid()
+        axes.legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def ladder_figure(x: Array, y: Array, models: Sequence[PolynomialRegression]) -> Figure:
     """Each degree's function, in full and with each point left out."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(models), height=2.5, columns=3)
-            across = np.linspace(0, 650, 200)[:, None]
-            for axes, model in zip(panels, models, strict=True):
-                for train, _ in n_folds(len(y), len(y)):
-                    other = PolynomialRegression(degree=model.degree).fit(x[train, None], y[train])
-                    axes.plot(across, other.predict(across), color=VERMILLION, linewidth=0.7, alpha=0.7)
-                axes.plot(across, model.predict(across), color="black", linewidth=1.5)
-                axes.plot(x, y, "o", color=BLUE, markersize=4, linestyle="none")
-                axes.set(title=f"degree {model.degree}", ylim=(-300, 2000))
-                axes.grid()
-            for axes in panels[-3:]:
-                axes.set_xlabel("CP before evolution")
-            for axes in panels[::3]:
-                axes.set_ylabel("CP after evolution")
-            return drawing
-
     caption = "Black: fitted to all ten points; thin lines: with one point left out, ten times."
-    return Figure("ladder-functions", "The function of each degree", caption, draw)
+
+    @framed("ladder-functions", "The function of each degree", caption, count=len(models), height=2.5, columns=3)
+    def drawn(*panels: Axes) -> None:
+        across = np.linspace(0, 650, 200)[:, None]
+        for axes, model in zip(panels, models, strict=True):
+            for train, _ in n_folds(len(y), len(y)):
+                other = PolynomialRegression(degree=model.degree).fit(x[train, None], y[train])
+                axes.plot(across, other.predict(across), color=VERMILLION, linewidth=0.7, alpha=0.7)
+            axes.plot(across, model.predict(across), color="black", linewidth=1.5)
+            axes.plot(x, y, "o", color=BLUE, markersize=4, linestyle="none")
+            axes.set(title=f"degree {model.degree}", ylim=(-300, 2000))
+            axes.grid()
+        for axes in panels[-3:]:
+            axes.set_xlabel("CP before evolution")
+        for axes in panels[::3]:
+            axes.set_ylabel("CP after evolution")
+
+    return drawn

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from sklearn.model_selection import StratifiedShuffleSplit
 
 from kshot.classic.classification.gaussian import GaussianClassifier
 from kshot.classic.data.inputs import Array
 from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.experiments.boundaries import draw_boundary
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
-from kshot.eval.statistics import paired, wilson
+from kshot.eval.report.numbers import brackets, mean_plus_minus
+from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.statistics import paired, t_interval, wilson
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 TWO, SIX = "defense and sp_defense", "all six stats"
 FEATURES = {TWO: (2, 4), SIX: tuple(range(len(STATS)))}
@@ -47,12 +49,11 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
             seen, unseen, d = X[train][:, columns], X[test][:, columns], len(columns)
             model = GaussianClassifier(covariance=kind).fit(seen, y[train])
             right = hits[title, kind] = model.predict(unseen) == y[test]
-            interval = wilson(int(right.sum()), len(test))
             numbers = 2 * d + (2 if kind == "own" else 1) * d * (d + 1) // 2
             rows.append(
                 (
                     title, kind, str(numbers), f"{100 * model.score(seen, y[train]):.1f}", f"{100 * right.mean():.1f}",
-                    f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
+                    brackets(wilson(int(right.sum()), len(test)), scale=100),
                 )
             )  # fmt: skip
     accuracies = Table(
@@ -68,7 +69,7 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
 
     sizes = (*SMALLER, len(train))
     curves = {title: learning_curve(X[:, columns], y, sizes, draws, seed) for title, columns in FEATURES.items()}
-    gains = {title: mean_and_half(both[..., 1] - both[..., 0]) for title, both in curves.items()}
+    gains = {title: both[..., 1] - both[..., 0] for title, both in curves.items()}  # (sizes, draws)
     drawn = Table(
         f"Test accuracy over {draws} random draws of the train rows",
         [
@@ -78,7 +79,7 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
         [
             (
                 title, str(size), f"{100 * both[at, :, 0].mean():.1f}", f"{100 * both[at, :, 1].mean():.1f}",
-                points(gains[title], at),
+                points(gains[title][at]),
             )
             for title, both in curves.items()
             for at, size in enumerate(sizes)
@@ -88,17 +89,16 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
 
     shared, own = (hits[SIX, kind].astype(float) for kind in ("shared", "own"))
     lecture = paired(shared.tolist(), own.tolist())
-    span = f"[{100 * lecture.interval.low:+.1f}, {100 * lecture.interval.high:+.1f}]"
-    gain, half = gains[SIX]
-    few = "helps where rows are few" if gain[0] > half[0] else "does not help"
-    verdict = "helps" if (gain > half).all() else few
+    span = brackets(lecture.interval, scale=100, signed=True)
+    surely = [t_interval(gain).low > 0 for gain in gains[SIX]]
+    verdict = "helps" if all(surely) else "helps where rows are few" if surely[0] else "does not help"
     alone = "shows" if 0.0 not in lecture.interval else "is too small to tell"
     summary = [
         f"Sharing one covariance {verdict}: with all six stats {100 * shared.mean():.1f}% of the lecture's {len(test)} "
         f"unseen Pokemon are right against {100 * own.mean():.1f}% with own covariances, and over random draws it adds "
-        f"{points(gains[SIX], 0)} points with {sizes[0]} train rows and {points(gains[SIX], -1)} with {sizes[-1]}.",
+        f"{points(gains[SIX][0])} points with {sizes[0]} train rows and {points(gains[SIX][-1])} with {sizes[-1]}.",
         f"With two of the stats, where an own covariance learns only 3 numbers more, it adds "
-        f"{points(gains[TWO], 0)} and {points(gains[TWO], -1)} points.",
+        f"{points(gains[TWO][0])} and {points(gains[TWO][-1])} points.",
         f"The lecture's split alone {alone}: {100 * lecture.difference:+.1f} points {span}, p = {lecture.p:.2f}.",
         refusal(X[train], y[train]),
     ]
@@ -122,16 +122,9 @@ def learning_curve(X: Array, y: NDArray[Any], sizes: Sequence[int], draws: int, 
     return found
 
 
-def mean_and_half(values: Array) -> tuple[Array, Array]:
-    """Mean over draws and half the width of its 95% interval by Student's t; values are (sizes, draws)."""
-    draws = values.shape[1]
-    half: Array = stats.t.ppf(0.975, draws - 1) * values.std(axis=1, ddof=1) / np.sqrt(draws)
-    return values.mean(axis=1), half
-
-
-def points(gain: tuple[Array, Array], at: int) -> str:
-    """A mean and its half width in percentage points."""
-    return f"{100 * gain[0][at]:+.1f} ± {100 * gain[1][at]:.1f}"
+def points(gain: Array) -> str:
+    """A mean difference and half its interval in percentage points."""
+    return mean_plus_minus(gain, scale=100, signed=True)
 
 
 def refusal(X: Array, y: NDArray[Any]) -> str:
@@ -145,25 +138,26 @@ def refusal(X: Array, y: NDArray[Any]) -> str:
 
 def curve_figure(sizes: Sequence[int], curves: dict[str, Array]) -> Figure:
     """Test accuracy over train rows with both covariances, one panel a set of features."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(curves), height=3.0, columns=2)
-            for axes, (title, both) in zip(panels, curves.items(), strict=True):
-                for place, (kind, (colour, marker)) in enumerate(LOOKS.items()):
-                    middle, half = mean_and_half(both[..., place])
-                    axes.errorbar(
-                        sizes, 100 * middle, yerr=100 * half, color=colour, marker=marker, markersize=4.5,
-                        linewidth=1.3, capsize=2.5, label=f"{kind} covariance",
-                    )  # fmt: skip
-                axes.set(title=title, xlabel="train rows")
-                axes.grid()
-            panels[0].set_ylabel("test accuracy (%)")
-            panels[0].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = "Test accuracy, mean over random draws of the train rows with its 95% interval."
-    return Figure("pokemon-rows", "Own against shared covariance as train rows grow", caption, draw)
+
+    @framed(
+        "pokemon-rows",
+        "Own against shared covariance as train rows grow",
+        caption,
+        count=len(curves),
+        height=3.0,
+        columns=2,
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, (title, both) in zip(panels, curves.items(), strict=True):
+            for place, (kind, (colour, marker)) in enumerate(LOOKS.items()):
+                draw_means(axes, sizes, 100 * both[..., place], color=colour, marker=marker, label=f"{kind} covariance")
+            axes.set(title=title, xlabel="train rows")
+            axes.grid()
+        panels[0].set_ylabel("test accuracy (%)")
+        panels[0].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
@@ -171,23 +165,22 @@ def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
     columns = FEATURES[TWO]
     two = X[:, list(columns)]
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.5, columns=2)
-            for axes, kind in zip(panels, LOOKS, strict=True):
-                model = GaussianClassifier(covariance=kind).fit(two, y)
-                draw_boundary(axes, model, two, y)
-                around = np.linspace(0, 2 * np.pi, 100)
-                circle = np.array([np.cos(around), np.sin(around)])
-                for k, colour in enumerate((BLUE, VERMILLION)):
-                    sigma = model.covariance_ if kind == "shared" else model.covariance_[k]
-                    for radius in (1, 2):
-                        ring = model.means_[k][:, None] + radius * np.linalg.cholesky(sigma) @ circle
-                        axes.plot(*ring, color=colour, linewidth=1.2, linestyle="-" if radius == 1 else "--")
-                axes.set(title=f"{kind} covariance", xlabel=f"{STATS[columns[0]]} (base stat)")
-            panels[0].set_ylabel(f"{STATS[columns[1]]} (base stat)")
-            panels[0].legend(loc="upper right", fontsize=7.5)
-            return drawing
-
     caption = "Train rows; ellipses at one and two standard deviations; the black line is where both are as probable."
-    return Figure("pokemon-boundary", "The boundary with own and with shared covariance", caption, draw)
+
+    @framed("pokemon-boundary", "The boundary with own and with shared covariance", caption, count=2, height=3.5)
+    def drawn(*panels: Axes) -> None:
+        for axes, kind in zip(panels, LOOKS, strict=True):
+            model = GaussianClassifier(covariance=kind).fit(two, y)
+            draw_boundary(axes, model, two, y)
+            around = np.linspace(0, 2 * np.pi, 100)
+            circle = np.array([np.cos(around), np.sin(around)])
+            for k, colour in enumerate((BLUE, VERMILLION)):
+                sigma = model.covariance_ if kind == "shared" else model.covariance_[k]
+                for radius in (1, 2):
+                    ring = model.means_[k][:, None] + radius * np.linalg.cholesky(sigma) @ circle
+                    axes.plot(*ring, color=colour, linewidth=1.2, linestyle="-" if radius == 1 else "--")
+            axes.set(title=f"{kind} covariance", xlabel=f"{STATS[columns[0]]} (base stat)")
+        panels[0].set_ylabel(f"{STATS[columns[1]]} (base stat)")
+        panels[0].legend(loc="upper right", fontsize=7.5)
+
+    return drawn

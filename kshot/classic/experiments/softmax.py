@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.classification.gaussian import GaussianClassifier, GaussianNaiveBayes
 from kshot.classic.classification.logistic import SoftmaxRegression
+from kshot.classic.data.digits import load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import INK, colour_bar, small_multiples, styled, tiles
+from kshot.eval.report.numbers import brackets
+from kshot.eval.report.style import INK, colour_bar, tiles
 from kshot.eval.statistics import wilson
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 
 @experiment
@@ -29,8 +30,7 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     P(C_k | x) = exp(z_k) / sum_j exp(z_j), z_k = w_k x + b_k, by the least cross-entropy (Hung-yi Lee, "Classification:
     Logistic Regression", multi-class). 1,797 digits of 8 by 8 pixels that scikit-learn ships, split at random by class.
     """
-    X, y = load_digits(return_X_y=True)
-    X, unseen, y, labels = train_test_split(X / 16, y, test_size=test_share, random_state=seed, stratify=y)
+    seen, unseen = split_by_class(load_digits(), seed=seed, test_share=test_share)
     models: dict[str, Classifier] = {
         "softmax regression": SoftmaxRegression(l2=l2),
         "Gaussians, shared covariance": GaussianClassifier(shrinkage=shrinkage),
@@ -38,20 +38,19 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     }
     lines = []
     for name, model in models.items():
-        model.fit(X, y)
-        right = int((model.predict(unseen) == labels).sum())
-        interval = wilson(right, len(labels))
-        span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-        lines.append((name, f"{100 * model.score(X, y):.1f}", f"{100 * right / len(labels):.1f}", span))
+        model.fit(seen.X, seen.y)
+        right = int((model.predict(unseen.X) == unseen.y).sum())
+        span = brackets(wilson(right, len(unseen)), scale=100)
+        lines.append((name, f"{100 * model.score(seen.X, seen.y):.1f}", f"{100 * right / len(unseen):.1f}", span))
     accuracy = Table(
         "Digits read",
         [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
         lines,
-        f"{len(y)} train and {len(labels)} test digits.",
+        f"{len(seen)} train and {len(unseen)} test digits.",
     )
     model = models["softmax regression"]
     assert isinstance(model, SoftmaxRegression)
-    counts = confusion(labels, model.predict(unseen))
+    counts = confusion(unseen.y, model.predict(unseen.X))
     wrong = counts - np.diag(np.diag(counts))
     true, read = np.unravel_index(wrong.argmax(), wrong.shape)
     digits = [str(digit) for digit in range(10)]
@@ -68,10 +67,9 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
         "Test digits by what they are and what they are read as.",
     )  # fmt: skip
     right = int(np.trace(counts))
-    interval = wilson(right, len(labels))
-    span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    span = brackets(wilson(right, len(unseen)), scale=100)
     summary = [
-        f"Softmax regression reads {100 * right / len(labels):.1f}% {span} of {len(labels)} unseen digits; its "
+        f"Softmax regression reads {100 * right / len(unseen):.1f}% {span} of {len(unseen)} unseen digits; its "
         f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
         f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
     ]
@@ -91,41 +89,37 @@ def confusion(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> NDArra
 
 def confusion_figure(counts: NDArray[np.int64]) -> Figure:
     """The confusion matrix as shares of each true digit, its counts written in."""
+    caption = "Test digits, counts; the shade, on a logarithmic scale, is the share of the row."
 
-    def draw() -> Drawing:
+    @framed("softmax-confusion", "What softmax regression takes for what", caption, width=5.2, height=4.4)
+    def drawn(axes: Axes) -> None:
         from matplotlib.colors import LogNorm
 
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=5.2, height=4.4)
-            shares = 100 * counts / counts.sum(axis=1, keepdims=True)
-            shades = np.ma.masked_equal(shares, 0)
-            shown = tiles(axes, shades, cmap="cividis_r", norm=LogNorm(0.5, 100))
-            for (row, column), count in np.ndenumerate(counts):
-                if count:
-                    colour = "white" if shares[row, column] > 8 else INK
-                    axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
-            bar = colour_bar(drawing, shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
-            bar.ax.set_yticklabels(["1", "10", "100"])
-            axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
-            return drawing
+        shares = 100 * counts / counts.sum(axis=1, keepdims=True)
+        shades = np.ma.masked_equal(shares, 0)
+        shown = tiles(axes, shades, cmap="cividis_r", norm=LogNorm(0.5, 100))
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour = "white" if shares[row, column] > 8 else INK
+                axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=7.5)
+        bar = colour_bar(axes.figure, shown, ax=axes, label="share of the true digit (%)", ticks=[1, 10, 100])
+        bar.ax.set_yticklabels(["1", "10", "100"])
+        axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="true digit")
 
-    caption = "Test digits, counts; the shade, on a logarithmic scale, is the share of the row."
-    return Figure("softmax-confusion", "What softmax regression takes for what", caption, draw)
+    return drawn
 
 
 def weights_figure(weights: Array) -> Figure:
     """Each digit's weights as an image of 8 by 8."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(10, height=1.75, columns=5)
-            largest = np.abs(weights).max()
-            for digit, axes in enumerate(panels):
-                shown = tiles(axes, weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
-                axes.set(title=str(digit), xticks=[], yticks=[], aspect="equal")
-                axes.spines[:].set_visible(False)
-            colour_bar(drawing, shown, ax=panels, label="weight of a pixel", shrink=0.8)
-            return drawing
-
     caption = "The weights w_k of each digit by pixel: where ink speaks for it and where against it."
-    return Figure("softmax-weights", "The weights of softmax regression as images", caption, draw)
+
+    @framed("softmax-weights", "The weights of softmax regression as images", caption, count=10, height=1.75, columns=5)
+    def drawn(*panels: Axes) -> None:
+        largest = np.abs(weights).max()
+        for digit, axes in enumerate(panels):
+            shown = tiles(axes, weights[digit].reshape(8, 8), cmap="PuOr", vmin=-largest, vmax=largest)
+            axes.set(title=str(digit), xticks=[], yticks=[], aspect="equal")
+            axes.spines[:].set_visible(False)
+        colour_bar(panels[0].figure, shown, ax=panels, label="weight of a pixel", shrink=0.8)
+
+    return drawn

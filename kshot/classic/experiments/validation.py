@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer
 
 from kshot.classic.data.inputs import Array
+from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.selection.validation import choose, n_folds, nested
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import mean_plus_minus
+from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 TRIED = (1, 3, 10, 30, 100, 300)
 TRAIN, JUDGE, COLUMNS = 50, 50, 3
@@ -141,14 +143,9 @@ def folded(kind: str, draws: int, candidates: int, seed: int, rows: int = 60) ->
     return own, outside, new
 
 
-def half_width(values: Array) -> float:
-    """Half the 95% interval of the mean, by Student's t."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-
-
 def told(values: Array) -> str:
     """A mean and the half width of its interval, in percent."""
-    return f"{100 * values.mean():.1f} ± {100 * half_width(values):.1f}"
+    return mean_plus_minus(values, scale=100)
 
 
 def tried_table(curves: dict[str, dict[str, Array]], draws: int) -> Table:
@@ -185,51 +182,40 @@ def fold_table(folds: dict[str, tuple[Array, Array, Array]], draws: int) -> Tabl
 
 def tried_figure(curves: dict[str, dict[str, Array]], draws: int) -> Figure:
     """Accuracy against the number of models tried."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=3.1, columns=2, row_labels=False)
-            for axes, (kind, curve) in zip(panels, curves.items(), strict=True):
-                for way, (colour, marker, dashes) in WAYS.items():
-                    axes.errorbar(
-                        TRIED, 100 * curve[way].mean(axis=1), yerr=[100 * half_width(one) for one in curve[way]],
-                        color=colour, marker=marker, linestyle=dashes, markersize=4.5, linewidth=1.3, capsize=2.5,
-                        label=way,
-                    )  # fmt: skip
-                axes.set_xscale("log")
-                plain_logarithms(axes.xaxis)
-                axes.set(title=kind, xlabel="models tried")
-                axes.grid()
-            panels[0].set_ylabel("accuracy (%)")
-            panels[0].legend(loc="upper left", fontsize=7.5)
-            return drawing
-
     caption = f"Means over {draws} draws with 95% intervals; new rows: of the model that the test set chose."
-    return Figure("validation-tried", "The best of many models", caption, draw)
+
+    @framed("validation-tried", "The best of many models", caption, count=2, height=3.1)
+    def drawn(*panels: Axes) -> None:
+        for axes, (kind, curve) in zip(panels, curves.items(), strict=True):
+            for way, (colour, marker, dashes) in WAYS.items():
+                looks = {"color": colour, "marker": marker, "linestyle": dashes}
+                draw_means(axes, TRIED, 100 * curve[way], label=way, **looks)
+            axes.set_xscale("log")
+            plain_logarithms(axes.xaxis)
+            axes.set(title=kind, xlabel="models tried")
+            axes.grid()
+        panels[0].set_ylabel("accuracy (%)")
+        panels[0].legend(loc="upper left", fontsize=7.5)
+
+    return drawn
 
 
 def fold_figure(folds: dict[str, tuple[Array, Array, Array]], draws: int) -> Figure:
     """How far the two estimates are from the truth."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(2, height=2.6, columns=2)
-            for axes, (kind, (own, outer, new)) in zip(panels, folds.items(), strict=True):
-                for at, (estimate, colour, marker) in enumerate(((own, VERMILLION, "s"), (outer, BLUE, "o"))):
-                    off = 100 * (estimate - new)
-                    spread = np.linspace(-0.22, 0.22, len(off))
-                    axes.plot(
-                        at + spread, np.sort(off), marker, color=colour, markersize=3, alpha=0.5, linestyle="none"
-                    )
-                    axes.errorbar(
-                        at, off.mean(), yerr=100 * half_width(estimate - new), color="black", marker="_", markersize=16,
-                        capsize=4, linewidth=1.5,
-                    )  # fmt: skip
-                axes.axhline(0, color=GREY, linewidth=1)
-                axes.set(title=kind, xlim=(-0.6, 1.6), xticks=[0, 1], xticklabels=["winner's own score", "nested"])
-                axes.grid(axis="y")
-            panels[0].set_ylabel("estimate less new rows (points)")
-            return drawing
-
     caption = f"Each of {draws} draws, in order of size, and their mean with its 95% interval."
-    return Figure("validation-nested", "Cross-validation's estimates against new rows", caption, draw)
+
+    @framed("validation-nested", "Cross-validation's estimates against new rows", caption, count=2, height=2.6)
+    def drawn(*panels: Axes) -> None:
+        for axes, (kind, (own, outer, new)) in zip(panels, folds.items(), strict=True):
+            for at, (estimate, colour, marker) in enumerate(((own, VERMILLION, "s"), (outer, BLUE, "o"))):
+                off = 100 * (estimate - new)
+                spread = np.linspace(-0.22, 0.22, len(off))
+                axes.plot(at + spread, np.sort(off), marker, color=colour, markersize=3, alpha=0.5, linestyle="none")
+                looks = {"color": "black", "marker": "_", "markersize": 16, "capsize": 4, "linewidth": 1.5}
+                draw_means(axes, [at], off[None], **looks)
+            axes.axhline(0, color=GREY, linewidth=1)
+            axes.set(title=kind, xlim=(-0.6, 1.6), xticks=[0, 1], xticklabels=["winner's own score", "nested"])
+            axes.grid(axis="y")
+        panels[0].set_ylabel("estimate less new rows (points)")
+
+    return drawn

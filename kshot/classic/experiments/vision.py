@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kshot.classic.experiments.mismatch import show
+from kshot.classic.data.inputs import Values
+from kshot.classic.experiments.drawing import draw_image
 from kshot.classic.experiments.registry import experiment
-from kshot.classic.networks.convolution import Values
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import BLUE, VERMILLION, small_multiples, styled
+from kshot.eval.report.numbers import brackets
+from kshot.eval.report.style import BLUE, VERMILLION
+from kshot.eval.report.ticks import plain_logarithms
 from kshot.eval.statistics import paired, wilson
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing the experiments does without it
     import torch
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
     from kshot.classic.networks.vision import History, SmallCNN
 
@@ -28,7 +31,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class TrainedCNN:
     """A network and how it did."""
 
     model: SmallCNN
@@ -66,17 +69,17 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         model = SmallCNN(1, 8, 10, seed=seed)
         folder = Path(log_dir) / name.replace(" ", "-") if log_dir else None
         history = fit(model, digit_images(transform, train), unseen, epochs=epochs, seed=seed, log_dir=folder)
-        found[name] = Trained(model, history, *predict(model, unseen))
+        found[name] = TrainedCNN(model, history, *predict(model, unseen))
     plain, cropped = found["as they are"], found["random crops"]
     better = paired(cropped.right.astype(float).tolist(), plain.right.astype(float).tolist())
     interval = wilson(int(plain.right.sum()), len(test))
     parameters = sum(values.numel() for values in plain.model.parameters())
     summary = [
         f"A network of two convolutions, {parameters:,} parameters, reads {100 * plain.right.mean():.1f}% "
-        f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}] of {len(test)} unseen digits after {epochs} epochs on "
-        f"{train_rows:,}; with random crops {100 * cropped.right.mean():.1f}%.",
-        f"The difference is {100 * better.difference:+.1f} points [{100 * better.interval.low:+.1f}, "
-        f"{100 * better.interval.high:+.1f}], p = {better.p:.2g}.",
+        f"{brackets(interval, scale=100)} of {len(test)} unseen digits after {epochs} epochs on {train_rows:,}; with "
+        f"random crops {100 * cropped.right.mean():.1f}%.",
+        f"The difference is {100 * better.difference:+.1f} points "
+        f"{brackets(better.interval, scale=100, signed=True)}, p = {better.p:.2g}.",
     ]
     rows = []
     for name, one in found.items():
@@ -84,7 +87,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         rows.append(
             (
                 name, f"{one.history.train_losses[-1]:.4f}", f"{one.history.test_losses[-1]:.4f}",
-                f"{100 * one.right.mean():.1f}", f"[{100 * span.low:.1f}, {100 * span.high:.1f}]",
+                f"{100 * one.right.mean():.1f}", brackets(span, scale=100),
             )
         )  # fmt: skip
     table = Table(
@@ -105,34 +108,37 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     return Report("Vision quick start: a small convolutional network", summary, sections)
 
 
-def curve_figure(found: dict[str, Trained]) -> Figure:
+def curve_figure(found: dict[str, TrainedCNN]) -> Figure:
     """Losses over epochs."""
 
-    def draw() -> Drawing:
-        from kshot.eval.report.ticks import plain_logarithms
+    @framed(
+        "training",
+        "Training",
+        "Loss of train and of test digits, an epoch each.",
+        count=len(found),
+        height=2.8,
+        columns=2,
+    )
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, one) in zip(panels, found.items(), strict=True):
+            epochs = np.arange(1, len(one.history.train_losses) + 1)
+            for label, losses, colour, marker in (
+                ("train", one.history.train_losses, BLUE, "o"), ("test", one.history.test_losses, VERMILLION, "s"),
+            ):  # fmt: skip
+                axes.plot(
+                    epochs, losses, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label,
+                    markevery=max(1, len(epochs) // 6),
+                )  # fmt: skip
+            axes.set(title=name, xlabel="epoch", yscale="log")
+            plain_logarithms(axes.yaxis)
+            axes.grid()
+        panels[0].set_ylabel("loss (nats)")
+        panels[0].legend(fontsize=7.5)
 
-        with styled():
-            drawing, panels = small_multiples(len(found), height=2.8, columns=2)
-            for axes, (name, one) in zip(panels, found.items(), strict=True):
-                epochs = np.arange(1, len(one.history.train_losses) + 1)
-                for label, losses, colour, marker in (
-                    ("train", one.history.train_losses, BLUE, "o"), ("test", one.history.test_losses, VERMILLION, "s"),
-                ):  # fmt: skip
-                    axes.plot(
-                        epochs, losses, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label,
-                        markevery=max(1, len(epochs) // 6),
-                    )  # fmt: skip
-                axes.set(title=name, xlabel="epoch", yscale="log")
-                plain_logarithms(axes.yaxis)
-                axes.grid()
-            panels[0].set_ylabel("loss (nats)")
-            panels[0].legend(fontsize=7.5)
-            return drawing
-
-    return Figure("training", "Training", "Loss of train and of test digits, an epoch each.", draw)
+    return drawn
 
 
-def mistake_figure(one: Trained, pixels: Values) -> Figure:
+def mistake_figure(one: TrainedCNN, pixels: Values) -> Figure:
     """The surest mistakes."""
     import torch
 
@@ -141,20 +147,19 @@ def mistake_figure(one: Trained, pixels: Values) -> Figure:
     worst = mistakes(one.scores, one.truth)[:SHOWN]
     sure = torch.softmax(one.scores, dim=1)
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(max(1, len(worst)), height=1.7, columns=4)
-            for axes, at in zip(panels, worst, strict=False):
-                said = int(one.scores[at].argmax())
-                show(axes, pixels[at], low=0, high=1)
-                axes.set_title(f"{int(one.truth[at])} read as {said} ({100 * float(sure[at, said]):.0f}%)")
-            if not len(worst):
-                panels[0].set_axis_off()
-                panels[0].text(0.5, 0.5, "none", ha="center")
-            return drawing
-
     caption = "Test digits read wrongly, the surest first, with the probability given to the wrong reading."
-    return Figure("mistakes", "The surest mistakes", caption, draw)
+
+    @framed("mistakes", "The surest mistakes", caption, count=max(1, len(worst)), height=1.7, columns=4)
+    def drawn(*panels: Axes) -> None:
+        for axes, at in zip(panels, worst, strict=False):
+            said = int(one.scores[at].argmax())
+            draw_image(axes, pixels[at], low=0, high=1)
+            axes.set_title(f"{int(one.truth[at])} read as {said} ({100 * float(sure[at, said]):.0f}%)")
+        if not len(worst):
+            panels[0].set_axis_off()
+            panels[0].text(0.5, 0.5, "none", ha="center")
+
+    return drawn
 
 
 def filter_figure(model: SmallCNN) -> Figure:
@@ -162,17 +167,16 @@ def filter_figure(model: SmallCNN) -> Figure:
     kernels = model.first.weight.detach()[:, 0].numpy()
     most = float(np.abs(kernels).max())
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(kernels), height=0.95, columns=8)
-            for axes, kernel in zip(panels, kernels, strict=True):
-                axes.pcolormesh(kernel, cmap="PuOr", vmin=-most, vmax=most, edgecolors="face", linewidth=0)
-                axes.set_ylim(len(kernel), 0)
-                axes.set_aspect("equal")
-                axes.set_axis_off()
-            return drawing
-
     caption = (
         f"The 3 x 3 kernels of the first convolution: purple weights are positive, orange negative, up to {most:.2f}."
     )
-    return Figure("filters", "The filters of the first convolution", caption, draw)
+
+    @framed("filters", "The filters of the first convolution", caption, count=len(kernels), height=0.95, columns=8)
+    def drawn(*panels: Axes) -> None:
+        for axes, kernel in zip(panels, kernels, strict=True):
+            axes.pcolormesh(kernel, cmap="PuOr", vmin=-most, vmax=most, edgecolors="face", linewidth=0)
+            axes.set_ylim(len(kernel), 0)
+            axes.set_aspect("equal")
+            axes.set_axis_off()
+
+    return drawn

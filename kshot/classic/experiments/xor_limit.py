@@ -15,12 +15,13 @@ from kshot.classic.classification.logistic import LogisticRegression
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.boundaries import LOOKS, draw_boundary
 from kshot.classic.experiments.registry import experiment
+from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
-from kshot.eval.report.style import small_multiples, styled
+from kshot.eval.report.numbers import brackets
 from kshot.eval.statistics import wilson
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.axes import Axes
 
 CORNERS = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 CLASSES = np.array([0, 0, 1, 1])
@@ -49,10 +50,8 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
         model.fit(X, y)
         right = int((model.predict(unseen) == labels).sum())
         accuracy[name] = 100 * right / rows
-        interval = wilson(right, rows)
         train = 100 * model.score(X, y)
-        span = f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
-        lines.append((name, f"{train:.1f}", f"{accuracy[name]:.1f}", span))
+        lines.append((name, f"{train:.1f}", f"{accuracy[name]:.1f}", brackets(wilson(right, rows), scale=100)))
     table = Table(
         "XOR by five models",
         [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
@@ -63,7 +62,7 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
     luck = Table(
         "Random starts from which the cascade solves XOR",
         [Column("hidden units", numeric=True), Column(f"of {starts} starts", numeric=True), Column("95% interval (%)")],
-        [(str(hidden), str(count), percent(count, starts)) for hidden, count in solved.items()],
+        [(str(hidden), str(count), brackets(wilson(count, starts), 0, scale=100)) for hidden, count in solved.items()],
         "Solved: at least 90% of the train rows right, from one start each.",
     )
     reachable = four_points()
@@ -115,51 +114,40 @@ def solving(hidden: int, starts: int, seed: int, X: Array, y: Any) -> int:
     return found
 
 
-def percent(count: int, of: int) -> str:
-    """Wilson's interval in percent."""
-    interval = wilson(count, of)
-    return f"[{100 * interval.low:.0f}, {100 * interval.high:.0f}]"
-
-
 def regions_figure(models: dict[str, Any], X: Array, y: Any) -> Figure:
     """The train rows and what each model makes of the plane."""
-
-    def draw() -> Drawing:
-        with styled():
-            drawing, panels = small_multiples(len(models), height=2.9, columns=3)
-            for axes, (name, model) in zip(panels, models.items(), strict=True):
-                draw_boundary(axes, model, X, y)
-                axes.set(title=name, xlabel="x1")
-            panels[0].set_ylabel("x2")
-            panels[3].set_ylabel("x2")
-            handles, names = panels[0].get_legend_handles_labels()
-            drawing.legend(handles, names, title="class", loc="center", bbox_to_anchor=(0.84, 0.25), fontsize=8)
-            return drawing
-
     caption = "Train rows; the shade is the more probable class, the black line where both are as probable."
-    return Figure("xor-regions", "What each model makes of XOR", caption, draw)
+
+    @framed("xor-regions", "What each model makes of XOR", caption, count=len(models), height=2.9, columns=3)
+    def drawn(*panels: Axes) -> None:
+        for axes, (name, model) in zip(panels, models.items(), strict=True):
+            draw_boundary(axes, model, X, y)
+            axes.set(title=name, xlabel="x1")
+        panels[0].set_ylabel("x2")
+        panels[3].set_ylabel("x2")
+        handles, names = panels[0].get_legend_handles_labels()
+        panels[0].figure.legend(handles, names, title="class", loc="center", bbox_to_anchor=(0.84, 0.25), fontsize=8)
+
+    return drawn
 
 
 def hidden_figure(model: Classifier, X: Array, y: Any) -> Figure:
     """The rows in the plane of the cascade's two hidden units, and the last layer's line through it."""
     assert isinstance(model, CascadedLogisticRegression)
 
-    def draw() -> Drawing:
-        with styled():
-            drawing, (axes,) = small_multiples(1, width=4.2, height=3.4)
-            made = model.hidden_features(X)
-            for label, (colour, marker) in zip(model.classes_, LOOKS, strict=True):
-                chosen = made[y == label]
-                axes.plot(
-                    *chosen.T, marker, color=colour, markerfacecolor="none", markersize=4.5, label=f"class {label}"
-                )
-            (w1, w2), b = model.coefs_[1][0], model.intercepts_[1][0]
-            ends = np.array([-0.05, 1.05])
-            axes.plot(ends, -(w1 * ends + b) / w2, color="black", linewidth=1.3, label="the last layer's line")
-            axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xlabel="x1' = σ(w1 x + b1)", ylabel="x2' = σ(w2 x + b2)")
-            axes.grid()
-            axes.legend(loc="best", fontsize=7.5)
-            return drawing
-
     caption = "Train rows as the first layer hands them on: now a straight line divides them."
-    return Figure("xor-hidden", "XOR in the features that the cascade learned", caption, draw)
+
+    @framed("xor-hidden", "XOR in the features that the cascade learned", caption, width=4.2, height=3.4)
+    def drawn(axes: Axes) -> None:
+        made = model.hidden_features(X)
+        for label, (colour, marker) in zip(model.classes_, LOOKS, strict=True):
+            chosen = made[y == label]
+            axes.plot(*chosen.T, marker, color=colour, markerfacecolor="none", markersize=4.5, label=f"class {label}")
+        (w1, w2), b = model.coefs_[1][0], model.intercepts_[1][0]
+        ends = np.array([-0.05, 1.05])
+        axes.plot(ends, -(w1 * ends + b) / w2, color="black", linewidth=1.3, label="the last layer's line")
+        axes.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05), xlabel="x1' = σ(w1 x + b1)", ylabel="x2' = σ(w2 x + b2)")
+        axes.grid()
+        axes.legend(loc="best", fontsize=7.5)
+
+    return drawn

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_softmax
 
-from kshot.classic.networks.convolution import Values, as_maps, as_rows, extent, patches, scattered
+from kshot.classic.data.inputs import Values
+from kshot.classic.networks.convolution import as_maps, as_rows, extent, patches, scattered
 
 Pull = Callable[[Values], Values]
 """dC/d(result) -> dC/d(parent)."""

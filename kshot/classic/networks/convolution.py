@@ -6,14 +6,10 @@ same code under the autograd and the layers. Concedes: the patches hold every va
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-Values = NDArray[Any]
-"""An array of float32 or float64; whatever comes in stays in its precision."""
+from kshot.classic.data.inputs import Values
 
 
 def extent(size: int, kernel: int, stride: int, padding: int) -> int:

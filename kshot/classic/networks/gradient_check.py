@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kshot.classic.data.inputs import Array
-from kshot.classic.networks.convolution import Values
+from kshot.classic.data.inputs import Array, Values
 
 
 @dataclass(frozen=True, slots=True)

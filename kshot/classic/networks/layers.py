@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_softmax
 
-from kshot.classic.networks.convolution import Values, as_maps, as_rows, extent, patches, scattered
+from kshot.classic.data.inputs import Values
+from kshot.classic.networks.convolution import as_maps, as_rows, extent, patches, scattered
 
 Shape = tuple[int, ...]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kshot.classic.networks.convolution import Values
+from kshot.classic.data.inputs import Values
 from kshot.classic.networks.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, Shape
 
 Loss = Callable[[Values, Any], tuple[float, Values]]
@@ -165,7 +165,7 @@ def adam(
 
 
 @dataclass
-class Curve:
+class TrainingCurve:
     """What training went through: a value an epoch each."""
 
     losses: list[float] = field(default_factory=list)  # mean of the batches' losses
@@ -193,13 +193,13 @@ def train(
     rng: np.random.Generator,
     watch: Callable[[], float] | None = None,
     patience: int | None = None,
-) -> Curve:
+) -> TrainingCurve:
     """Mini-batch training, an epoch at a time; `watch` is asked after each.
 
     With `patience` it ends once `watch` has not fallen for so many epochs, and goes back to where it was least.
     Raises ValueError where the loss leaves all bounds.
     """
-    curve = Curve()
+    curve = TrainingCurve()
     best, kept, waited = np.inf, network.snapshot(), 0
     for epoch in range(epochs):
         total = 0.0

@@ -22,6 +22,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from kshot.classic.networks.modules import update
 from kshot.types import UserError
 
 if TYPE_CHECKING:
@@ -87,10 +88,8 @@ def fit(
             model.train()
             total, seen = 0.0, 0
             for images, labels in loader:
-                optimizer.zero_grad()
                 loss = functional.cross_entropy(model(images.to(device)), labels.to(device))
-                loss.backward()  # type: ignore[no-untyped-call,unused-ignore]
-                optimizer.step()
+                update(optimizer, loss)
                 total, seen = total + loss.item() * len(labels), seen + len(labels)
             scores, truth = predict(model, test, device=device)
             history.train_losses.append(total / seen)

@@ -23,7 +23,7 @@ LOSSES = ("squared", "0-1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parts:
+class LossParts:
     """loss = noise + bias + unbiased_variance - biased_variance, each (points,) or (draws, points).
 
     y* is the best prediction, that of least loss over the targets of a point; the main prediction that of least loss
@@ -43,13 +43,13 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decomposition:
+class BiasVariance:
     """The loss of many fits of one estimator in its parts."""
 
     loss: str
     predictions: NDArray[Any]  # (refits, points)
     targets: NDArray[Any]  # (targets a point, points)
-    points: Parts  # (points,)
+    points: LossParts  # (points,)
 
     def mean(self, part: str) -> float:
         """A part's mean over the points: loss, noise, bias, variance, unbiased_variance or biased_variance."""
@@ -68,7 +68,7 @@ class Decomposition:
         for start in range(0, draws, size):
             counts = random.multinomial(refits, np.full(refits, 1 / refits), size=min(size, draws - start))
             parts = parts_of(self.predictions, self.targets, self.loss, counts / refits)
-            for name in (*(field.name for field in fields(Parts)), "variance"):
+            for name in (*(field.name for field in fields(LossParts)), "variance"):
                 means.setdefault(name, []).append(getattr(parts, name).mean(axis=1))
         ends = {name: np.quantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2])
                 for name, found in means.items()}  # fmt: skip
@@ -102,7 +102,7 @@ def bias_variance(
     loss: str = "squared",
     refits: int = 200,
     seed: int = 0,
-) -> Decomposition:
+) -> BiasVariance:
     """The estimator's loss at X_test in its parts, from `refits` bootstrap samples of X and y.
 
     y_test: (points,), or (targets a point, points) where several are known, which tells noise from bias. For training
@@ -118,7 +118,7 @@ def bias_variance(
     return decompose(predictions, y_test, loss=loss)
 
 
-def decompose(predictions: Any, y_test: Any, *, loss: str = "squared") -> Decomposition:
+def decompose(predictions: Any, y_test: Any, *, loss: str = "squared") -> BiasVariance:
     """The parts of predictions (refits, points) against y_test, (points,) or (targets a point, points).
 
     Raises ValueError where the points are not as many, the loss is unknown, or squared loss is asked of no numbers.
@@ -139,10 +139,12 @@ def decompose(predictions: Any, y_test: Any, *, loss: str = "squared") -> Decomp
             raise ValueError(f"{name} hold {values[row, point]} in row {row} at point {point}")
     once = np.full((1, len(predictions)), 1 / len(predictions))
     parts = parts_of(predictions, targets, loss, once)
-    return Decomposition(loss, predictions, targets, Parts(*(getattr(parts, field.name)[0] for field in fields(Parts))))
+    return BiasVariance(
+        loss, predictions, targets, LossParts(*(getattr(parts, field.name)[0] for field in fields(LossParts)))
+    )
 
 
-def parts_of(predictions: NDArray[Any], targets: NDArray[Any], loss: str, shares: Array) -> Parts:
+def parts_of(predictions: NDArray[Any], targets: NDArray[Any], loss: str, shares: Array) -> LossParts:
     """The parts under each row of `shares`, (draws, refits): how much every refit counts, summing to 1."""
     return (
         squared_parts(predictions, targets, shares)
@@ -151,14 +153,14 @@ def parts_of(predictions: NDArray[Any], targets: NDArray[Any], loss: str, shares
     )
 
 
-def squared_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Array) -> Parts:
+def squared_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Array) -> LossParts:
     """E (f - y)^2 = Var y + (E f - E y)^2 + Var f."""
     best, noise = targets.mean(axis=0), targets.var(axis=0)
     losses = np.mean([(predictions - target) ** 2 for target in targets], axis=0)  # (refits, points)
     centre = predictions.mean(axis=0)
     away = predictions - centre  # small numbers, so that the difference of squares below loses no digits
     mean = shares @ away
-    return Parts(
+    return LossParts(
         loss=shares @ losses,
         noise=np.broadcast_to(noise, mean.shape),
         bias=(mean + centre - best) ** 2,
@@ -167,7 +169,7 @@ def squared_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Arra
     )
 
 
-def zero_one_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Array) -> Parts:
+def zero_one_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Array) -> LossParts:
     """P(f != y) = c1 N + B + c2 V (Domingos 2000, theorem 3, for any number of classes).
 
     N = P(y != y*), B = [main != y*], V = P(f != main). c1 = P(f = y*) - P(f != y*) P(f = y | y != y*). c2 is 1 where
@@ -182,7 +184,7 @@ def zero_one_parts(predictions: NDArray[Any], targets: NDArray[Any], shares: Arr
     right = (frequency * is_best).sum(axis=-1)  # P(f = y*)
     wrong_together = (frequency * truth * ~is_best).sum(axis=-1)  # P(f != y*) P(f = y | y != y*) N
     biased = main != best
-    return Parts(
+    return LossParts(
         loss=1 - (frequency * truth).sum(axis=-1),
         noise=right * n - wrong_together,
         bias=biased.astype(float),

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kshot.eval.statistics import Interval, t_interval
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 
 def percent(share: float | None) -> str:
     """0.4567 as "45.7%", None as a dash."""
@@ -26,6 +36,50 @@ def probability(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.995 else "1"
 
 
-def plus_minus(mean: float, half_width: float, places: int = 1) -> str:
-    """A mean with half its interval: 1.234 and 0.56 as "1.2 ± 0.6"."""
-    return f"{mean:.{places}f} ± {half_width:.{places}f}"
+def plus_minus(mean: float, half_width: float, places: int = 1, *, signed: bool = False) -> str:
+    """A mean with half its interval: 1.234 and 0.56 as "1.2 ± 0.6", or "+1.2 ± 0.6" of a difference."""
+    return f"{mean:{'+' if signed else ''}.{places}f} ± {half_width:.{places}f}"
+
+
+def mean_plus_minus(
+    values: Sequence[float] | NDArray[np.float64], places: int = 1, *, scale: float = 1.0, signed: bool = False
+) -> str:
+    """The mean of numbers with half its 95% interval by Student's t, both times `scale`.
+
+    >>> mean_plus_minus([0.1, 0.2, 0.3], scale=100), mean_plus_minus([0.5])
+    ('20.0 ± 24.8', '0.5 ± inf')
+    """
+    import numpy as np
+
+    half_width = scale * t_interval(values).half_width
+    return plus_minus(scale * float(np.mean(values)), half_width, places, signed=signed)
+
+
+def brackets(interval: Interval, places: int = 1, *, scale: float = 1.0, signed: bool = False) -> str:
+    """An interval's two ends, both times `scale`.
+
+    >>> brackets(Interval(0.5, 1), 0, scale=100), brackets(Interval(-0.5, 1), signed=True)
+    ('[50, 100]', '[-0.5, +1.0]')
+    """
+    form = f"{'+' if signed else ''}.{places}f"
+    return f"[{scale * interval.low:{form}}, {scale * interval.high:{form}}]"
+
+
+def mean_in_brackets(
+    values: Sequence[float] | NDArray[np.float64],
+    places: int = 1,
+    *,
+    scale: float = 1.0,
+    least: float = -math.inf,
+    signed: bool = False,
+) -> str:
+    """The mean of numbers before its 95% interval by Student's t, all times `scale`; the interval ends at `least`.
+
+    >>> mean_in_brackets([0.1, 0.2, 0.3], scale=100, least=0)
+    '20.0 [0.0, 44.8]'
+    """
+    import numpy as np
+
+    span = t_interval(values)
+    mean = f"{scale * float(np.mean(values)):{'+' if signed else ''}.{places}f}"
+    return f"{mean} {brackets(Interval(max(least, span.low), span.high), places, scale=scale, signed=signed)}"

@@ -20,6 +20,7 @@ from kshot.eval.report.safe_text import clean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
+    from matplotlib.figure import SubFigure
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#7f7f7f"
 INK = "#111111"  # text on a light tile, which stays dark on a dark page
@@ -121,7 +122,7 @@ def tiles(axes: Axes, values: Any, **options: Any) -> Any:
     return shown
 
 
-def colour_bar(drawing: Drawing, shown: Any, **options: Any) -> Any:
+def colour_bar(drawing: Drawing | SubFigure, shown: Any, **options: Any) -> Any:
     """The key to a heat map's colours, as shapes where matplotlib would make a bitmap of more than 50 shades."""
     bar = drawing.colorbar(shown, **options)
     if bar.solids is not None:  # None for a bar of lines alone

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from sklearn.datasets import load_digits
 
-from kshot.classic.data.tables import Table, digits, read_table
+from kshot.classic.data.digits import digits_table
+from kshot.classic.data.tables import DataTable, read_table
 from kshot.classic.diagnosis.ladder import Rung, divided
 from kshot.classic.diagnosis.questions import LARGE, Diagnosis, above, examine, told_apart
 from kshot.classic.diagnosis.report import diagnose, report_of
@@ -22,12 +23,12 @@ from kshot.eval.report.style import svg
 from kshot.types import UserError
 
 
-def rows(X: np.ndarray, y: np.ndarray, *, classes: int = 0, test: np.ndarray | None = None) -> Table:
+def rows(X: np.ndarray, y: np.ndarray, *, classes: int = 0, test: np.ndarray | None = None) -> DataTable:
     names = tuple(f"x{at}" for at in range(X.shape[1]))
-    return Table("made up", names, "y", X, y, tuple(map(str, range(classes))) or None, test)
+    return DataTable("made up", names, "y", X, y, tuple(map(str, range(classes))) or None, test)
 
 
-def shifted(rng: np.random.Generator) -> Table:
+def shifted(rng: np.random.Generator) -> DataTable:
     """Test rows lie elsewhere, where the target is another function that no train row shows."""
     X = rng.normal(size=(900, 4))
     test = np.arange(900) >= 600
@@ -53,7 +54,7 @@ def found(case: str) -> Diagnosis:
             rows(X, np.where(np.arange(800) < 500, X[:, 0], -X[:, 0]), test=np.arange(800) >= 500), steps=1500
         ),
         "none": lambda: examine(rows(X, X[:, 0] - X[:, 1]), steps=1500),
-        "digits": lambda: examine(digits(), steps=1500),
+        "digits": lambda: examine(digits_table(), steps=1500),
     }
     return cases[case]()
 

@@ -14,7 +14,7 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 from kshot.classic.data.pokemon import load_pokemon
-from kshot.classic.experiments.generative_discriminative import Curve, generative_discriminative
+from kshot.classic.experiments.generative_discriminative import LearningCurve, generative_discriminative
 from kshot.classic.experiments.logistic_losses import descend, logistic_losses, one_column
 from kshot.classic.experiments.pokemon_types import pokemon_types
 from kshot.classic.experiments.registry import EXPERIMENTS
@@ -130,7 +130,7 @@ def test_slopes_vanish_for_squared_error_only() -> None:
 def test_whose_error_is_lower() -> None:
     rng = np.random.default_rng(0)
     low, high = rng.normal(0.1, 0.01, size=20), rng.normal(0.2, 0.01, size=20)
-    curve = Curve("made up", (4, 8, 16), np.array([low, high, low]), np.array([high, low, low[::-1]]))
+    curve = LearningCurve("made up", (4, 8, 16), np.array([low, high, low]), np.array([high, low, low[::-1]]))
     assert curve.words() == ["naive Bayes", "logistic regression", "even"]
 
 

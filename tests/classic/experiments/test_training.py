@@ -12,7 +12,6 @@ from sklearn.datasets import load_digits
 from kshot.classic.experiments import COURSE
 from kshot.classic.experiments.backpropagation import backpropagation, by_autograd, by_differences, timed
 from kshot.classic.experiments.deep_wide import count, deep_wide, fold, width
-from kshot.classic.experiments.means import t_interval
 from kshot.classic.experiments.mismatch import mismatch, moved
 from kshot.classic.experiments.optimization_or_bias import optimization_or_bias
 from kshot.classic.experiments.overfitting import jittered, overfitting
@@ -175,12 +174,3 @@ def test_the_small_network_reads_most_digits() -> None:
     assert accuracy[0] > 85
     assert accuracy[1] > 70
     assert f"reads {accuracy[0]:.1f}%" in report("vision").summary[0]
-
-
-def test_an_interval_of_a_mean_is_scipys() -> None:
-    from scipy import stats
-
-    values = np.random.default_rng(0).normal(5, 2, 12)
-    expected = stats.t.interval(0.95, 11, values.mean(), stats.sem(values))
-    found = t_interval(values)
-    np.testing.assert_allclose([found.low, found.high], expected)

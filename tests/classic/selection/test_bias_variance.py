@@ -17,15 +17,15 @@ from sklearn.tree import DecisionTreeClassifier
 
 from kshot.classic.regression.linear import LinearRegression, PolynomialRegression, RidgeRegression
 from kshot.classic.selection import refits
-from kshot.classic.selection.bias_variance import Parts, bias_variance, decompose, parts_of
+from kshot.classic.selection.bias_variance import LossParts, bias_variance, decompose, parts_of
 from kshot.classic.selection.refits import bootstrap_predictions, one_by_one, sample_predictions
 
 X, Y = load_diabetes(return_X_y=True)
 SPLIT = (X[:300], Y[:300], X[300:], Y[300:])
-NAMES = [field.name for field in fields(Parts)]
+NAMES = [field.name for field in fields(LossParts)]
 
 
-def adds_up(parts: Parts) -> None:
+def adds_up(parts: LossParts) -> None:
     np.testing.assert_allclose(parts.noise + parts.bias + parts.variance, parts.loss, rtol=1e-12, atol=1e-12)
 
 

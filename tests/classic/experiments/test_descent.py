@@ -14,11 +14,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
 from kshot.classic.experiments import COURSE
-from kshot.classic.experiments.batch_size import batch_size, half_of_the_digits, half_width, network, verdict
+from kshot.classic.experiments.batch_size import batch_size, network, verdict
 from kshot.classic.experiments.critical_points import critical_points
 from kshot.classic.experiments.feature_scaling import Fit, feature_scaling
 from kshot.classic.experiments.limits import PLACES, limits
-from kshot.classic.experiments.loss_surface import Network, loss_surface
+from kshot.classic.experiments.loss_surface import ReluModule, loss_surface
 from kshot.classic.experiments.optimizers import MAKERS, optimizers, valley
 from kshot.classic.experiments.registry import EXPERIMENTS
 from kshot.eval.report.model import Figure, Report, Table
@@ -174,19 +174,10 @@ def test_batches_reach_the_same_loss_in_fewer_epochs() -> None:
 
 
 def test_words_for_a_difference() -> None:
-    assert verdict((1.0, 0.5), "more", "less") == "more"
-    assert verdict((-1.0, 0.5), "more", "less") == "less"
-    assert verdict((0.1, 0.5), "more", "less") == "neither more nor less for certain"
-    assert half_width(np.array([1.0, 2.0, 3.0])) == pytest.approx(4.302653 / 3**0.5, rel=1e-6)
-    assert np.isnan(half_width(np.array([1.0])))
-
-
-def test_digits_are_halved_by_class() -> None:
-    data = half_of_the_digits(0)
-    assert len(data.y) == 898
-    assert len(data.labels) == 899
-    assert (torch.bincount(data.y) - torch.bincount(data.labels)).abs().max() <= 1
-    assert not torch.equal(half_of_the_digits(1).y, data.y)
+    assert verdict(np.array([3.0, 4.0, 5.0]), "more", "less") == "more"
+    assert verdict(np.array([-3.0, -4.0, -5.0]), "more", "less") == "less"
+    assert verdict(np.array([1.0, 2.0, 3.0]), "more", "less") == "neither more nor less for certain"
+    assert verdict(np.array([3.0]), "more", "less") == "neither more nor less for certain"
 
 
 def test_weights_come_from_the_generator_given() -> None:
@@ -199,7 +190,7 @@ def test_weights_come_from_the_generator_given() -> None:
 
 
 def test_a_skip_connection_adds() -> None:
-    plain, skipping = (Network(3, 4, skip, torch.Generator().manual_seed(0)) for skip in (False, True))
+    plain, skipping = (ReluModule(3, 4, skip, torch.Generator().manual_seed(0)) for skip in (False, True))
     x = torch.rand(2, 64, dtype=torch.float64)
     for module in (plain, skipping):
         with torch.no_grad():
