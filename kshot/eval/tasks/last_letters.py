@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from kshot.eval.answers import WORD, exact
-from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.eval.tasks.generated import draw_samples
+from kshot.eval.tasks.registry import TASKS
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 FIRST_NAMES = """
