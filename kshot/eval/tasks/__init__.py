@@ -16,7 +16,7 @@ from kshot.eval.tasks import (
     word_problems,
 )
 from kshot.eval.tasks.registry import TASKS
-from kshot.eval.tasks.user import from_file, from_jsonl
+from kshot.eval.tasks.source.user import from_file, from_jsonl
 from kshot.types import Task
 
 __all__ = [

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import NUMBER, canonical_number, numeric
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, text_of
-from kshot.eval.tasks.public import loader
 from kshot.eval.tasks.registry import TASKS
-from kshot.eval.tasks.wei2022 import DECOMPOSITIONS, EXEMPLARS
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
 
 INSTRUCTIONS = (

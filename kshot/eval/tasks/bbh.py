@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import LETTER, LINE, NUMBER, TEXT, YES_NO, exact, labels, numeric
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, text_of
 from kshot.eval.tasks.multiple_choice import CHOOSE
-from kshot.eval.tasks.public import loader
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Task, UserError
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kshot.eval.answers import exact, labels
-from kshot.eval.tasks.hub import HubSet, named
-from kshot.eval.tasks.jsonl import Row, text_of
-from kshot.eval.tasks.public import loader
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.hub import HubSet, named
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.types import Sample, Task, UserError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 from kshot.eval.answers import WORD, exact
-from kshot.eval.tasks.generated import draw_samples
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.generated import draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 FIRST_NAMES = """

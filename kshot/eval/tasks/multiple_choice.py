@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import LETTER, YES_NO, exact
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, choices_of, letter_of, text_of
-from kshot.eval.tasks.public import loader
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, choices_of, letter_of, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.types import Sample, Task, UserError
 
 CHOOSE = (

@@ -7,8 +7,8 @@ import random
 from functools import cache
 
 from kshot.eval.answers import ACTIONS, exact
-from kshot.eval.tasks.generated import spread
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.generated import spread
 from kshot.registry import suggest
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 

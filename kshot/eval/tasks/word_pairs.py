@@ -10,8 +10,8 @@ import random
 from importlib import resources
 
 from kshot.eval.answers import TEXT, exact
-from kshot.eval.tasks.generated import in_train, spread
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.generated import in_train, spread
 from kshot.registry import suggest
 from kshot.types import Sample, Source, Split, Task, UserError
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 
 from kshot.eval.answers import NUMBER, numeric
-from kshot.eval.tasks.generated import draw_samples
 from kshot.eval.tasks.last_letters import FIRST
 from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.source.generated import draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 NOUNS = """
