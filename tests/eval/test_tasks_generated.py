@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from kshot.eval.tasks import TASKS, get_task
+from kshot.eval.tasks import FILES, TASKS, get_task
 from kshot.types import Sample, Source, UserError
-from tests.places import SHARED
+from tests.places import ROOT, SHARED
 
 RELATIONS = ("plurals", "past", "capitals", "opposites", "comparatives")
 GENERATED = (
@@ -279,3 +279,7 @@ def test_tasks_are_listed_without_heavy_imports() -> None:
 
 def test_the_registry_holds_all_generated_tasks() -> None:
     assert {spec.split(":")[0] for spec in GENERATED} <= set(TASKS)
+
+
+def test_every_file_of_the_folder_is_named() -> None:
+    assert set(FILES) == {path.stem for path in (ROOT / "kshot/eval/tasks").glob("*.py")} - {"__init__", "registry"}
