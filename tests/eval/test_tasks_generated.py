@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -283,3 +284,15 @@ def test_the_registry_holds_all_generated_tasks() -> None:
 
 def test_every_file_of_the_folder_is_named() -> None:
     assert set(FILES) == {path.stem for path in (ROOT / "kshot/eval/tasks").glob("*.py")} - {"__init__", "registry"}
+
+
+@pytest.mark.parametrize("spec", GENERATED)
+def test_a_question_is_all_of_a_sample_but_its_target(spec: str) -> None:
+    task = get_task(spec)
+    pool = task.load("train", Source(train=4))[:4]
+    sample = replace(task.load("test", Source(limit=1))[0], target="XYZZY", rationale="so XYZZY")
+    question = task.question(sample, pool)
+    assert "XYZZY" not in repr(question)
+    assert (question.text, question.choices, question.exemplars) == (sample.question, sample.choices, tuple(pool))
+    for field in ("format", "labels", "instructions", "decompositions"):
+        assert getattr(question, field) == getattr(task, field)
