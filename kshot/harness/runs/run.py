@@ -18,7 +18,7 @@ from kshot.eval.tasks import TASKS, get_task
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
-from kshot.program import critical_path, reseed, rewrite
+from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.prompts.templates import plain, solved
 from kshot.types import (
@@ -146,14 +146,11 @@ def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, .
     It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
     strategy asks more than once, or scores instead of asking.
     """
-    program = start(strategy, task.question(sample, pool), 0, True)()
-    requests = next(program)
-    try:
-        program.send([Generation("", "stop") for _ in requests])
-        once = False
-    except StopIteration:
-        once = len(requests) == 1 and requests[0].continuation is None
-    if not once:
+    program = strategy(task.question(sample, pool))
+    asked = advance(program)
+    requests = [] if isinstance(asked, Done) else list(asked)
+    over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
+    if not over or len(requests) != 1 or requests[0].continuation is not None:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
     request = replace(requests[0], continuation=solved(sample, task.format))
     return request if chat else plain(request)
