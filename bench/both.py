@@ -31,7 +31,7 @@ from kshot.harness.journal import Journal
 from kshot.harness.models.sources import folder_of, resolve
 from kshot.harness.prefix.tree import PrefixTree
 from kshot.harness.runner import Job, run_jobs
-from kshot.harness.runs.run import Plan, load_plan, question_of
+from kshot.harness.runs.run import Plan, load_plan
 from kshot.program import rewrite
 from kshot.prompts.templates import plain
 from kshot.types import Generation, Program, Request
@@ -66,7 +66,7 @@ def requests_of(task: str, strategy: str, options: argparse.Namespace) -> list[l
     found = []
     for task_, strategy_ in loaded.pairs():
         for sample in loaded.samples[task_.name]:
-            program = strategy_(question_of(task_, sample, loaded.pools[task_.name]))
+            program = strategy_(task_.question(sample, loaded.pools[task_.name]))
             found.append(list(next(rewrite(program, plain))))
     return found
 

@@ -1,20 +1,35 @@
 """Programs: generators that yield lists of requests and are sent their generations.
 
-A program knows no engine, no batch and no cache. It composes by `yield from`; `gather` runs several
-side by side, `reseed` and `rewrite` change the requests on their way out, `drive` runs one to its end,
-`critical_path` tells how long one must take.
+A program knows no engine, no batch and no cache. It composes by `yield from`; `advance` takes one a step
+further, `gather` runs several side by side, `reseed` and `rewrite` change the requests on their way out,
+`drive` runs one to its end, `critical_path` tells how long one must take.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 from kshot.types import Generation, Program, Request
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """A program has come to its end, with this result."""
+
+    result: T
+
+
+def advance(program: Program[T], replies: list[Generation] | None = None) -> Sequence[Request] | Done[T]:
+    """Sends a program the replies to what it asked last (None: it begins); gives what it asks next, or its result."""
+    try:
+        return next(program) if replies is None else program.send(replies)
+    except StopIteration as stop:
+        return Done(stop.value)
 
 
 def gather(programs: Iterable[Program[T]]) -> Program[list[T]]:
@@ -27,38 +42,24 @@ def gather(programs: Iterable[Program[T]]) -> Program[list[T]]:
     ['A', 'B']
     """
     running = list(programs)
-    results: dict[int, T] = {}
-    pending: dict[int, Sequence[Request]] = {}
-
-    def advance(index: int, replies: list[Generation] | None) -> None:
-        try:
-            pending[index] = next(running[index]) if replies is None else running[index].send(replies)
-        except StopIteration as stop:
-            pending.pop(index, None)
-            results[index] = stop.value
-
-    for index in range(len(running)):
-        advance(index, None)
-    while pending:
-        asked = list(pending.items())
-        replies = yield [request for _, requests in asked for request in requests]
+    steps = [advance(program) for program in running]
+    while not all(isinstance(step, Done) for step in steps):
+        replies = yield [request for step in steps if not isinstance(step, Done) for request in step]
         start = 0
-        for index, requests in asked:
-            advance(index, replies[start : start + len(requests)])
-            start += len(requests)
-    return [results[index] for index in range(len(running))]
+        for index, step in enumerate(steps):
+            if not isinstance(step, Done):
+                steps[index] = advance(running[index], replies[start : start + len(step)])
+                start += len(step)
+    return [step.result for step in steps if isinstance(step, Done)]
 
 
 def rewrite(program: Program[T], change: Callable[[Request], Request]) -> Program[T]:
     """The same program, each of its requests changed on the way out."""
-    replies: list[Generation] | None = None
-    while True:
-        try:
-            requests = next(program) if replies is None else program.send(replies)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        replies = yield [change(request) for request in requests]
+    step = advance(program)
+    while not isinstance(step, Done):
+        replies = yield [change(request) for request in step]
+        step = advance(program, replies)
+    return step.result
 
 
 def reseed(program: Program[T], seed: int) -> Program[T]:
@@ -85,27 +86,21 @@ def drive(program: Program[T], answer: Callable[[Request], Generation]) -> T:
 
 def drive_rounds(program: Program[T], answer: Callable[[Sequence[Request]], list[Generation]]) -> T:
     """Runs one program to its end with a function that answers all requests of a round, in order."""
-    replies: list[Generation] | None = None
-    while True:
-        try:
-            requests = next(program) if replies is None else program.send(replies)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        replies = answer(requests)
+    step = advance(program)
+    while not isinstance(step, Done):
+        step = advance(program, answer(step))
+    return step.result
 
 
 def critical_path(program: Program[object], *, rounds: int = 64) -> int:
     """Tokens that a program may have to wait for one after another, where every reply is empty: its largest
     `max_new_tokens` of each round, summed. At most so many rounds are looked at."""
     tokens = 0
-    replies: list[Generation] | None = None
+    step = advance(program)
     for _ in range(rounds):
-        try:
-            requests = next(program) if replies is None else program.send(replies)
-        except StopIteration:
+        if isinstance(step, Done):
             break
-        tokens += max((request.params.max_new_tokens for request in requests), default=0)
-        replies = [Generation("", "stop") for _ in requests]
+        tokens += max((request.params.max_new_tokens for request in step), default=0)
+        step = advance(program, [Generation("", "stop") for _ in step])
     program.close()
     return tokens

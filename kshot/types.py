@@ -204,6 +204,18 @@ class Task:
     exemplars: tuple[Sample, ...] = ()  # fixed, published exemplars, first in the pool (Wei et al. for gsm8k)
     note: str = ""  # what its user should know before it runs
 
+    def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
+        """What a strategy may see of a sample, with the exemplars it may choose from."""
+        return Question(
+            text=sample.question,
+            format=self.format,
+            choices=sample.choices,
+            labels=self.labels,
+            exemplars=tuple(pool),
+            instructions=self.instructions,
+            decompositions=self.decompositions,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Strategy:

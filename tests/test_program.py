@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kshot.program import critical_path, drive, gather, mix, reseed, rewrite
+from kshot.program import Done, advance, critical_path, drive, gather, mix, reseed, rewrite
 from kshot.types import Generation, Program, Request, SamplingParams
 
 
@@ -27,6 +27,16 @@ def chain(*rounds: str) -> Program[list[str]]:
 def broken(after: str) -> Program[list[str]]:
     yield [Request(after)]
     raise ValueError("broken")
+
+
+def test_a_program_is_advanced_from_its_first_requests_to_its_result() -> None:
+    program = chain("ab", "", "c")
+    asked = advance(program)
+    assert asked == [Request("a"), Request("b")]
+    assert advance(program, [Generation("1", "stop"), Generation("2", "stop")]) == []
+    assert advance(program, []) == [Request("c")]  # no replies are replies too: the program does not begin again
+    assert advance(program, [Generation("3", "stop")]) == Done(["1", "2", "3"])
+    assert advance(chain()) == Done([])
 
 
 def test_gather_keeps_order_whatever_the_lengths() -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kshot.eval.tasks import get_task
+from kshot.eval.tasks import TASKS, get_task
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Job, run_jobs
 from kshot.program import drive
 from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.types import Generation, Question, Request, Source
+from tests.places import ROOT
 
-TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## Add an? (\w+)\n.*?```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
 
 
@@ -28,7 +32,8 @@ def run(kind: str) -> dict[str, Any]:
 @pytest.fixture
 def doubles(tmp_path: Path) -> Any:
     (tmp_path / "file.py").write_text(RECIPES["task"])
-    return get_task(f"{tmp_path / 'file.py'}:doubles")
+    yield get_task(f"{tmp_path / 'file.py'}:doubles")
+    del TASKS.entries["doubles"]
 
 
 @pytest.fixture
@@ -43,7 +48,43 @@ def polite() -> Any:
 def test_there_is_a_recipe_for_each_and_it_is_short() -> None:
     assert set(RECIPES) == {"strategy", "task", "engine", "method"}
     for kind, code in RECIPES.items():
-        assert len(code.strip().splitlines()) <= 14, kind
+        assert len(code.strip().splitlines()) <= 18, kind
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout to add to."""
+    for folder in ("kshot", "tests"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def said_in(folder: Path, *command: str) -> str:
+    """What a Python command prints there. Fails with all that it said where it does not end well."""
+    done = subprocess.run([sys.executable, *command], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "name", "contract"),
+    [
+        ("strategy", "prompts/strategies", "polite", "tests/prompts/test_strategies_contract.py"),
+        ("task", "eval/tasks", "doubles", "tests/eval/test_tasks_generated.py"),
+    ],
+)
+def test_a_recipe_in_the_package_is_listed_and_holds_to_the_contract(
+    checkout: Path, kind: str, folder: str, name: str, contract: str
+) -> None:
+    file, init = f"kshot/{folder}/{name}.py", checkout / "kshot" / folder / "__init__.py"
+    (checkout / file).write_text(RECIPES[kind])
+    files = "FILES: tuple[str, ...] = ("
+    init.write_text(init.read_text().replace(files, f'{files}\n    "{name}",'))
+    assert name in said_in(checkout, "-m", "kshot", "list", f"{folder.rpartition('/')[2]}").split()
+    for check in ("check", "format --check"):
+        said_in(checkout, "-m", "ruff", *check.split(), file)
+    said_in(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", contract, "-k", f"{name} or named")
 
 
 def test_the_task_and_the_strategy(doubles: Any, polite: Any) -> None:

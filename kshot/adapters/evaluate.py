@@ -16,7 +16,7 @@ from kshot.adapters.methods.registry import is_classifier
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, free_memory
 from kshot.harness.models.render import Renderer
-from kshot.harness.runs.run import Loaded, describe, question_of, run_benchmark, start
+from kshot.harness.runs.run import Loaded, describe, run_benchmark, start
 from kshot.program import drive_rounds, gather
 from kshot.types import Engine, Generation, Prediction, Record, Request, Sample, Strategy, Task
 
@@ -96,7 +96,7 @@ def accuracy(
         renderer = Renderer(loaded.tokenizer, chat)
         found = predictions(adapted, task, strategy, samples, pool, renderer, loaded.context_length)
     else:
-        programs = [start(strategy, question_of(task, sample, pool), 0, chat)() for sample in samples]
+        programs = [start(strategy, task.question(sample, pool), 0, chat)() for sample in samples]
         engine = engine_of(adapted, loaded, chat)
         try:
             found = drive_rounds(gather(programs), lambda requests: answers(engine, requests))

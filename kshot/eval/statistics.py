@@ -336,8 +336,13 @@ def majority_expectations(
 ) -> NDArray[np.float64]:
     """For each sample and each n: the expected score of the majority of n of its answers. (samples, ns)
 
-    Subsets are drawn without replacement, as hypergeometric counts over the distinct answers. Ties are split
-    evenly. None never votes, so a subset of nothing else is wrong. Raises ValueError where n exceeds the draws.
+    Their mean over the samples is the accuracy of self-consistency against n, all from one set of draws (Wang et al.
+    2022, figure 2). Subsets are drawn without replacement, as hypergeometric counts over the distinct answers. Ties
+    are split evenly. None never votes, so a subset of nothing else is wrong. Raises ValueError where n exceeds the
+    draws.
+
+    >>> majority_expectations([["8", "8", None, "9"]], ["8"], [1, 4]).tolist()
+    [[0.5, 1.0]]
     """
     import numpy as np
 
@@ -363,16 +368,3 @@ def majority_expectations(
                 counts[mine] / len(given) if n == 1 else float((tied[:, mine] / np.maximum(tied.sum(axis=1), 1)).mean())
             )
     return table
-
-
-def majority_curve(
-    answers: Sequence[Sequence[str | None]], targets: Sequence[str], ns: Sequence[int], seed: int = 0
-) -> list[float]:
-    """Accuracy of self-consistency against n, all from one set of draws (Wang et al. 2022, figure 2).
-
-    >>> majority_curve([["8", "8", None, "9"]], ["8"], [1, 4])
-    [0.5, 1.0]
-    """
-    if not answers:
-        return [math.nan] * len(ns)
-    return [float(value) for value in majority_expectations(answers, targets, ns, seed=seed).mean(axis=0)]

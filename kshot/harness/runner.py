@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kshot.harness.journal import Journal, request_key
+from kshot.program import Done, advance
 from kshot.types import Engine, Generation, Program, Request, UserError
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class Run(Generic[T]):
         self.engine = engine
         self.journal = journal
         self.done = done
-        self.report = progress or (lambda _: None)
+        self.on_progress = progress or (lambda _: None)
         self.on_ask = on_ask or (lambda _: None)
         self.progress = Progress()
         self.waiters: dict[str, list[Flight[T]]] = {}  # request key -> programs that wait for it
@@ -77,14 +78,14 @@ class Run(Generic[T]):
         """Runs a program until it asks something that has no answer yet, or to its end."""
         while True:
             try:
-                requests = next(flight.program) if replies is None else flight.program.send(replies)
-            except StopIteration as stop:
-                self.progress.done += 1
-                self.done(flight.job, stop.value, flight.calls)
-                return
+                step = advance(flight.program, replies)
             except UserError as error:
                 raise UserError(f"{describe(flight.job.key)}: {error}") from error
-            if self.ask(flight, requests):
+            if isinstance(step, Done):
+                self.progress.done += 1
+                self.done(flight.job, step.result, flight.calls)
+                return
+            if self.ask(flight, step):
                 return
             replies = self.take(flight)
 
@@ -111,9 +112,7 @@ class Run(Generic[T]):
 
     def submit(self, flight: Flight[T], key: str, request: Request) -> None:
         self.on_ask(key)
-        ticket = (
-            flight.number << 32 | self.progress.asked
-        )  # an engine prefers low ones: what has begun is finished first
+        ticket = ticket_of(flight.number, self.progress.asked)
         try:
             self.engine.submit(ticket, request)
         except UserError as error:
@@ -163,11 +162,16 @@ class Run(Generic[T]):
                 self.advance(Flight(job, job.program(), self.progress.started - 1), None)
                 if not self.tickets:
                     self.journal.commit_sometimes()
-                    self.report(self.progress)
+                    self.on_progress(self.progress)
             if self.tickets:
                 self.collect()
             self.progress.in_flight = len(self.tickets)
-            self.report(self.progress)
+            self.on_progress(self.progress)
+
+
+def ticket_of(program: int, request: int) -> int:
+    """A request's ticket. An engine prefers low ones, so that programs that were begun first end first."""
+    return program << 32 | request
 
 
 def describe(key: Hashable) -> str:

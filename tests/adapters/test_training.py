@@ -30,7 +30,7 @@ from kshot.eval.tasks import get_task
 from kshot.harness.models.load import LoadedModel, load_model
 from kshot.harness.models.render import Renderer
 from kshot.harness.models.sources import resolve
-from kshot.harness.runs.run import load_plan, question_of, start
+from kshot.harness.runs.run import load_plan, start
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Message, Sample, Source, Task, UserError
 
@@ -68,7 +68,7 @@ def test_what_is_trained_on_is_what_evaluation_sends(tiny: LoadedModel, strategy
     made = examples(task, asked, samples, renderer, pool=pool, max_length=2048)
     for sample, example in zip(samples, made, strict=True):
         others = tuple(one for one in pool if key(one) != key(sample))
-        [request] = next(start(asked, question_of(task, sample, others), 0, chat)())
+        [request] = next(start(asked, task.question(sample, others), 0, chat)())
         prompt = renderer.encode(request.prompt)
         assert isinstance(example.labels, list)
         assert example.input_ids[: len(prompt)] == prompt

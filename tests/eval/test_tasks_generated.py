@@ -7,12 +7,13 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from kshot.eval.tasks import TASKS, get_task
+from kshot.eval.tasks import FILES, TASKS, get_task
 from kshot.types import Sample, Source, UserError
-from tests.places import SHARED
+from tests.places import ROOT, SHARED
 
 RELATIONS = ("plurals", "past", "capitals", "opposites", "comparatives")
 GENERATED = (
@@ -279,3 +280,19 @@ def test_tasks_are_listed_without_heavy_imports() -> None:
 
 def test_the_registry_holds_all_generated_tasks() -> None:
     assert {spec.split(":")[0] for spec in GENERATED} <= set(TASKS)
+
+
+def test_every_file_of_the_folder_is_named() -> None:
+    assert set(FILES) == {path.stem for path in (ROOT / "kshot/eval/tasks").glob("*.py")} - {"__init__", "registry"}
+
+
+@pytest.mark.parametrize("spec", GENERATED)
+def test_a_question_is_all_of_a_sample_but_its_target(spec: str) -> None:
+    task = get_task(spec)
+    pool = task.load("train", Source(train=4))[:4]
+    sample = replace(task.load("test", Source(limit=1))[0], target="XYZZY", rationale="so XYZZY")
+    question = task.question(sample, pool)
+    assert "XYZZY" not in repr(question)
+    assert (question.text, question.choices, question.exemplars) == (sample.question, sample.choices, tuple(pool))
+    for field in ("format", "labels", "instructions", "decompositions"):
+        assert getattr(question, field) == getattr(task, field)

@@ -14,7 +14,7 @@ from time import perf_counter
 import pytest
 
 from kshot.program import drive, rewrite
-from kshot.prompts.strategies import STRATEGIES, get_strategy
+from kshot.prompts.strategies import FILES, STRATEGIES, get_strategy
 from kshot.prompts.templates import plain
 from kshot.registry import hyperparameters
 from kshot.spec import split_spec
@@ -30,6 +30,7 @@ from kshot.types import (
     Sample,
     UserError,
 )
+from tests.places import ROOT
 
 NAMES = list(STRATEGIES)
 SECRET = "XYZZY"
@@ -86,6 +87,11 @@ def test_all_seven_and_the_scored_one_are_there() -> None:
         "zero-shot", "instruction", "few-shot", "zero-shot-cot", "chain-of-thought", "self-consistency",
         "least-to-most", "choice-logprob",
     }  # fmt: skip
+
+
+def test_every_file_of_the_folder_is_named() -> None:
+    there = {path.stem for path in (ROOT / "kshot/prompts/strategies").glob("*.py")}
+    assert set(FILES) == there - {"__init__", "registry"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,37 +1,30 @@
-"""Tasks, one file a task or family, registered by name; importing this fills the registry."""
+"""Tasks, one file a task or family, registered by name. `FILES` has them; importing this fills the registry."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
-from kshot.eval.tasks import (
-    arithmetic,
-    bbh,
-    classification,
-    coin_flip,
-    last_letters,
-    multiple_choice,
-    scan,
-    word_pairs,
-    word_problems,
-)
-from kshot.eval.tasks.registry import TASKS
-from kshot.eval.tasks.user import from_file, from_jsonl
+from kshot.eval.tasks.registry import TASKS, task
+from kshot.eval.tasks.source.user import from_file, from_jsonl
 from kshot.types import Task
 
-__all__ = [
-    "TASKS",
+FILES: tuple[str, ...] = (
     "arithmetic",
     "bbh",
     "classification",
     "coin_flip",
-    "get_task",
     "last_letters",
     "multiple_choice",
     "scan",
     "word_pairs",
     "word_problems",
-]
+)
+
+for _name in FILES:
+    import_module(f"kshot.eval.tasks.{_name}")
+
+__all__ = ["TASKS", "get_task", "task"]
 
 
 def get_task(spec: str) -> Task:
@@ -43,5 +36,5 @@ def get_task(spec: str) -> Task:
         return from_jsonl(spec)
     if ".py:" in spec:
         return from_file(spec)
-    task: Task = TASKS.get(spec)()
-    return replace(task, name=TASKS.canonical(spec))
+    made: Task = TASKS.get(spec)()
+    return replace(made, name=TASKS.canonical(spec))

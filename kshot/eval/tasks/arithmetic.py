@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import NUMBER, canonical_number, numeric
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, text_of
-from kshot.eval.tasks.public import loader
-from kshot.eval.tasks.registry import TASKS
-from kshot.eval.tasks.wei2022 import DECOMPOSITIONS, EXEMPLARS
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
 
 INSTRUCTIONS = (
@@ -49,14 +49,14 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> 
     )
 
 
-@TASKS.add("gsm8k")
+@task
 def gsm8k() -> Task:
     """Grade-school word problems (Cobbe et al. 2021, arXiv 2110.14168), with the 8 exemplars of Wei et al. 2022."""
     hub = HubSet("openai/gsm8k", lambda row: {"question": row["question"], "answer": row["answer"]}, "main")
     return arithmetic("gsm8k", hub, train="train")
 
 
-@TASKS.add("svamp")
+@task
 def svamp() -> Task:
     """Word problems with varied structure (Patel et al. 2021, arXiv 2103.07191); on the hub, its 300 test rows."""
 
@@ -68,20 +68,20 @@ def svamp() -> Task:
     return arithmetic("svamp", HubSet("ChilleD/SVAMP", convert))
 
 
-@TASKS.add("multiarith")
+@task
 def multiarith() -> Task:
     """Word problems of several steps (Roy and Roth 2015, arXiv 1608.01413); on the hub, 180 test rows."""
     hub = HubSet("ChilleD/MultiArith", lambda row: {"question": row["question"].strip(), "answer": row["final_ans"]})
     return arithmetic("multiarith", hub)
 
 
-@TASKS.add("addsub")
+@task
 def addsub() -> Task:
     """Addition and subtraction stories (Hosseini et al. 2014). Local files only: no hub copy loads without a script."""
     return arithmetic("addsub", None)
 
 
-@TASKS.add("singleeq")
+@task
 def singleeq() -> Task:
     """Stories that one equation solves (Koncel-Kedziorski et al. 2015). Local files only, as for addsub."""
     return arithmetic("singleeq", None)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import LETTER, LINE, NUMBER, TEXT, YES_NO, exact, labels, numeric
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, text_of
 from kshot.eval.tasks.multiple_choice import CHOOSE
-from kshot.eval.tasks.public import loader
-from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Task, UserError
 
@@ -32,7 +32,7 @@ FORMATS: dict[str, AnswerFormat] = {  # all others are multiple choice
 }
 
 
-@TASKS.add("bbh")
+@task
 def bbh(*, name: str = "word_sorting") -> Task:
     """One of the 27 BIG-Bench Hard tasks, `name` as its file (Suzgun et al. 2022, arXiv 2210.09261)."""
     if name not in NAMES:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kshot.eval.answers import exact, labels
-from kshot.eval.tasks.hub import HubSet, named
-from kshot.eval.tasks.jsonl import Row, text_of
-from kshot.eval.tasks.public import loader
-from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.hub import HubSet, named
+from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.types import Sample, Task, UserError
 
 
@@ -62,7 +62,7 @@ def plain_text(row: Row) -> str:
     return text_of(row, ("text", "sentence"), row["path"])
 
 
-@TASKS.add("sst2")
+@task
 def sst2() -> Task:
     """Film reviews, positive or negative (Socher et al. 2013)."""
     names = ("negative", "positive")
@@ -89,7 +89,7 @@ TREC = {
 }
 
 
-@TASKS.add("trec")
+@task
 def trec() -> Task:
     """Questions by what they ask for, six labels (Voorhees and Tice 2000)."""
     names = tuple(TREC.values())
@@ -107,7 +107,7 @@ def trec() -> Task:
     )
 
 
-@TASKS.add("agnews")
+@task
 def agnews() -> Task:
     """News by topic, four labels (Zhang et al. 2015, arXiv 1509.01626)."""
     names = ("world", "sports", "business", "technology")
@@ -124,7 +124,7 @@ def agnews() -> Task:
     )
 
 
-@TASKS.add("rte")
+@task
 def rte() -> Task:
     """Does the premise entail the hypothesis (Dagan et al. 2006; SuperGLUE, arXiv 1905.00537)."""
     names = ("entailment", "not_entailment")
@@ -142,7 +142,7 @@ def rte() -> Task:
     )
 
 
-@TASKS.add("cb")
+@task
 def cb() -> Task:
     """Entailment, contradiction or neither (de Marneffe et al. 2019; SuperGLUE, arXiv 1905.00537)."""
     names = ("entailment", "contradiction", "neutral")

@@ -6,7 +6,8 @@ import random
 
 from kshot.eval.answers import YES_NO, exact
 from kshot.eval.tasks.last_letters import FIRST
-from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.generated import draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 
@@ -35,7 +36,7 @@ def make(flips: int, generator: random.Random) -> Sample:
     return Sample("", f"A coin is heads up. {story} Is the coin still heads up?", "yes" if even else "no", rationale)
 
 
-@TASKS.add("coin-flip")
+@task
 def coin_flip(*, flips: int = 2, exemplar_flips: int = 2) -> Task:
     """Is a coin still heads up after people flip it or not (Wei et al. 2022, section 5)?
 

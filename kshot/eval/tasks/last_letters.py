@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 from kshot.eval.answers import WORD, exact
-from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.generated import draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 FIRST_NAMES = """
@@ -57,7 +58,7 @@ def decomposition(words: list[str]) -> Decomposition:
     return Decomposition(question(words), tuple(steps))
 
 
-@TASKS.add("last-letters")
+@task
 def last_letters(*, words: int = 2, exemplar_words: int = 2) -> Task:
     """Concatenate the last letters of `words` words (Wei et al. 2022, arXiv 2201.11903, section 5).
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import LETTER, YES_NO, exact
-from kshot.eval.tasks.hub import HubSet
-from kshot.eval.tasks.jsonl import Row, choices_of, letter_of, text_of
-from kshot.eval.tasks.public import loader
-from kshot.eval.tasks.registry import TASKS
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.hub import HubSet
+from kshot.eval.tasks.source.jsonl import Row, choices_of, letter_of, text_of
+from kshot.eval.tasks.source.public import loader
 from kshot.types import Sample, Task, UserError
 
 CHOOSE = (
@@ -56,7 +56,7 @@ def from_bigbench(row: Row) -> Row:
     }
 
 
-@TASKS.add("aqua")
+@task
 def aqua() -> Task:
     """Algebra with five choices (Ling et al. 2017, arXiv 1705.04146)."""
     hub = HubSet(
@@ -72,7 +72,7 @@ def aqua() -> Task:
     return multiple_choice("aqua", hub)
 
 
-@TASKS.add("commonsenseqa")
+@task
 def commonsenseqa() -> Task:
     """Common-sense questions with five choices (Talmor et al. 2019, arXiv 1811.00937); its validation split is asked."""
     hub = HubSet(
@@ -83,7 +83,7 @@ def commonsenseqa() -> Task:
     return multiple_choice("commonsenseqa", hub, train="train", test="validation")
 
 
-@TASKS.add("date-understanding")
+@task
 def date_understanding() -> Task:
     """Dates from a description, up to six choices (BIG-bench, arXiv 2206.04615); on the hub, its train part."""
     hub = HubSet("tasksource/bigbench", from_bigbench, "date_understanding", train=None, test="train")
@@ -91,7 +91,7 @@ def date_understanding() -> Task:
     return multiple_choice("date_understanding", hub, passage="What is the date", instructions=instructions)
 
 
-@TASKS.add("shuffled-objects")
+@task
 def shuffled_objects() -> Task:
     """Who holds what after swaps (BIG-bench, arXiv 2206.04615); three people locally, 3, 5 or 7 on the hub (train part)."""
     hub = HubSet("tasksource/bigbench", from_bigbench, "tracking_shuffled_objects", train=None, test="train")
@@ -99,7 +99,7 @@ def shuffled_objects() -> Task:
     return multiple_choice("shuffled_objects", hub, passage="At the end", instructions=instructions)
 
 
-@TASKS.add("strategyqa")
+@task
 def strategyqa() -> Task:
     """Yes-or-no questions that need implicit steps (Geva et al. 2021, arXiv 2101.02235)."""
 

@@ -7,7 +7,8 @@ import random
 from functools import cache
 
 from kshot.eval.answers import ACTIONS, exact
-from kshot.eval.tasks.registry import TASKS, spread
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.generated import spread
 from kshot.registry import suggest
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
@@ -99,7 +100,7 @@ def decomposition(command: str) -> Decomposition:
     )
 
 
-@TASKS.add("scan")
+@task
 def scan(*, split: str = "simple") -> Task:
     """Commands to action sequences (Lake and Baroni 2018).
 

@@ -10,7 +10,8 @@ import random
 from importlib import resources
 
 from kshot.eval.answers import TEXT, exact
-from kshot.eval.tasks.registry import TASKS, in_train, spread
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.generated import in_train, spread
 from kshot.registry import suggest
 from kshot.types import Sample, Source, Split, Task, UserError
 
@@ -49,7 +50,7 @@ def read_pairs(relation: str) -> list[tuple[str, str]]:
     return [(left, right) for left, _, right in (line.partition("\t") for line in text.splitlines() if line)]
 
 
-@TASKS.add("word-pairs")
+@task
 def word_pairs(*, relation: str = "plurals") -> Task:
     """A word to its counterpart; `relation` is plurals, past, capitals, opposites or comparatives.
 

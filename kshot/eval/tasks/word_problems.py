@@ -10,7 +10,8 @@ import random
 
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks.last_letters import FIRST
-from kshot.eval.tasks.registry import TASKS, draw_samples
+from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.generated import draw_samples
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 NOUNS = """
@@ -118,7 +119,7 @@ DECOMPOSITIONS = (
 )
 
 
-@TASKS.add("word-problems")
+@task
 def word_problems(*, steps: int = 3, exemplar_steps: int = 0) -> Task:
     """Arithmetic stories of `steps` steps, 1 to 6 or 0 for a mixture, with a rationale each.
 

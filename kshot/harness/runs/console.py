@@ -99,7 +99,7 @@ def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool
     """The first sample's requests for every task and strategy, and the tokens of all first requests."""
     from kshot.harness.models.load import load_tokenizer
     from kshot.harness.models.sources import resolve
-    from kshot.harness.runs.run import load_plan, question_of
+    from kshot.harness.runs.run import load_plan
     from kshot.program import rewrite
     from kshot.prompts.templates import plain
     from kshot.types import Request
@@ -110,7 +110,7 @@ def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool
         total = 0
         shown: list[Request] = []
         for sample in loaded.samples[task.name]:
-            program = strategy(question_of(task, sample, loaded.pools[task.name]))
+            program = strategy(task.question(sample, loaded.pools[task.name]))
             requests = next(program if renderer.chat else rewrite(program, plain))
             total += sum(len(renderer.encode(request.prompt)) for request in requests)
             shown = shown or list(requests)

@@ -18,7 +18,7 @@ from kshot.eval.tasks import TASKS, get_task
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
-from kshot.program import critical_path, reseed, rewrite
+from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.strategies import STRATEGIES, get_strategy
 from kshot.prompts.templates import plain, solved
 from kshot.types import (
@@ -119,7 +119,7 @@ class Loaded:
         """
         for task, strategy in sorted(self.pairs(), key=self.waits, reverse=True):
             for sample in self.samples[task.name]:
-                question = question_of(task, sample, self.pools[task.name])
+                question = task.question(sample, self.pools[task.name])
                 for repeat in range(self.plan.repeats):
                     key = (task.name, strategy.name, sample.id, repeat)
                     yield Job(key, start(strategy, question, repeat, chat))
@@ -127,7 +127,7 @@ class Loaded:
     def waits(self, pair: tuple[Task, Strategy]) -> int:
         """The critical path of a strategy on a task's first sample, in tokens."""
         task, strategy = pair
-        return critical_path(strategy(question_of(task, self.samples[task.name][0], self.pools[task.name])))
+        return critical_path(strategy(task.question(self.samples[task.name][0], self.pools[task.name])))
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:
@@ -140,33 +140,17 @@ def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Ca
     return make
 
 
-def question_of(task: Task, sample: Sample, pool: tuple[Sample, ...]) -> Question:
-    """What a strategy may see of a sample."""
-    return Question(
-        text=sample.question,
-        format=task.format,
-        choices=sample.choices,
-        labels=task.labels,
-        exemplars=pool,
-        instructions=task.instructions,
-        decompositions=task.decompositions,
-    )
-
-
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
     """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
 
     It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
     strategy asks more than once, or scores instead of asking.
     """
-    program = start(strategy, question_of(task, sample, pool), 0, True)()
-    requests = next(program)
-    try:
-        program.send([Generation("", "stop") for _ in requests])
-        once = False
-    except StopIteration:
-        once = len(requests) == 1 and requests[0].continuation is None
-    if not once:
+    program = strategy(task.question(sample, pool))
+    asked = advance(program)
+    requests = [] if isinstance(asked, Done) else list(asked)
+    over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
+    if not over or len(requests) != 1 or requests[0].continuation is not None:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
     request = replace(requests[0], continuation=solved(sample, task.format))
     return request if chat else plain(request)

@@ -1,27 +1,23 @@
-"""Prompt strategies, one small file each, registered by name."""
+"""Prompt strategies, one small file each, registered by name. `FILES` has them; importing this fills the registry."""
 
-from kshot.prompts.strategies import (
-    chain_of_thought,
-    choice_logprob,
-    few_shot,
-    instruction,
-    least_to_most,
-    self_consistency,
-    zero_shot,
-    zero_shot_cot,
-)
+from __future__ import annotations
+
+from importlib import import_module
+
 from kshot.prompts.strategies.registry import STRATEGIES, get_strategy, strategy
 
-__all__ = [
-    "STRATEGIES",
+FILES: tuple[str, ...] = (
     "chain_of_thought",
     "choice_logprob",
     "few_shot",
-    "get_strategy",
     "instruction",
     "least_to_most",
     "self_consistency",
-    "strategy",
     "zero_shot",
     "zero_shot_cot",
-]
+)
+
+for _name in FILES:
+    import_module(f"kshot.prompts.strategies.{_name}")
+
+__all__ = ["STRATEGIES", "get_strategy", "strategy"]

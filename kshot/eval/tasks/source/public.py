@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from kshot.eval.tasks.hub import HubSet, rows_of
-from kshot.eval.tasks.jsonl import Row, identified
-from kshot.eval.tasks.registry import in_train
+from kshot.eval.tasks.source.generated import in_train
+from kshot.eval.tasks.source.hub import HubSet, rows_of
+from kshot.eval.tasks.source.jsonl import Row, identified
 from kshot.types import Sample, Source, Split
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.eval.tasks.jsonl import Row, read_rows
+from kshot.eval.tasks.source.jsonl import Row, read_rows
 from kshot.types import Source, Split, UserError
 
 

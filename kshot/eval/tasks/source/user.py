@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_NO, canonical_number, exact, labels, numeric
-from kshot.eval.tasks.jsonl import Row, choices_of, identified, letter_of, read_rows, text_of
+from kshot.eval.tasks.source.jsonl import Row, choices_of, identified, letter_of, read_rows, text_of
 from kshot.registry import hyperparameters, load_from_file, suggest
 from kshot.spec import convert, split_spec, write_spec
 from kshot.types import AnswerFormat, Sample, Source, Split, Task, UserError
