@@ -63,6 +63,7 @@ class Request:
     params: SamplingParams = SamplingParams()
     seed: int = 0
     continuation: str | None = None
+    logprobs: bool = False  # whether the tokens are wanted, each with its log-probability
 
 
 FinishReason = Literal["stop", "length", "scored"]
@@ -79,6 +80,8 @@ class Generation:
     completion_tokens: int = 0
     logprob: float = 0.0  # natural log; sum over the completion's (or the continuation's) tokens
     seconds: float = 0.0  # this request's share of the engine's time: steps split by the tokens they worked on
+    tokens: tuple[int, ...] = ()  # the completion's (or the continuation's), where the request wants `logprobs`
+    token_logprobs: tuple[float, ...] = ()  # natural log, one a token; they add up to `logprob`
 
 
 T = TypeVar("T")
@@ -120,7 +123,16 @@ class Prediction:
 
     answer: str | None
     status: Status
-    detail: Mapping[str, Any] = field(default_factory=dict)  # JSON-able; "rule" and "span" where text was read
+    rule: str = "none"  # how it was read, or decided
+    span: tuple[int, int] | None = None  # where it was read: characters of the last call's text
+    rejected: str | None = None  # an answer seen in a text that was cut off, and not counted
+    answers: tuple[str | None, ...] = ()  # of several chains: each one's, in order; None has no vote
+    probabilities: Mapping[str, float] = field(default_factory=dict)  # by answer, where the strategy gives them
+    detail: Mapping[str, Any] = field(default_factory=dict)  # what else a strategy keeps; JSON-able
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.rule, str):
+            raise UserError(f"a prediction's rule is {self.rule!r}, not a text; give what else is kept as detail=.")
 
 
 Extractor = Callable[[str, tuple[str, ...]], Extraction]
@@ -140,11 +152,10 @@ class AnswerFormat:
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
         found = self.extract(generation.text, choices)
-        detail = {"rule": found.rule, "span": list(found.span) if found.span else None}
         cut = generation.finish_reason == "length"
         if found.answer is None or (cut and not found.explicit):
-            return Prediction(None, "truncated" if cut else "unparsed", {**detail, "rejected": found.answer})
-        return Prediction(found.answer, "ok", detail)
+            return Prediction(None, "truncated" if cut else "unparsed", found.rule, found.span, rejected=found.answer)
+        return Prediction(found.answer, "ok", found.rule, found.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +179,29 @@ class Question:
     decompositions: tuple[Decomposition, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Score:
-    """A prediction held against its target: value in [0, 1]; answered is False where there was no answer."""
+    """A prediction held against its target, by metric; the first is the task's own. Each lies in [0, 1].
 
-    value: float
-    answered: bool
+    >>> Score({"f1": 0.5, "exact": 0.0}, answered=True).value
+    0.5
+    """
+
+    values: Mapping[str, float]
+    answered: bool  # False where there was no answer
+
+    def __init__(self, values: Mapping[str, float] | float, answered: bool) -> None:
+        """A number alone is the accuracy. Raises UserError where there is no metric."""
+        named = values if isinstance(values, Mapping) else {"accuracy": values}
+        if not named:
+            raise UserError("a score has no metric; give at least one, such as accuracy.")
+        object.__setattr__(self, "values", {name: float(value) for name, value in named.items()})
+        object.__setattr__(self, "answered", answered)
+
+    @property
+    def value(self) -> float:
+        """What the task itself scores by."""
+        return next(iter(self.values.values()))
 
 
 Split = Literal["train", "test"]

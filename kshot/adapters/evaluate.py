@@ -76,7 +76,7 @@ def predictions(
     bare = is_classifier(adapted.backbone)
     shown = examples(task, strategy, samples, renderer, pool=pool, max_length=max_length, head=True, bare=bare)
     return [
-        Prediction(guess.label, "ok", {"rule": "head", "probabilities": dict(guess.probabilities)})
+        Prediction(guess.label, "ok", "head", probabilities=dict(guess.probabilities))
         for guess in adapted.predict([one.input_ids for one in shown])
     ]
 

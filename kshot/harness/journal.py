@@ -14,80 +14,30 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from kshot.types import Generation, Message, Prediction, Record, Request, Sample, SamplingParams, Score, UserError
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS prompts (hash TEXT PRIMARY KEY, prompt TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS generations (
-    key TEXT PRIMARY KEY, prompt TEXT NOT NULL, params TEXT NOT NULL, seed INTEGER NOT NULL, continuation TEXT,
-    text TEXT NOT NULL, finish_reason TEXT NOT NULL,
-    prompt_tokens INTEGER, cached_tokens INTEGER, completion_tokens INTEGER, logprob REAL, seconds REAL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS samples (
-    task TEXT, id TEXT, place INTEGER, sample TEXT NOT NULL, PRIMARY KEY (task, id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS records (
-    task TEXT, strategy TEXT, sample_id TEXT, repeat INTEGER, answer TEXT, status TEXT NOT NULL, value REAL NOT NULL,
-    answered INTEGER NOT NULL, detail TEXT NOT NULL, calls TEXT NOT NULL, prompt_tokens INTEGER,
-    cached_tokens INTEGER, completion_tokens INTEGER, seconds REAL, PRIMARY KEY (task, strategy, sample_id, repeat)
-) WITHOUT ROWID;
-"""
-FORMAT = 2  # of the journal: raise it with every change of the tables or of what a key is made from
-COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
-
-
-def write(value: Any) -> str:
-    """Canonical JSON: ASCII only, so that lone surrogates and null bytes survive SQLite."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
-
-
-@lru_cache(maxsize=1024)  # many draws of a prompt are asked one after another
-def prompt_text(prompt: str | tuple[Message, ...]) -> tuple[str, str]:
-    """A prompt's hash and its JSON: a string, or [role, content] a message."""
-    text = write(prompt if isinstance(prompt, str) else [[m.role, m.content] for m in prompt])
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), text
-
-
-CALLS = (
-    "SELECT key, prompts.prompt, params, seed, continuation, text, finish_reason, prompt_tokens, cached_tokens, "
-    "completion_tokens, logprob, seconds FROM generations JOIN prompts ON hash = generations.prompt"
+from kshot.harness import schema
+from kshot.harness.rows import (
+    CALLS,
+    GENERATION,
+    call_of,
+    generation_of,
+    marks,
+    prompt_text,
+    record_of_row,
+    row_of_call,
+    row_of_record,
+    write,
 )
+from kshot.types import Generation, Record, Request, Sample, SamplingParams, UserError
 
-
-def call_of(row: Sequence[Any]) -> tuple[Request, Generation]:
-    """A request and its generation from a row of CALLS, without its key."""
-    prompt, params = json.loads(row[0]), json.loads(row[1])
-    request = Request(
-        prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
-        SamplingParams(**{**params, "stop": tuple(params["stop"])}),
-        row[2],
-        None if row[3] is None else json.loads(row[3]),
-    )
-    return request, Generation(json.loads(row[4]), *row[5:])
-
-
-def record_of_row(row: Sequence[Any]) -> Record:
-    """A record from a row of the table."""
-    task, strategy, sample_id, repeat, answer, status, value, answered, detail, calls, *costs = row
-    prediction = Prediction(None if answer is None else json.loads(answer), status, json.loads(detail))
-    return Record(
-        task, strategy, sample_id, repeat, prediction, Score(value, bool(answered)), tuple(json.loads(calls)), *costs
-    )
-
-
-@lru_cache(maxsize=1024)
-def params_text(params: SamplingParams) -> str:
-    """Parameters as JSON."""
-    return write(asdict(params))
+COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
 
 @lru_cache(maxsize=1024)
@@ -110,6 +60,8 @@ def request_key(engine_id: str, request: Request) -> str:
         named = [engine_id, prompt, request.continuation]
     else:
         named = [engine_id, prompt, params_key(params), str(request.seed if params.temperature else None)]
+    if request.logprobs:
+        named.append("logprobs")
     return hashlib.blake2b(write(named).encode(), digest_size=16).hexdigest()
 
 
@@ -132,18 +84,6 @@ def explained(path: Path) -> Iterator[None]:
         if "readonly" in text or "unable to open" in text:
             raise UserError(f"{path} cannot be opened ({text}): check the folder's permissions.") from error
         raise
-
-
-def check_format(path: Path, connection: sqlite3.Connection) -> bool:
-    """Whether the journal has its tables. Raises UserError where they have another format than today's."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and version != FORMAT:
-        raise UserError(
-            f"{path} was written by another version of kshot (format {version}, not {FORMAT}): read it with that "
-            "version, or run again under another --run name."
-        )
-    return bool(tables)
 
 
 class Journal:
@@ -180,18 +120,17 @@ class Journal:
         lock.write(f"process {os.getpid()}")
         lock.flush()
         path = folder / "journal.sqlite"
-        try:
-            with explained(path):
-                connection = sqlite3.connect(path)
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                check_format(path, connection)
-                connection.executescript(f"BEGIN IMMEDIATE; {SCHEMA}; PRAGMA user_version={FORMAT}; COMMIT")
-                journal = cls(folder, connection, lock)
-                journal.match(settings)
-        except BaseException:
-            lock.close()
-            raise
+        with ExitStack() as undo, explained(path):
+            undo.callback(lock.close)
+            connection = sqlite3.connect(path)
+            undo.callback(connection.close)  # and with it all that was begun
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            schema.begin(connection, schema.format_of(path, connection))
+            journal = cls(folder, connection, lock)
+            journal.match(settings)
+            connection.commit()
+            undo.pop_all()
         return journal
 
     @classmethod
@@ -200,12 +139,16 @@ class Journal:
         path = folder / "journal.sqlite"
         if not path.is_file():
             raise UserError(f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo.")
-        with explained(path):
+        with ExitStack() as undo, explained(path):
             connection = sqlite3.connect(path)
-            connection.execute("PRAGMA query_only=ON")
-            if not check_format(path, connection):
-                connection.close()
+            undo.callback(connection.close)
+            version = schema.format_of(path, connection)
+            if not version:
                 raise UserError(f"{folder} holds an empty run that has just begun; look again when it has answers.")
+            if version < schema.FORMAT:
+                schema.see_as_today(connection)
+            connection.execute("PRAGMA query_only=ON")
+            undo.pop_all()
         return cls(folder, connection, None)
 
     def __enter__(self) -> Journal:
@@ -229,12 +172,11 @@ class Journal:
     # ------------------------------------------------------------ settings
 
     def match(self, settings: Mapping[str, Any]) -> None:
-        """Stores the settings of a new run; compares them with those of an old one."""
+        """Notes the settings of a new run; compares them with those of an old one."""
         new = {key: write(value) for key, value in settings.items()}
         old = self.settings_text()
         if not old:
             self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in new.items()])
-            self.connection.commit()
             return
         changed = [
             f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"
@@ -259,12 +201,8 @@ class Journal:
 
     def get(self, key: str) -> Generation | None:
         """The generation of a request, or None where it has not been answered."""
-        row = self.connection.execute(
-            "SELECT text, finish_reason, prompt_tokens, cached_tokens, completion_tokens, logprob, seconds "
-            "FROM generations WHERE key = ?",
-            (key,),
-        ).fetchone()
-        return None if row is None else Generation(json.loads(row[0]), *row[1:])
+        row = self.connection.execute(f"SELECT {GENERATION} FROM generations WHERE key = ?", (key,)).fetchone()
+        return None if row is None else generation_of(row)
 
     def call(self, key: str) -> tuple[Request, Generation]:
         """A request and its generation. Raises KeyError where it is not in the journal."""
@@ -280,27 +218,10 @@ class Journal:
 
     def put(self, key: str, request: Request, generation: Generation) -> None:
         """Stores an answered request."""
-        prompt, text = prompt_text(request.prompt)
-        continuation = None if request.continuation is None else write(request.continuation)
+        row = (key, *row_of_call(request, generation))
         with explained(self.path):
-            self.connection.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?)", (prompt, text))
-            self.connection.execute(
-                "INSERT OR IGNORE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    key,
-                    prompt,
-                    params_text(request.params),
-                    request.seed,
-                    continuation,
-                    write(generation.text),
-                    generation.finish_reason,
-                    generation.prompt_tokens,
-                    generation.cached_tokens,
-                    generation.completion_tokens,
-                    generation.logprob,
-                    generation.seconds,
-                ),
-            )
+            self.connection.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompt_text(request.prompt))
+            self.connection.execute(f"INSERT OR IGNORE INTO generations VALUES ({marks(row)})", row)
 
     def commit(self) -> None:
         """Makes all that was stored so far survive a crash."""
@@ -354,27 +275,9 @@ class Journal:
 
     def add_record(self, record: Record) -> None:
         """Stores a record, in place of an earlier one of the same attempt."""
-        prediction, score = record.prediction, record.score
+        row = row_of_record(record)
         with explained(self.path):
-            self.connection.execute(
-                "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    record.task,
-                    record.strategy,
-                    record.sample_id,
-                    record.repeat,
-                    None if prediction.answer is None else write(prediction.answer),
-                    prediction.status,
-                    score.value,
-                    score.answered,
-                    write(dict(prediction.detail)),
-                    write(record.calls),
-                    record.prompt_tokens,
-                    record.cached_tokens,
-                    record.completion_tokens,
-                    record.seconds,
-                ),
-            )
+            self.connection.execute(f"INSERT OR REPLACE INTO records VALUES ({marks(row)})", row)
 
     def records(self) -> Iterator[Record]:
         """All records, by task, strategy, sample and repeat."""

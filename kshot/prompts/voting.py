@@ -14,24 +14,21 @@ from kshot.types import Prediction
 def vote(predictions: Sequence[Prediction]) -> Prediction:
     """The answer that most predictions give; of equals the one reached first.
 
-    `detail` has `votes` (answer to count), and every chain's `answers` and `statuses` in order, so that
-    accuracy against n can be had from one set of draws. Where no chain has an answer, the status is that of
-    most chains; of equals the one met first.
+    `answers` has every chain's in order, so that accuracy against n can be had from one set of draws; `detail` has
+    `votes` (answer to count) and the chains' `statuses`. Where no chain has an answer, the status is that of most
+    chains; of equals the one met first.
 
     >>> vote([Prediction("8", "ok"), Prediction("9", "ok"), Prediction("9", "ok")]).answer
     '9'
     """
-    answers = [prediction.answer for prediction in predictions]
+    answers = tuple(prediction.answer for prediction in predictions)
     statuses = [prediction.status for prediction in predictions]
     counts = Counter(answer for answer in answers if answer is not None)
-    detail = {
-        "rule": f"majority of {len(answers)}",
-        "span": None,
-        "votes": dict(counts),
-        "answers": answers,
-        "statuses": statuses,
-    }
-    if not counts:
-        usual = Counter(statuses).most_common(1)
-        return Prediction(None, usual[0][0] if usual else "unparsed", detail)
-    return Prediction(counts.most_common(1)[0][0], "ok", detail)
+    usual = Counter(statuses).most_common(1)
+    return Prediction(
+        counts.most_common(1)[0][0] if counts else None,
+        "ok" if counts else usual[0][0] if usual else "unparsed",
+        f"majority of {len(answers)}",
+        answers=answers,
+        detail={"votes": dict(counts), "statuses": statuses},
+    )

@@ -235,7 +235,7 @@ def test_an_encoder_is_tuned_and_evaluated_like_any_model(folder: str, tmp_path:
     assert {one.label for one in results.outcomes} == {"head:samples=4", "lora:r=2,samples=4", "full:samples=4"}
     for record in results.run.records:
         assert record.prediction.answer in ("yes", "no")
-        assert sum(record.prediction.detail["probabilities"].values()) == pytest.approx(1)
+        assert sum(record.prediction.probabilities.values()) == pytest.approx(1)
     assert build(results).summary
     results.close()
     for given, said in (({"prompting": ("zero-shot",)}, "--compare none"), ({"tasks": ("word-pairs",)}, "has labels")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kshot.eval.answers import (
@@ -185,15 +187,13 @@ CUT: list[tuple[AnswerFormat, str, str | None]] = [  # at max_new_tokens
 @pytest.mark.parametrize(("format", "text", "answer"), STOPPED)
 def test_what_a_finished_text_states(format: AnswerFormat, text: str, answer: str | None) -> None:
     prediction = format.read(Generation(text, "stop"), ANIMALS if format is LETTER else ())
-    assert (prediction.answer, prediction.status) == (answer, "unparsed" if answer is None else "ok"), prediction.detail
+    assert (prediction.answer, prediction.status) == (answer, "unparsed" if answer is None else "ok"), prediction
 
 
 @pytest.mark.parametrize(("format", "text", "answer"), CUT)
 def test_what_a_text_that_was_cut_off_states(format: AnswerFormat, text: str, answer: str | None) -> None:
     prediction = format.read(Generation(text, "length"), ANIMALS if format is LETTER else ())
-    assert (prediction.answer, prediction.status) == (answer, "truncated" if answer is None else "ok"), (
-        prediction.detail
-    )
+    assert (prediction.answer, prediction.status) == (answer, "truncated" if answer is None else "ok"), prediction
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,16 @@ def test_scores() -> None:
     assert numeric("29.1", sample("29")) == Score(0.0, True)
     assert numeric("0.0001", sample("0")) == Score(0.0, True)
     assert numeric(None, sample("29")) == Score(0.0, False)
+
+
+def test_a_score_is_by_metric_and_the_first_is_the_tasks_own() -> None:
+    assert exact("mice", sample("mice")).values == {"accuracy": 1.0}
+    both = Score({"f1": 0.5, "exact": 0}, answered=True)
+    assert (both.value, both.values) == (0.5, {"f1": 0.5, "exact": 0.0})
+    assert Score(True, True) == Score(1, answered=True) == Score({"accuracy": 1.0}, True)
+    assert replace(both, answered=False).values == both.values
+    with pytest.raises(UserError, match="no metric"):
+        Score({}, True)
 
 
 def test_labels_have_to_be_given() -> None:

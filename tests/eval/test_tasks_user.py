@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from kshot.eval.tasks import get_task
+from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.journal import Journal
+from kshot.harness.runs.run import Plan, load_plan, run_benchmark
 from kshot.types import Source, UserError
 
 Rows = list[dict[str, Any]]
@@ -209,3 +212,24 @@ def test_a_mistake_in_a_python_file_is_named(tmp_path: Path, name: str, named: s
     file.write_text(SOURCE)
     with pytest.raises(UserError, match=named):
         get_task(f"{file}:{name}")
+
+
+def test_an_own_score_is_a_number_or_several_by_metric(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from kshot.eval.answers import TEXT\n"
+        "from kshot.types import Sample, Score, Task\n"
+        "def load(split, source):\n"
+        "    return [Sample('a', 'Say a', 'a')]\n"
+        "def closeness(answer, sample):\n"
+        "    return Score(0.25 if answer else 0, answer is not None)\n"
+        "def both(answer, sample):\n"
+        "    return Score({'closeness': 0.25, 'length': 1}, answer is not None)\n"
+        "number = Task('number', load, TEXT, closeness)\n"
+        "several = Task('several', load, TEXT, both)\n"
+    )
+    names = [f"{tmp_path / 'own.py'}:{name}" for name in ("number", "several")]
+    run_benchmark(load_plan(Plan(tuple(names), ("zero-shot",))), ScriptedEngine(lambda request: "b"), tmp_path / "run")
+    with Journal.read(tmp_path / "run") as journal:
+        scores = {record.task: record.score for record in journal.records()}
+    assert [dict(scores[name].values) for name in names] == [{"accuracy": 0.25}, {"closeness": 0.25, "length": 1.0}]
+    assert [score.value for score in scores.values()] == [0.25, 0.25]

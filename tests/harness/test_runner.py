@@ -1,8 +1,7 @@
-"""The runner and its journal: replay, resume, one writer, clear errors."""
+"""The runner: replay, resume, a bounded window, clear errors."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +17,9 @@ from kshot.program import gather, reseed
 from kshot.types import (
     EngineError,
     Generation,
-    Message,
-    Prediction,
     Program,
-    Record,
     Request,
-    Sample,
     SamplingParams,
-    Score,
     UserError,
 )
 
@@ -184,6 +178,28 @@ def test_an_engine_error_keeps_what_was_answered(tmp_path: Path) -> None:
     assert len(kept) == len(engine.asked) - 2
 
 
+def test_tokens_are_journaled_where_they_are_asked_for(tmp_path: Path) -> None:
+    wants = Request("p", logprobs=True)
+    said = Generation("a b", "stop", completion_tokens=2, logprob=-0.75, tokens=(17, 4), token_logprobs=(-0.5, -0.25))
+
+    def both() -> Program[list[Generation]]:
+        replies = yield [wants, Request("p"), Request("p", continuation=" c", logprobs=True)]
+        return replies
+
+    def answer(request: Request) -> Generation:
+        if request.continuation is not None:
+            return Generation(" c", "scored", logprob=-3.0, tokens=(9,), token_logprobs=(-3.0,))
+        return said if request.logprobs else Generation("a b", "stop")
+
+    engine = ScriptedEngine(answer)
+    expected = run(engine, tmp_path, [Job("both", both)])
+    assert expected["both"] == [answer(request) for request in engine.asked]
+    assert len(engine.asked) == 3  # with and without tokens are two requests
+    again = ScriptedEngine(answer)
+    assert run(again, tmp_path, [Job("both", both)]) == expected
+    assert again.asked == []
+
+
 def test_replay_asks_no_engine(tmp_path: Path) -> None:
     made = jobs([(2, 3)])
     expected = run(ScriptedEngine(reply), tmp_path, made)
@@ -193,88 +209,3 @@ def test_replay_asks_no_engine(tmp_path: Path) -> None:
         assert results == expected
         with pytest.raises(UserError, match="new: the journal has no answer"):
             replay("scripted", [Job("new", lambda: chain("unknown", 1))], journal, done=lambda *_: None)
-
-
-def test_keys_name_what_changes_an_answer_and_nothing_else() -> None:
-    def key(engine: str = "e", **fields: object) -> str:
-        return request_key(engine, Request(**{"prompt": "p", **fields}))  # type: ignore[arg-type]
-
-    assert key() == key(seed=5)  # greedy
-    assert key(params=HOT) != key(params=HOT, seed=5)
-    assert key() != key("other") != key(prompt="q")
-    assert key(prompt=(Message("user", "p"),)) != key()
-    assert key(continuation=" a") == key(continuation=" a", params=HOT, seed=3) != key(continuation=" b")
-
-
-def test_one_writer_at_a_time_and_readers_beside(tmp_path: Path) -> None:
-    with Journal.open(tmp_path, {"a": 1}) as journal:
-        with pytest.raises(UserError, match="in use by process"):
-            Journal.open(tmp_path, {"a": 1})
-        journal.put("k", Request("p"), Generation("text", "stop"))
-        journal.commit()
-        with Journal.read(tmp_path) as reader:
-            assert reader.get("k") == Generation("text", "stop")
-    Journal.open(tmp_path, {"a": 1}).close()
-
-
-def test_other_settings_are_shown(tmp_path: Path) -> None:
-    Journal.open(tmp_path, {"limit": 10, "seed": 0}).close()
-    with pytest.raises(UserError, match=r"other settings \(limit: 10 -> 20\)"):
-        Journal.open(tmp_path, {"limit": 20, "seed": 0})
-
-
-def test_damage_and_a_full_disk_get_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "journal.sqlite").write_bytes(b"this is no database" * 100)
-    with pytest.raises(UserError, match="damaged"):
-        Journal.open(tmp_path / "bad", {})
-    with pytest.raises(UserError, match="holds no run"):
-        Journal.read(tmp_path / "none")
-    with Journal.open(tmp_path / "full", {}) as journal:
-        journal.put("first", Request("p"), Generation("kept", "stop"))
-        journal.commit()
-        pages = journal.connection.execute("PRAGMA page_count").fetchone()[0]
-        journal.connection.execute(f"PRAGMA max_page_count={pages + 2}")
-        with pytest.raises(UserError, match="free some disk space"):
-            for index in range(500):
-                journal.put(str(index), Request("p" * 500), Generation("x" * 500, "stop"))
-        journal.connection.rollback()
-    with Journal.read(tmp_path / "full") as journal:
-        assert journal.get("first") == Generation("kept", "stop")
-
-
-def test_what_is_stored_comes_back(tmp_path: Path) -> None:
-    request = Request((Message("user", "a\x00b\ud800"),), SamplingParams(0.5, 0.9, 7, ("x", "\n")), 3)
-    generation = Generation("t\x00\ud800\u202e", "length", 1, 2, 3, -4.5, 6.25)
-    sample = Sample("s", "q", "t", "r", ("a", "b"), "c")
-    record = Record("t", "s", "s", 0, Prediction("7", "ok", {"span": [1, 2]}), Score(1.0, True), ("k",), 1, 2, 3, 0.5)
-    with Journal.open(tmp_path, {}) as journal:
-        journal.put("k", request, generation)
-        journal.add_samples("t", [sample])
-        journal.add_record(record)
-    with Journal.read(tmp_path) as journal:
-        assert journal.call("k") == (request, generation)
-        assert journal.samples() == {("t", "s"): sample}
-        assert list(journal.records()) == [record]
-    with Journal.open(tmp_path, {}) as journal, pytest.raises(UserError, match="the data has changed"):
-        journal.add_samples("t", [Sample("s", "another", "t")])
-    sqlite3.connect(tmp_path / "journal.sqlite").close()
-
-
-def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
-    folder = tmp_path / "r"
-    Journal.open(folder, {}).close()
-    with sqlite3.connect(folder / "journal.sqlite") as connection:
-        connection.execute("PRAGMA user_version=1")
-    for use in (lambda: Journal.open(folder, {}), lambda: Journal.read(folder)):
-        with pytest.raises(UserError, match="another version of kshot"):
-            use()
-
-
-def test_draws_of_a_prompt_store_it_once(tmp_path: Path) -> None:
-    with Journal.open(tmp_path / "r", {}) as journal:
-        requests = [Request("x" * 5000, SamplingParams(temperature=1.0), seed=seed) for seed in range(20)]
-        for request in requests:
-            journal.put(request_key("e", request), request, Generation("y", "stop"))
-        assert [journal.call(request_key("e", request))[0] for request in requests] == requests
-        assert journal.connection.execute("SELECT count(*) FROM prompts").fetchone() == (1,)

@@ -159,7 +159,7 @@ def test_zero_shot_cot_reads_the_answer_off_its_own_chain() -> None:
             SamplingParams(0.0, 1.0, 32),
         ),
     ]
-    assert prediction == Prediction("4", "ok", {"rule": "stated", "span": [1, 2], "chain_cut": False})
+    assert prediction == Prediction("4", "ok", "stated", (1, 2), detail={"chain_cut": False})
 
 
 @pytest.mark.parametrize("chain", ["", " One.\n Two.", "\n\n", "é\x00", "ends in space "])
@@ -187,7 +187,7 @@ def test_the_triggers_own_words_are_no_answer() -> None:
     question = Question("Is it?", AnswerFormat("yes-no", "", "The answer (Yes or No) is", read))
     assert ask("zero-shot-cot", question, lambda request: "")[1].status == "unparsed"
     assert ask("zero-shot-cot", question, lambda request: " yes")[1].answer == "yes"
-    assert ask("zero-shot-cot", question, lambda request: " yes")[1].detail["span"] == [1, 4]
+    assert ask("zero-shot-cot", question, lambda request: " yes")[1].span == (1, 4)
 
 
 def test_a_cut_chain_is_answered_and_said() -> None:
@@ -212,7 +212,7 @@ def test_self_consistency_votes_over_reseeded_draws_of_its_base() -> None:
     assert {request.params for request in asked} == {SamplingParams(0.9, 0.8, 32)}
     assert len({request.seed for request in asked}) == 4
     assert prediction.answer == "7"
-    assert prediction.detail["answers"] == ["7", "5", "7", None]
+    assert prediction.answers == ("7", "5", "7", None)
     assert prediction.detail["votes"] == {"7": 2, "5": 1}
 
 
@@ -390,7 +390,7 @@ def test_choices_by_letter() -> None:
     assert asked == [Request(prompt, continuation="A"), Request(prompt, continuation="B")]
     assert (prediction.answer, prediction.status) == ("B", "ok")
     assert prediction.detail["logprobs"] == {"A": -2.0, "B": -1.0}
-    assert prediction.detail["probabilities"] == pytest.approx({"A": 1 / (1 + math.e), "B": math.e / (1 + math.e)})
+    assert prediction.probabilities == pytest.approx({"A": 1 / (1 + math.e), "B": math.e / (1 + math.e)})
 
 
 def test_choices_by_text_are_not_listed() -> None:
@@ -439,9 +439,9 @@ def test_normalisation(normalise: str, answer: str, rule: str) -> None:
         return Generation("", "scored", completion_tokens=tokens, logprob=logprob)
 
     prediction = ask(f"choice-logprob:score=text,normalise={normalise}", question, reply)[1]
-    assert (prediction.answer, prediction.detail["rule"]) == (answer, rule)
+    assert (prediction.answer, prediction.rule) == (answer, rule)
     assert prediction.detail["logprobs"] == {"A": -6.0, "B": -6.6, "C": -8.0}
-    assert sum(prediction.detail["probabilities"].values()) == pytest.approx(1)
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
 
 
 def test_equal_options_go_to_the_first_and_a_broken_score_is_never_graded() -> None:

@@ -13,6 +13,7 @@ from time import perf_counter
 
 import pytest
 
+from kshot.harness.rows import kept_of, prediction_of
 from kshot.program import drive, rewrite
 from kshot.prompts.strategies import FILES, STRATEGIES, get_strategy
 from kshot.prompts.templates import plain
@@ -138,7 +139,8 @@ def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
         asked, prediction = run(spec, QUESTION, lambda request: HOSTILE[kind], finish, chat=chat)
         assert len(asked) <= 12
         assert (prediction.answer is None) == (prediction.status != "ok")
-        json.dumps(dict(prediction.detail), allow_nan=False)
+        kept = json.loads(json.dumps(kept_of(prediction), allow_nan=False))
+        assert prediction_of(prediction.answer, prediction.status, kept) == prediction
     assert perf_counter() - began < 5
 
 

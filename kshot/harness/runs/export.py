@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.harness.journal import Journal
+from kshot.harness.rows import kept_of
 from kshot.types import Sample, UserError
 
 if TYPE_CHECKING:
@@ -55,15 +56,15 @@ def record_rows(journal: Journal, samples: Mapping[tuple[str, str], Sample]) -> 
     """A row for every record; `calls` and `detail` are JSON."""
     for record in journal.records():
         sample = samples.get((record.task, record.sample_id))
-        detail = record.prediction.detail
         yield {
             "task": record.task, "strategy": record.strategy, "sample_id": record.sample_id, "repeat": record.repeat,
             "question": sample.question if sample else None, "target": sample.target if sample else None,
-            "answer": record.prediction.answer, "rule": str(detail.get("rule") or "none"),
+            "answer": record.prediction.answer, "rule": record.prediction.rule,
             "outcome": outcome_of(record), "score": record.score.value, "answered": record.score.answered,
             "prompt_tokens": record.prompt_tokens, "cached_tokens": record.cached_tokens,
             "completion_tokens": record.completion_tokens, "seconds": record.seconds,
-            "calls": json.dumps(record.calls), "detail": json.dumps(dict(detail), ensure_ascii=False),
+            "calls": json.dumps(record.calls),
+            "detail": json.dumps(kept_of(record.prediction), ensure_ascii=False, sort_keys=True),
         }  # fmt: skip
 
 

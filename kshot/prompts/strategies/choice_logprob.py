@@ -31,7 +31,7 @@ def choice_logprob(
     arXiv 2005.14165, section 2.4. `score` letter lists the choices and scores "A", "B" ...; text does not list
     them and scores each one's words. Labels are always scored by their words. `normalise` divides by nothing
     (none), by the option's tokens (length) or by its UTF-8 bytes (bytes, as lm-evaluation-harness' acc_norm).
-    Of equals the first wins. `detail` has `logprobs` and the softmax `probabilities` of what was compared.
+    Of equals the first wins. `probabilities` is the softmax of what was compared; `detail` has the `logprobs`.
     Nothing is generated, so nothing can be unparsed. Raises UserError for a task without choices or labels.
     """
     check_name("normalise", normalise, NORMALISATIONS)
@@ -60,13 +60,13 @@ def choice_logprob(
     }[normalise]
     scores = [logprob / max(length, 1) for logprob, length in zip(logprobs, lengths, strict=True)]
     best = max(range(len(names)), key=scores.__getitem__)
-    detail = {
-        "rule": "highest log-likelihood" + {"none": "", "length": " per token", "bytes": " per byte"}[normalise],
-        "span": None,
-        "logprobs": dict(zip(names, logprobs, strict=True)),
-        "probabilities": dict(zip(names, softmax(scores), strict=True)),
-    }
-    return Prediction(names[best], "ok", detail)
+    return Prediction(
+        names[best],
+        "ok",
+        "highest log-likelihood" + {"none": "", "length": " per token", "bytes": " per byte"}[normalise],
+        probabilities=dict(zip(names, softmax(scores), strict=True)),
+        detail={"logprobs": dict(zip(names, logprobs, strict=True))},
+    )
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.templates import lettered
@@ -49,7 +50,7 @@ def least_to_most(
         reply = yield from ask(turns, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
         turns = (*turns, Message("assistant", reply.text.strip()))
     prediction = question.format.read(reply, question.choices)
-    return Prediction(prediction.answer, prediction.status, {**prediction.detail, "steps": steps})
+    return replace(prediction, detail={**prediction.detail, "steps": steps})
 
 
 def decomposition_prompt(decompositions: tuple[Decomposition, ...], asked: str) -> tuple[Message, ...]:

@@ -23,7 +23,7 @@ def self_consistency(
     """The majority answer of n sampled chains; no answer, no vote (Wang et al. 2022).
 
     arXiv 2203.11171, section 2. `base` is any strategy that can be sampled, with hyperparameters of its own:
-    `self-consistency:base=few-shot(k=4),n=10`. `detail` keeps every chain's answer. Raises UserError for a base
+    `self-consistency:base=few-shot(k=4),n=10`. `answers` has every chain's. Raises UserError for a base
     that takes no temperature or brings its own, for n below 1, and for temperature 0 with n above 1.
     """
     if n < 1:

@@ -36,8 +36,7 @@ def zero_shot_cot(
     trigger = question.format.trigger
     final = yield from ask(conversation(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
     prediction = read_after(trigger, final, question)
-    detail = {**prediction.detail, "chain_cut": chain.finish_reason == "length"}
-    return Prediction(prediction.answer, prediction.status, detail)
+    return replace(prediction, detail={**prediction.detail, "chain_cut": chain.finish_reason == "length"})
 
 
 def read_after(trigger: str, final: Generation, question: Question) -> Prediction:
@@ -47,8 +46,7 @@ def read_after(trigger: str, final: Generation, question: Question) -> Predictio
     """
     trigger += " " if final.text[:1].strip() else ""  # "is" and "yes" are two words
     prediction = question.format.read(replace(final, text=trigger + final.text), question.choices)
-    span = prediction.detail.get("span")
-    if span and span[0] < len(trigger):
-        return question.format.read(final, question.choices)
-    shifted = [at - len(trigger) for at in span] if span else None
-    return Prediction(prediction.answer, prediction.status, {**prediction.detail, "span": shifted})
+    if prediction.span is None:
+        return prediction
+    begin, end = (at - len(trigger) for at in prediction.span)
+    return question.format.read(final, question.choices) if begin < 0 else replace(prediction, span=(begin, end))

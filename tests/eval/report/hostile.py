@@ -88,6 +88,6 @@ def hostile_run() -> RunData:
                 Request((Message("system", text), Message("user", text)), SamplingParams()),
                 Generation(f"{text} end", "stop", 5, 0, 5),
             )
-            prediction = Prediction(text[:99], "ok", {"rule": text[:99], "span": [0, 5], text[:20]: text[:99]})
+            prediction = Prediction(text[:99], "ok", text[:99], (0, 5), detail={text[:20]: text[:99]})
             records.append(Record(HOSTILE[1], strategy, name, 0, prediction, Score(i % 2, True), (key,), 5, 0, 5, 0.1))
     return RunData(HOSTILE[12], {HOSTILE[14]: HOSTILE[15]}, records, samples, calls.__getitem__)

@@ -30,8 +30,8 @@ def small_run() -> RunData:
             text = f"thinking {number} <img src=x onerror=alert(1)> answer: {'yes' if right else 'no'}"
             prompt = (Message("user", "shared exemplar"), Message("user", f"question {number} of {strategy}"))
             calls[key] = (Request(prompt, SamplingParams()), Generation(text, "stop", 9, 4, 6))
-            span = [len(text) - (3 if right else 2), len(text)]
-            prediction = Prediction("yes" if right else "no", "ok", {"rule": "the answer is", "span": span})
+            span = (len(text) - (3 if right else 2), len(text))
+            prediction = Prediction("yes" if right else "no", "ok", "the answer is", span)
             records.append(Record("letters", strategy, name, 0, prediction, Score(float(right), True), (key,), 9, 4, 6))
     return RunData("small", {"model": "none"}, records, samples, calls.__getitem__, STRATEGIES)
 

@@ -61,18 +61,16 @@ def make_run(
             answer = (str(i) if letter == "r" else str(i + 1)) if status == "ok" else None
             text = TEXT.format(answer=answer) if answer else "Well,"
             start = text.index(answer) if answer else 0
-            span = [start, start + len(answer)] if answer else None
-            detail = {"rule": "stated", "span": span}
+            span = (start, start + len(answer)) if answer else None
+            prediction = Prediction(answer, status, "stated", span)
             if answers and (task, strategy) in answers:
-                detail = {"rule": "majority", "span": None, "answers": answers[task, strategy][i]}
+                prediction = Prediction(answer, status, "majority", answers=tuple(answers[task, strategy][i]))
             key = f"{task}/{strategy}/{i}"
             prompt = (Message("user", f"What is {i}?"),)
             reason = "length" if status == "truncated" else "stop"
             calls[key] = (Request(prompt, SamplingParams()), Generation(text, reason, 100, 60, 20))
             score = Score(float(letter == "r"), answer is not None)
-            records.append(
-                Record(task, strategy, str(i), 0, Prediction(answer, status, detail), score, (key,), 100, 60, 20, 0.5)
-            )
+            records.append(Record(task, strategy, str(i), 0, prediction, score, (key,), 100, 60, 20, 0.5))
     return RunData(name, {"model": "tiny", "versions": {"kshot": "1"}}, records, samples, calls.__getitem__, strategies)
 
 

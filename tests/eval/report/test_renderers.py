@@ -98,7 +98,7 @@ def test_the_extracted_span_is_marked_and_its_rule_named(page: Page, page_text: 
     # the terminal escape is all that one span holds, and is taken out
     assert [tag for tag, _ in page.tags].count("mark") == 3 * (len(HOSTILE) - 1)
     assert "<mark title=" in page_text
-    prediction = Prediction("29", "ok", {"rule": "stated", "span": [14, 16]})
+    prediction = Prediction("29", "ok", "stated", (14, 16))
     run = RunData(
         "r",
         {},

@@ -32,7 +32,7 @@ def run_of(
     targets: Sequence[str] = (),
     answers: Sequence[str | None] = (),
     params: Mapping[str, Mapping[str, object]] | None = None,
-    details: Sequence[Mapping[str, object]] = (),
+    probabilities: Sequence[Mapping[str, float]] = (),
 ) -> RunData:
     """A run from scores [sample][repeat] by (task, strategy)."""
     records, samples = [], {}
@@ -42,7 +42,7 @@ def run_of(
             for repeat, score in enumerate(repeats):
                 answer = answers[i] if answers else "x"
                 status = "unparsed" if answer is None else "ok"
-                prediction = Prediction(answer, status, {"rule": "r", "span": None, **(details[i] if details else {})})
+                prediction = Prediction(answer, status, "r", probabilities=probabilities[i] if probabilities else {})
                 records.append(
                     Record(
                         task, strategy, str(i), repeat, prediction, Score(score, answer is not None), ("c",), 1, 0, 1
@@ -148,17 +148,17 @@ def test_confusion_counts_targets_against_answers() -> None:
 
 
 def test_reliability_of_choices_and_of_votes() -> None:
-    details = [{"probabilities": {"x": 0.25 if i % 2 else 0.75, "y": 0.1}} for i in range(40)]
+    stated = [{"x": 0.25 if i % 2 else 0.75, "y": 0.1} for i in range(40)]
     scores = [[float(i % 4 != 1) if i % 2 == 0 else float(i % 8 == 1)] for i in range(40)]
-    run = run_of({("t", "choice-logprob"): scores}, details=details)
+    run = run_of({("t", "choice-logprob"): scores}, probabilities=stated)
     [one] = stated_by(list(measure(run).values()))
     assert [(bin_.n, bin_.probability) for bin_ in one.bins] == [(20, 0.25), (20, 0.75)]
     assert [bin_.frequency for bin_ in one.bins] == pytest.approx([0.25, 1.0])
     [row] = parts(build(run))[1]["Calibration"].rows
     assert row[6] == "0.125"  # |0.25 - 0.25| and |0.75 - 1|, half each
-    vote = Record("t", "s", "0", 0, Prediction("x", "ok", {"answers": ["x", "x", None, "y"]}), Score(1, True), ())
+    vote = Record("t", "s", "0", 0, Prediction("x", "ok", answers=("x", "x", None, "y")), Score(1, True), ())
     assert probability_of(vote) == ("share of chains", 0.5)
-    assert probability_of(replace(vote, prediction=Prediction("x", "ok", {}))) is None
+    assert probability_of(replace(vote, prediction=Prediction("x", "ok"))) is None
 
 
 def test_a_real_run_knows_the_defaults(tmp_path: Path) -> None:

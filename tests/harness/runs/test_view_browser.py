@@ -120,7 +120,7 @@ def test_a_run_in_flight_tells_how_far_it_is(page: Any, runs: Path) -> None:
     with sqlite3.connect(runs / "second" / "journal.sqlite") as database:
         database.execute(
             "INSERT INTO records SELECT task, 'zero-shot', sample_id, repeat, answer, status, value, answered, detail, "
-            "calls, prompt_tokens, cached_tokens, completion_tokens, seconds FROM records "
+            "calls, prompt_tokens, cached_tokens, completion_tokens, seconds, scores FROM records "
             "WHERE strategy LIKE 'few-shot%'"
         )
     database.close()

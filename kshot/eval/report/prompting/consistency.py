@@ -39,11 +39,11 @@ def curves_of(run: RunData) -> list[Curve]:
     """One curve for every task and strategy whose records keep the answers of at least two chains each."""
     grouped: dict[tuple[str, str], list[Record]] = {}
     for record in run.records:
-        if len(answers_of(record)) > 1:
+        if len(record.prediction.answers) > 1:
             grouped.setdefault((record.task, record.strategy), []).append(record)
     curves = []
     for (task, strategy), records in grouped.items():
-        answers = [answers_of(record) for record in records]
+        answers = [record.prediction.answers for record in records]
         most = min(map(len, answers))
         ns = [n for n in LADDER if n < most] + [most]
         if len(ns) > 2 and most / ns[-2] < 1.3:
@@ -52,12 +52,6 @@ def curves_of(run: RunData) -> list[Curve]:
         intervals = [statistics.mean_interval(column.tolist()) for column in table.T]
         curves.append(Curve(task, strategy, ns, [float(value) for value in table.mean(axis=0)], intervals))
     return curves
-
-
-def answers_of(record: Record) -> list[str | None]:
-    """Each chain's answer, in order; [] where the strategy kept none."""
-    found = record.prediction.detail.get("answers")
-    return list(found) if isinstance(found, list | tuple) else []
 
 
 def target_of(run: RunData, record: Record) -> str:

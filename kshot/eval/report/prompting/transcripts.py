@@ -7,14 +7,12 @@ in the last call's completion, where every strategy that reads one text reads it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from kshot.eval.report.model import Call, Transcript
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.types import Generation, Record, Request
-
-SHOWN_APART = {"rule", "span", "rejected"}
+from kshot.types import Generation, Prediction, Record, Request
 
 
 def transcripts_of(run: RunData) -> list[Transcript]:
@@ -25,13 +23,7 @@ def transcripts_of(run: RunData) -> list[Transcript]:
 def transcript(run: RunData, record: Record) -> Transcript:
     """A record's transcript; its calls are read when they are asked for."""
     sample = run.samples.get((record.task, record.sample_id))
-    detail = record.prediction.detail
-    rejected = detail.get("rejected")
-    kept = [
-        (str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-        for name, value in detail.items()
-        if name not in SHOWN_APART
-    ]
+    prediction = record.prediction
     return Transcript(
         task=record.task,
         strategy=record.strategy,
@@ -41,23 +33,34 @@ def transcript(run: RunData, record: Record) -> Transcript:
         question=sample.question if sample else "",
         choices=sample.choices if sample else (),
         target=sample.target if sample else "",
-        answer=record.prediction.answer,
-        rejected=None if rejected is None else str(rejected),
-        rule=str(detail.get("rule") or "none"),
-        detail=tuple(kept),
+        answer=prediction.answer,
+        rejected=prediction.rejected,
+        rule=prediction.rule,
+        detail=tuple(kept(prediction)),
         calls=reader(run, record),
     )
+
+
+def kept(prediction: Prediction) -> Iterator[tuple[str, str]]:
+    """What else a strategy kept than how it read its answer, by name."""
+    found = dict(prediction.detail)
+    if prediction.answers:
+        found["answers"] = prediction.answers
+    if prediction.probabilities:
+        found["probabilities"] = dict(prediction.probabilities)
+    for name, value in sorted(found.items()):
+        yield str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def reader(run: RunData, record: Record) -> Callable[[], Sequence[Call]]:
     """A function that reads the record's calls."""
 
     def read() -> list[Call]:
-        span = record.prediction.detail.get("span")
+        span = record.prediction.span
         calls = []
         for position, key in enumerate(record.calls, 1):
             request, generation = run.call(key)
-            marked = (int(span[0]), int(span[1])) if span and position == len(record.calls) else None
+            marked = span if position == len(record.calls) else None
             if marked and not 0 <= marked[0] < marked[1] <= len(generation.text):
                 marked = None
             calls.append(Call(turns_of(request), written(request, generation), note_of(request, generation), marked))

@@ -6,7 +6,7 @@ that voted for self-consistency's answer. Concedes: the second is a share of n, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +45,12 @@ class Stated:
 
 def probability_of(record: Record) -> tuple[str, float] | None:
     """(where it is from, the probability that a record gives its own answer); None where it gives none."""
-    detail, answer = record.prediction.detail, record.prediction.answer
-    stated = detail.get("probabilities")
-    if isinstance(stated, Mapping) and answer in stated:
+    answer, stated, votes = record.prediction.answer, record.prediction.probabilities, record.prediction.answers
+    if answer is None:
+        return None
+    if answer in stated:
         return "softmax of log-likelihoods", float(stated[answer])
-    votes = detail.get("answers")
-    if isinstance(votes, list | tuple) and len(votes) > 1 and answer is not None:
-        return "share of chains", sum(vote == answer for vote in votes) / len(votes)
-    return None
+    return ("share of chains", votes.count(answer) / len(votes)) if len(votes) > 1 else None
 
 
 def stated_by(listed: Sequence[Measure]) -> list[Stated]:

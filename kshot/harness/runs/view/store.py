@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.harness.journal import Journal, record_of_row, write
+from kshot.harness.journal import Journal
+from kshot.harness.rows import record_of_row, write
 from kshot.types import Record, UserError
 
 OUTCOME = "CASE WHEN r.status <> 'ok' THEN r.status WHEN r.value >= 0.5 THEN 'right' ELSE 'wrong' END"
