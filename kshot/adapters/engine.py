@@ -16,7 +16,7 @@ from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
 from kshot.harness import engines
 from kshot.harness.engines import engine_around
-from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.sources import resolve

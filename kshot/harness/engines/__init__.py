@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kshot.harness.engines.transformers import TransformersEngine
+    from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import LoadedModel
 
 
@@ -49,7 +49,7 @@ def engine_around(
     loaded: LoadedModel, model: Any, *, rows: int | None, memory: int | None, **options: Any
 ) -> TransformersEngine:
     """The engine around a loaded model, or what was made of it, with as many rows and as much memory as is usual."""
-    from kshot.harness.engines.transformers import TransformersEngine
+    from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import free_memory
 
     return TransformersEngine(
