@@ -14,9 +14,9 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
-from kshot.harness import engines
-from kshot.harness.engines import engine_around
+from kshot.harness.engines import transformers
 from kshot.harness.engines.token_engine import TransformersEngine
+from kshot.harness.engines.transformers import engine_around
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.sources import resolve
@@ -172,7 +172,7 @@ def check_generates(adapted: Adapted) -> None:
 
 def engine_id(loaded: LoadedModel, chat: bool, adapter: str) -> str:
     """The id of the base's engine with the adapter added to it."""
-    return f"{engines.engine_id(loaded, chat)}/adapter-{adapter}"
+    return f"{transformers.engine_id(loaded, chat)}/adapter-{adapter}"
 
 
 def merged_into_base(adapted: Adapted) -> tuple[Any, bool]:

@@ -16,7 +16,8 @@ from kshot.adapters.methods.registry import is_classifier
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, free_memory
 from kshot.harness.models.render import Renderer
-from kshot.harness.runs.run import Loaded, describe, question_of, run_benchmark, start
+from kshot.harness.runs.plan import Loaded, question_of, start
+from kshot.harness.runs.run import describe, run_benchmark
 from kshot.program import drive_rounds, gather
 from kshot.types import Engine, Generation, Prediction, Record, Request, Sample, Strategy, Task
 

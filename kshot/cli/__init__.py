@@ -94,7 +94,7 @@ def bench(
     Accuracy with Wilson intervals, unread answers counted apart, paired tests against a baseline with
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
-    from kshot.harness.runs.run import Plan
+    from kshot.harness.runs.plan import Plan
 
     if data is not None and not data.is_dir():
         raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
@@ -166,7 +166,7 @@ def show(
     from kshot.eval.report.prompting.build import outcome_of, transcript
     from kshot.eval.report.prompting.short_names import abbreviated, resolve
     from kshot.eval.report.terminal import show as show_transcript
-    from kshot.harness.runs.run import read_run
+    from kshot.harness.runs.read import read_run
     from kshot.registry import suggest
 
     data, journal = read_run(run)
@@ -241,7 +241,7 @@ def compare(first: Path, second: Path) -> None:
 
     from kshot.eval.report import terminal
     from kshot.eval.report.prompting.build import compare as compare_runs
-    from kshot.harness.runs.run import read_run
+    from kshot.harness.runs.read import read_run
 
     a, journal_a = read_run(first)
     b, journal_b = read_run(second)

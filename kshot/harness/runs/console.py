@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from kshot.harness.runs.run import Plan
+    from kshot.harness.runs.plan import Plan
 
 
 def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, baseline: str | None = None) -> bool:
@@ -18,10 +18,11 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
-    from kshot.harness.engines import load_engine
+    from kshot.harness.engines.transformers import load_engine
     from kshot.harness.models.sources import resolve
     from kshot.harness.runner import Progress
-    from kshot.harness.runs.run import load_plan, run_benchmark
+    from kshot.harness.runs.plan import load_plan
+    from kshot.harness.runs.run import run_benchmark
     from kshot.types import Record
 
     loaded = load_plan(plan)
@@ -83,7 +84,7 @@ def finish(folder: Path, baseline: str | None) -> None:
 
     from kshot.eval.report import html, markdown, terminal
     from kshot.eval.report.prompting.build import build
-    from kshot.harness.runs.run import read_run
+    from kshot.harness.runs.read import read_run
 
     run, journal = read_run(folder)
     with journal:
@@ -99,7 +100,7 @@ def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool
     """The first sample's requests for every task and strategy, and the tokens of all first requests."""
     from kshot.harness.models.load import load_tokenizer
     from kshot.harness.models.sources import resolve
-    from kshot.harness.runs.run import load_plan, question_of
+    from kshot.harness.runs.plan import load_plan, question_of
     from kshot.program import rewrite
     from kshot.prompts.templates import plain
     from kshot.types import Request

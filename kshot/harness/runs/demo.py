@@ -7,7 +7,7 @@ chat template (24 words each, 8 exemplars: plurals 23 against 17, past tenses 24
 from __future__ import annotations
 
 from kshot.eval.tasks import get_task
-from kshot.harness.runs.run import Plan
+from kshot.harness.runs.plan import Plan
 from kshot.prompts.strategies import get_strategy
 
 PLURALS, OPPOSITES = "word-pairs:relation=plurals", "word-pairs:relation=opposites"

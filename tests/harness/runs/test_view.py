@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.harness.runs.view import store
 from kshot.harness.runs.view.server import PIECE, find_runs, make_app
 from kshot.types import Request, UserError

@@ -24,7 +24,7 @@ from kshot.eval.report.prompting.build import build, compare
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
-from kshot.harness.runs.run import read_run
+from kshot.harness.runs.read import read_run
 from kshot.harness.runs.view import store
 from kshot.types import Record, UserError
 
