@@ -1,1 +1,17 @@
-"""Engines answer requests."""
+"""Engines answer requests. Each is a file, and its name a line here; what is heavy is imported when one is made."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from kshot.harness.engines.registry import ENGINES, engine, get_engine
+
+MODULES: tuple[str, ...] = (
+    "scripted",
+    "transformers",
+)
+
+for _name in MODULES:
+    import_module(f"kshot.harness.engines.{_name}")
+
+__all__ = ["ENGINES", "engine", "get_engine"]

@@ -1,12 +1,49 @@
-"""`load_engine` makes an engine around a model by name, that transformers loads; what is heavy is imported then."""
+"""The engine `transformers`, and how it is put around a model that has been loaded."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kshot.harness.engines.registry import DEFAULT_MODEL, engine
+from kshot.types import Engine, UserError
+
 if TYPE_CHECKING:
     from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import LoadedModel
+    from kshot.harness.prefix.virtual import Virtual
+
+
+@engine
+def transformers(
+    *,
+    model: str = DEFAULT_MODEL,
+    device: str = "auto",
+    dtype: str = "auto",
+    template: str = "auto",
+    batch: str = "auto",
+    share: bool = True,
+    trust_remote_code: bool = False,
+) -> Engine:
+    """Any causal language model that transformers loads, on CPU or GPU; what requests share is computed once."""
+    return load_engine(
+        model,
+        device=device,
+        dtype=dtype,
+        rows=rows_of(batch),
+        template=template,
+        share=share,
+        trust_remote_code=trust_remote_code,
+    )
+
+
+def rows_of(batch: str) -> int | None:
+    """The rows of a batch as it is written: a number, or auto, which is None. Raises UserError."""
+    if batch == "auto":
+        return None
+    try:
+        return int(batch)
+    except ValueError:
+        raise UserError(f"--batch is {batch!r}; give a number of rows, or auto.") from None
 
 
 def load_engine(
@@ -29,34 +66,48 @@ def load_engine(
     """
     from kshot.harness.models.load import load_model, use_chat
     from kshot.harness.models.sources import resolve
-    from kshot.harness.prefix import packed
 
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
-    if packed.can_pack(loaded.model):
-        packed.pack(loaded.model)
     chat = use_chat(loaded.tokenizer, model, template)
-    return engine_around(
-        loaded, loaded.model, id=engine_id(loaded, chat), chat=chat, rows=rows, memory=memory, share=share
-    )
-
-
-def engine_id(loaded: LoadedModel, chat: bool) -> str:
-    """What names all that a model's engine writes with, but for the decoding's own version."""
-    return f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}"
+    return engine_around(loaded, loaded.model, chat=chat, rows=rows, memory=memory, share=share)
 
 
 def engine_around(
-    loaded: LoadedModel, model: Any, *, rows: int | None, memory: int | None, **options: Any
+    loaded: LoadedModel,
+    model: Any,
+    *,
+    chat: bool,
+    adapter: str = "",
+    pack: bool = True,
+    rows: int | None = None,
+    memory: int | None = None,
+    share: bool = True,
+    virtual: Virtual | None = None,
 ) -> TransformersEngine:
-    """The engine around a loaded model, or what was made of it, with as many rows and as much memory as is usual."""
+    """The engine around a loaded model, or what an adapter made of it, with the usual rows and memory.
+
+    `adapter` names the adapter and its values; `pack` lets linear layers be packed, where none is to change.
+    """
     from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import free_memory
+    from kshot.harness.prefix import packed
 
+    if pack and packed.can_pack(model):
+        packed.pack(model)
     return TransformersEngine(
         model,
         loaded.tokenizer,
+        id=engine_id(loaded, chat, adapter),
+        chat=chat,
         context_length=loaded.context_length,
         rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
         memory=memory if memory is not None else free_memory(loaded.device) // 4,
-        **options,
+        share=share,
+        virtual=virtual,
     )
+
+
+def engine_id(loaded: LoadedModel, chat: bool, adapter: str = "") -> str:
+    """What names all that a model's engine writes with, but for the decoding's own version."""
+    base = f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}"
+    return f"{base}/adapter-{adapter}" if adapter else base
