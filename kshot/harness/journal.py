@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID;
 """
 FORMAT = 2  # of the journal: raise it with every change of the tables or of what a key is made from
+LATER = ("chat",)  # settings that runs of this format were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
 
@@ -229,13 +230,14 @@ class Journal:
     # ------------------------------------------------------------ settings
 
     def match(self, settings: Mapping[str, Any]) -> None:
-        """Stores the settings of a new run; compares them with those of an old one."""
+        """Stores the settings of a new run; compares them with those of an old one.
+
+        One that an older kshot did not keep is added, so that from then on it must agree.
+        """
         new = {key: write(value) for key, value in settings.items()}
         old = self.settings_text()
-        if not old:
-            self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in new.items()])
-            self.connection.commit()
-            return
+        added = {key: text for key, text in new.items() if not old or (key in LATER and key not in old)}
+        old.update(added)
         changed = [
             f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"
             for key in sorted({*old, *new})
@@ -246,6 +248,8 @@ class Journal:
                 f"the run in {self.folder} was made with other settings ({'; '.join(changed)}): "
                 "use another --run name, or delete that folder."
             )
+        self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()])
+        self.connection.commit()
 
     def settings_text(self) -> dict[str, str]:
         rows = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'setting %'")

@@ -52,10 +52,11 @@ class Plan:
     def source(self) -> Source:
         return Source(self.data, self.seed, self.limit)
 
-    def settings(self, engine_id: str) -> dict[str, Any]:
-        """What a resume must agree with."""
+    def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
+        """What a resume must agree with. `chat` is the engine's, None where nothing is asked, as of a head."""
         return {
             "engine": engine_id,
+            **({} if chat is None else {"chat": chat}),
             "tasks": list(self.tasks),
             "strategies": list(self.strategies),
             "only": {name: list(tasks) for name, tasks in self.only.items()},

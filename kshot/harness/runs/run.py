@@ -30,8 +30,9 @@ def run_benchmark(
 ) -> Progress:
     """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError."""
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
-    with Journal.open(folder, loaded.plan.settings(engine.id)) as journal:
-        describe(folder, loaded.plan.settings(engine.id), info or {})
+    settings = loaded.plan.settings(engine.id, engine.chat)
+    with Journal.open(folder, settings) as journal:
+        describe(folder, settings, info or {})
         journal.note("total", str(loaded.total))
         for task, samples in loaded.samples.items():
             journal.add_samples(task, samples)
@@ -67,9 +68,14 @@ def rescore(folder: Path) -> tuple[int, int]:
             changed += before.get(job.key) != (prediction.answer, record.score.value)
             journal.add_record(record)
 
-        finished = [job for job in loaded.jobs(chat="/plain/" not in settings["engine"]) if job.key in before]
+        finished = [job for job in loaded.jobs(chat=chat_of(settings)) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
     return count, changed
+
+
+def chat_of(settings: Mapping[str, Any]) -> bool:
+    """Whether a run's messages went through a chat template; of a run before that was kept, as its engine's id says."""
+    return bool(settings["chat"]) if "chat" in settings else "/plain/" not in settings["engine"]
 
 
 def record_of(
