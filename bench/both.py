@@ -26,12 +26,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from kshot.eval.tasks import get_task
-from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models.sources import folder_of, resolve
 from kshot.harness.prefix.tree import PrefixTree
 from kshot.harness.runner import Job, run_jobs
-from kshot.harness.runs.run import Plan, load_plan
+from kshot.harness.runs.plan import Plan, load_plan
 from kshot.program import rewrite
 from kshot.prompts.templates import plain
 from kshot.types import Generation, Program, Request

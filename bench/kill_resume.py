@@ -25,9 +25,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 
 TASKS = ("coin-flip", "last-letters")
 STRATEGIES = (

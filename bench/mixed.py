@@ -18,9 +18,10 @@ from pathlib import Path
 
 from both import parser, report
 
-from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.prefix.decoder import PrefixDecoder
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 
 STRATEGIES = (
     "few-shot:max_new_tokens=16",

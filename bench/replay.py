@@ -17,7 +17,8 @@ from pathlib import Path
 
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import Plan, load_plan, rescore, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import rescore, run_benchmark
 
 DRAWS = 20
 

@@ -30,7 +30,8 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.harness.runs.view.server import make_app
 from kshot.types import Request
 

@@ -1,5 +1,5 @@
 """`python -m kshot`."""
 
-from kshot.cli import main
+from kshot.cli.main import main
 
 main()

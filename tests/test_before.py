@@ -20,7 +20,9 @@ from kshot.eval.report.prompting.build import build
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runner import run_jobs
-from kshot.harness.runs.run import Plan, load_plan, read_run, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.read import read_run
+from kshot.harness.runs.run import run_benchmark
 from kshot.types import Request, UserError
 
 BEFORE = Path(__file__).parent / "before"

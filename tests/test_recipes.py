@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kshot.eval.tasks import TASKS, get_task
+from kshot.harness.engines import ENGINES, get_engine
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Job, run_jobs
 from kshot.program import drive
@@ -107,7 +108,9 @@ def test_the_task_and_the_strategy(doubles: Any, polite: Any) -> None:
 
 
 def test_the_engine(tmp_path: Path, doubles: Any, polite: Any) -> None:
-    engine = run("engine")["Echo"]()
+    run("engine")
+    engine = get_engine("echo:capacity=3")
+    del ENGINES.entries["echo"]
     samples = doubles.load("test", Source(limit=20))
     answers = {}
 

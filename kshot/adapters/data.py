@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kshot.harness.models.render import Renderer
-from kshot.harness.runs.run import taught
+from kshot.harness.runs.plan import taught
 from kshot.types import Sample, Source, Strategy, Task, UserError
 
 IGNORED = -100  # a label without loss, as torch's cross-entropy has it

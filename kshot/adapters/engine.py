@@ -14,13 +14,11 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
-from kshot.harness import engines
-from kshot.harness.engines import engine_around
-from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.engines.token_engine import TransformersEngine
+from kshot.harness.engines.transformers import engine_around, engine_id
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.sources import resolve
-from kshot.harness.prefix import packed
 from kshot.harness.prefix.virtual import Virtual
 from kshot.types import EngineError, Generation, UserError
 
@@ -104,7 +102,7 @@ def load_engine(
     merge: bool = True,
     trust_remote_code: bool = False,
 ) -> TransformersEngine:
-    """Loads a model and an adapter's folder, and an engine around them; options as `harness.engines.load_engine`.
+    """Loads a model and an adapter's folder, and an engine around them; options as those of the base's engine.
 
     With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
     Raises UserError where either cannot be had, or they do not belong together.
@@ -114,15 +112,12 @@ def load_engine(
     check_generates(adapted)
     virtual = virtual_of(adapted)
     bare, merged = merged_into_base(adapted) if merge else (adapted.backbone, False)
-    if (merged or not adapted.is_peft or virtual) and packed.can_pack(bare):
-        packed.pack(bare)
-    chat = use_chat(loaded.tokenizer, model, template)
-    name = f"{adapted.method}-{weights_hash(Path(adapter))}" + ("-merged" if merged else "")
     return engine_around(
         loaded,
         bare,
-        id=engine_id(loaded, chat, name),
-        chat=chat,
+        chat=use_chat(loaded.tokenizer, model, template),
+        adapter=f"{adapted.method}-{weights_hash(Path(adapter))}" + ("-merged" if merged else ""),
+        pack=merged or not adapted.is_peft or virtual is not None,
         rows=rows,
         memory=memory,
         share=share,
@@ -168,11 +163,6 @@ def check_generates(adapted: Adapted) -> None:
         raise UserError(f"{adapted.spec} is a classification head and generates no text; evaluate it by predicting.")
     if type(adapted.backbone).__name__.endswith("ForMaskedLM"):
         raise UserError("a masked language model generates no text; evaluate it by a cloze.")
-
-
-def engine_id(loaded: LoadedModel, chat: bool, adapter: str) -> str:
-    """The id of the base's engine with the adapter added to it."""
-    return f"{engines.engine_id(loaded, chat)}/adapter-{adapter}"
 
 
 def merged_into_base(adapted: Adapted) -> tuple[Any, bool]:

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.data import examples
-from kshot.adapters.engine import adapted_engine, engine_id
+from kshot.adapters.engine import adapted_engine
 from kshot.adapters.methods.registry import is_classifier
+from kshot.harness.engines.transformers import engine_id
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, free_memory
 from kshot.harness.models.render import Renderer
-from kshot.harness.runs.run import Loaded, describe, run_benchmark, start
+from kshot.harness.runs.plan import Loaded, start
+from kshot.harness.runs.run import describe, run_benchmark
 from kshot.program import drive_rounds, gather
 from kshot.types import Engine, Generation, Prediction, Record, Request, Sample, Strategy, Task
 

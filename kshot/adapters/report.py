@@ -24,7 +24,7 @@ from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import abbreviated, resolve
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import read_run
+from kshot.harness.runs.read import read_run
 from kshot.spec import split_spec, write_spec
 from kshot.types import Generation, Record, Request, Sample, UserError
 

@@ -27,12 +27,13 @@ from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
 from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
 from kshot.eval.tasks import get_task
-from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.render import Renderer
 from kshot.harness.models.sources import resolve
-from kshot.harness.runs.run import Loaded, Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.prompts.strategies import get_strategy
 from kshot.spec import split_spec, write_spec
 from kshot.types import Sample, Strategy, Task, UserError

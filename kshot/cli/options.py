@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from kshot.types import UserError
 
@@ -16,12 +20,9 @@ class Batch(click.ParamType[int | None]):
     name = "auto|ROWS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value is None or value == "auto":
-            return None
-        try:
-            return int(value)
-        except ValueError:
-            raise UserError(f"--batch is {value!r}; give a number of rows, or auto.") from None
+        from kshot.harness.engines.transformers import rows_of
+
+        return None if value is None else rows_of(value)
 
 
 BATCH = Batch()
@@ -50,15 +51,54 @@ MODEL_OPTIONS = [
     ),
 ]
 
-F = TypeVar("F", bound=Callable[..., Any])
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """The model that a command was given, and how it is to be run; the fields are those of MODEL_OPTIONS."""
+
+    model: str
+    device: str
+    dtype: str
+    template: str
+    batch: int | None
+    trust_remote_code: bool
+
+    def engine(self, adapter: Path | None = None) -> str:
+        """The specification of the engine that the options are short for."""
+        from kshot.spec import write_spec
+
+        params = {field.name: getattr(self, field.name) for field in fields(self)}
+        params["batch"] = "auto" if self.batch is None else str(self.batch)
+        return write_spec("adapted", {**params, "adapter": adapter}) if adapter else write_spec("transformers", params)
 
 
-def with_options(options: list[Any]) -> Callable[[F], F]:
-    """Decorator: adds shared options to a command."""
+def with_model(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorator: adds MODEL_OPTIONS to a command, which gets them as one `options`."""
 
-    def add(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        options = ModelOptions(**{field.name: given.pop(field.name) for field in fields(ModelOptions)})
+        command(options=options, **given)
 
-    return add
+    for option in reversed(MODEL_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def refuse_beside_engine() -> None:
+    """Raises UserError where an option stands on the command line that --engine says itself and would drop."""
+    context = click.get_current_context()
+    said = (*(field.name for field in fields(ModelOptions)), "adapter")
+    given = [name for name in said if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        raise UserError(
+            f"--{given[0].replace('_', '-')} stands beside --engine, whose specification says it all: write it there "
+            f"(--engine NAME:{given[0]}=..., see `kshot list engines`), or leave it out."
+        )
+
+
+def data_folder(data: Path | None) -> Path | None:
+    """--data as a whole path. Raises UserError where it is no folder."""
+    if data is not None and not data.is_dir():
+        raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
+    return data.resolve() if data else None

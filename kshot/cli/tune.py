@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kshot.cli.options import MODEL_OPTIONS, with_options
+from kshot.cli.options import ModelOptions, data_folder, with_model
 from kshot.types import UserError
 
 EXAMPLES = """
@@ -47,7 +47,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 @click.option(
     "--strategy", help="Whose prompts are trained on and evaluated. [default: zero-shot; of a mixture instruction]"
 )
-@with_options(MODEL_OPTIONS)
+@with_model
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
 @click.option("--limit", "-n", type=int, help="At most so many test samples.")
 @click.option("--epochs", type=int, default=8, show_default=True)
@@ -74,12 +74,7 @@ def tune(
     held_out: tuple[str, ...],
     compare: str | None,
     strategy: str | None,
-    model: str,
-    device: str,
-    dtype: str,
-    template: str,
-    batch: int | None,
-    trust_remote_code: bool,
+    options: ModelOptions,
     data: Path | None,
     limit: int | None,
     epochs: int,
@@ -103,8 +98,7 @@ def tune(
     Trained parameters, memory and seconds stand beside accuracy with its interval; differences are tested paired.
     The prompts trained on are those that evaluation sends, and no sample is in both.
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder; give one that holds SET/SPLIT.jsonl.")
+    data = data_folder(data)
     if seeds < 1:
         raise UserError(f"--seeds is {seeds}; it must be at least 1.")
     if mixture != bool(held_out):
@@ -123,13 +117,18 @@ def tune(
         checkpoint_seconds=checkpoint_seconds,
     )  # fmt: skip
     study = Study(
-        model=model, tasks=held_out if mixture else tasks, mixture=tasks if mixture else (), methods=methods,
+        model=options.model, tasks=held_out if mixture else tasks, mixture=tasks if mixture else (), methods=methods,
         samples=samples, seeds=tuple(range(seeds)), prompting=prompting, strategy=strategy,
-        data=data.resolve() if data else None, limit=limit, max_length=max_length, recipe=recipe, search=search,
-        template=template,
+        data=data, limit=limit, max_length=max_length, recipe=recipe, search=search,
+        template=options.template,
     )  # fmt: skip
-    options = {"device": device, "dtype": dtype, "rows": batch, "trust_remote_code": trust_remote_code}
-    run(study, runs / run_name, options, baseline)
+    how = {
+        "device": options.device,
+        "dtype": options.dtype,
+        "rows": options.batch,
+        "trust_remote_code": options.trust_remote_code,
+    }
+    run(study, runs / run_name, how, baseline)
 
 
 def listed(text: str) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ from kshot.harness.rows import (
 )
 from kshot.types import Generation, Record, Request, Sample, SamplingParams, UserError
 
+LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
 
@@ -172,12 +173,14 @@ class Journal:
     # ------------------------------------------------------------ settings
 
     def match(self, settings: Mapping[str, Any]) -> None:
-        """Notes the settings of a new run; compares them with those of an old one."""
+        """Stores the settings of a new run; compares them with those of an old one.
+
+        One that an older kshot did not keep is added, so that from then on it must agree.
+        """
         new = {key: write(value) for key, value in settings.items()}
         old = self.settings_text()
-        if not old:
-            self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in new.items()])
-            return
+        added = {key: text for key, text in new.items() if not old or (key in LATER and key not in old)}
+        old.update(added)
         changed = [
             f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"
             for key in sorted({*old, *new})
@@ -188,6 +191,7 @@ class Journal:
                 f"the run in {self.folder} was made with other settings ({'; '.join(changed)}): "
                 "use another --run name, or delete that folder."
             )
+        self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()])
 
     def settings_text(self) -> dict[str, str]:
         rows = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'setting %'")

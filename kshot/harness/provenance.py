@@ -13,7 +13,7 @@ from typing import Any
 
 import kshot
 
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "datasets", "safetensors", "numpy", "scipy")
+PACKAGES = ("torch", "transformers", "peft", "tokenizers", "accelerate", "datasets", "safetensors", "numpy", "scipy")
 
 
 def collect() -> dict[str, Any]:

@@ -30,7 +30,7 @@ from kshot.eval.tasks import get_task
 from kshot.harness.models.load import LoadedModel, load_model
 from kshot.harness.models.render import Renderer
 from kshot.harness.models.sources import resolve
-from kshot.harness.runs.run import load_plan, start
+from kshot.harness.runs.plan import load_plan, start
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Message, Sample, Source, Task, UserError
 

@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from kshot.adapters.attach import attach, save
 from kshot.cli import main
 from kshot.harness.journal import Journal
+from kshot.harness.models.load import load_model
+from kshot.harness.models.sources import resolve
 from kshot.types import Record, UserError
 
 STRATEGIES = [
@@ -123,6 +126,77 @@ def test_dry_run_prints_prompts_and_runs_nothing(tiny_folder: Path, tmp_path: Pa
     assert not (tmp_path / "r").exists()
 
 
+def test_an_engine_by_name_is_what_model_is_short_for(tiny_folder: Path, finished: Path) -> None:
+    args = bench_args(tiny_folder, finished.parent)
+    at = args.index("--model")
+    args[at : at + 2] = ["--engine", f"transformers:dtype=float32,model={tiny_folder}"]
+    before = records(finished)
+    assert kshot(*args).exit_code == 0  # into the same run: the engine's id agrees
+    assert records(finished) == before
+    result = kshot(*args, "--dry-run")
+    assert "prompt tokens in the first requests of 6 samples" in result.output
+
+
+def test_a_scripted_engine_runs_without_a_model(tmp_path: Path) -> None:
+    args = ["--task", "coin-flip", "--strategy", "few-shot:k=2", "--strategy", "choice-logprob", "--limit", "3"]
+    args += ["--runs", str(tmp_path), "--engine", 'scripted:reply="Yes, it is."']
+    dry = kshot("bench", *args, "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    assert "[user] A coin is heads up." in dry.output
+    assert "[assistant] " in dry.output
+    assert "the first of 3 samples" in dry.output
+    assert "tokens" not in dry.output
+    result = kshot("bench", *args)
+    assert result.exit_code == 0, result.output
+    found = records(tmp_path / "coin-flip--scripted")
+    assert len(found) == 6
+    described = json.loads((tmp_path / "coin-flip--scripted" / "run.json").read_text())
+    assert described["model"] == "scripted"
+    assert described["settings"]["chat"] is True
+
+
+def test_a_users_own_engine(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from kshot.harness.engines.scripted import ScriptedEngine\n"
+        "def mine(*, word: str = 'yes'):\n"
+        "    return ScriptedEngine(lambda request: word, id=f'mine-{word}', chat=False)\n"
+    )
+    args = ["--task", "coin-flip", "--strategy", "zero-shot", "--limit", "2", "--runs", str(tmp_path)]
+    result = kshot("bench", *args, "--engine", f"{tmp_path / 'mine.py'}:mine:word=no")
+    assert result.exit_code == 0, result.output
+    with Journal.read(tmp_path / "coin-flip--mine") as journal:
+        assert journal.settings()["engine"] == "mine-no"
+        assert {record.prediction.answer for record in journal.records()} == {"no"}
+
+
+def test_an_adapter_by_its_option_is_the_engine_adapted(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = load_model(resolve(str(tiny_folder)))
+    adapter = tmp_path / "my-adapter"
+    adapted = attach(loaded.model, loaded.tokenizer, "ia3", seed=0)
+    save(adapted, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
+    args = ["bench", "--task", "coin-flip", "--strategy", "zero-shot:max_new_tokens=2", "--limit", "2"]
+    args += ["--runs", str(tmp_path)]
+    first = kshot(*args, "--model", str(tiny_folder), "--adapter", str(adapter))
+    assert first.exit_code == 0, first.output
+    folder = tmp_path / f"coin-flip--{tiny_folder.name}-my-adapter"
+    described = json.loads((folder / "run.json").read_text())
+    assert (described["model"], described["adapter"]) == (str(tiny_folder), str(adapter))
+    again = kshot(*args, "--engine", f"adapted:model={tiny_folder},adapter={adapter}")
+    assert again.exit_code == 0, again.output
+    assert len(records(folder)) == 2
+    assert sorted(path.name for path in tmp_path.glob("coin-flip*")) == [folder.name]
+
+
+def test_what_can_be_named_is_listed() -> None:
+    said = kshot("list").output
+    places = [said.index(f"\n{kind}\n") for kind in ("strategies", "engines", "methods", "models")]
+    assert places == sorted(places)
+    engines = kshot("list", "engines").output
+    assert engines.startswith("engines\n  adapted  (model=smollm2-135m, adapter=, ")
+    assert "  transformers  (model=smollm2-135m, device=auto, dtype=auto, template=auto, batch=auto" in engines
+    assert "tasks" not in engines
+
+
 def test_a_users_own_jsonl_needs_no_code(tiny_folder: Path, tmp_path: Path) -> None:
     rows = [{"question": f"What is {a} + 1?", "answer": a + 1} for a in range(12)]
     (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -146,6 +220,10 @@ def test_a_users_own_jsonl_needs_no_code(tiny_folder: Path, tmp_path: Path) -> N
         (["--task", "coin-flip", "--strategy", "zero-shot", "--model", "smolm2-135m"], "did you mean smollm2-135m"),
         (["--task", "word-pairs", "--strategy", "choice-logprob"], "choices"),
         (["--task", "coin-flip", "--strategy", "zero-shot", "--device", "cuda"], "--device"),
+        (["--task", "coin-flip", "--strategy", "zero-shot", "--batch", "some"], "--batch is 'some'"),
+        (["--task", "coin-flip", "--strategy", "zero-shot", "--batch", "0"], "--batch is 0"),
+        (["--task", "coin-flip", "--strategy", "zero-shot", "--engine", "scripted"], "--model stands beside --engine"),
+        (["--task", "coin-flip", "--strategy", "zero-shot", "--adapter", "nowhere"], "nowhere"),
     ],
 )
 def test_a_users_mistake_gets_a_sentence_and_exit_code_2(
@@ -156,6 +234,24 @@ def test_a_users_mistake_gets_a_sentence_and_exit_code_2(
     assert result.exit_code == 2, result.output
     assert said in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--engine", "scripted", "--dtype", "auto"], "--dtype stands beside --engine"),
+        (["--engine", "scripted", "--batch", "auto"], "--batch stands beside --engine"),
+        (["--engine", "scripted", "--adapter", "a"], "--adapter stands beside --engine"),
+        (["--engine", "scripted", "--trust-remote-code"], "(--engine NAME:trust_remote_code=..., see"),
+        (["--engine", "scriptd"], "unknown engine 'scriptd': did you mean scripted"),
+        (["--engine", "scripted:chatt=no"], "has no parameter 'chatt': did you mean chat"),
+        (["--engine", ""], "unknown engine ''"),
+    ],
+)
+def test_an_engine_that_is_misnamed_or_contradicted(tmp_path: Path, more: list[str], said: str) -> None:
+    result = kshot("bench", "--task", "coin-flip", "--strategy", "zero-shot", "--runs", str(tmp_path), *more)
+    assert result.exit_code == 2, result.output
+    assert said in result.output
 
 
 def test_a_prompt_beyond_the_context_names_its_sample(tiny_folder: Path, tmp_path: Path) -> None:

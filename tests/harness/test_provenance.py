@@ -23,7 +23,8 @@ def test_versions_are_those_installed() -> None:
     assert found["kshot"] == kshot.__version__
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["packages"]["torch"] == metadata.version("torch")
-    assert found["packages"]["transformers"] == metadata.version("transformers")
+    for package in ("transformers", "peft"):
+        assert found["packages"][package] == metadata.version(package)
     assert found["cores"] == len(os.sched_getaffinity(0))
     assert found["memory"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     age = datetime.now(UTC) - datetime.fromisoformat(found["started"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal, request_key
 from kshot.harness.runner import Job, replay, run_jobs
-from kshot.harness.runs.run import Plan, load_plan
+from kshot.harness.runs.plan import Plan, load_plan
 from kshot.program import gather, reseed
 from kshot.types import (
     EngineError,

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 
-from kshot.types import Generation, Request
+from kshot.harness.engines.registry import engine
+from kshot.registry import suggest
+from kshot.types import Engine, Generation, Request, UserError
+
+ORDERS = ("fifo", "lifo", "random")
+
+
+@engine
+def scripted(
+    *, reply: str = "The answer is 4.", chat: bool = True, capacity: int = 16, order: str = "fifo", seed: int = 0
+) -> Engine:
+    """The same reply to every request, without a model: to try a command. A continuation scores -1 a word."""
+
+    def answer(request: Request) -> str:
+        return reply if request.continuation is None else str(-max(len(request.continuation.split()), 1))
+
+    name = hashlib.blake2b(reply.encode(), digest_size=8).hexdigest()
+    return ScriptedEngine(answer, id=f"scripted/{name}", chat=chat, capacity=capacity, order=order, seed=seed)
 
 
 class ScriptedEngine:
@@ -13,7 +31,7 @@ class ScriptedEngine:
 
     `order` is that in which waiting requests are answered: fifo, lifo or random (seeded). `asked` holds
     every request that was submitted. Scored requests take their log-likelihood from a Generation, or from
-    a reply that is a number.
+    a reply that is a number. Raises UserError for an unknown order, or no capacity.
     """
 
     def __init__(
@@ -26,6 +44,10 @@ class ScriptedEngine:
         order: str = "fifo",
         seed: int = 0,
     ) -> None:
+        if order not in ORDERS:
+            raise UserError(f"unknown order {order!r}: {suggest(order, ORDERS)}")
+        if capacity < 1:
+            raise UserError(f"capacity is {capacity}; it must be at least 1.")
         self.reply = reply
         self.id = id
         self.capacity = capacity
@@ -68,4 +90,5 @@ class ScriptedEngine:
         )
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Drops what waits."""
+        self.waiting.clear()

@@ -1,4 +1,4 @@
-"""What a command does once its words are read: run with a progress bar, write the report, print prompts."""
+"""What a command does once its words are read: run with a progress bar, write the report, print what was asked for."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from kshot.harness.runs.run import Plan
+    from kshot.harness.engines.registry import NamedEngine
+    from kshot.harness.runs.plan import Plan
+    from kshot.registry import Registry
+    from kshot.types import Prompt
 
 
-def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, baseline: str | None = None) -> bool:
-    """Loads, runs with a progress bar, and says how to resume where it was stopped. Whether it ran to its end."""
+def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None) -> None:
+    """Runs with a progress bar, and says how to resume where it was stopped.
+
+    The engine is made once the plan is known to be right: a mistake is told before a model is loaded.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
-    from kshot.harness.engines import load_engine
-    from kshot.harness.models.sources import resolve
     from kshot.harness.runner import Progress
-    from kshot.harness.runs.run import load_plan, run_benchmark
+    from kshot.harness.runs.plan import load_plan
+    from kshot.harness.runs.run import run_benchmark
     from kshot.types import Record
 
     loaded = load_plan(plan)
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
-    source = resolve(model)
+    note = named.note()
     console = Console(stderr=True)
     for task in loaded.tasks:
         if task.note:
             console.print(task.note, highlight=False)
-    if source.note:
-        console.print(f"{model}: {source.note}", highlight=False)
-    if "adapter" in options:
-        from kshot.adapters.engine import load_engine as load_adapted
-
-        engine = load_adapted(model, **options)
-    else:
-        engine = load_engine(model, **options)
+    if note:
+        console.print(f"{named.model}: {note}", highlight=False)
+    engine = named()
     right = done = 0
     columns = (
         TextColumn("{task.description}"),
@@ -61,11 +61,7 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
             share = f"accuracy {100 * right / done:.0f}%" if done else ""
             bar.update(line, state=f"{share}  {state.generated_tokens:,} tokens  {state.in_flight} in flight")
 
-        info = {
-            "model": model,
-            "note": source.note,
-            **({"adapter": str(adapter)} if (adapter := options.get("adapter")) else {}),
-        }
+        info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
         try:
             run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
         except KeyboardInterrupt:
@@ -74,7 +70,6 @@ def run_plan(plan: Plan, model: str, options: dict[str, Any], folder: Path, base
             raise
         finally:
             engine.close()
-    return True
 
 
 def finish(folder: Path, baseline: str | None) -> None:
@@ -83,7 +78,7 @@ def finish(folder: Path, baseline: str | None) -> None:
 
     from kshot.eval.report import html, markdown, terminal
     from kshot.eval.report.prompting.build import build
-    from kshot.harness.runs.run import read_run
+    from kshot.harness.runs.read import read_run
 
     run, journal = read_run(folder)
     with journal:
@@ -95,32 +90,91 @@ def finish(folder: Path, baseline: str | None) -> None:
     click.echo(report.summary[0])
 
 
-def print_prompts(plan: Plan, model: str, template: str, trust_remote_code: bool) -> None:
-    """The first sample's requests for every task and strategy, and the tokens of all first requests."""
-    from kshot.harness.models.load import load_tokenizer
-    from kshot.harness.models.sources import resolve
-    from kshot.harness.runs.run import load_plan
-    from kshot.program import rewrite
-    from kshot.prompts.templates import plain
+def print_prompts(plan: Plan, named: NamedEngine) -> None:
+    """The first sample's requests for every task and strategy, and how many tokens all first requests have.
+
+    Of an engine whose tokenizer is not here, the text alone.
+    """
+    from kshot.harness.runs.plan import load_plan, start
     from kshot.types import Request
 
     loaded = load_plan(plan)
-    renderer = load_tokenizer(resolve(model), template, trust_remote_code=trust_remote_code)
+    renderer = named.renderer()
+    chat = renderer.chat if renderer else named.chat
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
         for sample in loaded.samples[task.name]:
-            program = strategy(task.question(sample, loaded.pools[task.name]))
-            requests = next(program if renderer.chat else rewrite(program, plain))
-            total += sum(len(renderer.encode(request.prompt)) for request in requests)
+            question = task.question(sample, loaded.pools[task.name])
+            requests = next(start(strategy, question, 0, chat)())
+            total += sum(len(renderer.encode(request.prompt)) for request in requests) if renderer else 0
             shown = shown or list(requests)
         click.secho(f"== {task.name} / {strategy.name}", bold=True)
-        first = shown[0]
-        click.echo(first.prompt if isinstance(first.prompt, str) else renderer.render(first.prompt))
+        click.echo(renderer.text(shown[0].prompt) if renderer else text_of(shown[0].prompt))
         if len(shown) > 1:
             click.echo(f"... and {len(shown) - 1} more requests of this sample")
         count = len(loaded.samples[task.name])
-        click.secho(
-            f"-- {total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample\n",
-            dim=True,
-        )
+        counted = f"{total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample"
+        click.secho(f"-- {counted}\n" if renderer else f"-- the first of {count} samples\n", dim=True)
+
+
+def text_of(prompt: Prompt) -> str:
+    """A prompt to read: messages as they are, each under its role."""
+    return prompt if isinstance(prompt, str) else "\n".join(f"[{turn.role}] {turn.content}" for turn in prompt)
+
+
+def print_attempts(
+    folder: Path, count: int, task: str | None, strategy: str | None, sample: str | None, outcome: str | None
+) -> None:
+    """Prints the first attempts of those that fit; the strategy by its short name or its whole one."""
+    from rich.console import Console
+
+    from kshot.eval.report.prompting.short_names import abbreviated, resolve
+    from kshot.eval.report.prompting.transcripts import transcript
+    from kshot.eval.report.terminal import show
+    from kshot.harness.runs.read import find_attempts, read_run
+
+    run, journal = read_run(folder)
+    run, names = abbreviated(run)
+    with journal:
+        found = find_attempts(run, task=task, strategy=resolve(strategy, names), sample=sample, outcome=outcome)
+        for record in found[:count]:
+            show(transcript(run, record), Console())
+    click.echo(f"{min(count, len(found))} of {len(found)} fitting attempts")
+
+
+def print_comparison(first: Path, second: Path) -> None:
+    """Prints the second run against the first, on the samples that both have."""
+    from rich.console import Console
+
+    from kshot.eval.report import terminal
+    from kshot.eval.report.prompting.compare import compare
+    from kshot.harness.runs.read import read_run
+
+    a, journal_a = read_run(first)
+    b, journal_b = read_run(second)
+    with journal_a, journal_b:
+        terminal.render(compare(a, b), Console())
+
+
+def print_known(kind: str, registry: Registry[Any]) -> None:
+    """Prints what a registry has, with hyperparameters, defaults and a line of what each is."""
+    from kshot.registry import hyperparameters
+
+    click.secho(kind, bold=True)
+    for name in registry:
+        function = registry.find(name)
+        params = ", ".join(f"{key}={value}" for key, value in hyperparameters(function).items())
+        click.echo(f"  {name}" + (f"  ({params})" if params else ""))
+        click.echo(f"      {(function.__doc__ or '').strip().splitlines()[0]}")
+    click.echo()
+
+
+def print_models() -> None:
+    """Prints the models that can be named."""
+    from kshot.harness.models.bundled import BUNDLED
+
+    click.secho("models", bold=True)
+    for name, entry in BUNDLED.items():
+        click.echo(f"  {name}\n      {entry.licence}; {entry.note}")
+    click.echo("  owner/name, FOLDER, FILE.gguf\n      a hub id, a folder of transformers' files, a GGUF file")

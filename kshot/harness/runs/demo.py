@@ -7,7 +7,8 @@ chat template (24 words each, 8 exemplars: plurals 23 against 17, past tenses 24
 from __future__ import annotations
 
 from kshot.eval.tasks import get_task
-from kshot.harness.runs.run import Plan
+from kshot.harness.engines.registry import NamedEngine, find_engine
+from kshot.harness.runs.plan import Plan
 from kshot.prompts.strategies import get_strategy
 
 PLURALS, OPPOSITES = "word-pairs:relation=plurals", "word-pairs:relation=opposites"
@@ -25,6 +26,11 @@ STRATEGIES: dict[str, tuple[str, ...]] = {
     "least-to-most:max_steps=3,plan_tokens=48,max_new_tokens=48": (STORIES, COINS),
     "choice-logprob": (COINS,),
 }
+
+
+def demo_engine(batch: int | None = None) -> NamedEngine:
+    """The bundled model as plain text."""
+    return find_engine(f"transformers:template=plain,batch={'auto' if batch is None else batch}")
 
 
 def demo_plan(limit: int | None = None) -> Plan:

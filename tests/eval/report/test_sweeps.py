@@ -20,7 +20,9 @@ from kshot.eval.report.prompting.sweeps import spaced, sweeps_of
 from kshot.eval.report.prompting.trust import probability_of, stated_by
 from kshot.eval.report.style import colour_bar, png, small_multiples, styled, svg, tiles
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.runs.run import Plan, load_plan, read_run, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.read import read_run
+from kshot.harness.runs.run import run_benchmark
 from kshot.types import Generation, Prediction, Record, Request, Sample, SamplingParams, Score
 
 CALL = (Request("Q", SamplingParams()), Generation("A", "stop", 1, 0, 1))

@@ -24,7 +24,7 @@ from transformers import (
     SmolLM3Config,
 )
 
-from kshot.harness.engines.transformers import shares_prefixes
+from kshot.harness.engines.token_engine import shares_prefixes
 from kshot.harness.prefix.decoder import Flight, PrefixDecoder
 from kshot.harness.prefix.plain import PlainDecoder
 from kshot.types import SamplingParams

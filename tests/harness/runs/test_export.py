@@ -15,7 +15,8 @@ from kshot.cli import main
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runs.export import export
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.types import UserError
 
 NASTY = 'a "quoted",\ncomma\x00 <b> =1+1 \ud800 ünï'

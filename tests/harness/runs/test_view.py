@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.harness.runs.view import store
 from kshot.harness.runs.view.server import PIECE, find_runs, make_app
 from kshot.types import Request, UserError
@@ -32,7 +33,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     for name, limit in (("one", 40), ("two", 20)):
         plan = Plan(("word-pairs", "coin-flip"), ("zero-shot", "few-shot:k=2"), limit=limit)
-        run_benchmark(load_plan(plan), ScriptedEngine(reply), folder / name)
+        info = {"one": {"model": "owner/<b>model"}, "two": {"model": "base", "adapter": "runs/tune/lora-n4-s0"}}[name]
+        run_benchmark(load_plan(plan), ScriptedEngine(reply, id="some/hash"), folder / name, info=info)
     return folder
 
 
@@ -112,6 +114,13 @@ def test_pages_over_a_run(client: TestClient) -> None:
     compared = client.get(f"/{TOKEN}/compare?a=0&b=1")
     assert compared.status_code == 200
     assert "two against one" in compared.text
+
+
+def test_the_list_has_each_runs_model(client: TestClient) -> None:
+    listed = client.get(f"/{TOKEN}/").text
+    assert "<td>owner/&lt;b&gt;model</td>" in listed
+    assert "<td>base + lora-n4-s0</td>" in listed
+    assert "some" not in listed
 
 
 def test_a_link_to_a_transcript_holds_on_any_page(client: TestClient) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from kshot.harness.engines.scripted import ScriptedEngine
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 
 
 def reply(request: Any) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from importlib import resources
@@ -25,7 +25,7 @@ from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
-from kshot.harness.runs.run import read_run
+from kshot.harness.runs.read import description, read_run
 from kshot.harness.runs.view import store
 from kshot.types import Record, UserError
 
@@ -46,7 +46,7 @@ HEADERS = {
 
 
 @dataclass
-class Run:
+class ServedRun:
     """A run that is served, with its report as of the journal's last change."""
 
     folder: Path
@@ -80,7 +80,7 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
     from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
     from starlette.routing import Route
 
-    runs = [Run(folder) for folder in folders]
+    runs = [ServedRun(folder) for folder in folders]
     lock = threading.Lock()  # one page at a time: figures are drawn by a library that has no threads
 
     def allowed(request: Request) -> bool:
@@ -99,7 +99,7 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
 
         return answer
 
-    def run_of(request: Request, number: Any) -> Run:
+    def run_of(request: Request, number: Any) -> ServedRun:
         try:
             return runs[int(number)] if int(number) >= 0 else runs[len(runs)]
         except (ValueError, IndexError):
@@ -144,7 +144,7 @@ def has_transcripts(blocks: Sequence[Any]) -> bool:
     return any(isinstance(block, Transcripts) for block in blocks)
 
 
-def refresh(run: Run, state: store.State) -> None:
+def refresh(run: ServedRun, state: store.State) -> None:
     """Makes the run's report again where its records have changed."""
     file = (run.folder / "journal.sqlite").stat()
     changed = (file.st_mtime_ns, file.st_size, state.done, state.right)  # a reader touches the log, never the journal
@@ -163,7 +163,7 @@ def refresh(run: Run, state: store.State) -> None:
     run.data = replace(data, records=())
 
 
-def report_page(run: Run, query: dict[str, str]) -> str:
+def report_page(run: ServedRun, query: dict[str, str]) -> str:
     """A run's report with one piece of the transcripts that fit the query."""
     with store.opened(run.folder) as journal:
         state = store.state_of(journal)
@@ -231,7 +231,7 @@ def draw(figure: Figure) -> str:
     return svg(figure)
 
 
-def runs_page(runs: Sequence[Run]) -> tuple[str, str]:
+def runs_page(runs: Sequence[ServedRun]) -> tuple[str, str]:
     """The list of runs, and its Content-Security-Policy."""
     rows = []
     for number, run in enumerate(runs):
@@ -239,17 +239,24 @@ def runs_page(runs: Sequence[Run]) -> tuple[str, str]:
                "right": "–", "state": "", "when": ""}  # fmt: skip
         try:
             with store.opened(run.folder) as journal:
-                state, settings = store.state_of(journal), journal.settings()
+                state = store.state_of(journal)
+            model = model_of(description(run.folder))
         except UserError as error:
             rows.append({**row, "link": "", "state": str(error)})
             continue
         written = max(path.stat().st_mtime for path in run.folder.glob("journal.sqlite*"))
         rows.append({
-            **row, "model": str(settings.get("engine", "")).split("/")[0], "done": f"{state.done:,}",
+            **row, "model": model, "done": f"{state.done:,}",
             "right": f"{100 * state.right / state.done:.1f}%" if state.done else "–",
             "state": said(state).split(":")[0], "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(written)),
         })  # fmt: skip
     return simple_page("kshot: runs", runs=rows)
+
+
+def model_of(described: Mapping[str, Any]) -> str:
+    """A run's model as it was named, and the adapter on it; "" for a run that was made from Python without a name."""
+    named = [str(described.get("model") or ""), Path(str(described.get("adapter") or "")).name]
+    return " + ".join(part for part in named if part)
 
 
 def message_page(message: str) -> tuple[str, str]:

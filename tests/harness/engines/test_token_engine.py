@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from kshot.eval.tasks import get_task
-from kshot.harness.engines import load_engine
-from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.engines.token_engine import TransformersEngine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.types import EngineError, Generation, Message, Request, SamplingParams, Source, UserError

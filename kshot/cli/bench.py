@@ -1,0 +1,98 @@
+"""`kshot bench`: tasks x strategies on an engine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model
+
+EXAMPLES = """
+\b
+Examples:
+  kshot bench --task word-pairs --strategy zero-shot --strategy few-shot:k=8
+  kshot bench --task gsm8k --data DIR --limit 60 --model MODEL_FOLDER \\
+      --strategy zero-shot-cot --strategy chain-of-thought \\
+      --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
+  kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
+  kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
+  kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
+  kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
+
+A run is kept in RUNS/RUN. The same command again resumes it, with whatever --batch.
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option(
+    "--task",
+    "-t",
+    "tasks",
+    multiple=True,
+    required=True,
+    help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
+)
+@click.option(
+    "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
+)
+@with_model
+@click.option(
+    "--engine",
+    help="What answers: name[:key=value,...] or file.py:name (`kshot list engines`), instead of --model and its kin.",
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub."
+)
+@click.option("--limit", "-n", type=int, help="At most so many samples a task.")
+@click.option("--adapter", type=click.Path(path_type=Path), help="Folder of an adapter for the model (`kshot tune`).")
+@click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
+@click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
+@click.option(
+    "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
+)
+@click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
+@click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
+def bench(
+    tasks: tuple[str, ...],
+    strategies: tuple[str, ...],
+    options: ModelOptions,
+    engine: str | None,
+    data: Path | None,
+    limit: int | None,
+    adapter: Path | None,
+    repeats: int,
+    seed: int,
+    run_name: str | None,
+    runs: Path,
+    baseline: str | None,
+    dry_run: bool,
+) -> None:
+    """Run tasks x strategies on a model, and report.
+
+    Accuracy with Wilson intervals, unread answers counted apart, paired tests against a baseline with
+    Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
+    """
+    import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
+    from kshot.harness.engines.registry import find_engine
+    from kshot.harness.runs.console import finish, print_prompts, run_plan
+    from kshot.harness.runs.plan import Plan
+
+    if engine is not None:
+        refuse_beside_engine()
+    named = find_engine(engine if engine is not None else options.engine(adapter))
+    plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
+    if dry_run:
+        print_prompts(plan, named)
+        return
+    model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
+    folder = runs / (run_name or default_name(tasks, model))
+    run_plan(plan, named, folder, baseline)
+    finish(folder, baseline)
+
+
+def default_name(tasks: tuple[str, ...], model: str) -> str:
+    """A run's name, from what is run."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]

@@ -1,0 +1,68 @@
+"""The program: its commands, a demo, and what can be named. Everything heavy is imported inside the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import kshot
+from kshot.cli.bench import bench
+from kshot.cli.classic import classic
+from kshot.cli.group import SETTINGS, Commands
+from kshot.cli.options import BATCH, BATCH_HELP
+from kshot.cli.runs import compare, export, report, rescore, show, view
+from kshot.cli.tune import tune
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
+@click.version_option(kshot.__version__, prog_name="kshot")
+def main() -> None:
+    """Compare prompt strategies on open language models: what works, by how much, is it real, at what cost.
+
+    \b
+    Start with:
+      kshot demo             seven strategies on four tasks with a small bundled model
+      kshot list             tasks, strategies, engines and models that can be named
+      kshot bench --help     your own comparison
+      kshot tune --help      train adapters, beside prompting on the same samples
+    """
+
+
+@main.command(name="list")
+@click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "engines", "methods", "models"]))
+def list_(what: str | None) -> None:
+    """What can be named: tasks, strategies, engines, adapter methods, models, with hyperparameters and defaults."""
+    import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
+    from kshot.adapters.methods import METHODS
+    from kshot.eval.tasks import TASKS
+    from kshot.harness.engines import ENGINES
+    from kshot.harness.runs.console import print_known, print_models
+    from kshot.prompts.strategies import STRATEGIES
+
+    registries: dict[str, Any] = {"tasks": TASKS, "strategies": STRATEGIES, "engines": ENGINES, "methods": METHODS}
+    for kind, registry in registries.items():
+        if what in (None, kind):
+            print_known(kind, registry)
+    if what in (None, "models"):
+        print_models()
+
+
+@main.command()
+@click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP)
+@click.option(
+    "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
+)
+@click.option("--limit", "-n", type=int, default=None, help="Samples a task. [default: 32]")
+def demo(batch: int | None, runs: Path, limit: int | None) -> None:
+    """Seven strategies on four tasks with the bundled model, in minutes, to a report in runs/demo."""
+    from kshot.harness.runs.console import finish, run_plan
+    from kshot.harness.runs.demo import demo_engine, demo_plan
+
+    run_plan(demo_plan(limit), demo_engine(batch), runs / "demo")
+    finish(runs / "demo", None)
+
+
+for _command in (bench, tune, classic, show, report, rescore, export, compare, view):
+    main.add_command(_command)

@@ -1,0 +1,92 @@
+"""The commands on a run's folder: show, report, rescore, export, compare, view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--task", "-t", help="Task, as the report names it.")
+@click.option("--strategy", "-s", help="Strategy, as the report names it.")
+@click.option("--sample", help="Sample id.")
+@click.option("--outcome", type=click.Choice(["right", "wrong", "unparsed", "truncated"]), help="Only such attempts.")
+@click.option("--count", "-n", default=1, show_default=True, help="How many to show.")
+def show(
+    run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int
+) -> None:
+    """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
+    from kshot.harness.runs.console import print_attempts
+
+    print_attempts(run, count, task, strategy, sample, outcome)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--baseline", help="Strategy that the others are compared with.")
+def report(run: Path, baseline: str | None) -> None:
+    """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
+    if (run / "study.json").is_file():
+        from kshot.adapters.console import finish as finish_study
+
+        finish_study(run, baseline)
+    else:
+        from kshot.harness.runs.console import finish
+
+        finish(run, baseline)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+def rescore(run: Path) -> None:
+    """Read a RUN's stored completions again with today's extraction rules; no model is asked."""
+    from kshot.harness.runs.console import finish
+    from kshot.harness.runs.run import rescore as again
+
+    count, changed = again(run)
+    click.echo(f"{count} records read again, {changed} changed")
+    finish(run, None)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--format", "-f", "format_", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN/export]")
+def export(run: Path, format_: str, out: Path | None) -> None:
+    """Write a RUN's records and calls as tables: records.parquet, calls.parquet (or .csv)."""
+    from kshot.harness.runs.export import export as write
+
+    for path, count in write(run, out or run / "export", format_):
+        click.echo(f"{path}: {count:,} rows")
+
+
+@click.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+def compare(first: Path, second: Path) -> None:
+    """Compare two RUN folders on the samples they share, paired."""
+    from kshot.harness.runs.console import print_comparison
+
+    print_comparison(first, second)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to use. [default: any that is free]")
+@click.option("--open/--no-open", "open_", default=True, show_default=True, help="Open the page in a browser.")
+def view(runs: tuple[Path, ...], port: int, open_: bool) -> None:
+    """Read RUNS in a browser, of any size and while they are written: filter, search, set side by side.
+
+    RUNS are folders of runs, or folders that hold them; runs/ where none is given. Only this machine can
+    connect, and only with the address printed; nothing is changed.
+    """
+    from kshot.harness.runs.view.server import find_runs, serve
+
+    def ready(address: str) -> None:
+        click.echo(f"{address}\nCtrl-C ends it.")
+        if open_:
+            click.launch(address)
+
+    serve(find_runs(runs or (Path("runs"),)), port, ready)

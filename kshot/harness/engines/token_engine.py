@@ -1,0 +1,218 @@
+"""The transformers engine: requests to tokens, tokens to texts, around the prefix-sharing decoder.
+
+Any causal language model that transformers loads, on CPU or CUDA. Greedy output equals `model.generate`
+token for token in float32, but for ties within rounding. Parameters, stop strings and seeds are a
+request's own; a finished row is replaced at once. Concedes: a generation config's repetition penalty and
+its like are not applied; a model whose attention cannot be shared runs a row at a time, and says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from kshot.harness.models.render import Renderer
+from kshot.harness.prefix.attention import NAME
+from kshot.harness.prefix.decoder import Flight, PrefixDecoder
+from kshot.harness.prefix.plain import PlainDecoder
+from kshot.harness.prefix.virtual import Virtual
+from kshot.types import EngineError, Generation, Request, UserError
+
+DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
+
+
+class TransformersEngine:
+    """Answers requests with a loaded model.
+
+    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running
+    rows and half for prefixes; `virtual` the trained tokens before every prompt, which no count of tokens includes.
+    Raises UserError for a prompt that does not fit the model's context.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        id: str,
+        chat: bool,
+        context_length: int,
+        rows: int = 128,
+        memory: int = 4 << 30,
+        share: bool = True,
+        virtual: Virtual | None = None,
+    ) -> None:
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.renderer = Renderer(tokenizer, chat)
+        self.id = f"{id}/decoding-{DECODING}"
+        self.chat = chat
+        self.context_length = context_length
+        self.capacity = rows
+        self.ready: list[tuple[int, Generation]] = []
+        self.end_ids = end_tokens(model, tokenizer)
+        if rows < 1:
+            raise UserError(f"--batch is {rows}; it must be at least 1.")
+        self.head = virtual.ids if virtual else []
+        per_token = key_bytes(model)
+        budget = max(memory // 2 // per_token, 1)
+        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
+        self.shares = share and shares_prefixes(model)
+        self.decoder: PrefixDecoder | PlainDecoder = (
+            PrefixDecoder(model, budget=budget, kept=budget, **options)
+            if self.shares
+            else PlainDecoder(model, **options)
+        )
+        if share and not self.shares:
+            warnings.warn(
+                f"{type(model).__name__} does not take kshot's shared-prefix attention; "
+                "it runs on the plain path, a row at a time.",
+                stacklevel=2,
+            )
+
+    # ------------------------------------------------------------ requests to tokens
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Queues a request. Raises UserError where its prompt is longer than the model's context."""
+        targets: list[int] = []
+        if request.continuation is None:
+            ids = self.renderer.encode(request.prompt)
+        else:
+            ids, targets = self.renderer.continued(request.prompt, request.continuation)
+        if not ids:
+            raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
+        ids = self.head + ids
+        if targets:
+            self.check_length(len(ids) + len(targets))
+            self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
+            return
+        self.check_length(len(ids) + 1)
+        room = min(request.params.max_new_tokens, self.context_length - len(ids))
+        self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
+
+    def check_length(self, tokens: int) -> None:
+        if tokens > self.context_length:
+            raise UserError(
+                f"the prompt needs {tokens} tokens and the model's context holds {self.context_length}; "
+                "use fewer or shorter exemplars, or a model with a longer context."
+            )
+
+    # ------------------------------------------------------------ tokens to texts
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        """Runs passes until at least one request is answered; [] when none waits."""
+        while self.decoder:
+            try:
+                finished = self.decoder.step()
+            except RuntimeError as error:  # torch.OutOfMemoryError is one
+                if not out_of_memory(error):
+                    raise
+                self.halve(error)
+                continue
+            if finished:
+                return [(flight.ticket, self.generation(flight)) for flight in finished]
+        return []
+
+    def halve(self, error: RuntimeError) -> None:
+        """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
+        if isinstance(self.decoder, PlainDecoder) or self.capacity == 1:
+            raise EngineError(
+                "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
+            ) from error
+        self.capacity //= 2
+        warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=3)
+        self.decoder.restart(self.capacity)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def generation(self, flight: Flight) -> Generation:
+        assert flight.finish is not None
+        if flight.targets is not None:
+            text, tokens = self.tokenizer.decode(flight.targets), len(flight.targets)
+        else:
+            text, tokens = self.text(flight), len(flight.out)
+        return Generation(
+            text=text,
+            finish_reason=flight.finish,
+            prompt_tokens=flight.prompt_tokens - len(self.head),
+            cached_tokens=max(flight.cached - len(self.head), 0),
+            completion_tokens=tokens,
+            logprob=flight.logprob,
+            seconds=flight.seconds,
+        )
+
+    def text(self, flight: Flight) -> str:
+        """The completion up to its first stop string, without the end token."""
+        text: str = self.tokenizer.decode(flight.out, skip_special_tokens=True)
+        ends = [at for stop in flight.params.stop if (at := text.find(stop)) >= 0]
+        return text[: min(ends)] if ends else text
+
+    def stopped(self, flight: Flight) -> bool:
+        """Whether the last token completed a stop string. A token is at least a byte, so a short tail tells."""
+        if not flight.params.stop:
+            return False
+        reach = max(len(stop.encode()) for stop in flight.params.stop) + 4
+        tail = self.tokenizer.decode(flight.out[-reach:], skip_special_tokens=True)
+        if not any(stop in tail for stop in flight.params.stop):
+            return False
+        text = self.tokenizer.decode(flight.out, skip_special_tokens=True)
+        return any(stop in text for stop in flight.params.stop)
+
+    def close(self) -> None:
+        """Frees the model and all that was kept for it."""
+        self.decoder = PlainDecoder(None, rows=1, end_ids=frozenset(), stopped=self.stopped)
+        self.model = None
+
+
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a completion: the generation config's, or the model's, and the tokenizer's."""
+    found: set[int] = set()
+    for owner in (getattr(model, "generation_config", None), model.config, tokenizer):
+        value = getattr(owner, "eos_token_id", None)
+        found.update(value if isinstance(value, (list, tuple)) else [] if value is None else [value])
+    return frozenset(found)
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not get memory, on a GPU or on the CPU."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "not enough memory" in said
+
+
+def key_bytes(model: Any) -> int:
+    """Bytes of keys and values a token takes over all layers."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
+
+
+@torch.inference_mode()
+def shares_prefixes(model: Any) -> bool:
+    """Whether the shared-prefix attention gives this model's own logits, tried on a few tokens.
+
+    Leaves the model switched to it where it does, and as it was where it does not.
+    """
+    before = model.config._attn_implementation
+    if before == NAME:
+        return True
+    vocabulary = model.config.get_text_config().vocab_size
+    ids = [(7 * at + 3) % min(vocabulary, 1000) for at in range(24)]
+    expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
+    try:
+        model.set_attn_implementation(NAME)
+        decoder = PrefixDecoder(
+            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False
+        )
+        got = decoder.probe(ids, 4).float()
+    except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):
+        model.set_attn_implementation(before)
+        return False
+    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
+    scale = max(1.0, float(expected.abs().max()))
+    if float((got - expected).abs().max()) <= tolerance * scale:
+        return True
+    model.set_attn_implementation(before)
+    return False

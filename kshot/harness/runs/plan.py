@@ -1,0 +1,170 @@
+"""What is to be run: tasks and strategies by name, then with their samples, then as programs, one a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from kshot.eval.tasks import get_task
+from kshot.harness.runner import Job
+from kshot.program import Done, advance, critical_path, reseed, rewrite
+from kshot.prompts.strategies import get_strategy
+from kshot.prompts.templates import plain, solved
+from kshot.types import (
+    Generation,
+    Prediction,
+    Program,
+    Question,
+    Request,
+    Sample,
+    Source,
+    Strategy,
+    Task,
+    UserError,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: all that decides which requests are made, and nothing that does not."""
+
+    tasks: tuple[str, ...]
+    strategies: tuple[str, ...]
+    data: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    repeats: int = 1
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the tasks it is run on; absent: all
+
+    def __post_init__(self) -> None:
+        if not self.tasks:
+            raise UserError("no task was given: add --task NAME (see `kshot list tasks`).")
+        if not self.strategies:
+            raise UserError("no strategy was given: add --strategy NAME (see `kshot list strategies`).")
+        if self.repeats < 1:
+            raise UserError(f"--repeats is {self.repeats}; it must be at least 1.")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"--limit is {self.limit}; it must be at least 1.")
+
+    @property
+    def source(self) -> Source:
+        return Source(self.data, self.seed, self.limit)
+
+    def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
+        """What a resume must agree with. `chat` is the engine's, None where nothing is asked, as of a head."""
+        return {
+            "engine": engine_id,
+            **({} if chat is None else {"chat": chat}),
+            "tasks": list(self.tasks),
+            "strategies": list(self.strategies),
+            "only": {name: list(tasks) for name, tasks in self.only.items()},
+            "data": None if self.data is None else str(self.data),
+            "limit": self.limit,
+            "seed": self.seed,
+            "repeats": self.repeats,
+        }
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Plan:
+        """The plan that settings were made from."""
+        return cls(
+            tuple(settings["tasks"]),
+            tuple(settings["strategies"]),
+            Path(settings["data"]) if settings["data"] else None,
+            settings["limit"],
+            settings["seed"],
+            settings["repeats"],
+            {name: tuple(tasks) for name, tasks in settings["only"].items()},
+        )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A plan with its tasks' samples and its strategies at hand."""
+
+    plan: Plan
+    tasks: tuple[Task, ...]
+    strategies: tuple[Strategy, ...]
+    samples: Mapping[str, Sequence[Sample]]
+    pools: Mapping[str, tuple[Sample, ...]]
+
+    @property
+    def total(self) -> int:
+        return sum(len(self.samples[task.name]) * self.plan.repeats for task, _ in self.pairs())
+
+    def pairs(self) -> Iterator[tuple[Task, Strategy]]:
+        """Every task with every strategy that is run on it."""
+        for task in self.tasks:
+            for strategy in self.strategies:
+                chosen = self.plan.only.get(strategy.name)
+                if chosen is None or task.name in chosen:
+                    yield task, strategy
+
+    def jobs(self, *, chat: bool) -> Iterator[Job[Prediction]]:
+        """A job for every task, strategy, sample and repeat, in an order that keeps shared prefixes together.
+
+        What has to wait longest for itself goes first, so that the batch is full to the end of the run.
+        """
+        for task, strategy in sorted(self.pairs(), key=self.waits, reverse=True):
+            for sample in self.samples[task.name]:
+                question = task.question(sample, self.pools[task.name])
+                for repeat in range(self.plan.repeats):
+                    key = (task.name, strategy.name, sample.id, repeat)
+                    yield Job(key, start(strategy, question, repeat, chat))
+
+    def waits(self, pair: tuple[Task, Strategy]) -> int:
+        """The critical path of a strategy on a task's first sample, in tokens."""
+        task, strategy = pair
+        return critical_path(strategy(task.question(self.samples[task.name][0], self.pools[task.name])))
+
+
+def load_plan(plan: Plan) -> Loaded:
+    """Loads what a plan names. Raises UserError for what is unknown, empty or given twice."""
+    tasks = tuple(get_task(spec) for spec in plan.tasks)
+    strategies = tuple(get_strategy(spec) for spec in plan.strategies)
+    for kind, names in (("task", [t.name for t in tasks]), ("strategy", [s.name for s in strategies])):
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise UserError(f"the {kind} {sorted(twice)[0]!r} is given twice; give it once.")
+    samples, pools = {}, {}
+    for task in tasks:
+        found = list(task.load("test", plan.source))
+        if not found:
+            raise UserError(f"the task {task.name} has no samples.")
+        asked = {sample.question for sample in found}
+        samples[task.name] = found
+        # a public set may hold a question in both splits: what is asked is never an exemplar
+        pools[task.name] = tuple(
+            sample
+            for sample in (*task.exemplars, *task.load("train", plan.source))
+            if sample.choices or sample.question not in asked
+        )
+    return Loaded(plan, tasks, strategies, samples, pools)
+
+
+def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:
+    """Makes the program when the runner has room for it."""
+
+    def make() -> Program[Prediction]:
+        program = reseed(strategy(question), repeat)
+        return program if chat else rewrite(program, plain)
+
+    return make
+
+
+def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
+    """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
+
+    It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
+    strategy asks more than once, or scores instead of asking.
+    """
+    program = strategy(task.question(sample, pool))
+    asked = advance(program)
+    requests = [] if isinstance(asked, Done) else list(asked)
+    over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
+    if not over or len(requests) != 1 or requests[0].continuation is not None:
+        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
+    request = replace(requests[0], continuation=solved(sample, task.format))
+    return request if chat else plain(request)

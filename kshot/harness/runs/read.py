@@ -1,0 +1,84 @@
+"""A run's folder read again, for reports, pages and looking up attempts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kshot.eval.report.prompting.measures import outcome_of
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.tasks import TASKS
+from kshot.harness.journal import Journal
+from kshot.prompts.strategies import STRATEGIES, get_strategy
+from kshot.registry import suggest
+from kshot.types import Record, UserError
+
+
+def read_run(folder: Path) -> tuple[RunData, Journal]:
+    """A run's data for a report, and the open journal that its calls are read from."""
+    journal = Journal.read(folder)
+    settings = journal.settings()
+    info = {key: value for key, value in description(folder).items() if key != "settings"}
+    info.update(settings)
+    order = [get_name(spec) for spec in settings.get("strategies", [])]
+    params = hyperparameters_of([*settings.get("strategies", []), *settings.get("tasks", [])])
+    run = RunData(folder.name, info, list(journal.records()), journal.samples(), journal.call, order, params)
+    return run, journal
+
+
+def description(folder: Path) -> dict[str, Any]:
+    """What run.json says of a run: model, versions, settings; {} where it is not there. Raises UserError."""
+    path = folder / "run.json"
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}); delete it, it only describes the run.") from error
+    return found
+
+
+def hyperparameters_of(specs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """All hyperparameters, defaults included, by canonical name; none for what is no longer there."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in specs:
+        for registry in (STRATEGIES, TASKS):
+            with suppress(UserError):
+                found[registry.canonical(spec)] = registry.parse(spec)[2]
+    return found
+
+
+def get_name(spec: str) -> str:
+    """A strategy's canonical name; the text itself where it is a user's own that is no longer there."""
+    try:
+        return get_strategy(spec).name
+    except UserError:
+        return spec
+
+
+def find_attempts(
+    run: RunData,
+    *,
+    task: str | None = None,
+    strategy: str | None = None,
+    sample: str | None = None,
+    outcome: str | None = None,
+) -> list[Record]:
+    """The records that fit all that is given. Raises UserError for what the run does not have, or where none fits."""
+    wanted = {"task": ("task", task), "strategy": ("strategy", strategy), "sample": ("sample_id", sample)}
+    for what, (field, given) in wanted.items():
+        known = {getattr(record, field) for record in run.records}
+        if given is not None and given not in known:
+            raise UserError(f"the run has no {what} {given!r}: {suggest(given, sorted(known)[:40])}")
+    found = [
+        record
+        for record in run.records
+        if all(given in (None, getattr(record, field)) for field, given in wanted.values())
+        and outcome in (None, outcome_of(record))
+    ]
+    if not found:
+        raise UserError("no attempt of the run fits all that was asked for; drop one of the options.")
+    return found

@@ -1,0 +1,130 @@
+"""What a run keeps of its engine: whether it takes messages must agree, its model's name only tells."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kshot.harness.engines.registry import NamedEngine
+from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.journal import Journal
+from kshot.harness.runs.console import run_plan
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.read import description, find_attempts, read_run
+from kshot.harness.runs.run import rescore, run_benchmark
+from kshot.types import Engine, Request, UserError
+
+BEFORE = Path(__file__).parents[2] / "before" / "run"  # of an earlier kshot
+PLAN = Plan(("coin-flip",), ("zero-shot", "few-shot:k=2"), limit=4)
+
+
+def reply(request: Request) -> str:
+    return ("Yes.", "No.", "Who knows?")[len(request.prompt) % 3]
+
+
+def echo(chat: bool) -> ScriptedEngine:
+    """An engine whose id does not tell whether it takes messages."""
+    return ScriptedEngine(reply, id="echo-1", chat=chat)
+
+
+@pytest.mark.parametrize("chat", [True, False])
+def test_a_run_of_any_engine_is_read_again(tmp_path: Path, chat: bool) -> None:
+    engine = echo(chat)
+    run_benchmark(load_plan(PLAN), engine, tmp_path / "r")
+    assert all(isinstance(request.prompt, str) != chat for request in engine.asked)
+    assert rescore(tmp_path / "r") == (8, 0)
+    assert description(tmp_path / "r")["settings"]["chat"] is chat
+    with pytest.raises(UserError, match=f"chat: {json.dumps(chat)} -> {json.dumps(not chat)}"):
+        run_benchmark(load_plan(PLAN), echo(not chat), tmp_path / "r")
+    assert rescore(tmp_path / "r") == (8, 0)
+
+
+def test_a_run_from_before_goes_on_and_keeps_it_from_then_on(tmp_path: Path) -> None:
+    shutil.copytree(BEFORE, tmp_path / "r")
+    with Journal.read(tmp_path / "r") as journal:
+        settings = journal.settings()
+        assert "chat" not in settings
+        count = len(list(journal.records()))
+    assert rescore(tmp_path / "r") == (count, 0)  # as the id of its engine tells
+    engine = ScriptedEngine(reply)
+    run_benchmark(load_plan(Plan.of(settings)), engine, tmp_path / "r")
+    assert engine.asked == []
+    with Journal.read(tmp_path / "r") as journal:
+        assert journal.settings() == {**settings, "chat": True}
+    with pytest.raises(UserError, match="chat: true -> false"):
+        run_benchmark(load_plan(Plan.of(settings)), ScriptedEngine(reply, chat=False), tmp_path / "r")
+
+
+def test_a_plain_run_from_before_is_read_again(tmp_path: Path) -> None:
+    engine = ScriptedEngine(reply, id="transformers/abc/float32/plain/decoding-2", chat=False)
+    run_benchmark(load_plan(PLAN), engine, tmp_path / "r")
+    with Journal.open(tmp_path / "r", load_plan(PLAN).plan.settings(engine.id, False)) as journal:
+        journal.connection.execute("DELETE FROM meta WHERE name = 'setting chat'")
+    assert rescore(tmp_path / "r") == (8, 0)
+
+
+def test_a_setting_that_always_was_is_not_added(tmp_path: Path) -> None:
+    Journal.open(tmp_path, {"limit": 10}).close()
+    with pytest.raises(UserError, match=r"other settings \(seed: not set -> 0\)"):
+        Journal.open(tmp_path, {"limit": 10, "seed": 0})
+
+
+@pytest.mark.parametrize(
+    ("plan", "baseline", "said"),
+    [
+        (Plan(("coin-flop",), ("zero-shot",)), None, "coin-flip"),
+        (Plan(("coin-flip",), ("zero-short",)), None, "zero-shot"),
+        (Plan(("coin-flip",), ("zero-shot",)), "few-shot", "few-shot"),
+    ],
+)
+def test_a_mistake_in_the_plan_is_told_before_an_engine_is_made(
+    tmp_path: Path, plan: Plan, baseline: str | None, said: str
+) -> None:
+    def make(**_: Any) -> Engine:
+        raise AssertionError("the engine was made")
+
+    with pytest.raises(UserError, match=said):
+        run_plan(plan, NamedEngine("boom", make, {}), tmp_path / "r", baseline)
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_engine_is_closed_and_its_model_is_named(tmp_path: Path) -> None:
+    made: list[ScriptedEngine] = []
+    closed: list[bool] = []
+
+    class Noted(ScriptedEngine):
+        def close(self) -> None:
+            closed.append(True)
+
+    def make(*, model: str = "") -> Engine:
+        made.append(Noted(reply, id="a/b/c"))
+        return made[-1]
+
+    run_plan(PLAN, NamedEngine("mine", make, {"model": "owner/name"}), tmp_path / "r")
+    assert (len(made), closed) == (1, [True])
+    assert description(tmp_path / "r")["model"] == "owner/name"
+
+
+def test_attempts_are_found_by_what_is_asked_for(tmp_path: Path) -> None:
+    run_benchmark(load_plan(PLAN), echo(True), tmp_path)
+    run, journal = read_run(tmp_path)
+    with journal:
+        assert find_attempts(run) == run.records
+        some = find_attempts(run, strategy="zero-shot", sample="test-0-1")
+        assert [(record.strategy, record.sample_id) for record in some] == [("zero-shot", "test-0-1")]
+        assert {record.prediction.status for record in find_attempts(run, outcome="unparsed")} == {"unparsed"}
+        with pytest.raises(UserError, match="the run has no sample 'test-0-9'"):
+            find_attempts(run, sample="test-0-9")
+        with pytest.raises(UserError, match="no attempt of the run fits"):
+            find_attempts(run, outcome="truncated")
+
+
+def test_a_damaged_description_is_told(tmp_path: Path) -> None:
+    assert description(tmp_path) == {}
+    (tmp_path / "run.json").write_text('{"model": ')
+    with pytest.raises(UserError, match=r"run\.json cannot be read"):
+        description(tmp_path)
