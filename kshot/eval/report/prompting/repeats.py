@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 
 from kshot.eval.repeats import pass_at_k, variance_parts
-from kshot.eval.report.model import Column, Table
+from kshot.eval.report.model import Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.sweeps import Params, parsed
@@ -44,14 +44,15 @@ def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
         ])  # fmt: skip
     if not rows:
         return None
-    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "samples", "exemplar seeds", "repeats", "pass@1", "pass@k", "variance of samples", "of seeds", "of draws",
-        "standard error (points)"))]  # fmt: skip
+    heads = columns(
+        *("task", "strategy", "samples#", "exemplar seeds#", "repeats#", "pass@1#", "pass@k#"),
+        *("variance of samples#", "of seeds#", "of draws#", "standard error (points)#"),
+    )
     caption = (
         "pass@k without bias (Chen et al. 2021). The variance of one score in its parts; the standard error is of the "
         "mean over all, for new samples, seeds and draws."
     )
-    return Table("Repeats", columns, rows, caption)
+    return Table("Repeats", heads, rows, caption)
 
 
 def scores_of(measure: Measure) -> dict[str, list[float]]:
