@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from kshot.eval.repeats import pass_at_k, variance_parts
 from kshot.eval.report.model import Table, columns
-from kshot.eval.report.numbers import percent
+from kshot.eval.report.numbers import percent, unsigned
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.sweeps import Params, parsed
 from kshot.spec import write_spec
@@ -40,7 +40,7 @@ def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
         rows.append([
             task, first.strategy, f"{len(shared):,}", str(len(members)), str(draws), percent(passed[0]),
             f"{percent(passed[1])} (k = {draws})", f"{parts.samples:.3f}", f"{parts.seeds + parts.interaction:.3f}",
-            f"{parts.draws:.3f}", f"{100 * parts.standard_error:.1f}",
+            f"{parts.draws:.3f}", unsigned(parts.standard_error),
         ])  # fmt: skip
     if not rows:
         return None

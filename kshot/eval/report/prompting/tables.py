@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from kshot.eval.report.model import Cell, Column, Table, Tone, columns
-from kshot.eval.report.numbers import number, percent, points, probability
+from kshot.eval.report.numbers import number, percent, percent_range, points, probability, unsigned
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import MANY, Measure
 from kshot.eval.report.prompting.run_data import RunData
@@ -22,9 +22,8 @@ def accuracy_table(listed: Sequence[Measure]) -> Table:
     )
     rows = []
     for m in listed:
-        low, high = 100 * m.interval.low, 100 * m.interval.high
         rows.append([
-            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), f"{low:.1f}–{high:.1f}",
+            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), percent_range(m.interval.low, m.interval.high),
             percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
     caption = (
@@ -68,7 +67,7 @@ def difference_table(family: Sequence[Comparison]) -> Table:
         f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
         f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
         Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
-        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
+        unsigned(c.detectable, 0) if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
     ] for c in family]  # fmt: skip
     caption = (
         f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
