@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from kshot.adapters.report import build, read_study
 from kshot.adapters.study import Study, run_study
-from kshot.eval.report import html, markdown, terminal
+from kshot.eval.report.publish import publish
 
 
 def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | None) -> None:
@@ -51,12 +51,6 @@ def finish(folder: Path, baseline: str | None) -> None:
     """Writes a study's report, prints it, and says where it is and what it found."""
     results = read_study(folder)
     try:
-        report = build(results, baseline=baseline)
-        terminal.render(report, Console())
-        markdown.write(report, folder)
-        page = html.write(report, folder)
+        publish(build(results, baseline=baseline), folder, findings=2)
     finally:
         results.close()
-    click.echo(f"\nreport: {page}  (and report.md, figures/)")
-    for sentence in report.summary[:2]:
-        click.echo(sentence)

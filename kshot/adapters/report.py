@@ -120,27 +120,25 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     asked = str(results.info.get("strategy"))
     if baseline is None and results.info.get("mixture") and asked in results.run.strategies:
         baseline = asked
-    report = build_comparison(results.run, baseline=baseline)
     run, names = abbreviated(results.run)
     outcomes = [replace(one, label=names.get(one.label, one.label)) for one in results.outcomes]
     if not outcomes:
-        return report
+        return build_comparison(results.run, baseline=baseline)
     found = measure(run)
     listed = list(found.values())
     single = len({m.task for m in listed}) == 1
     drawn = figures_of(outcomes, listed) if single else []
     trained = Section("What was trained", [trained_table(outcomes, listed), *drawn])
     curves = curve_section(outcomes)
-    sections = [section for section in report.sections if section.title != "Repeats"]
-    at = next(i for i, section in enumerate(sections) if section.title == "Cost")
-    sections[at:at] = [trained, *([curves] if curves else [])]
+    extra = [trained, *([curves] if curves else [])]
+    report = build_comparison(results.run, baseline=baseline, extra=extra, repeats=False)
     said = (
         in_words(outcomes, listed)
         if single
         else over_tasks(found, outcomes, against_baseline(found, run.samples, resolve(baseline, names)))
     )
     summary = [*report.summary[:1], said, *report.summary[1:]]
-    return Report(f"kshot tune: {results.name}", summary, sections)
+    return Report(f"kshot tune: {results.name}", summary, report.sections)
 
 
 def groups_of(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:

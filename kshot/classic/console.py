@@ -11,8 +11,9 @@ from typing import TypeVar
 from rich.console import Console
 
 from kshot.classic.experiments import COURSE, EXPERIMENTS
-from kshot.eval.report import html, markdown, terminal
+from kshot.eval.report import terminal
 from kshot.eval.report.model import Alternatives, Block, Figure, Report
+from kshot.eval.report.publish import announce, publish, write
 from kshot.registry import hyperparameters
 from kshot.types import UserError
 
@@ -41,17 +42,14 @@ def run_experiments(names: Sequence[str], out: Path) -> None:
         with Console(stderr=True).status(f"{spec}  ({number} of {len(specs)})"):
             report = EXPERIMENTS.get(spec)()
         folder = out / spec.replace(":", "-").replace("/", "-")
-        markdown.write(report, folder)
-        html.write(report, folder)
+        page = write(report, folder)
         reports.append((spec, report))
-        console.print(f"[bold]{spec}[/bold]  {time.perf_counter() - began:.1f} s  {folder / 'report.html'}")
+        console.print(f"[bold]{spec}[/bold]  {time.perf_counter() - began:.1f} s  {page}")
         console.print(f"  {report.summary[0]}", highlight=False, markup=False)
     if len(reports) == 1:
         terminal.render(reports[0][1], console)
     else:
-        together = gathered(reports)
-        markdown.write(together, out)
-        console.print(f"\nreport of all: {html.write(together, out)}  (and report.md, figures/)")
+        announce(write(gathered(reports), out), "report of all")
 
 
 def gathered(reports: Sequence[tuple[str, Report]]) -> Report:
@@ -82,7 +80,4 @@ def diagnosed(data: Path | None, target: str | None, out: Path, seed: int) -> No
 
     if data is not None and not data.is_file():
         raise UserError(f"{data} does not exist; give a .csv or .jsonl file, or none for the digits.")
-    report = diagnose(data, target=target, seed=seed)
-    terminal.render(report, Console())
-    markdown.write(report, out)
-    print(f"\nreport: {html.write(report, out)}  (and report.md, figures/)")
+    publish(diagnose(data, target=target, seed=seed), out)

@@ -1,1 +1,10 @@
-"""What is asked, how it is judged and shown."""
+"""What is asked, how it is judged and shown.
+
+statistics   intervals, paired tests, corrections for many
+power        the smallest difference that so many samples show, and the samples that a difference takes
+repeats      pass@k, and how much of a variance is of samples, seeds and draws
+calibration  whether a stated probability comes true
+answers/     what is asked for and how it is read, together
+tasks/       samples, answer format and score
+report/      what a run showed, as values, and its renderers
+"""

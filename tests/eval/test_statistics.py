@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from kshot.eval import power
 from kshot.eval import statistics as ours
+
+counts = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3 (score without continuity correction)
 NEWCOMBE = [
@@ -55,6 +57,25 @@ def test_wilson_at_the_edges() -> None:
             ours.wilson(successes, n)
 
 
+@given(counts, st.floats(0.5, 0.999))
+@settings(max_examples=200, deadline=None)
+def test_clopper_pearson_equals_statsmodels_and_scipy(case: tuple[int, int], level: float) -> None:
+    interval = ours.clopper_pearson(*case, level)
+    assert (interval.low, interval.high) == pytest.approx(proportion_confint(*case, 1 - level, "beta"), abs=1e-9)
+    exact = stats.binomtest(*case).proportion_ci(level, method="exact")
+    assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    # Newcombe 1998, Statistics in Medicine 17:857, table I, method 5 (Clopper-Pearson)
+    ("successes", "n", "low", "high"),
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
+)
+def test_clopper_pearson_gives_the_published_table(successes: int, n: int, low: float, high: float) -> None:
+    interval = ours.clopper_pearson(successes, n)
+    assert (interval.low, interval.high) == pytest.approx((low, high), abs=5e-5)
+
+
 def test_interval_of_fractions_is_students() -> None:
     values = np.random.default_rng(3).beta(2, 3, size=35)
     low, high = stats.t.interval(0.95, 34, values.mean(), stats.sem(values))
@@ -78,6 +99,19 @@ def test_clustered_error_equals_statsmodels() -> None:
     assert (interval.low, interval.high) == (pytest.approx(low, abs=1e-9), pytest.approx(high, abs=1e-9))
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=3, max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_standard_errors_equal_scipy_and_statsmodels(rows: list[tuple[float, int]]) -> None:
+    values, clusters = [value for value, _ in rows], [cluster for _, cluster in rows]
+    assert ours.standard_error(values) == pytest.approx(stats.sem(values), abs=1e-9)
+    if len(set(clusters)) > 1:
+        fit = OLS(np.array(values), np.ones(len(values))).fit(
+            cov_type="cluster", cov_kwds={"groups": np.array(clusters), "use_correction": False}
+        )
+        # the square roots lose half the digits, so the variances are compared where they are almost nothing
+        assert ours.standard_error(values, clusters) ** 2 == pytest.approx(float(fit.bse[0]) ** 2, abs=1e-12)
+
+
 @given(st.integers(0, 60), st.integers(0, 60))
 @settings(max_examples=200, deadline=None)
 def test_mcnemar_equals_statsmodels(b: int, c: int) -> None:
@@ -95,6 +129,66 @@ def test_mcnemar_gives_a_hand_worked_example() -> None:
 @settings(max_examples=30, deadline=None)
 def test_holm_equals_statsmodels(pvalues: list[float]) -> None:
     assert ours.holm(pvalues) == pytest.approx(list(multipletests(pvalues, method="holm")[1]), abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+@settings(max_examples=100, deadline=None)
+def test_benjamini_hochberg_equals_statsmodels(pvalues: list[float]) -> None:
+    expected = multipletests(pvalues, method="fdr_bh")[1].tolist()
+    assert ours.benjamini_hochberg(pvalues) == pytest.approx(expected, abs=1e-9)
+
+
+def test_benjamini_hochberg_gives_the_papers_example() -> None:
+    # Benjamini and Hochberg 1995, section 4.1: 15 comparisons, four rejected at q = 0.05 (Bonferroni: three)
+    ps = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528]
+    ps += [0.7590, 1.0]
+    assert sum(p <= 0.05 for p in ours.benjamini_hochberg(ps)) == 4
+    assert sum(p <= 0.05 for p in ours.holm(ps)) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cochran_q_equals_statsmodels(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = (rng.random((2 + seed % 5, 40)) < 0.2 + 0.1 * (seed % 4)).astype(float)
+    expected = cochrans_q(table.T)
+    assert ours.cochran_q(table.tolist()) == pytest.approx((expected.statistic, expected.pvalue), abs=1e-9)
+
+
+def test_cochran_q_of_two_is_mcnemar_without_correction() -> None:
+    first, second = [1] * 10 + [0] * 4 + [1] * 6, [0] * 10 + [1] * 4 + [1] * 6
+    q, p = ours.cochran_q([first, second])
+    assert q == pytest.approx((10 - 4) ** 2 / 14)
+    assert p == pytest.approx(stats.chi2.sf(q, 1))
+    assert ours.cochran_q([[1, 0], [1, 0]]) == (0.0, 1.0)
+    with pytest.raises(ValueError, match="0 or 1"):
+        ours.cochran_q([[0.5, 1], [1, 0]])
+
+
+def test_cochran_q_gives_a_published_example() -> None:
+    # Kuncheva 2004, Combining Pattern Classifiers, section 1.4.4: three classifiers right on 84, 92 and 92 of 100
+    patterns = {(1, 1, 1): 80, (1, 1, 0): 2, (1, 0, 0): 2, (0, 1, 1): 9, (0, 1, 0): 1, (0, 0, 1): 3, (0, 0, 0): 3}
+    table = np.array([pattern for pattern, count in patterns.items() for _ in range(count)]).T
+    assert table.sum(axis=1).tolist() == [84, 92, 92]
+    q, p = ours.cochran_q(table.tolist())
+    assert q == pytest.approx(256 / 34, abs=1e-12)  # 2 (3 (84^2 + 92^2 + 92^2) - 268^2) / (3 * 268 - 770), by hand
+    assert (round(q, 4), round(p, 3)) == (7.5294, 0.023)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_paired_tests_equal_mlxtend(seed: int) -> None:
+    from mlxtend.evaluate import cochrans_q as their_q
+    from mlxtend.evaluate import mcnemar as their_mcnemar
+    from mlxtend.evaluate import mcnemar_table
+
+    rng = np.random.default_rng(100 + seed)
+    truth = np.ones(60, dtype=int)
+    first, second, third = ((rng.random(60) < share).astype(int) for share in (0.4, 0.55, 0.7))
+    _, expected = their_mcnemar(mcnemar_table(truth, first, second), exact=True)
+    assert ours.mcnemar_exact(int((first > second).sum()), int((second > first).sum())) == pytest.approx(
+        min(float(expected), 1.0), abs=1e-9
+    )
+    q, p = their_q(truth, first, second, third)
+    assert ours.cochran_q([first, second, third]) == pytest.approx((float(q), float(p)), abs=1e-9)
 
 
 def test_paired_of_binary_scores() -> None:
@@ -168,25 +262,6 @@ def test_interval_covers_and_the_test_holds_its_level() -> None:
     assert stats.binomtest(rejected, runs, 0.05, alternative="greater").pvalue > 0.001
 
 
-def test_smallest_detectable_is_what_simulation_finds() -> None:
-    n, discordant = 60, 0.4
-    difference = power.smallest_detectable(n, discordant=discordant)
-    rng = np.random.default_rng(2)
-    up, down = (discordant + difference) / 2, (discordant - difference) / 2
-    counts = rng.multinomial(n, [up, down, 1 - up - down], size=4_000)
-    found = sum(ours.mcnemar_exact(int(b), int(c)) < 0.05 for b, c, _ in counts) / 4_000
-    assert found == pytest.approx(0.8, abs=0.02)
-
-
-def test_smallest_detectable_nears_connors_formula() -> None:
-    # Connor 1987, Biometrics 43:207: n = (z_a sqrt(psi) + z_b sqrt(psi - d^2))^2 / d^2
-    difference = power.smallest_detectable(2_000, discordant=0.3)
-    needed = (1.959964 * math.sqrt(0.3) + 0.841621 * math.sqrt(0.3 - difference**2)) ** 2 / difference**2
-    assert needed == pytest.approx(2_000, rel=0.05)
-    assert power.smallest_detectable(5) == 1.0  # six discordant samples are the fewest that can reach 5%
-    assert power.smallest_detectable(100, discordant=0.0) < 0.1
-
-
 def brute(answers: list[str | None], target: str, n: int) -> float:
     """Every subset, counted."""
     scores = []
@@ -242,16 +317,3 @@ def test_importing_statistics_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_power_over_all_counts_equals_power_over_those_that_turn_up() -> None:
-    n, difference, discordant, level = 300, 0.08, 0.25, 0.05
-    counts = np.arange(n + 1)  # all of them, one by one, with the exact test's own p
-    rejects = [[2 * min(stats.binom.cdf(b, m, 0.5), stats.binom.sf(b - 1, m, 0.5)) <= level for b in range(m + 1)]
-               for m in counts]  # fmt: skip
-    up = (discordant + difference) / (2 * discordant)
-    expected = sum(
-        stats.binom.pmf(m, n, discordant) * (stats.binom.pmf(np.arange(m + 1), m, up) * rejects[m]).sum()
-        for m in counts
-    )
-    assert power.mcnemar_power(n, difference, discordant, level) == pytest.approx(float(expected), abs=1e-9)

@@ -11,7 +11,8 @@ import pytest
 from kshot.eval.tasks import get_task
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.run import Plan, load_plan, run_benchmark
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
 from kshot.types import Source, UserError
 
 Rows = list[dict[str, Any]]

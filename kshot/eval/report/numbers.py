@@ -18,10 +18,20 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}%"
 
 
+def percent_range(low: float, high: float) -> str:
+    """A range of shares, for a column or a sentence that says percent itself: 0.293 and 0.615 as "29.3–61.5"."""
+    return f"{100 * low:.1f}–{100 * high:.1f}"
+
+
 def points(difference: float) -> str:
     """A difference of shares with its sign: 0.123 as "+12.3", in percentage points."""
     rounded = round(100 * difference, 1)
     return f"{'+' if rounded > 0 else '−' if rounded < 0 else '±'}{abs(rounded):.1f}"
+
+
+def unsigned(difference: float, places: int = 1) -> str:
+    """A spread or a distance of shares, which has no sign: 0.123 as "12.3", in percentage points."""
+    return f"{100 * difference:.{places}f}"
 
 
 def number(value: float) -> str:
@@ -29,6 +39,12 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     return f"{value:,.0f}" if value >= 20 else f"{value:.1f}" if value >= 1 else f"{value:.2g}"
+
+
+def as_relation(p: float) -> str:
+    """A p-value with its relation: "= 0.012", "< 0.001"."""
+    text = probability(p)
+    return text if text.startswith("<") else f"= {text}"
 
 
 def probability(p: float) -> str:

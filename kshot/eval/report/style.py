@@ -95,7 +95,7 @@ def look(at: int) -> tuple[str, str]:
     """The colour and the marker of a line by its place; they come again together only after seventy.
 
     >>> look(0), look(8)
-    (('#0072B2', 'o'), ('#D55E00', '<'))
+    (('#0072B2', 'o'), ('#D55E00', '>'))
     """
     return COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
 

@@ -74,20 +74,13 @@ def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None 
 
 def finish(folder: Path, baseline: str | None) -> None:
     """Writes the report, prints it, and says where it is and what it found."""
-    from rich.console import Console
-
-    from kshot.eval.report import html, markdown, terminal
     from kshot.eval.report.prompting.build import build
+    from kshot.eval.report.publish import publish
     from kshot.harness.runs.read import read_run
 
     run, journal = read_run(folder)
     with journal:
-        report = build(run, baseline=baseline)
-        terminal.render(report, Console())
-        markdown.write(report, folder)
-        page = html.write(report, folder)
-    click.echo(f"\nreport: {page}  (and report.md, figures/)")
-    click.echo(report.summary[0])
+        publish(build(run, baseline=baseline), folder, findings=1)
 
 
 def print_prompts(plan: Plan, named: NamedEngine) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kshot.eval.report import html, markdown
-from kshot.eval.report.model import Figure, Report, Table
+from kshot.eval.report.model import Figure, Report, Section, Table
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.confusion import table_of
 from kshot.eval.report.prompting.measures import measure
@@ -122,6 +122,14 @@ def test_repeats_give_pass_at_k_and_the_parts_of_the_variance() -> None:
     assert row[6] == f"{100 * sum(map(any, table)) / 40:.1f}% (k = 4)"
     assert float(str(row[7])) > float(str(row[9])) / 4  # samples that differ this much bring most of it
     assert "Repeats" not in parts(build(run_of({("t", "few-shot"): once(3)})))[1]
+
+
+def test_what_another_report_adds_stands_before_the_cost_and_its_repeats_are_its_own() -> None:
+    run = run_of({("t", "few-shot"): [[1.0, 0.0]] * 20, ("t", "zero-shot"): [[0.0, 0.0]] * 20})
+    plain = [section.title for section in build(run).sections]
+    told = [section.title for section in build(run, extra=[Section("Trained", [])], repeats=False).sections]
+    assert plain[:4] == ["Accuracy", "Paired comparisons", "Cost", "Repeats"]
+    assert told == ["Accuracy", "Paired comparisons", "Trained", "Cost", *plain[4:]]
 
 
 def test_seeds_are_told_apart_from_draws() -> None:

@@ -1,1 +1,18 @@
-"""The report of a comparison: what was run, turned into tables, figures, words and transcripts."""
+"""The report of a comparison: what was run, turned into tables, figures, words and transcripts.
+
+build        the report of a run
+compare      the report of a run against another
+run_data     what a report is made of: records, samples, calls
+short_names  strategies by a name that a table has room for
+measures     accuracy, unread answers and cost of each strategy on each task
+comparisons  pairs of strategies on the same samples, and whether a difference is real
+words        the findings in sentences
+tables       the tables of every run
+figures      the figures of every run
+sweeps       what a hyperparameter does to accuracy
+repeats      what repeats tell: pass@k and the parts of the variance
+consistency  accuracy against the number of chains
+confusion    targets against answers
+trust        whether a stated probability comes true
+transcripts  what the model wrote, record by record
+"""

@@ -27,8 +27,12 @@ MOST_BASELINES = 12
 """Strategies up to which a reader may choose any as the baseline."""
 
 
-def build(run: RunData, *, baseline: str | None = None) -> Report:
-    """Everything a run shows. Raises UserError where the run has no records or the baseline never ran."""
+def build(run: RunData, *, baseline: str | None = None, extra: Sequence[Section] = (), repeats: bool = True) -> Report:
+    """Everything a run shows, with `extra` before what it cost.
+
+    Without `repeats` there is no section of them, where they stand for something else, such as a training's seed.
+    Raises UserError where the run has no records or the baseline never ran.
+    """
     specified = run
     run, names = abbreviated(run)
     found = measured(run)
@@ -47,11 +51,12 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
-    sections.append(Section("Cost", [figures.cost_figure(listed), cost_table(listed)]))
+    sections += [*extra, Section("Cost", [figures.cost_figure(listed), cost_table(listed)])]
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
-    sections += further(run, listed, {names.get(name, name): given for name, given in run.params.items()})
+    params = {names.get(name, name): given for name, given in run.params.items()}
+    sections += further(run, listed, params, repeats)
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
     summary = [
@@ -62,12 +67,12 @@ def build(run: RunData, *, baseline: str | None = None) -> Report:
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 
 
-def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params) -> list[Section]:
+def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params, repeats: bool) -> list[Section]:
     """What only some runs have: sweeps, repeats, classes, probabilities."""
     sections = sweeps.sweep_sections(listed, params)
-    repeats = repeat_table(listed, params)
-    if repeats:
-        sections.append(Section("Repeats", [repeats]))
+    repeated = repeat_table(listed, params) if repeats else None
+    if repeated:
+        sections.append(Section("Repeats", [repeated]))
     classes = confusion_figures(run, listed)
     if classes:
         sections.append(Section("Targets against answers", classes))

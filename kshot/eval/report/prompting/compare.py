@@ -64,10 +64,9 @@ def compare(a: RunData, b: RunData) -> Report:
     for run, measures in ((a, first), (b, second)):
         listed = list(measures.values())
         costs.append(Section(f"Accuracy and cost of {run.name}", [accuracy_table(listed), cost_table(listed)]))
-    return Report(f"kshot: {b.name} against {a.name}", summary, [
-        Section("Paired comparisons", blocks), *costs, Section(
-            "How they were run", [names_table(names), settings_table(specified)], background=True),
-    ])  # fmt: skip
+    ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)
+    sections = [Section("Paired comparisons", blocks), *costs, ran]
+    return Report(f"kshot: {b.name} against {a.name}", summary, sections)
 
 
 def matched(first: Mapping[Key, Measure], second: Mapping[Key, Measure]) -> list[tuple[Key, Key]]:

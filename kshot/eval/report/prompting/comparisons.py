@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from kshot.eval import power, statistics
-from kshot.eval.report.numbers import percent, points, probability
+from kshot.eval.report.numbers import as_relation, percent, percent_range, points, unsigned
 from kshot.eval.report.prompting.measures import Measure, clusters_of
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
@@ -48,7 +48,7 @@ class Comparison:
             return self.word
         if self.detectable >= 1:
             return f"{self.word}; {self.result.n} samples are too few to show any"
-        return f"{self.word}; {self.result.n} samples would show {100 * self.detectable:.0f} points or more"
+        return f"{self.word}; {self.result.n} samples would show {unsigned(self.detectable, 0)} points or more"
 
     @property
     def sentence(self) -> str:
@@ -58,12 +58,6 @@ class Comparison:
             f"{points(self.result.difference)} points (95% interval {points(low)} to {points(high)}, "
             f"p {as_relation(self.adjusted)})"
         )
-
-
-def as_relation(p: float) -> str:
-    """A p-value with its relation: "= 0.012", "< 0.001"."""
-    text = probability(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def pair(
@@ -157,5 +151,4 @@ def task_baseline(strategies: Sequence[str], wanted: str | None = None) -> str:
 
 def described(measure: Measure) -> str:
     """Accuracy and its interval: "45.0% (29.3–61.5%)"."""
-    low, high = 100 * measure.interval.low, 100 * measure.interval.high
-    return f"{percent(measure.accuracy)} ({low:.1f}–{high:.1f}%)"
+    return f"{percent(measure.accuracy)} ({percent_range(measure.interval.low, measure.interval.high)}%)"

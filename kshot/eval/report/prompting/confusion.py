@@ -68,10 +68,9 @@ def confusion_figure(
             tiles(axes, shares, cmap="Blues", vmin=0, vmax=1)
             for y, row in enumerate(table):
                 for x, count in enumerate(row):
-                    dark = shares[y][x] > 0.55
+                    ink = "white" if shares[y][x] > 0.55 else INK
                     if count:
-                        axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5,
-                                  color="white" if dark else INK)  # fmt: skip
+                        axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5, color=ink)
             axes.set_title(short(measure.strategy, 24))
             axes.set_xticks(range(len(columns)), [short(name, 14, 1) for name in columns])
             if len(columns) > 3 or max(map(len, columns)) > 6:

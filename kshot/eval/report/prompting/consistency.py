@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kshot.eval import statistics
 from kshot.eval.report.frame import framed, key_above
-from kshot.eval.report.model import Column, Figure, Table
+from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.style import look, short
@@ -107,10 +107,6 @@ def chains_table(curves: Sequence[Curve]) -> Table:
     for curve in curves:
         values = dict(zip(curve.ns, curve.accuracy, strict=True))
         rows.append([curve.task, curve.strategy, *(percent(values.get(n)) for n in ns)])
-    columns = [Column("task"), Column("strategy"), *(Column(f"n = {n}", numeric=True) for n in ns)]
-    return Table(
-        "Accuracy of the majority of n",
-        columns,
-        rows,
-        "Expected over subsets of the chains; ties split evenly, no answer never votes.",
-    )
+    caption = "Expected over subsets of the chains; ties split evenly, no answer never votes."
+    heads = columns("task", "strategy", *(f"n = {n}#" for n in ns))
+    return Table("Accuracy of the majority of n", heads, rows, caption)

@@ -9,8 +9,8 @@ import statistics
 from collections.abc import Sequence
 
 from kshot.eval.repeats import pass_at_k, variance_parts
-from kshot.eval.report.model import Column, Table
-from kshot.eval.report.numbers import percent
+from kshot.eval.report.model import Table, columns
+from kshot.eval.report.numbers import percent, unsigned
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.sweeps import Params, parsed
 from kshot.spec import write_spec
@@ -40,18 +40,19 @@ def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
         rows.append([
             task, first.strategy, f"{len(shared):,}", str(len(members)), str(draws), percent(passed[0]),
             f"{percent(passed[1])} (k = {draws})", f"{parts.samples:.3f}", f"{parts.seeds + parts.interaction:.3f}",
-            f"{parts.draws:.3f}", f"{100 * parts.standard_error:.1f}",
+            f"{parts.draws:.3f}", unsigned(parts.standard_error),
         ])  # fmt: skip
     if not rows:
         return None
-    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "samples", "exemplar seeds", "repeats", "pass@1", "pass@k", "variance of samples", "of seeds", "of draws",
-        "standard error (points)"))]  # fmt: skip
+    heads = columns(
+        *("task", "strategy", "samples#", "exemplar seeds#", "repeats#", "pass@1#", "pass@k#"),
+        *("variance of samples#", "of seeds#", "of draws#", "standard error (points)#"),
+    )
     caption = (
         "pass@k without bias (Chen et al. 2021). The variance of one score in its parts; the standard error is of the "
         "mean over all, for new samples, seeds and draws."
     )
-    return Table("Repeats", columns, rows, caption)
+    return Table("Repeats", heads, rows, caption)
 
 
 def scores_of(measure: Measure) -> dict[str, list[float]]:

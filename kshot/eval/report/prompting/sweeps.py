@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.frame import framed, key_above
-from kshot.eval.report.model import Column, Figure, Section, Table
-from kshot.eval.report.numbers import percent
+from kshot.eval.report.model import Figure, Section, Table, columns
+from kshot.eval.report.numbers import percent, unsigned
 from kshot.eval.report.prompting.figures import label_rows, row_height
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short, whiskers
@@ -228,9 +228,11 @@ def spread_table(spreads: Sequence[Sweep]) -> Table:
         values = [accuracy for accuracy, _ in found]
         rows.append([
             sweep.panel, sweep.line, sweep.over.replace("_", " "), str(len(found)), percent(statistics.fmean(values)),
-            f"{percent(worst)} ({low_at})", f"{percent(best)} ({high_at})", f"{100 * (best - worst):.1f}",
-            f"{100 * statistics.stdev(values):.1f}",
+            f"{percent(worst)} ({low_at})", f"{percent(best)} ({high_at})", unsigned(best - worst),
+            unsigned(statistics.stdev(values)),
         ])  # fmt: skip
-    columns = [Column("task"), Column("strategy"), Column("varied"), *(Column(title, numeric=True) for title in (
-        "values", "mean accuracy", "lowest", "highest", "range (points)", "st. dev. (points)"))]  # fmt: skip
-    return Table("Sensitivity", columns, rows, "The same samples each time; part of the spread is chance.")
+    heads = columns(
+        *("task", "strategy", "varied", "values#", "mean accuracy#", "lowest#", "highest#"),
+        *("range (points)#", "st. dev. (points)#"),
+    )
+    return Table("Sensitivity", heads, rows, "The same samples each time; part of the spread is chance.")

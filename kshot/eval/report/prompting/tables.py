@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from kshot.eval.report.model import Cell, Column, Table, Tone
-from kshot.eval.report.numbers import number, percent, points, probability
+from kshot.eval.report.model import Cell, Column, Table, Tone, columns
+from kshot.eval.report.numbers import number, percent, percent_range, points, probability, unsigned
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import MANY, Measure
 from kshot.eval.report.prompting.run_data import RunData
 
+WIDE_ONLY = ("samples", "p", "would show", "would take")
+"""Columns of the differences that a narrow terminal leaves out."""
+
 
 def accuracy_table(listed: Sequence[Measure]) -> Table:
     """Accuracy with its interval, over all and over answered, and what has no answer."""
-    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "samples", "accuracy", "95% interval", "of answered", "unparsed", "truncated"))]  # fmt: skip
+    heads = columns(
+        "task", "strategy", "samples#", "accuracy#", "95% interval#", "of answered#", "unparsed#", "truncated#"
+    )
     rows = []
     for m in listed:
-        low, high = 100 * m.interval.low, 100 * m.interval.high
         rows.append([
-            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), f"{low:.1f}–{high:.1f}",
+            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), percent_range(m.interval.low, m.interval.high),
             percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
     caption = (
         "Wilson intervals; 'of answered' leaves out what has no answer. Unparsed: no answer could be read. "
         "Truncated: cut off before one."
     )
-    return Table("Accuracy", columns, rows, caption)
+    return Table("Accuracy", heads, rows, caption)
 
 
 def warned(share: float) -> str | Cell:
@@ -36,34 +40,34 @@ def warned(share: float) -> str | Cell:
 
 def cost_table(listed: Sequence[Measure]) -> Table:
     """Tokens and seconds a sample."""
-    columns = [Column("task"), Column("strategy"), *(Column(title, numeric=True) for title in (
-        "accuracy", "prompt tokens", "of which cached", "generated", "seconds", "calls"))]  # fmt: skip
+    heads = columns(
+        "task", "strategy", "accuracy#", "prompt tokens#", "of which cached#", "generated#", "seconds#", "calls#"
+    )
     rows = [[
         m.task, m.strategy, percent(m.accuracy), number(m.mean("prompt_tokens")), number(m.mean("cached_tokens")),
         number(m.mean("completion_tokens")), number(m.mean("seconds")),
         number(sum(len(record.calls) for record in m.records) / len(m.records)),
     ] for m in listed]  # fmt: skip
-    return Table(
-        "Cost a sample", columns, rows, "Means a sample; seconds are each request's share of the engine's time."
-    )
+    caption = "Means a sample; seconds are each request's share of the engine's time."
+    return Table("Cost a sample", heads, rows, caption)
 
 
 def difference_table(family: Sequence[Comparison]) -> Table:
     """Every comparison with its test and its verdict."""
     baselines = list(dict.fromkeys(c.baseline for c in family))
     several = len(baselines) > 1
-    against = [Column("against")] if several else []
-    columns = [Column("task"), Column("strategy"), *against, *(
-        Column(title, numeric=True, wide_only=title in ("samples", "p")) for title in (
-        "samples", "difference", "95% interval", "won : lost", "p", "p (Holm)")), Column("verdict"),
-        *(Column(title, numeric=True, wide_only=True) for title in ("would show", "would take"))]  # fmt: skip
+    heads = columns(
+        *("task", "strategy", *(["against"] if several else []), "samples#", "difference#", "95% interval#"),
+        *("won : lost#", "p#", "p (Holm)#", "verdict", "would show#", "would take#"),
+    )
+    heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
     rows: list[list[str | Cell]] = [[
         c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
         f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
         f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
         Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
-        f"{100 * c.detectable:.0f}" if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
+        unsigned(c.detectable, 0) if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
     ] for c in family]  # fmt: skip
     caption = (
         f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
@@ -72,12 +76,12 @@ def difference_table(family: Sequence[Comparison]) -> Table:
         "that one uncorrected test on so many samples finds with 80% probability. Would take: the samples on which "
         "such a test finds the difference seen."
     )
-    return Table("Differences", columns, rows, caption)
+    return Table("Differences", heads, rows, caption)
 
 
 def names_table(names: Mapping[str, str]) -> Table:
     """What each strategy's short name stands for."""
-    return Table("Strategies", [Column("strategy"), Column("as it was given")], [[b, a] for a, b in names.items()])
+    return Table("Strategies", columns("strategy", "as it was given"), [[b, a] for a, b in names.items()])
 
 
 def settings_table(runs: Sequence[RunData]) -> Table:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.calibration import Bin, brier, expected_calibration_error, reliability
 from kshot.eval.report.frame import framed, key_above
-from kshot.eval.report.model import Column, Figure, Section, Table
+from kshot.eval.report.model import Figure, Section, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import GREY, look, short, whiskers
@@ -111,10 +111,12 @@ def calibration_table(found: Sequence[Stated]) -> Table:
         f"{expected_calibration_error(one.probabilities, one.outcomes):.3f}",
         f"{brier(one.probabilities, one.outcomes):.3f}",
     ] for one in found]  # fmt: skip
-    columns = [Column("task"), Column("strategy"), Column("probability"), *(Column(title, numeric=True) for title in (
-        "answers", "mean probability", "right", "calibration error", "Brier score"))]  # fmt: skip
+    heads = columns(
+        *("task", "strategy", "probability", "answers#", "mean probability#", "right#"),
+        *("calibration error#", "Brier score#"),
+    )
     caption = (
         "Calibration error: mean distance between probability and share right, ten bins (Naeini et al. 2015), biased "
         "upwards with few answers. Brier: mean squared distance from what came, 0 best; 0.25 for always saying 50%."
     )
-    return Table("Calibration", columns, rows, caption)
+    return Table("Calibration", heads, rows, caption)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kshot.eval.report.model import Block
-from kshot.eval.report.numbers import number, percent, points
-from kshot.eval.report.prompting.comparisons import Comparison, as_relation, described
+from kshot.eval.report.numbers import as_relation, number, percent, points, unsigned
+from kshot.eval.report.prompting.comparisons import Comparison, described
 from kshot.eval.report.prompting.measures import MANY, Key, Measure, clusters_of, tasks_of
 from kshot.eval.report.prompting.run_data import RunData
 
@@ -28,7 +28,7 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
         return (
             f"No difference is shown in {tested}; the largest lead is {top.strategy} over {top.baseline} "
             f"on {top.task}, "
-            f"{top.sentence}, where {top.result.n} samples would show {100 * top.detectable:.0f} points or more."
+            f"{top.sentence}, where {top.result.n} samples would show {unsigned(top.detectable, 0)} points or more."
         )
     top = max(real, key=lambda c: (c.result.difference > 0, abs(c.result.difference)))
     a, b = found[top.task, top.strategy], found[top.task, top.baseline]

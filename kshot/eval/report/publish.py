@@ -1,0 +1,38 @@
+"""A report on its way out: printed, and left in a folder as a page, as Markdown and as figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kshot.eval.report import html, markdown, terminal
+from kshot.eval.report.model import Report
+from kshot.eval.report.safe_text import clean
+
+
+def publish(report: Report, folder: Path, *, findings: int = 0) -> None:
+    """Prints the report, writes it and says where it is; then `findings` sentences of its summary, now far above."""
+    from rich.console import Console
+
+    terminal.render(report, Console())
+    announce(write(report, folder))
+    for sentence in report.summary[:findings]:
+        say(sentence)
+
+
+def write(report: Report, folder: Path) -> Path:
+    """Leaves report.md, figures/ and report.html in the folder, and gives the path of the last."""
+    markdown.write(report, folder)
+    return html.write(report, folder)
+
+
+def announce(page: Path, named: str = "report") -> None:
+    """Says where a report is."""
+    say(f"\n{named}: {page}  (and report.md, figures/)")
+
+
+def say(sentence: str) -> None:
+    """A sentence on a line of its own, however long, with nothing in it that could steer the terminal."""
+    from rich.console import Console
+    from rich.text import Text
+
+    Console().print(Text(clean(sentence)), soft_wrap=True)
