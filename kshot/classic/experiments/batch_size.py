@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import batches
+from kshot.classic.descent.descend import batches
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read

@@ -9,10 +9,11 @@ import numpy as np
 
 from kshot.classic.data.digits import load_digits, split_at_random
 from kshot.classic.data.inputs import Array
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
-from kshot.classic.networks.network import adam, perceptron, train
+from kshot.classic.networks.network import perceptron, train
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import mean_in_brackets
@@ -129,7 +130,7 @@ def trained_sawtooth(depth: int, units: int, epochs: int, seed: int):  # type: i
     x, y = sawtooth_rows(rng, 2000)
     network = perceptron(1, (units,) * depth, 1, rng)
     train(
-        network, x, y, loss=squared_error, step=adam(network, lr=3e-3), epochs=epochs, batch_size=50, rng=rng
+        network, x, y, loss=squared_error, optimizer=Adam(lr=3e-3), epochs=epochs, batch_size=50, rng=rng
     )  # fmt: skip
     return network, rng
 
@@ -147,7 +148,7 @@ def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
     seen, unseen = split_at_random(load_digits(), 900, rng)
     network = perceptron(64, (units,) * depth, 10, rng)
     train(
-        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
+        network, seen.X, seen.y, loss=softmax_cross_entropy, optimizer=Adam(lr=3e-3),
         epochs=max(1, epochs // 2), batch_size=50, rng=rng,
     )  # fmt: skip
     return float((network.forward(unseen.X).argmax(axis=1) == unseen.y).mean())

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import SGD, Descent, Rows, RowsObjective, descend
+from kshot.classic.descent.descend import Descent, Rows, RowsObjective, descend
+from kshot.classic.descent.optimizers import SGD
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.feature_scaling import MinMax, Scaler, Standardisation
 from kshot.eval.report.frame import framed

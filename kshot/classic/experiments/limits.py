@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import SGD, Descent, Rows, descend
+from kshot.classic.descent.descend import Descent, Rows, descend
+from kshot.classic.descent.optimizers import SGD
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

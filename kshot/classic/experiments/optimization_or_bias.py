@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
-from kshot.classic.networks.network import Network, adam, train
+from kshot.classic.networks.network import Network, train
 from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
@@ -114,7 +115,7 @@ def run(residual: bool, depth: int, units: int, epochs: int, seed: int, seen: Di
     rng = np.random.default_rng(seed)
     network = Network(layers_of(residual, depth, units), (seen.X.shape[1],), rng, dtype=np.float32)
     curve = train(
-        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
+        network, seen.X, seen.y, loss=softmax_cross_entropy, optimizer=Adam(lr=2e-3), epochs=epochs, batch_size=128,
         rng=rng,
     )  # fmt: skip
     wrong = float((network.forward(unseen.X).argmax(axis=1) != unseen.y).mean())

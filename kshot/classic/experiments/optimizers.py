@@ -10,19 +10,8 @@ from scipy.special import log_softmax
 
 from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import (
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    Descent,
-    Optimizer,
-    RMSprop,
-    Rows,
-    RowsObjective,
-    batches,
-    descend,
-)
+from kshot.classic.descent.descend import Descent, Rows, RowsObjective, batches, descend
+from kshot.classic.descent.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table

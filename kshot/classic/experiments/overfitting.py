@@ -10,6 +10,7 @@ import numpy as np
 
 from kshot.classic.data.digits import Digits, load_digits
 from kshot.classic.data.inputs import Values
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import (
     Convolution,
@@ -21,7 +22,7 @@ from kshot.classic.networks.layers import (
     Unflatten,
     softmax_cross_entropy,
 )
-from kshot.classic.networks.network import Network, Step, adam, train
+from kshot.classic.networks.network import Network, train
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import brackets, mean_in_brackets
@@ -156,7 +157,7 @@ def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) 
     """One network trained on the rows and judged on the others."""
     rng = np.random.default_rng(seed)
     network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
-    step: Step = adam(network, lr=2e-3, weight_decay=remedy.weight_decay)
+    optimizer = Adam(lr=2e-3, weight_decay=remedy.weight_decay)
     held = seen.rows(slice(len(seen) * 4 // 5, None))
     if remedy.patience:
         seen = seen.rows(slice(len(seen) * 4 // 5))
@@ -171,7 +172,7 @@ def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) 
         return softmax_cross_entropy(network.forward(held.X), held.y)[0] if remedy.patience else test_losses[-1]
 
     curve = train(
-        network, rows, seen.y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng,
+        network, rows, seen.y, loss=softmax_cross_entropy, optimizer=optimizer, epochs=epochs, batch_size=25, rng=rng,
         watch=watch, patience=remedy.patience,
     )  # fmt: skip
     right = network.forward(test.X).argmax(axis=1) == test.y
