@@ -11,8 +11,9 @@ import numpy as np
 from kshot.classic.data.digits import digits_table
 from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import read_table
+from kshot.classic.diagnosis.examine import Diagnosis, examine
 from kshot.classic.diagnosis.ladder import Fitted
-from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
+from kshot.classic.diagnosis.questions import LARGE
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import brackets

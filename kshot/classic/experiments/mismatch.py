@@ -11,7 +11,7 @@ import numpy as np
 from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.digits import Digits, digits_table, load_digits, split_at_random
 from kshot.classic.data.inputs import Array, Values
-from kshot.classic.diagnosis.questions import examine
+from kshot.classic.diagnosis.examine import examine
 from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
