@@ -73,9 +73,15 @@ class NetworkClassifier(Classifier):
         rng = np.random.default_rng(draws.randint(2**31 - 1))
         a = X.astype(self.dtype)
         network = perceptron(
-            a.shape[1], tuple(self.hidden), len(self.classes_), rng, activation=self.activation, dropout=self.dropout,
-            batch_norm=self.batch_norm, dtype=self.dtype,
-        )  # fmt: skip
+            a.shape[1],
+            tuple(self.hidden),
+            len(self.classes_),
+            rng,
+            activation=self.activation,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            dtype=self.dtype,
+        )
         held: tuple[Any, Any] | None = None
         if self.patience is not None:
             try:
@@ -98,9 +104,17 @@ class NetworkClassifier(Classifier):
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that leaves all bounds is said in words
                 curve = train(
-                    network, a, codes, loss=softmax_cross_entropy, optimizer=optimizer, epochs=self.epochs,
-                    batch_size=self.batch_size, rng=rng, watch=validation if held else None, patience=self.patience,
-                )  # fmt: skip
+                    network,
+                    a,
+                    codes,
+                    loss=softmax_cross_entropy,
+                    optimizer=optimizer,
+                    epochs=self.epochs,
+                    batch_size=self.batch_size,
+                    rng=rng,
+                    watch=validation if held else None,
+                    patience=self.patience,
+                )
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from None
         self.network_ = network

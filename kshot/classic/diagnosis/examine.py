@@ -70,7 +70,7 @@ def examine(table: DataTable, *, ladder: Sequence[Rung] = LADDER, seed: int = 0,
     rows = {name: len(part.X) for name, part in parts.items()}
     return Diagnosis(
         verdict, found.sentence, table, models, found.tried, found.advice, answers, guess_loss, guess_error, rows, apart
-    )  # fmt: skip
+    )
 
 
 def concluded(answers: Sequence[Answer]) -> Verdict:

@@ -140,16 +140,28 @@ def fitted(
     if rung.hidden:
         rng = np.random.default_rng(seed)
         network = perceptron(
-            seen.X.shape[1], rung.hidden, outputs, rng, activation=rung.activation, dropout=rung.dropout,
+            seen.X.shape[1],
+            rung.hidden,
+            outputs,
+            rng,
+            activation=rung.activation,
+            dropout=rung.dropout,
             batch_norm=rung.batch_norm,
-        )  # fmt: skip
+        )
         size = min(64, max(8, len(seen.X) // 8))
         epochs = int(np.clip(steps // max(1, len(seen.X) // size), 5, 300))
         curve = train(
-            network, seen.X, seen.y, loss=loss, optimizer=Adam(lr=rung.lr, weight_decay=rung.weight_decay),
-            epochs=epochs, batch_size=size, rng=rng, watch=lambda: loss(network.forward(held.X), held.y)[0],
+            network,
+            seen.X,
+            seen.y,
+            loss=loss,
+            optimizer=Adam(lr=rung.lr, weight_decay=rung.weight_decay),
+            epochs=epochs,
+            batch_size=size,
+            rng=rng,
+            watch=lambda: loss(network.forward(held.X), held.y)[0],
             patience=rung.patience,
-        )  # fmt: skip
+        )
         losses = tuple(value / guess_loss for value in curve.losses)
         watched = tuple(value / guess_loss for value in curve.watched)
         outcomes = {name: network.forward(part.X) for name, part in parts.items()}

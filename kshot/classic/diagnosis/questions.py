@@ -77,9 +77,7 @@ class Evidence:
 
     def fit(self, rung: Rung, parts: dict[str, TablePart] | None = None) -> Fitted:
         """One more model, on the same rows or on other parts."""
-        return fitted(
-            rung, parts or self.parts, self.table.classes, self.guess_loss, seed=self.seed, steps=self.steps
-        )  # fmt: skip
+        return fitted(rung, parts or self.parts, self.table.classes, self.guess_loss, seed=self.seed, steps=self.steps)
 
 
 def training_loss(evidence: Evidence) -> Answer:

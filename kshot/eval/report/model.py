@@ -33,6 +33,15 @@ class Column:
     wide_only: bool = False
 
 
+def columns(*titles: str) -> list[Column]:
+    """Columns by their titles; one that ends in # is of numbers.
+
+    >>> columns("task", "samples#")[1]
+    Column(title='samples', numeric=True, wide_only=False)
+    """
+    return [Column(title.removesuffix("#"), numeric=title.endswith("#")) for title in titles]
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of cells under columns, as many in each row as there are columns."""
