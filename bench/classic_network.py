@@ -21,8 +21,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
+from kshot.classic.descent.descend import one_epoch
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.networks.layers import Dense, softmax_cross_entropy
-from kshot.classic.networks.network import Network, adam, batches, perceptron
+from kshot.classic.networks.network import Network, perceptron
 
 HIDDEN, BATCH, EPOCHS, LR = (128, 64), 64, 20, 1e-3
 
@@ -50,14 +52,14 @@ def same_in_torch(network: Network) -> nn.Sequential:
 def ours(X: np.ndarray, y: np.ndarray, plan: list[list[np.ndarray]]) -> tuple[float, list[float]]:
     """Seconds of training, and the mean loss of each epoch."""
     network = perceptron(64, HIDDEN, 10, np.random.default_rng(0), dtype=np.float32)
-    step = adam(network, lr=LR)
+    optimizer = Adam(lr=LR)
     losses = []
     began = perf_counter()
     for epoch in plan:
         total = 0.0
         for rows in epoch:
             total += network.loss(X[rows], y[rows], softmax_cross_entropy) * len(rows)
-            step()
+            optimizer.step(network.parameters, network.gradients)
         losses.append(total / len(X))
     return perf_counter() - began, losses
 
@@ -86,7 +88,7 @@ def digits_mlp(repeats: int = 5) -> dict[str, Any]:
     """Best seconds of both, their ratio, and by how much the losses of the last epoch differ."""
     X, y = digits()
     rng = np.random.default_rng(1)
-    plan = [batches(len(X), BATCH, rng) for _ in range(EPOCHS)]
+    plan = [one_epoch(len(X), BATCH, rng, least=2) for _ in range(EPOCHS)]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -54,11 +54,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "classic.data": (),
     "classic.descent": ("classic.data",),
     "classic.regression": ("classic.data", "classic.descent"),
-    "classic.networks": ("classic.data",),
+    "classic.networks": ("classic.data", "classic.descent"),
     "classic.classification": ("classic.data", "classic.descent", "classic.networks"),
     "classic.selection": ("eval", "classic.data", "classic.regression"),
     "classic.landscape": ("classic.data",),
-    "classic.diagnosis": (*REPORT, "classic.data", "classic.classification", "classic.networks"),
+    "classic.diagnosis": (*(*REPORT, "classic.data", "classic.descent", "classic.classification", "classic.networks"),),
     "classic.experiments": (
         *(*REPORT, "classic.data", "classic.descent", "classic.regression", "classic.networks"),
         *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),

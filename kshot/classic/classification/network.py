@@ -15,8 +15,9 @@ from sklearn.utils import check_random_state
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.data.inputs import Array, choice, labelled, number
+from kshot.classic.descent.optimizers import SGD, Adam, Optimizer
 from kshot.classic.networks.layers import ACTIVATIONS, softmax_cross_entropy
-from kshot.classic.networks.network import adam, perceptron, sgd, train
+from kshot.classic.networks.network import perceptron, train
 
 OPTIMIZERS = ("adam", "sgd")
 
@@ -72,9 +73,15 @@ class NetworkClassifier(Classifier):
         rng = np.random.default_rng(draws.randint(2**31 - 1))
         a = X.astype(self.dtype)
         network = perceptron(
-            a.shape[1], tuple(self.hidden), len(self.classes_), rng, activation=self.activation, dropout=self.dropout,
-            batch_norm=self.batch_norm, dtype=self.dtype,
-        )  # fmt: skip
+            a.shape[1],
+            tuple(self.hidden),
+            len(self.classes_),
+            rng,
+            activation=self.activation,
+            dropout=self.dropout,
+            batch_norm=self.batch_norm,
+            dtype=self.dtype,
+        )
         held: tuple[Any, Any] | None = None
         if self.patience is not None:
             try:
@@ -84,10 +91,11 @@ class NetworkClassifier(Classifier):
             except ValueError as error:
                 raise ValueError(f"{type(self).__name__}: rows to hold out for patience: {error}") from None
             held = apart, theirs
-        if self.optimizer == "adam":
-            step = adam(network, lr=self.lr, weight_decay=self.weight_decay)
-        else:
-            step = sgd(network, lr=self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        optimizer: Optimizer = (
+            Adam(self.lr, weight_decay=self.weight_decay)
+            if self.optimizer == "adam"
+            else SGD(self.lr, self.momentum, weight_decay=self.weight_decay)
+        )
 
         def validation() -> float:
             assert held
@@ -96,9 +104,17 @@ class NetworkClassifier(Classifier):
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # a loss that leaves all bounds is said in words
                 curve = train(
-                    network, a, codes, loss=softmax_cross_entropy, step=step, epochs=self.epochs,
-                    batch_size=self.batch_size, rng=rng, watch=validation if held else None, patience=self.patience,
-                )  # fmt: skip
+                    network,
+                    a,
+                    codes,
+                    loss=softmax_cross_entropy,
+                    optimizer=optimizer,
+                    epochs=self.epochs,
+                    batch_size=self.batch_size,
+                    rng=rng,
+                    watch=validation if held else None,
+                    patience=self.patience,
+                )
         except ValueError as error:
             raise ValueError(f"{type(self).__name__}: {error}") from None
         self.network_ = network

@@ -16,8 +16,9 @@ from sklearn.exceptions import ConvergenceWarning
 from kshot.classic.classification.logistic import SoftmaxRegression
 from kshot.classic.data.inputs import Array, Values
 from kshot.classic.data.tables import DataTable
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
-from kshot.classic.networks.network import adam, perceptron, train
+from kshot.classic.networks.network import perceptron, train
 from kshot.types import UserError
 
 STEPS = 4000
@@ -139,16 +140,28 @@ def fitted(
     if rung.hidden:
         rng = np.random.default_rng(seed)
         network = perceptron(
-            seen.X.shape[1], rung.hidden, outputs, rng, activation=rung.activation, dropout=rung.dropout,
+            seen.X.shape[1],
+            rung.hidden,
+            outputs,
+            rng,
+            activation=rung.activation,
+            dropout=rung.dropout,
             batch_norm=rung.batch_norm,
-        )  # fmt: skip
+        )
         size = min(64, max(8, len(seen.X) // 8))
         epochs = int(np.clip(steps // max(1, len(seen.X) // size), 5, 300))
         curve = train(
-            network, seen.X, seen.y, loss=loss, step=adam(network, lr=rung.lr, weight_decay=rung.weight_decay),
-            epochs=epochs, batch_size=size, rng=rng, watch=lambda: loss(network.forward(held.X), held.y)[0],
+            network,
+            seen.X,
+            seen.y,
+            loss=loss,
+            optimizer=Adam(lr=rung.lr, weight_decay=rung.weight_decay),
+            epochs=epochs,
+            batch_size=size,
+            rng=rng,
+            watch=lambda: loss(network.forward(held.X), held.y)[0],
             patience=rung.patience,
-        )  # fmt: skip
+        )
         losses = tuple(value / guess_loss for value in curve.losses)
         watched = tuple(value / guess_loss for value in curve.watched)
         outcomes = {name: network.forward(part.X) for name, part in parts.items()}

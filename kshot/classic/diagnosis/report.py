@@ -11,10 +11,11 @@ import numpy as np
 from kshot.classic.data.digits import digits_table
 from kshot.classic.data.inputs import Array
 from kshot.classic.data.tables import read_table
+from kshot.classic.diagnosis.examine import Diagnosis, examine
 from kshot.classic.diagnosis.ladder import Fitted
-from kshot.classic.diagnosis.questions import LARGE, Diagnosis, examine
+from kshot.classic.diagnosis.questions import LARGE
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Block, Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -48,7 +49,7 @@ def report_of(found: Diagnosis) -> Report:
     ]
     questions = Table(
         "The questions, in order",
-        [Column("question"), Column("measured"), Column("answer")],
+        columns("question", "measured", "answer"),
         [(one.question, one.measured, one.answer) for one in found.answers],
     )
     sections = [
@@ -84,11 +85,8 @@ def ladder_table(title: str, models: Sequence[Fitted]) -> Table:
             interval = error_interval(values)
             cells.append(f"{values.mean():.3f} {brackets(interval, 3)}")
         rows.append((model.rung.name, f"{model.parameters:,}", f"{model.train_loss:.3f}", *cells))
-    columns = [
-        Column("model"), Column("parameters", numeric=True), Column("training loss", numeric=True),
-        *(Column(f"{part} error [95% interval]", numeric=True) for part in PARTS),
-    ]  # fmt: skip
-    return Table(title, columns, rows, "The training loss is a share of guessing's.")
+    heads = columns("model", "parameters#", "training loss#", *(f"{part} error [95% interval]#" for part in PARTS))
+    return Table(title, heads, rows, "The training loss is a share of guessing's.")
 
 
 def ladder_figure(found: Diagnosis) -> Figure:
@@ -112,9 +110,16 @@ def ladder_figure(found: Diagnosis) -> Figure:
                 means.append(values.mean())
                 spans.append((values.mean() - interval.low, interval.high - values.mean()))
             right.errorbar(
-                places + shift, means, yerr=np.clip(np.array(spans).T, 0, None), color=colour, marker=marker,
-                markersize=4.5, linewidth=1.3, capsize=2.5, label=part,
-            )  # fmt: skip
+                places + shift,
+                means,
+                yerr=np.clip(np.array(spans).T, 0, None),
+                color=colour,
+                marker=marker,
+                markersize=4.5,
+                linewidth=1.3,
+                capsize=2.5,
+                label=part,
+            )
         right.axhline(found.guess_error, color=GREY, linestyle="--", linewidth=1.0)
         right.annotate("guessing", (0, found.guess_error), (0, -10), textcoords="offset points", fontsize=7.5)
         right.set(title="error", ylabel="wrong rows (share)" if found.table.classes else "error (share of variance)")
@@ -139,9 +144,15 @@ def curve_figure(name: str, title: str, models: Sequence[Fitted]) -> Figure:
             for part, losses in (("train", model.losses), ("validation", model.watched)):
                 colour, marker = PARTS[part]
                 axes.plot(
-                    epochs, losses, color=colour, marker=marker, markevery=max(1, len(epochs) // 6), markersize=3.5,
-                    linewidth=1.2, label=part,
-                )  # fmt: skip
+                    epochs,
+                    losses,
+                    color=colour,
+                    marker=marker,
+                    markevery=max(1, len(epochs) // 6),
+                    markersize=3.5,
+                    linewidth=1.2,
+                    label=part,
+                )
             axes.set(title=model.rung.name, xlabel="epoch", yscale="log")
             plain_logarithms(axes.yaxis)
             axes.grid()

@@ -16,7 +16,7 @@ from kshot.classic.networks.layers import softmax_cross_entropy
 from kshot.classic.networks.network import perceptron
 from kshot.classic.networks.trace import Trace, trace
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -89,9 +89,8 @@ def passes(worked: Trace) -> Table:
         for i in range(len(z)):
             values = (z[i], worked.a[layer][i], slope[i], delta[i])
             rows.append((f"layer {layer}", str(i + 1), *(f"{value:.6f}" for value in values)))
-    columns = [Column("layer"), Column("neuron", numeric=True)]
-    columns += [Column(name, numeric=True) for name in ("forward: z", "a", "sigma'(z)", "backward: delta = dC/dz")]
-    return Table("Both passes", columns, rows)
+    heads = columns("layer", "neuron#", "forward: z#", "a#", "sigma'(z)#", "backward: delta = dC/dz#")
+    return Table("Both passes", heads, rows)
 
 
 def gradients(worked: Trace, numeric: Array) -> Table:
@@ -101,13 +100,16 @@ def gradients(worked: Trace, numeric: Array) -> Table:
         for (i, j), value in np.ndenumerate(gradient):
             rows.append(
                 (
-                    f"w{i + 1}{j + 1}, layer {layer + 1}", f"{worked.a[layer][j]:.6f}", f"{worked.delta[layer][i]:.6f}",
-                    f"{value:.9f}", f"{numeric[at]:.9f}",
+                    f"w{i + 1}{j + 1}, layer {layer + 1}",
+                    f"{worked.a[layer][j]:.6f}",
+                    f"{worked.delta[layer][i]:.6f}",
+                    f"{value:.9f}",
+                    f"{numeric[at]:.9f}",
                 )
-            )  # fmt: skip
+            )
             at += 1
-    columns = [Column("weight"), *(Column(name, numeric=True) for name in ("a", "delta", "a * delta", "differences"))]
-    return Table("dC/dw = a * delta", columns, rows, "The bias's derivative is delta itself.")
+    heads = columns("weight", "a#", "delta#", "a * delta#", "differences#")
+    return Table("dC/dw = a * delta", heads, rows, "The bias's derivative is delta itself.")
 
 
 def timed(rows: int, seed: int) -> Costs:
@@ -146,13 +148,15 @@ def timed(rows: int, seed: int) -> Costs:
 
 def cost_table(costs: Costs) -> Table:
     """Milliseconds of a gradient both ways."""
-    columns = ["parameters", "forward (ms)", "forward and backward (ms)", "central differences (ms)", "times as long"]
+    heads = columns(
+        *("parameters#", "forward (ms)#", "forward and backward (ms)#", "central differences (ms)#", "times as long#")
+    )
     rows = [
         (f"{n:,}", *(f"{1000 * one:,.3f}" for one in (forward, both, many)), f"{many / both:,.0f}")
         for n, forward, both, many in costs
     ]
     caption = "Best of 7 times 20; differences from 100 weights at most, for all. Another run gives other figures."
-    return Table("Seconds of a gradient", [Column(name, numeric=True) for name in columns], rows, caption)
+    return Table("Seconds of a gradient", heads, rows, caption)
 
 
 def cost_figure(costs: Costs) -> Figure:

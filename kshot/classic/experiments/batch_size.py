@@ -13,13 +13,13 @@ from torch.nn import functional as F
 
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import batches
+from kshot.classic.descent.descend import batches
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
 from kshot.classic.networks.modules import accuracy, update
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -49,7 +49,7 @@ class BatchRun:
 @experiment
 def batch_size(
     *, goal: float = 0.03, lr: float = 0.5, hidden: int = 32, repeats: int = 5, most_updates: int = 4000, seed: int = 0
-) -> Report:  # fmt: skip
+) -> Report:
     """A larger batch costs more an update and less an epoch; the small one's noise leads to another minimum.
 
     theta <- theta - lr g, g the mean gradient of a batch (Hung-yi Lee, "Tips for training: batch and momentum"; Keskar
@@ -69,43 +69,44 @@ def batch_size(
     }
     costs = Table(
         "Time for an update and an epoch",
-        [
-            Column("batch", numeric=True), Column("update (ms)", numeric=True),
-            Column("updates an epoch", numeric=True), Column("epoch (ms)", numeric=True),
-        ],
+        columns("batch#", "update (ms)#", "updates an epoch#", "epoch (ms)#"),
         [
             (str(size), f"{1e3 * each:.3f}", str(-(-rows // size)), f"{1e3 * each * -(-rows // size):.1f}")
             for size, each in seconds.items()
         ],
         "The fastest of 40 updates, on this machine's processor.",
-    )  # fmt: skip
-    columns = {
+    )
+    values = {
         "updates": [[float(run.updates) for run in each] for each in runs.values()],
         "epochs": [[float(run.epochs) for run in each] for each in runs.values()],
         "train": [[100 * run.train for run in each] for each in runs.values()],
         "test": [[100 * run.test for run in each] for each in runs.values()],
         "sharpness": [[run.sharpness for run in each] for each in runs.values()],
     }
-    told = {key: [mean_plus_minus(values, DECIMALS[key]) for values in each] for key, each in columns.items()}
+    told = {key: [mean_plus_minus(some, DECIMALS[key]) for some in each] for key, each in values.items()}
     reached = Table(
         f"Trained to a loss of {goal:g}",
+        columns(
+            "batch#",
+            "updates#",
+            "epochs#",
+            "train accuracy (%)#",
+            "test accuracy (%)#",
+            "largest eigenvalue#",
+            "came there",
+        ),
         [
-            Column("batch", numeric=True), Column("updates", numeric=True), Column("epochs", numeric=True),
-            Column("train accuracy (%)", numeric=True), Column("test accuracy (%)", numeric=True),
-            Column("largest eigenvalue", numeric=True), Column("came there"),
-        ],
-        [
-            (str(size), *(told[key][at] for key in columns), f"{sum(run.reached for run in each)} of {repeats}")
+            (str(size), *(told[key][at] for key in values), f"{sum(run.reached for run in each)} of {repeats}")
             for at, (size, each) in enumerate(runs.items())
         ],
         f"{rows} train and {len(unseen)} test digits, lr {lr:g}; means over {repeats} starts with 95% intervals "
         "by Student's t.",
-    )  # fmt: skip
+    )
     small, large = min(runs), max(runs)
     first, last = seconds[min(seconds)], seconds[max(seconds)]
-    better = np.array(columns["test"][0]) - columns["test"][-1]
-    sharp = np.array(columns["sharpness"][-1]) - columns["sharpness"][0]
-    longer = np.mean(columns["epochs"][-1]) / np.mean(columns["epochs"][0])
+    better = np.array(values["test"][0]) - values["test"][-1]
+    sharp = np.array(values["sharpness"][-1]) - values["sharpness"][0]
+    longer = np.mean(values["epochs"][-1]) / np.mean(values["epochs"][0])
     summary = [
         f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
         f"{large} rows at once at {told['sharpness'][-1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} "
@@ -118,7 +119,7 @@ def batch_size(
     ]
     sections = [
         Section("What a batch costs", [time_figure(seconds, rows), costs]),
-        Section("What it reaches", [outcome_figure(list(runs), columns), reached]),
+        Section("What it reaches", [outcome_figure(list(runs), values), reached]),
     ]
     return Report("Batch size", summary, sections)
 
@@ -209,7 +210,7 @@ def time_figure(seconds: dict[int, float], rows: int) -> Figure:
     return drawn
 
 
-def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> Figure:
+def outcome_figure(sizes: list[int], reached: dict[str, list[list[float]]]) -> Figure:
     """Test accuracy, sharpness and epochs over the batch, every run and the mean with its interval."""
     shown = {"test": "test accuracy (%)", "sharpness": "largest eigenvalue", "epochs": "epochs to the same loss"}
 
@@ -218,10 +219,10 @@ def outcome_figure(sizes: list[int], columns: dict[str, list[list[float]]]) -> F
     @framed("batch-outcome", "What each batch size reaches", caption, count=3, height=2.9, apart=True)
     def drawn(*panels: Axes) -> None:
         for axes, (key, label) in zip(panels, shown.items(), strict=True):
-            for size, values in zip(sizes, columns[key], strict=True):
+            for size, values in zip(sizes, reached[key], strict=True):
                 axes.plot([size] * len(values), values, "o", color="grey", markersize=3, alpha=0.6)
             looks = {"color": BLUE, "marker": "D", "markersize": 5, "capsize": 3, "linewidth": 1.2}
-            draw_means(axes, sizes, np.array(columns[key]), **looks)
+            draw_means(axes, sizes, np.array(reached[key]), **looks)
             axes.set_ylabel(label)
             if key == "epochs":
                 axes.set_yscale("log")

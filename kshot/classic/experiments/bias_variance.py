@@ -16,7 +16,7 @@ from kshot.classic.regression.linear import PolynomialRegression, RidgeRegressio
 from kshot.classic.selection.bias_variance import BiasVariance, decompose
 from kshot.classic.selection.refits import sample_predictions
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
 from kshot.eval.statistics import Interval
@@ -174,13 +174,13 @@ def parts_table(title: str, heading: str, found: dict[Any, Measured]) -> Table:
     names = ("loss", "noise", "bias", "variance")
     more = ("unbiased_variance", "biased_variance") if first.loss == "0-1" else ()
     titles = {"variance": "net variance" if more else "variance"}
-    columns = [Column(titles.get(name, name).replace("_", " "), numeric=True) for name in (*names, *more)]
+    told = (titles.get(name, name).replace("_", " ") for name in (*names, *more))
     cells = [
         (plain_number(float(value)), *(one.told(name) for name in (*names, *more))) for value, one in found.items()
     ]
     return Table(
         title,
-        [Column(heading, numeric=True), *columns],
+        columns(f"{heading}#", *(f"{name}#" for name in told)),
         cells,
         f"Means over {len(first.points.loss)} points with 95% intervals over {len(first.predictions)} universes; loss "
         "= noise + bias + variance. Bias is squared under squared loss.",
@@ -198,9 +198,16 @@ def parts_figure(name: str, title: str, label: str, found: dict[Any, Measured], 
             low = np.array([one.intervals[part].low for one in found.values()])
             high = np.array([one.intervals[part].high for one in found.values()])
             axes.errorbar(
-                list(found), means, yerr=np.abs(np.array([means - low, high - means])), color=colour, marker=marker,
-                markersize=4.5, linewidth=1.3, capsize=2.5, label=part,
-            )  # fmt: skip
+                list(found),
+                means,
+                yerr=np.abs(np.array([means - low, high - means])),
+                color=colour,
+                marker=marker,
+                markersize=4.5,
+                linewidth=1.3,
+                capsize=2.5,
+                label=part,
+            )
         if log:
             axes.set_xscale("log")
             axes.set_xticks(list(found), [plain_number(float(value)) for value in found])
@@ -247,9 +254,13 @@ def point_figure(x: Array, ladder: dict[int, Measured], degrees: Sequence[int]) 
         for axes, part in zip(panels, ("bias", "variance"), strict=True):
             for degree, colour, dashes in zip(degrees, COLOURS, ("-", "--", "-."), strict=False):
                 axes.plot(
-                    x, getattr(ladder[degree].parts.points, part), color=colour, linestyle=dashes, linewidth=1.5,
+                    x,
+                    getattr(ladder[degree].parts.points, part),
+                    color=colour,
+                    linestyle=dashes,
+                    linewidth=1.5,
                     label=f"degree {degree}",
-                )  # fmt: skip
+                )
             axes.set(title="squared bias" if part == "bias" else part, xlabel="x")
             axes.set_yscale("log")
             plain_logarithms(axes.yaxis)

@@ -28,7 +28,15 @@ def draw_boundary(axes: Axes, model: Classifier, X: Array, y: Any, *, margin: fl
     for label, (colour, marker) in zip(model.classes_, LOOKS, strict=True):
         rows = X[np.asarray(y) == label]
         axes.plot(
-            rows[:, 0], rows[:, 1], marker, color=colour, markersize=3.2, markerfacecolor="none", markeredgewidth=0.8,
-            linestyle="none", label=str(label), alpha=0.9,
-        )  # fmt: skip
+            rows[:, 0],
+            rows[:, 1],
+            marker,
+            color=colour,
+            markersize=3.2,
+            markerfacecolor="none",
+            markeredgewidth=0.8,
+            linestyle="none",
+            label=str(label),
+            alpha=0.9,
+        )
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

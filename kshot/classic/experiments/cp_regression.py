@@ -12,7 +12,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import LinearRegression
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_number
 
@@ -57,21 +57,27 @@ def cp_regression(
     ]
     table = Table(
         f"Gradient descent from w = {START[0]:g}, b = {START[1]:g}, {steps:,} steps",
-        [
-            Column("way"), Column("lr", numeric=True), Column(f"steps to within {100 * NEAR:g}%", numeric=True),
-            Column("w at the end", numeric=True), Column("b at the end", numeric=True),
-            Column("loss above the least (%)", numeric=True),
-        ],
+        columns(
+            "way",
+            "lr#",
+            f"steps to within {100 * NEAR:g}%#",
+            "w at the end#",
+            "b at the end#",
+            "loss above the least (%)#",
+        ),
         [
             (
-                path.name, plain_number(path.lr), "not reached" if path.arrived is None else f"{path.arrived:,}",
-                f"{path.line[-1, 0]:.3f}", f"{path.line[-1, 1]:.2f}",
+                path.name,
+                plain_number(path.lr),
+                "not reached" if path.arrived is None else f"{path.arrived:,}",
+                f"{path.line[-1, 0]:.3f}",
+                f"{path.line[-1, 1]:.2f}",
                 f"{100 * (loss(X[:, 0], y, path.line[-1:])[0] / loss(X[:, 0], y, goal[None])[0] - 1):.2f}",
             )
             for path in paths
         ],
         f"In closed form: w = {goal[0]:.3f}, b = {goal[1]:.2f}.",
-    )  # fmt: skip
+    )
     one, each, scaled = paths
     moments = np.column_stack([X[:, 0], np.ones(len(y))])
     curvature = np.linalg.eigvalsh(2 * moments.T @ moments)
@@ -143,9 +149,7 @@ def draw_path(axes: Axes, path: Array, goal: Array) -> None:
     shown = np.unique(np.append(np.geomspace(1, len(path), 300).astype(int) - 1, len(path) - 1))
     axes.plot(path[shown, 1], path[shown, 0], color="white", linewidth=1.4)
     for (w, b), marker, size, word in ((path[0], "o", 6, "start"), (path[-1], "s", 10, "end"), (goal, "*", 8, "best")):
-        axes.plot(
-            b, w, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none", label=word,
-        )  # fmt: skip
+        axes.plot(b, w, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none", label=word)
 
 
 def path_figure(x: Array, y: Array, goal: Array, paths: list[Path]) -> Figure:
@@ -204,9 +208,13 @@ def line_figure(x: Array, y: Array, goal: Array) -> Figure:
         ends = np.array([0.0, 650.0])
         axes.plot(ends, goal[1] + goal[0] * ends, color=VERMILLION, linewidth=1.4)
         axes.annotate(
-            f"y = {goal[1]:.1f} + {goal[0]:.2f} x", (330, goal[1] + goal[0] * 330), xytext=(8, -12),
-            textcoords="offset points", color="black", fontsize=8,
-        )  # fmt: skip
+            f"y = {goal[1]:.1f} + {goal[0]:.2f} x",
+            (330, goal[1] + goal[0] * 330),
+            xytext=(8, -12),
+            textcoords="offset points",
+            color="black",
+            fontsize=8,
+        )
         axes.plot(x, y, "o", color=BLUE, markersize=5, linestyle="none")
         axes.set(xlabel="CP before evolution", ylabel="CP after evolution")
         axes.grid()

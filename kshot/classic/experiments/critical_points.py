@@ -26,7 +26,7 @@ from kshot.classic.landscape.critical_points import (
 )
 from kshot.classic.networks.modules import update
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -64,11 +64,15 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
     minima = [one for one in points if one.found.kind == "minimum"]
     kinds = Table(
         f"What {searches} searches ended in",
-        [
-            Column("kind"), Column("points", numeric=True), Column("loss, median", numeric=True),
-            Column("loss, from least to largest"), Column("minimum ratio, median", numeric=True),
-            Column("smallest eigenvalue, median", numeric=True), Column("gradient norm, largest", numeric=True),
-        ],
+        columns(
+            "kind",
+            "points#",
+            "loss, median#",
+            "loss, from least to largest",
+            "minimum ratio, median#",
+            "smallest eigenvalue, median#",
+            "gradient norm, largest#",
+        ),
         [
             line
             for kind in (*LOOKS, "not critical")
@@ -76,7 +80,7 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
         ],
         f"{len(done[0].found.weights)} weights; critical: a gradient norm of at most 1e-6. A search that ends above it "
         "lies where H g is 0 and g is not (Frye et al. 2021), or had too few steps.",
-    )  # fmt: skip
+    )
     ratios = [one.found.minimum_ratio for one in points]
     losses = [one.found.loss for one in points]
     told = len(set(losses)) > 1 and len(set(ratios)) > 1
@@ -134,7 +138,7 @@ def toy_saddle() -> tuple[Table, str, Figure]:
         path.append(read(module).numpy())
     table = Table(
         "L = (1 - w1 w2)^2 at w1 = w2 = 0",
-        [Column("derivative"), Column("by hand"), Column("at 0, by hand"), Column("at 0, by machine")],
+        columns("derivative", "by hand", "at 0, by hand", "at 0, by machine"),
         [
             ("dL/dw1", "-2 (1 - w1 w2) w2", "0", f"{g[0] + 0:g}"),
             ("dL/dw2", "-2 (1 - w1 w2) w1", "0", f"{g[1] + 0:g}"),
@@ -206,11 +210,15 @@ def kind_line(kind: str, points: list[Point]) -> list[tuple[str, ...]]:
     lowest = np.array([float(point.eigenvalues[0]) for point in points])
     return [
         (
-            kind, str(len(points)), median(losses), f"{losses.min():.3f} to {losses.max():.3f}",
-            f"{np.median([point.minimum_ratio for point in points]):.2f}", f"{np.median(lowest):.2g}",
+            kind,
+            str(len(points)),
+            median(losses),
+            f"{losses.min():.3f} to {losses.max():.3f}",
+            f"{np.median([point.minimum_ratio for point in points]):.2f}",
+            f"{np.median(lowest):.2g}",
             f"{max(point.slope for point in points):.1g}",
         )
-    ]  # fmt: skip
+    ]
 
 
 def toy_figure(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Figure:
@@ -227,9 +235,8 @@ def toy_figure(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Figur
         axes.plot(*path[1:].T, color="white", linewidth=1.6, marker=".", markersize=3)
         for place, marker, size, word in ((path[0], "X", 9, "saddle"), (path[-1], "*", 12, "after descent")):
             axes.plot(
-                *place, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none",
-                label=word,
-            )  # fmt: skip
+                *place, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none", label=word
+            )
         axes.set(xlabel="w1", ylabel="w2", aspect="equal")
         legend = axes.legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey")
         legend.get_frame().set_edgecolor("none")
@@ -247,9 +254,15 @@ def ratio_figure(points: list[Search]) -> Figure:
             chosen = [one.found for one in points if one.found.kind == kind]
             if chosen:
                 axes.plot(
-                    [point.loss for point in chosen], [point.minimum_ratio for point in chosen], marker,
-                    color=colour, markersize=5, markerfacecolor="none", linestyle="none", label=kind,
-                )  # fmt: skip
+                    [point.loss for point in chosen],
+                    [point.minimum_ratio for point in chosen],
+                    marker,
+                    color=colour,
+                    markersize=5,
+                    markerfacecolor="none",
+                    linestyle="none",
+                    label=kind,
+                )
         axes.set(xlabel="training loss at the critical point", ylabel="minimum ratio")
         axes.grid()
         axes.legend(fontsize=7.5)
@@ -271,9 +284,14 @@ def escape_figure(saddles: list[Search]) -> Figure:
         ]
         for label, colour, marker, value in stages:
             axes.plot(
-                range(1, len(order) + 1), [value(one) for one in order], marker, color=colour, markersize=4.5,
-                linestyle="none", label=label,
-            )  # fmt: skip
+                range(1, len(order) + 1),
+                [value(one) for one in order],
+                marker,
+                color=colour,
+                markersize=4.5,
+                linestyle="none",
+                label=label,
+            )
         axes.set(xlabel="saddle, by its loss", ylabel="training loss", yscale="log")
         plain_logarithms(axes.yaxis)
         axes.grid()

@@ -9,12 +9,13 @@ import numpy as np
 
 from kshot.classic.data.digits import load_digits, split_at_random
 from kshot.classic.data.inputs import Array
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
-from kshot.classic.networks.network import adam, perceptron, train
+from kshot.classic.networks.network import perceptron, train
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_in_brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.statistics import t_interval
@@ -60,20 +61,25 @@ def deep_wide(*, parameters: int = 1000, seeds: int = 6, epochs: int = 40, seed:
         units, other = width(1, depth, 1, parameters), width(64, depth, 10, digits)
         rows.append(
             (
-                str(depth), f"{units} ({count(1, depth, 1, units):,})", mean_in_brackets(sawtooth[depth], 3, least=0),
-                f"{other} ({count(64, depth, 10, other):,})", mean_in_brackets(read[depth], scale=100, least=0),
+                str(depth),
+                f"{units} ({count(1, depth, 1, units):,})",
+                mean_in_brackets(sawtooth[depth], 3, least=0),
+                f"{other} ({count(64, depth, 10, other):,})",
+                mean_in_brackets(read[depth], scale=100, least=0),
             )
-        )  # fmt: skip
+        )
     table = Table(
         "Deep against wide",
-        [
-            Column("hidden layers", numeric=True), Column("sawtooth: units a layer (parameters)", numeric=True),
-            Column("test error, share of the variance [95%]", numeric=True),
-            Column("digits: units a layer (parameters)", numeric=True), Column("test accuracy (%) [95%]", numeric=True),
-        ],
+        columns(
+            "hidden layers#",
+            "sawtooth: units a layer (parameters)#",
+            "test error, share of the variance [95%]#",
+            "digits: units a layer (parameters)#",
+            "test accuracy (%) [95%]#",
+        ),
         rows,
         f"Means over {seeds} starts and draws of the rows.",
-    )  # fmt: skip
+    )
     example = fits(parameters, epochs, seed, best)
     sections = [
         Section("Test error at equal parameters", [depth_figure(sawtooth, read), table]),
@@ -128,9 +134,7 @@ def trained_sawtooth(depth: int, units: int, epochs: int, seed: int):  # type: i
     rng = np.random.default_rng(seed)
     x, y = sawtooth_rows(rng, 2000)
     network = perceptron(1, (units,) * depth, 1, rng)
-    train(
-        network, x, y, loss=squared_error, step=adam(network, lr=3e-3), epochs=epochs, batch_size=50, rng=rng
-    )  # fmt: skip
+    train(network, x, y, loss=squared_error, optimizer=Adam(lr=3e-3), epochs=epochs, batch_size=50, rng=rng)
     return network, rng
 
 
@@ -147,9 +151,15 @@ def learn_digits(depth: int, units: int, epochs: int, seed: int) -> float:
     seen, unseen = split_at_random(load_digits(), 900, rng)
     network = perceptron(64, (units,) * depth, 10, rng)
     train(
-        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=3e-3),
-        epochs=max(1, epochs // 2), batch_size=50, rng=rng,
-    )  # fmt: skip
+        network,
+        seen.X,
+        seen.y,
+        loss=softmax_cross_entropy,
+        optimizer=Adam(lr=3e-3),
+        epochs=max(1, epochs // 2),
+        batch_size=50,
+        rng=rng,
+    )
     return float((network.forward(unseen.X).argmax(axis=1) == unseen.y).mean())
 
 

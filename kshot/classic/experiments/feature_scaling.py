@@ -8,11 +8,12 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import SGD, Descent, Rows, RowsObjective, descend
+from kshot.classic.descent.descend import Descent, Rows, RowsObjective, descend
+from kshot.classic.descent.optimizers import SGD
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.feature_scaling import MinMax, Scaler, Standardisation
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, COLOURS, MARKERS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -47,21 +48,29 @@ def feature_scaling(*, updates: int = 20000, gap: float = 0.001, seed: int = 0) 
         needed = fit.updates_to(gap)
         lines.append(
             (
-                title, scaling, f"{fit.condition:,.0f}", f"{fit.lr:.2g}",
-                f"more than {updates:,}" if needed is None else f"{needed:,}", f"{fit.descent.losses[-1]:,.0f}",
+                title,
+                scaling,
+                f"{fit.condition:,.0f}",
+                f"{fit.lr:.2g}",
+                f"more than {updates:,}" if needed is None else f"{needed:,}",
+                f"{fit.descent.losses[-1]:,.0f}",
                 f"{fit.least:,.0f}",
             )
-        )  # fmt: skip
+        )
     table = Table(
         "Gradient descent with the columns in three scales",
-        [
-            Column("columns"), Column("scaling"), Column("condition number", numeric=True), Column("lr", numeric=True),
-            Column(f"updates to {100 * gap:g}% left", numeric=True), Column(f"loss after {updates:,}", numeric=True),
-            Column("least loss", numeric=True),
-        ],
+        columns(
+            "columns",
+            "scaling",
+            "condition number#",
+            "lr#",
+            f"updates to {100 * gap:g}% left#",
+            f"loss after {updates:,}#",
+            "least loss#",
+        ),
         lines,
         f"{len(y)} rows; from weights of 0; mean squared error; left is of the way from the first loss to the least.",
-    )  # fmt: skip
+    )
 
     def told(title: str, scaling: str) -> str:
         needed = found[title, scaling].updates_to(gap)
@@ -159,9 +168,14 @@ def loss_figure(found: dict[tuple[str, str], Fit]) -> Figure:
                 left = (fit.descent.losses - fit.least) / (fit.descent.losses[0] - fit.least)
                 seen = np.unique(np.geomspace(1, len(left), 60).astype(int)) - 1
                 axes.plot(
-                    seen + 1, 100 * np.maximum(left[seen], 1e-9), color=colour, marker=marker, markersize=3.5,
-                    linewidth=1.2, label=scaling,
-                )  # fmt: skip
+                    seen + 1,
+                    100 * np.maximum(left[seen], 1e-9),
+                    color=colour,
+                    marker=marker,
+                    markersize=3.5,
+                    linewidth=1.2,
+                    label=scaling,
+                )
             axes.set(xscale="log", yscale="log", title=title, xlabel="update, the start as 1", ylim=(1e-3, 150))
             plain_logarithms(axes.xaxis)
             plain_logarithms(axes.yaxis)

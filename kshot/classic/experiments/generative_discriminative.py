@@ -16,7 +16,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.statistics import t_interval
@@ -62,20 +62,20 @@ def generative_discriminative(
         for at, (size, word) in enumerate(zip(curve.sizes, curve.words(), strict=True)):
             rows.append(
                 (
-                    curve.name, str(size), mean_plus_minus(curve.naive[at], scale=100),
-                    mean_plus_minus(curve.logistic[at], scale=100), word,
+                    curve.name,
+                    str(size),
+                    mean_plus_minus(curve.naive[at], scale=100),
+                    mean_plus_minus(curve.logistic[at], scale=100),
+                    word,
                 )
-            )  # fmt: skip
+            )
     table = Table(
         "Test error by training rows",
-        [
-            Column("data set"), Column("training rows", numeric=True), Column("naive Bayes (%)", numeric=True),
-            Column("logistic regression (%)", numeric=True), Column("lower"),
-        ],
+        columns("data set", "training rows#", "naive Bayes (%)#", "logistic regression (%)#", "lower"),
         rows,
         f"Mean of {draws} draws and its 95% interval, of draws from these rows; lower: whose error is, where the "
         "interval of the paired difference leaves out 0.",
-    )  # fmt: skip
+    )
     first = [curve for curve in curves if "naive Bayes" in curve.words()[: len(curve.sizes) // 2 + 1]]
     last = [curve for curve in curves if curve.words()[-1] == "logistic regression"]
     told = "; ".join(sentence(curve) for curve in curves)

@@ -17,7 +17,7 @@ from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
 from kshot.classic.selection.validation import Rows, n_folds
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, COLOURS, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms, plain_number
@@ -61,20 +61,19 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
             zeros = int((one.weights[at] == 0).sum())
             rows.append(
                 (
-                    name, f"{place}: {plain_number(float(f'{one.lambdas[at]:.2g}'))}",
-                    *(mean_plus_minus(one.errors[part][:, at]) for part in ("train", "test")), str(zeros),
+                    name,
+                    f"{place}: {plain_number(float(f'{one.lambdas[at]:.2g}'))}",
+                    *(mean_plus_minus(one.errors[part][:, at]) for part in ("train", "test")),
+                    str(zeros),
                 )
-            )  # fmt: skip
+            )
     table = Table(
         "Root mean squared error",
-        [
-            Column("penalty"), Column("lambda"), Column("train", numeric=True), Column("test", numeric=True),
-            Column("weights at 0", numeric=True),
-        ],
+        columns("penalty", "lambda", "train#", "test#", "weights at 0#"),
         rows,
         f"Means over {draws} draws with 95% intervals of draws from this table; weights of the first draw. best: "
         "the lambda of least mean test error.",
-    )  # fmt: skip
+    )
     l2 = sweeps["L2"]
     train, test = (l2.errors[part].mean(axis=0) for part in ("train", "test"))
     best = int(test.argmin())

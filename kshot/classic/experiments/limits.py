@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import SGD, Descent, Rows, descend
+from kshot.classic.descent.descend import Descent, Rows, descend
+from kshot.classic.descent.optimizers import SGD
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -63,12 +64,10 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
     shorter is shown beside training that goes on. Nothing is drawn, so `seed` has no use.
     """
     found = {
-        (place, name): descend(
-            partial(one, surface), np.array(start), SGD(lr=lr, momentum=amount), updates=updates
-        )
+        (place, name): descend(partial(one, surface), np.array(start), SGD(lr=lr, momentum=amount), updates=updates)
         for place, (surface, start, _) in PLACES.items()
         for name, amount in zip(LOOKS, (0.0, momentum), strict=True)
-    }  # fmt: skip
+    }
     stops = {key: first_flat(descent, tol) for key, descent in found.items()}
     arrivals = {
         (place, name): found[place, name].updates_to(PLACES[place][2] + 0.01 * excess(found[place, name], place))
@@ -76,26 +75,33 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
     }
     rows = [
         (
-            place, name, "never" if stop is None else str(stop),
+            place,
+            name,
+            "never" if stop is None else str(stop),
             "" if stop is None else place_name(descent.path[stop]),
             "" if stop is None else f"{share_left(descent, place, stop):.0f}",
             "never" if arrivals[place, name] is None else str(arrivals[place, name]),
-            place_name(descent.weights), f"{share_left(descent, place, -1):.0f}",
+            place_name(descent.weights),
+            f"{share_left(descent, place, -1):.0f}",
         )
         for (place, name), descent in found.items()
         for stop in [stops[place, name]]
-    ]  # fmt: skip
+    ]
     table = Table(
         f"Gradient descent with lr = {lr:g}, momentum {momentum:g} or none",
-        [
-            Column("place"), Column("momentum"), Column(f"update at which |g| <= {tol:g}", numeric=True),
-            Column("where"), Column("of the way down left (%)", numeric=True),
-            Column("updates to 1% left", numeric=True), Column(f"after {updates} updates"),
-            Column("left (%)", numeric=True),
-        ],
+        columns(
+            "place",
+            "momentum",
+            f"update at which |g| <= {tol:g}#",
+            "where",
+            "of the way down left (%)#",
+            "updates to 1% left#",
+            f"after {updates} updates",
+            "left (%)#",
+        ),
         rows,
         "The way down is from the loss at the start to the least loss that the surface has.",
-    )  # fmt: skip
+    )
 
     def told(place: str, name: str) -> str:
         needed = arrivals[place, name]

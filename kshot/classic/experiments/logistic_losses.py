@@ -12,7 +12,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.descent.solvers import Objective
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, VERMILLION
 
 if TYPE_CHECKING:
@@ -48,21 +48,28 @@ def logistic_losses(*, lr: float = 0.5, max_iter: int = 20000, seed: int = 0) ->
             slope = float(np.linalg.norm(objective(path[0])[1]))
             rows_.append(
                 (
-                    start, name, f"{100 * accuracy(path[0]):.1f}", f"{slope:.2g}",
-                    f"more than {max_iter}" if reached is None else str(reached), f"{100 * accuracy(path[-1]):.1f}",
+                    start,
+                    name,
+                    f"{100 * accuracy(path[0]):.1f}",
+                    f"{slope:.2g}",
+                    f"more than {max_iter}" if reached is None else str(reached),
+                    f"{100 * accuracy(path[-1]):.1f}",
                 )
-            )  # fmt: skip
+            )
     descent = Table(
         f"Gradient descent with lr = {lr:g}",
-        [
-            Column("start"), Column("loss"), Column("accuracy at the start (%)", numeric=True),
-            Column("gradient at the start", numeric=True), Column(f"steps to {100 * (best - 0.01):.1f}%", numeric=True),
-            Column("accuracy at the end (%)", numeric=True),
-        ],
+        columns(
+            "start",
+            "loss",
+            "accuracy at the start (%)#",
+            "gradient at the start#",
+            f"steps to {100 * (best - 0.01):.1f}%#",
+            "accuracy at the end (%)#",
+        ),
         rows_,
         f"Train accuracy over {len(target)} rows; the goal is that of the best line less one point; the gradient is of "
         "the loss a row, its Euclidean norm.",
-    )  # fmt: skip
+    )
     far = "far"
     slopes = {name: float(np.linalg.norm(objectives[name](np.array(STARTS[far]))[1])) for name in objectives}
     steps = {name: steps_to[far, name] for name in objectives}
@@ -106,8 +113,8 @@ def slope_table() -> Table:
     for z in (-10.0, -5.0, -2.0, 0.0, 2.0, 5.0):
         slopes = [abs(float(LOSSES[name](np.array([z]), np.ones(1))[1][0])) for name in LOOKS]
         rows.append((f"{z:g}", f"{1 / (1 + np.exp(-z)):.2g}", *(f"{slope:.2g}" for slope in slopes)))
-    columns = [Column("z", numeric=True), Column("f(x)", numeric=True), *(Column(name, numeric=True) for name in LOOKS)]
-    return Table("Size of dC/dz where the target is 1", columns, rows)
+    heads = columns("z#", "f(x)#", *(f"{name}#" for name in LOOKS))
+    return Table("Size of dC/dz where the target is 1", heads, rows)
 
 
 def slope_figure() -> Figure:
@@ -151,9 +158,14 @@ def surface_figure(objectives: dict[str, Objective], paths: dict[tuple[str, str]
                     axes.plot(*path.T, color="white", linewidth=1.6)
                     for place, marker, size, word in ((path[0], "o", 7, "start"), (path[-1], "*", 11, "end")):
                         axes.plot(
-                            *place, marker, color="white", markeredgecolor="black", markersize=size,
-                            linestyle="none", label=word if start == "near" else None,
-                        )  # fmt: skip
+                            *place,
+                            marker,
+                            color="white",
+                            markeredgecolor="black",
+                            markersize=size,
+                            linestyle="none",
+                            label=word if start == "near" else None,
+                        )
             axes.set(title=name, xlabel="w")
         panels[0].set_ylabel("b")
         legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")

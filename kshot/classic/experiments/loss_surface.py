@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import batches
+from kshot.classic.descent.descend import batches
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.landscape.critical_points import Extremes, hessian_product, lanczos, read
 from kshot.classic.landscape.slices import filter_normalised, slice_1d, slice_2d
 from kshot.classic.networks.modules import accuracy, update
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import COLOURS, MARKERS
 from kshot.eval.report.ticks import plain_logarithms
@@ -70,9 +70,16 @@ MEASURES: dict[str, tuple[Callable[[SlicedNetwork], float], int]] = {
 
 @experiment
 def loss_surface(
-    *, depth: int = 16, width: int = 16, updates: int = 600, lr: float = 3e-3, repeats: int = 4, directions: int = 4,
-    side: int = 21, seed: int = 0,
-) -> Report:  # fmt: skip
+    *,
+    depth: int = 16,
+    width: int = 16,
+    updates: int = 600,
+    lr: float = 3e-3,
+    repeats: int = 4,
+    directions: int = 4,
+    side: int = 21,
+    seed: int = 0,
+) -> Report:
     """Deep networks without skip connections have narrow, bent loss surfaces; with them, or with few layers, wide ones.
 
     L(theta + alpha d + beta e) with random directions, each filter as long as the network's own: d_ij <- d_ij / |d_ij|
@@ -99,7 +106,7 @@ def loss_surface(
     }
     table = Table(
         "Surfaces around trained networks",
-        [Column("network"), *(Column(title, numeric=True) for title in told)],
+        columns("network", *(f"{title}#" for title in told)),
         [(name, *(means[at] for means in told.values())) for at, name in enumerate(found)],
         f"Means over {repeats} starts with 95% intervals by Student's t; {directions} random directions each, "
         f"{len(ALONG)} points a slice. Bent down: the second difference is negative, which a convex loss has nowhere.",
@@ -214,10 +221,16 @@ def slices_figure(found: dict[str, list[SlicedNetwork]]) -> Figure:
             for number, one in enumerate(runs):
                 for at, values in enumerate(one.slices):
                     axes.plot(
-                        ALONG, values, color=COLOURS[number % len(COLOURS)], marker=MARKERS[number % len(MARKERS)],
-                        markevery=8, markersize=3, linewidth=0.8, alpha=0.8,
+                        ALONG,
+                        values,
+                        color=COLOURS[number % len(COLOURS)],
+                        marker=MARKERS[number % len(MARKERS)],
+                        markevery=8,
+                        markersize=3,
+                        linewidth=0.8,
+                        alpha=0.8,
                         label=f"start {number + 1}" if at == 0 else None,
-                    )  # fmt: skip
+                    )
             axes.set(title=name, xlabel="alpha", yscale="log", ylim=(0.005, 1000))
             plain_logarithms(axes.yaxis)
             axes.grid()

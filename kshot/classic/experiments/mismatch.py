@@ -11,11 +11,11 @@ import numpy as np
 from kshot.classic.classification.network import NetworkClassifier
 from kshot.classic.data.digits import Digits, digits_table, load_digits, split_at_random
 from kshot.classic.data.inputs import Array, Values
-from kshot.classic.diagnosis.questions import examine
+from kshot.classic.diagnosis.examine import examine
 from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
 from kshot.eval.statistics import t_interval
@@ -71,7 +71,7 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     ]
     questions = Table(
         "What the diagnosis asked",
-        [Column("question"), Column("measured"), Column("answer")],
+        columns("question", "measured", "answer"),
         [(one.question, one.measured, one.answer) for one in diagnosis.answers],
     )
     percent = partial(mean_in_brackets, scale=100, least=0)
@@ -79,13 +79,10 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     lines.append((f"{SIZES[-1]:,}, {SOME} of them moved", *(percent(with_some[:, kind]) for kind in range(2))))
     learning = Table(
         "Error on unseen digits",
-        [
-            Column("training digits", numeric=True), Column("of the same kind (%) [95%]", numeric=True),
-            Column("moved (%) [95%]", numeric=True),
-        ],
+        columns("training digits#", "of the same kind (%) [95%]#", "moved (%) [95%]#"),
         lines,
         f"Means over {draws} draws of the digits, intervals by Student's t; {KEPT} test digits each.",
-    )  # fmt: skip
+    )
     sections = [
         Section("More rows of the old kind", [learning_figure(found, with_some), learning]),
         Section("Found by the diagnosis", [questions]),

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
-from kshot.classic.networks.network import Network, adam, train
+from kshot.classic.networks.network import Network, train
 from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_in_brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -72,27 +73,37 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
         first = [one.losses[0] for one in some]
         rows_.append(
             (
-                f"{kind}, {depth} layers", f"{some[0].network.parameters.size:,}", f"{np.mean(first):.2f}",
-                f"{means[kind, depth]:.3f}", ", ".join(f"{one.train_loss:.3f}" for one in some),
+                f"{kind}, {depth} layers",
+                f"{some[0].network.parameters.size:,}",
+                f"{np.mean(first):.2f}",
+                f"{means[kind, depth]:.3f}",
+                ", ".join(f"{one.train_loss:.3f}" for one in some),
                 f"{100 * np.mean([one.test_error for one in some]):.1f}",
             )
-        )  # fmt: skip
+        )
     rows_.append(
         (
-            "plain, 20 layers and 36 that copy", f"{runs['plain', 56][0].network.parameters.size:,}", "",
-            f"{np.mean(copies):.3f}", ", ".join(f"{loss:.3f}" for loss in copies), "",
+            "plain, 20 layers and 36 that copy",
+            f"{runs['plain', 56][0].network.parameters.size:,}",
+            "",
+            f"{np.mean(copies):.3f}",
+            ", ".join(f"{loss:.3f}" for loss in copies),
+            "",
         )
-    )  # fmt: skip
+    )
     table = Table(
         "Training loss",
-        [
-            Column("network"), Column("parameters", numeric=True), Column("loss of the first epoch", numeric=True),
-            Column("training loss at the end", numeric=True), Column("of each start"),
-            Column("test error (%)", numeric=True),
-        ],
+        columns(
+            "network",
+            "parameters#",
+            "loss of the first epoch#",
+            "training loss at the end#",
+            "of each start",
+            "test error (%)#",
+        ),
         rows_,
         "Cross-entropy in nats; guessing has 2.303. Only a network that could not be trained is worse on train rows.",
-    )  # fmt: skip
+    )
     return Report(
         "20 against 56 layers: optimisation or model bias", summary, [Section("Training", [loss_figure(runs), table])]
     )
@@ -114,9 +125,15 @@ def run(residual: bool, depth: int, units: int, epochs: int, seed: int, seen: Di
     rng = np.random.default_rng(seed)
     network = Network(layers_of(residual, depth, units), (seen.X.shape[1],), rng, dtype=np.float32)
     curve = train(
-        network, seen.X, seen.y, loss=softmax_cross_entropy, step=adam(network, lr=2e-3), epochs=epochs, batch_size=128,
+        network,
+        seen.X,
+        seen.y,
+        loss=softmax_cross_entropy,
+        optimizer=Adam(lr=2e-3),
+        epochs=epochs,
+        batch_size=128,
         rng=rng,
-    )  # fmt: skip
+    )
     wrong = float((network.forward(unseen.X).argmax(axis=1) != unseen.y).mean())
     return DepthRun(curve.losses, softmax_cross_entropy(network.forward(seen.X), seen.y)[0], wrong, network)
 
@@ -153,9 +170,15 @@ def loss_figure(runs: dict[tuple[str, int], list[DepthRun]]) -> Figure:
                 epochs = np.arange(1, curves.shape[1] + 1)
                 axes.plot(epochs, curves.T, color=colour, linewidth=0.6, alpha=0.5)
                 axes.plot(
-                    epochs, curves.mean(axis=0), color=colour, linewidth=1.8, marker=marker, markersize=4,
-                    markevery=max(1, len(epochs) // 6), label=f"{depth} layers",
-                )  # fmt: skip
+                    epochs,
+                    curves.mean(axis=0),
+                    color=colour,
+                    linewidth=1.8,
+                    marker=marker,
+                    markersize=4,
+                    markevery=max(1, len(epochs) // 6),
+                    label=f"{depth} layers",
+                )
             axes.set(title=kind, xlabel="epoch", yscale="log")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             plain_logarithms(axes.yaxis)

@@ -10,22 +10,11 @@ from scipy.special import log_softmax
 
 from kshot.classic.data.digits import load_digits
 from kshot.classic.data.inputs import Array
-from kshot.classic.descent.optimizers import (
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    Descent,
-    Optimizer,
-    RMSprop,
-    Rows,
-    RowsObjective,
-    batches,
-    descend,
-)
+from kshot.classic.descent.descend import Descent, Rows, RowsObjective, batches, descend
+from kshot.classic.descent.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import COLOURS, MARKERS, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -51,9 +40,15 @@ VALLEY_LR = 10.0 ** np.arange(-4, 0.6, 0.25)
 
 @experiment
 def optimizers(
-    *, condition: float = 100.0, angle: float = 30.0, updates: int = 1000, epochs: int = 10, batch_size: int = 64,
-    repeats: int = 3, seed: int = 0,
-) -> Report:  # fmt: skip
+    *,
+    condition: float = 100.0,
+    angle: float = 30.0,
+    updates: int = 1000,
+    epochs: int = 10,
+    batch_size: int = 64,
+    repeats: int = 3,
+    seed: int = 0,
+) -> Report:
     """Momentum shortens a long valley whichever way it lies; a step for each weight only if it lies along the weights.
 
     Steps w <- w - lr v with v <- momentum v + g; w <- w - lr g / sqrt(sum g^2) (Adagrad); with moving means of g and
@@ -71,10 +66,9 @@ def optimizers(
     for key, (_, found) in best.items():
         needed = found.updates_to(goal(found))
         steps[key] = f"more than {updates}" if needed is None else str(needed)
-    columns = [Column(f"{where}: {what}", numeric=True) for where in valleys for what in ("lr", "updates")]
     table = Table(
         f"Updates to a millionth of the first loss, {condition:g} times as steep across as along",
-        [Column("optimiser"), *columns],
+        columns("optimiser", *(f"{where}: {what}#" for where in valleys for what in ("lr", "updates"))),
         [
             (name, *(text for where in valleys for text in (f"{best[name, where][0]:.2g}", steps[name, where])))
             for name in IN_VALLEY
@@ -88,13 +82,12 @@ def optimizers(
     usable = {name: usable_range(losses) for name, losses in final.items()}
     real = Table(
         f"Softmax regression on digits, {epochs} epochs",
-        [
-            Column("optimiser"), Column("best lr", numeric=True), Column("training loss", numeric=True),
-            Column("over seeds", numeric=True), Column("lr with at most twice that loss"),
-        ],
+        columns("optimiser", "best lr#", "training loss#", "over seeds#", "lr with at most twice that loss"),
         [
             (
-                name, f"{DIGITS_LR[at]:.2g}", f"{final[name][at]:.4f}",
+                name,
+                f"{DIGITS_LR[at]:.2g}",
+                f"{final[name][at]:.4f}",
                 f"{late[name][at].min():.4f} to {late[name][at].max():.4f}",
                 "{:.2g} to {:.2g}".format(*usable[name]),
             )
@@ -103,7 +96,7 @@ def optimizers(
         f"Mini-batches of {batch_size}, {epochs * per_epoch} updates; cross-entropy over all rows, mean over the "
         f"second half of the epochs and {repeats} orders of the rows; {len(DIGITS_LR)} lr from {DIGITS_LR[0]:g} "
         f"to {DIGITS_LR[-1]:g}.",
-    )  # fmt: skip
+    )
     straight, turned = (
         [steps[name, where] for name in ("gradient descent", "momentum 0.9", "Adagrad")] for where in valleys
     )
@@ -162,13 +155,13 @@ def digits(epochs: int, batch_size: int, repeats: int, seed: int) -> tuple[dict[
     """Training loss of softmax regression before the first epoch and after each, (lr, repeats, epochs + 1) a name;
     and the updates of an epoch."""
     rows = load_digits()
-    columns = np.column_stack([rows.X, np.ones(len(rows))])
+    X = np.column_stack([rows.X, np.ones(len(rows))])
     target = np.eye(10)[rows.y]
 
     def objective(w: Array, chosen: Rows) -> tuple[float, Array]:
-        logs = log_softmax(columns[chosen] @ w, axis=1)
+        logs = log_softmax(X[chosen] @ w, axis=1)
         loss = -(target[chosen] * logs).sum() / len(logs)
-        gradient: Array = columns[chosen].T @ (np.exp(logs) - target[chosen]) / len(logs)
+        gradient: Array = X[chosen].T @ (np.exp(logs) - target[chosen]) / len(logs)
         return float(loss), gradient
 
     each = -(-len(rows) // batch_size)
@@ -177,7 +170,7 @@ def digits(epochs: int, batch_size: int, repeats: int, seed: int) -> tuple[dict[
         for at, lr in enumerate(DIGITS_LR):
             for repeat in range(repeats):  # the same orders for all
                 draw = batches(len(rows), batch_size, np.random.default_rng([seed, repeat]))
-                start = np.zeros((columns.shape[1], 10))
+                start = np.zeros((X.shape[1], 10))
                 went = descend(objective, start, maker(lr), updates=epochs * each, draw=draw, every=each)
                 found[name][at, repeat, : len(went.losses)] = went.losses
     return found, each

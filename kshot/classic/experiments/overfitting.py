@@ -10,6 +10,7 @@ import numpy as np
 
 from kshot.classic.data.digits import Digits, load_digits
 from kshot.classic.data.inputs import Values
+from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.networks.layers import (
     Convolution,
@@ -21,9 +22,9 @@ from kshot.classic.networks.layers import (
     Unflatten,
     softmax_cross_entropy,
 )
-from kshot.classic.networks.network import Network, Step, adam, train
+from kshot.classic.networks.network import Network, train
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -131,14 +132,17 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     ]
     table = Table(
         f"{rows} train digits, {seeds} draws",
-        [
-            Column("what"), Column("parameters", numeric=True), Column("training loss at the end", numeric=True),
-            Column("test loss: least, end", numeric=True), Column("test accuracy (%)", numeric=True),
-            Column("against the large network (points) [95%]", numeric=True),
-        ],
+        columns(
+            "what",
+            "parameters#",
+            "training loss at the end#",
+            "test loss: least, end#",
+            "test accuracy (%)#",
+            "against the large network (points) [95%]#",
+        ),
         [row(name, found[name], scores[name], gains.get(name)) for name in found],
         "Means over draws of the train rows, intervals paired, by Student's t; early stopping trains on four fifths.",
-    )  # fmt: skip
+    )
     sections = [
         Section("What helps", [gain_figure(gains), table]),
         Section("Curves", [curve_figure(found)]),
@@ -156,7 +160,7 @@ def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) 
     """One network trained on the rows and judged on the others."""
     rng = np.random.default_rng(seed)
     network = Network(remedy.layers(rng), (64,), rng, dtype=np.float32)
-    step: Step = adam(network, lr=2e-3, weight_decay=remedy.weight_decay)
+    optimizer = Adam(lr=2e-3, weight_decay=remedy.weight_decay)
     held = seen.rows(slice(len(seen) * 4 // 5, None))
     if remedy.patience:
         seen = seen.rows(slice(len(seen) * 4 // 5))
@@ -171,9 +175,17 @@ def outcome(remedy: Remedy, seen: Digits, test: Digits, epochs: int, seed: int) 
         return softmax_cross_entropy(network.forward(held.X), held.y)[0] if remedy.patience else test_losses[-1]
 
     curve = train(
-        network, rows, seen.y, loss=softmax_cross_entropy, step=step, epochs=epochs, batch_size=25, rng=rng,
-        watch=watch, patience=remedy.patience,
-    )  # fmt: skip
+        network,
+        rows,
+        seen.y,
+        loss=softmax_cross_entropy,
+        optimizer=optimizer,
+        epochs=epochs,
+        batch_size=25,
+        rng=rng,
+        watch=watch,
+        patience=remedy.patience,
+    )
     right = network.forward(test.X).argmax(axis=1) == test.y
     return RemedyRun(curve.losses, test_losses, float(right.mean()), network.parameters.size)
 
@@ -192,11 +204,9 @@ def jittered(X: Values, rng: np.random.Generator) -> Values:
     top, left = rows.astype(int), columns.astype(int)
     below, beside = rows - top, columns - left
     which = np.arange(n)[:, None, None]
-    mixed = (
-        (1 - below) * ((1 - beside) * images[which, top, left] + beside * images[which, top, left + 1])
-        + below * ((1 - beside) * images[which, top + 1, left] + beside * images[which, top + 1, left + 1])
-    )  # fmt: skip
-    result: Values = mixed.reshape(n, 64).astype(X.dtype)
+    upper = (1 - beside) * images[which, top, left] + beside * images[which, top, left + 1]
+    lower = (1 - beside) * images[which, top + 1, left] + beside * images[which, top + 1, left + 1]
+    result: Values = ((1 - below) * upper + below * lower).reshape(n, 64).astype(X.dtype)
     return result
 
 
@@ -208,9 +218,13 @@ def row(name: str, some: list[RemedyRun], scores: Values, gains: Values | None) 
         against = mean_in_brackets(gains, signed=True)
     losses = np.mean([one.train_losses[-1] for one in some])
     return (
-        name, f"{some[0].parameters:,}", f"{losses:.3f}", f"{least:.2f}, {end:.2f}", f"{100 * scores.mean():.1f}",
+        name,
+        f"{some[0].parameters:,}",
+        f"{losses:.3f}",
+        f"{least:.2f}, {end:.2f}",
+        f"{100 * scores.mean():.1f}",
         against,
-    )  # fmt: skip
+    )
 
 
 def gain_figure(gains: dict[str, Values]) -> Figure:
@@ -222,12 +236,18 @@ def gain_figure(gains: dict[str, Values]) -> Figure:
         for place, values in enumerate(gains.values()):
             span = t_interval(values)
             axes.errorbar(
-                values.mean(), place, xerr=[[values.mean() - span.low], [span.high - values.mean()]], color=BLUE,
-                marker="o", markersize=5, capsize=3, linewidth=1.4,
-            )  # fmt: skip
+                values.mean(),
+                place,
+                xerr=[[values.mean() - span.low], [span.high - values.mean()]],
+                color=BLUE,
+                marker="o",
+                markersize=5,
+                capsize=3,
+                linewidth=1.4,
+            )
             axes.plot(
                 values, np.full(len(values), place + 0.22), ".", color=VERMILLION, markersize=3.5, linestyle="none"
-            )  # fmt: skip
+            )
         axes.axvline(0, color=GREY, linewidth=1.0)
         axes.set_yticks(range(len(gains)), list(gains))
         axes.invert_yaxis()
@@ -253,9 +273,15 @@ def curve_figure(found: dict[str, list[RemedyRun]]) -> Figure:
                 shortest = min(map(len, curves))
                 middle = np.mean([curve[:shortest] for curve in curves], axis=0)
                 axes.plot(
-                    np.arange(1, shortest + 1), middle, color=colour, marker=marker, markersize=3.5, linewidth=1.3,
-                    markevery=max(1, shortest // 5), label=label,
-                )  # fmt: skip
+                    np.arange(1, shortest + 1),
+                    middle,
+                    color=colour,
+                    marker=marker,
+                    markersize=3.5,
+                    linewidth=1.3,
+                    markevery=max(1, shortest // 5),
+                    label=label,
+                )
             axes.set(title=name, yscale="log", ylim=(1e-3, 5))
             plain_logarithms(axes.yaxis)
             axes.grid()

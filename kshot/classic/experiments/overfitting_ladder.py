@@ -13,7 +13,7 @@ from kshot.classic.experiments.registry import experiment
 from kshot.classic.regression.linear import PolynomialRegression
 from kshot.classic.selection.validation import n_folds
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
 
@@ -37,27 +37,25 @@ def overfitting_ladder(*, degrees: int = 5, seed: int = 0) -> Report:
     held = np.array([held_out_errors(degree, X, y) for degree in ladder])
     inner = np.flatnonzero((X[:, 0] > X.min()) & (X[:, 0] < X.max()))
     errors = {
-        "train": lecture_error(train), "held out": lecture_error(held),
+        "train": lecture_error(train),
+        "held out": lecture_error(held),
         "held out, inner": lecture_error(held[:, inner]),
-    }  # fmt: skip
+    }
     best = int(errors["held out"].argmin())
     table = Table(
         "Error of each degree (CP)",
-        [
-            Column("degree", numeric=True), Column("training points", numeric=True),
-            Column("held-out points", numeric=True), Column("held out, inner eight only", numeric=True),
-            Column("function"),
-        ],
+        columns("degree#", "training points#", "held-out points#", "held out, inner eight only#", "function"),
         [
             (
-                str(degree), *(f"{errors[kind][at]:,.1f}" for kind in errors),
+                str(degree),
+                *(f"{errors[kind][at]:,.1f}" for kind in errors),
                 written(models[at], float(X.min()), float(X.max())),
             )
             for at, degree in enumerate(ladder)
         ],
         "sqrt(sum of squared errors) / points. Each held-out point is predicted from the nine others; the smallest and "
         "the largest CP lie outside of the nine, where a polynomial is free, so the last column leaves them out.",
-    )  # fmt: skip
+    )
     worst = errors["held out"][-1] / errors["held out"][best]
     steps = "falls with every degree" if (np.diff(errors["train"]) < 0).all() else "does not fall with every degree"
     inner_best = int(errors["held out, inner"].argmin())
@@ -115,15 +113,23 @@ def error_figure(degrees: Sequence[int], errors: dict[str, Array]) -> Figure:
     @framed("ladder-errors", "Training and held-out error", caption, width=4.8, height=3.0)
     def drawn(axes: Axes) -> None:
         looks = {
-            "train": (BLUE, "o", "-", "training points"), "held out": (VERMILLION, "s", "-", "held-out points"),
+            "train": (BLUE, "o", "-", "training points"),
+            "held out": (VERMILLION, "s", "-", "held-out points"),
             "held out, inner": (VERMILLION, "s", "--", "held out, inner eight"),
-        }  # fmt: skip
+        }
         for kind, (colour, marker, dashes, label) in looks.items():
             filled = "none" if dashes == "--" else colour
             axes.plot(
-                degrees, errors[kind], color=colour, marker=marker, linestyle=dashes, markersize=5, linewidth=1.4,
-                markerfacecolor=filled, label=label,
-            )  # fmt: skip
+                degrees,
+                errors[kind],
+                color=colour,
+                marker=marker,
+                linestyle=dashes,
+                markersize=5,
+                linewidth=1.4,
+                markerfacecolor=filled,
+                label=label,
+            )
         axes.set_yscale("log")
         plain_logarithms(axes.yaxis)
         axes.set(xlabel="degree", ylabel="error (CP)", xticks=list(degrees))

@@ -16,7 +16,7 @@ from kshot.classic.experiments.boundaries import draw_boundary
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.statistics import paired, t_interval, wilson
@@ -44,48 +44,50 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
     train, test = np.flatnonzero(table.numbers < 400), np.flatnonzero(table.numbers >= 400)
 
     rows, hits = [], {}
-    for title, columns in FEATURES.items():
+    for title, chosen in FEATURES.items():
         for kind in LOOKS:
-            seen, unseen, d = X[train][:, columns], X[test][:, columns], len(columns)
+            seen, unseen, d = X[train][:, chosen], X[test][:, chosen], len(chosen)
             model = GaussianClassifier(covariance=kind).fit(seen, y[train])
             right = hits[title, kind] = model.predict(unseen) == y[test]
             numbers = 2 * d + (2 if kind == "own" else 1) * d * (d + 1) // 2
             rows.append(
                 (
-                    title, kind, str(numbers), f"{100 * model.score(seen, y[train]):.1f}", f"{100 * right.mean():.1f}",
+                    title,
+                    kind,
+                    str(numbers),
+                    f"{100 * model.score(seen, y[train]):.1f}",
+                    f"{100 * right.mean():.1f}",
                     brackets(wilson(int(right.sum()), len(test)), scale=100),
                 )
-            )  # fmt: skip
+            )
     accuracies = Table(
         "Trained on numbers below 400",
-        [
-            Column("features"), Column("covariance"), Column("numbers learned", numeric=True),
-            Column("train accuracy (%)", numeric=True), Column("test accuracy (%)", numeric=True),
-            Column("95% interval"),
-        ],
+        columns(
+            "features", "covariance", "numbers learned#", "train accuracy (%)#", "test accuracy (%)#", "95% interval"
+        ),
         rows,
         f"{len(train)} train rows, {len(test)} test rows.",
-    )  # fmt: skip
+    )
 
     sizes = (*SMALLER, len(train))
-    curves = {title: learning_curve(X[:, columns], y, sizes, draws, seed) for title, columns in FEATURES.items()}
+    curves = {title: learning_curve(X[:, chosen], y, sizes, draws, seed) for title, chosen in FEATURES.items()}
     gains = {title: both[..., 1] - both[..., 0] for title, both in curves.items()}  # (sizes, draws)
     drawn = Table(
         f"Test accuracy over {draws} random draws of the train rows",
-        [
-            Column("features"), Column("train rows", numeric=True), Column("own (%)", numeric=True),
-            Column("shared (%)", numeric=True), Column("shared minus own (points)", numeric=True),
-        ],
+        columns("features", "train rows#", "own (%)#", "shared (%)#", "shared minus own (points)#"),
         [
             (
-                title, str(size), f"{100 * both[at, :, 0].mean():.1f}", f"{100 * both[at, :, 1].mean():.1f}",
+                title,
+                str(size),
+                f"{100 * both[at, :, 0].mean():.1f}",
+                f"{100 * both[at, :, 1].mean():.1f}",
                 points(gains[title][at]),
             )
             for title, both in curves.items()
             for at, size in enumerate(sizes)
         ],
         "Means with 95% intervals of draws from this table: what other draws would give, not what other Pokemon would.",
-    )  # fmt: skip
+    )
 
     shared, own = (hits[SIX, kind].astype(float) for kind in ("shared", "own"))
     lecture = paired(shared.tolist(), own.tolist())
@@ -162,8 +164,8 @@ def curve_figure(sizes: Sequence[int], curves: dict[str, Array]) -> Figure:
 
 def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
     """Train rows in two columns, both models' boundaries, and the Gaussians as ellipses."""
-    columns = FEATURES[TWO]
-    two = X[:, list(columns)]
+    chosen = FEATURES[TWO]
+    two = X[:, list(chosen)]
 
     caption = "Train rows; ellipses at one and two standard deviations; the black line is where both are as probable."
 
@@ -179,8 +181,8 @@ def boundary_figure(X: Array, y: NDArray[Any]) -> Figure:
                 for radius in (1, 2):
                     ring = model.means_[k][:, None] + radius * np.linalg.cholesky(sigma) @ circle
                     axes.plot(*ring, color=colour, linewidth=1.2, linestyle="-" if radius == 1 else "--")
-            axes.set(title=f"{kind} covariance", xlabel=f"{STATS[columns[0]]} (base stat)")
-        panels[0].set_ylabel(f"{STATS[columns[1]]} (base stat)")
+            axes.set(title=f"{kind} covariance", xlabel=f"{STATS[chosen[0]]} (base stat)")
+        panels[0].set_ylabel(f"{STATS[chosen[1]]} (base stat)")
         panels[0].legend(loc="upper right", fontsize=7.5)
 
     return drawn

@@ -14,7 +14,7 @@ from kshot.classic.data.digits import load_digits, split_by_class
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import INK, colour_bar, tiles
 from kshot.eval.statistics import wilson
@@ -44,7 +44,7 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
         lines.append((name, f"{100 * model.score(seen.X, seen.y):.1f}", f"{100 * right / len(unseen):.1f}", span))
     accuracy = Table(
         "Digits read",
-        [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
+        columns("model", "train (%)#", "test (%)#", "95% interval"),
         lines,
         f"{len(seen)} train and {len(unseen)} test digits.",
     )
@@ -56,16 +56,13 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     digits = [str(digit) for digit in range(10)]
     matrix = Table(
         "Confusion matrix of softmax regression",
-        [
-            Column("true"), *(Column(f"read as {digit}", numeric=True) for digit in digits),
-            Column("recall (%)", numeric=True),
-        ],
+        columns("true", *(f"read as {digit}#" for digit in digits), "recall (%)#"),
         [
             (digit, *map(str, row), f"{100 * row[int(digit)] / row.sum():.1f}")
             for digit, row in zip(digits, counts, strict=True)
         ],
         "Test digits by what they are and what they are read as.",
-    )  # fmt: skip
+    )
     right = int(np.trace(counts))
     span = brackets(wilson(right, len(unseen)), scale=100)
     summary = [

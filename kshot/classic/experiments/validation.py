@@ -15,7 +15,7 @@ from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
 from kshot.classic.selection.validation import choose, n_folds, nested
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_plus_minus
 from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -152,7 +152,7 @@ def tried_table(curves: dict[str, dict[str, Array]], draws: int) -> Table:
     """Reported and true accuracy against the number of models tried."""
     return Table(
         "Accuracy of the best of so many models (%)",
-        [Column("labels"), Column("models tried", numeric=True), *(Column(way, numeric=True) for way in WAYS)],
+        columns("labels", "models tried#", *(f"{way}#" for way in WAYS)),
         [
             (kind, str(count), *(told(curve[way][at]) for way in WAYS))
             for kind, curve in curves.items()
@@ -167,17 +167,13 @@ def fold_table(folds: dict[str, tuple[Array, Array, Array]], draws: int) -> Tabl
     """Three accuracies of the same procedure."""
     return Table(
         "Accuracy by cross-validation (%)",
-        [
-            Column("labels"), Column("winner's own score", numeric=True), Column("nested", numeric=True),
-            Column("new rows", numeric=True), Column("own less new", numeric=True),
-            Column("nested less new", numeric=True),
-        ],
+        columns("labels", "winner's own score#", "nested#", "new rows#", "own less new#", "nested less new#"),
         [
             (kind, told(own), told(outer), told(new), told(own - new), told(outer - new))
             for kind, (own, outer, new) in folds.items()
         ],
         f"Five folds of 60 rows, means over {draws} draws with 95% intervals; new rows: all others.",
-    )  # fmt: skip
+    )
 
 
 def tried_figure(curves: dict[str, dict[str, Array]], draws: int) -> Figure:

@@ -13,7 +13,7 @@ from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.drawing import draw_image
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
@@ -86,19 +86,19 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
         span = wilson(int(one.right.sum()), len(test))
         rows.append(
             (
-                name, f"{one.history.train_losses[-1]:.4f}", f"{one.history.test_losses[-1]:.4f}",
-                f"{100 * one.right.mean():.1f}", brackets(span, scale=100),
+                name,
+                f"{one.history.train_losses[-1]:.4f}",
+                f"{one.history.test_losses[-1]:.4f}",
+                f"{100 * one.right.mean():.1f}",
+                brackets(span, scale=100),
             )
-        )  # fmt: skip
+        )
     table = Table(
         "Test digits",
-        [
-            Column("train images"), Column("training loss", numeric=True), Column("test loss", numeric=True),
-            Column("test accuracy (%)", numeric=True), Column("95% interval"),
-        ],
+        columns("train images", "training loss#", "test loss#", "test accuracy (%)#", "95% interval"),
         rows,
         f"{len(test)} test digits, one start.",
-    )  # fmt: skip
+    )
     pixels = digit_images(rows=test).images[:, 0].numpy()
     sections = [
         Section("Training", [curve_figure(found), table]),
@@ -123,12 +123,19 @@ def curve_figure(found: dict[str, TrainedCNN]) -> Figure:
         for axes, (name, one) in zip(panels, found.items(), strict=True):
             epochs = np.arange(1, len(one.history.train_losses) + 1)
             for label, losses, colour, marker in (
-                ("train", one.history.train_losses, BLUE, "o"), ("test", one.history.test_losses, VERMILLION, "s"),
-            ):  # fmt: skip
+                ("train", one.history.train_losses, BLUE, "o"),
+                ("test", one.history.test_losses, VERMILLION, "s"),
+            ):
                 axes.plot(
-                    epochs, losses, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label,
+                    epochs,
+                    losses,
+                    color=colour,
+                    marker=marker,
+                    markersize=4,
+                    linewidth=1.3,
+                    label=label,
                     markevery=max(1, len(epochs) // 6),
-                )  # fmt: skip
+                )
             axes.set(title=name, xlabel="epoch", yscale="log")
             plain_logarithms(axes.yaxis)
             axes.grid()

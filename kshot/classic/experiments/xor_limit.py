@@ -16,7 +16,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.boundaries import LOOKS, draw_boundary
 from kshot.classic.experiments.registry import experiment
 from kshot.eval.report.frame import framed
-from kshot.eval.report.model import Column, Figure, Report, Section, Table
+from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets
 from kshot.eval.statistics import wilson
 
@@ -54,14 +54,14 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
         lines.append((name, f"{train:.1f}", f"{accuracy[name]:.1f}", brackets(wilson(right, rows), scale=100)))
     table = Table(
         "XOR by five models",
-        [Column("model"), Column("train (%)", numeric=True), Column("test (%)", numeric=True), Column("95% interval")],
+        columns("model", "train (%)#", "test (%)#", "95% interval"),
         lines,
         f"Accuracy on {rows} test rows around the four corners.",
     )
     solved = {hidden: solving(hidden, starts, seed, X, y) for hidden in (1, 2, 3, 4, 8)}
     luck = Table(
         "Random starts from which the cascade solves XOR",
-        [Column("hidden units", numeric=True), Column(f"of {starts} starts", numeric=True), Column("95% interval (%)")],
+        columns("hidden units#", f"of {starts} starts#", "95% interval (%)"),
         [(str(hidden), str(count), brackets(wilson(count, starts), 0, scale=100)) for hidden, count in solved.items()],
         "Solved: at least 90% of the train rows right, from one start each.",
     )

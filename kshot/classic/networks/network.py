@@ -1,4 +1,4 @@
-"""A network as a chain of layers, and its training by backpropagation and SGD or Adam.
+"""A network as a chain of layers, and its training by backpropagation and an optimiser.
 
 Meets: the forward pass and the backward pass written out over the layers; all parameters in one vector and all
 gradients in another, so that an optimiser's step is a few operations on whole vectors, without a copy. Concedes:
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from kshot.classic.data.inputs import Values
+from kshot.classic.descent.descend import one_epoch
+from kshot.classic.descent.optimizers import Optimizer
 from kshot.classic.networks.layers import ACTIVATIONS, BatchNorm, Dense, Dropout, Layer, Shape
 
 Loss = Callable[[Values, Any], tuple[float, Values]]
 """(z of the last layer, targets) -> (C, dC/dz)."""
-Step = Callable[[], None]
-"""One update of the parameters from the gradients."""
 
 
 class Network:
@@ -110,60 +110,6 @@ def perceptron(
     return Network([*layers, Dense(outputs, gain=1.0)], (inputs,), rng, dtype=dtype)
 
 
-# ---------------------------------------------------------------- optimisers, with torch's names
-
-
-def sgd(network: Network, *, lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> Step:
-    """w <- w - lr v with v <- momentum v + dC/dw + weight_decay w."""
-    w, g = network.parameters, network.gradients
-    velocity, spare = np.zeros_like(w), np.empty_like(w)
-
-    def step() -> None:
-        np.multiply(velocity, momentum, out=velocity)
-        np.add(velocity, g, out=velocity)
-        if weight_decay:
-            np.add(velocity, np.multiply(w, weight_decay, out=spare), out=velocity)
-        np.subtract(w, np.multiply(velocity, lr, out=spare), out=w)
-
-    return step
-
-
-def adam(
-    network: Network,
-    *,
-    lr: float = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
-) -> Step:
-    """Adam (Kingma and Ba 2015, Algorithm 1); weight_decay w is added to dC/dw, as in torch."""
-    w, g = network.parameters, network.gradients
-    first, second, spare = np.zeros_like(w), np.zeros_like(w), np.empty_like(w)
-    one, two = betas
-    t = 0
-
-    def step() -> None:
-        nonlocal t
-        t += 1
-        if weight_decay:
-            np.add(g, np.multiply(w, weight_decay, out=spare), out=g)
-        np.multiply(first, one, out=first)  # m <- b1 m + (1 - b1) g
-        np.add(first, np.multiply(g, 1 - one, out=spare), out=first)
-        np.multiply(second, two, out=second)  # v <- b2 v + (1 - b2) g^2
-        np.multiply(g, g, out=spare)
-        np.add(second, np.multiply(spare, 1 - two, out=spare), out=second)
-        np.sqrt(second, out=spare)  # w <- w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
-        np.divide(spare, np.sqrt(1 - two**t), out=spare)
-        np.add(spare, eps, out=spare)
-        np.divide(first, spare, out=spare)
-        np.subtract(w, np.multiply(spare, lr / (1 - one**t), out=spare), out=w)
-
-    return step
-
-
-# ---------------------------------------------------------------- training
-
-
 @dataclass
 class TrainingCurve:
     """What training went through: a value an epoch each."""
@@ -172,29 +118,20 @@ class TrainingCurve:
     watched: list[float] = field(default_factory=list)  # what `watch` gave
 
 
-def batches(n: int, size: int, rng: np.random.Generator) -> list[Values]:
-    """The rows 0..n-1 in random order, in parts of `size`; a last part of one row joins the part before it."""
-    order = rng.permutation(n)
-    parts = [order[at : at + size] for at in range(0, n, size)]
-    if len(parts) > 1 and len(parts[-1]) == 1:  # batch norm has nothing to average over one row
-        parts[-2:] = [np.concatenate(parts[-2:])]
-    return parts
-
-
 def train(
     network: Network,
     a: Values,
     targets: Values,
     *,
     loss: Loss,
-    step: Step,
+    optimizer: Optimizer,
     epochs: int,
     batch_size: int,
     rng: np.random.Generator,
     watch: Callable[[], float] | None = None,
     patience: int | None = None,
 ) -> TrainingCurve:
-    """Mini-batch training, an epoch at a time; `watch` is asked after each.
+    """Mini-batch training by a new optimiser, an epoch at a time; `watch` is asked after each.
 
     With `patience` it ends once `watch` has not fallen for so many epochs, and goes back to where it was least.
     Raises ValueError where the loss leaves all bounds.
@@ -203,9 +140,9 @@ def train(
     best, kept, waited = np.inf, network.snapshot(), 0
     for epoch in range(epochs):
         total = 0.0
-        for rows in batches(len(a), batch_size, rng):
+        for rows in one_epoch(len(a), batch_size, rng, least=2):  # batch norm cannot average over one row
             total += network.loss(a[rows], targets[rows], loss) * len(rows)
-            step()
+            optimizer.step(network.parameters, network.gradients)
         curve.losses.append(total / len(a))
         if not np.isfinite(total):
             raise ValueError(f"the loss left all bounds in epoch {epoch + 1}; scale the columns, or lower lr.")

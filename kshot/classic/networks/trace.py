@@ -80,13 +80,17 @@ class Trace:
                     terms = " + ".join(
                         f"{w:.6g}*{d:.6g}" for w, d in zip(self.weights[at + 1][:, i], self.delta[at + 1], strict=True)
                     )
-                    lines.append(f"{where} sigma'(z) * (sum of w*delta above) = {self.slopes[at][i]:.6g} * ({terms}) "
-                                 f"= {delta:.6g}")  # fmt: skip
+                    lines.append(
+                        f"{where} sigma'(z) * (sum of w*delta above) = {self.slopes[at][i]:.6g} * ({terms}) "
+                        f"= {delta:.6g}"
+                    )
                 elif self.activations[at] == "softmax":
                     lines.append(f"{where} a - y = {self.a[-1][i]:.6g} - {self.y[i]:.6g} = {delta:.6g}")
                 else:
-                    lines.append(f"{where} sigma'(z) * dC/da = {self.slopes[at][i]:.6g} * ({self.a[-1][i]:.6g} - "
-                                 f"{self.y[i]:.6g}) = {delta:.6g}")  # fmt: skip
+                    lines.append(
+                        f"{where} sigma'(z) * dC/da = {self.slopes[at][i]:.6g} * ({self.a[-1][i]:.6g} - "
+                        f"{self.y[i]:.6g}) = {delta:.6g}"
+                    )
         return lines
 
     def _gradients(self) -> list[str]:

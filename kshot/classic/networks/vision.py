@@ -140,9 +140,10 @@ def log(
 ) -> None:
     """Losses and accuracy as scalars, and the surest mistakes as images."""
     values: Sequence[tuple[str, list[float]]] = (
-        ("loss/train", history.train_losses), ("loss/test", history.test_losses),
+        ("loss/train", history.train_losses),
+        ("loss/test", history.test_losses),
         ("accuracy/test", history.test_accuracies),
-    )  # fmt: skip
+    )
     for name, numbers in values:
         writer.add_scalar(name, numbers[-1], epoch)  # type: ignore[no-untyped-call,unused-ignore]
     worst = mistakes(scores, truth)[:16]

@@ -70,8 +70,10 @@ class BiasVariance:
             parts = parts_of(self.predictions, self.targets, self.loss, counts / refits)
             for name in (*(field.name for field in fields(LossParts)), "variance"):
                 means.setdefault(name, []).append(getattr(parts, name).mean(axis=1))
-        ends = {name: np.quantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2])
-                for name, found in means.items()}  # fmt: skip
+        ends = {
+            name: np.quantile(np.concatenate(found), [(1 - level) / 2, (1 + level) / 2])
+            for name, found in means.items()
+        }
         return {name: Interval(float(low), float(high)) for name, (low, high) in ends.items()}
 
     def diagnosis(self) -> str:

@@ -14,8 +14,9 @@ from sklearn.datasets import load_digits
 
 from kshot.classic.data.digits import digits_table
 from kshot.classic.data.tables import DataTable, read_table
+from kshot.classic.diagnosis.examine import Diagnosis, concluded, examine
 from kshot.classic.diagnosis.ladder import Rung, divided
-from kshot.classic.diagnosis.questions import LARGE, Diagnosis, above, examine, told_apart
+from kshot.classic.diagnosis.questions import LARGE, Answer, above, told_apart
 from kshot.classic.diagnosis.report import diagnose, report_of
 from kshot.cli import main
 from kshot.eval.report.model import Figure
@@ -278,3 +279,17 @@ def test_the_command_leaves_a_report(tmp_path: Path) -> None:
     assert "The decision tree" in (tmp_path / "o" / "report.md").read_text(encoding="utf-8")
     missing = CliRunner().invoke(main, ["classic", "diagnose", str(tmp_path / "none.csv")])
     assert missing.exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("causes", "verdict"),
+    [
+        ((), "none"),
+        ((None, None), "none"),
+        ((None, "optimisation"), "optimisation"),
+        ((None, "overfitting", None, None), "overfitting"),
+        ((None, "overfitting", "mismatch", None), "mismatch"),
+    ],
+)
+def test_the_verdict_is_the_last_cause_named(causes: tuple, verdict: str) -> None:
+    assert concluded([Answer("?", "", "", cause) for cause in causes]) == verdict

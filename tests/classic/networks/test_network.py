@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from kshot.classic.classification.network import NetworkClassifier
+from kshot.classic.descent import optimizers
 from kshot.classic.networks.gradient_check import check_gradient
 from kshot.classic.networks.layers import (
     BatchNorm,
@@ -32,7 +33,7 @@ from kshot.classic.networks.layers import (
     softmax_cross_entropy,
     squared_error,
 )
-from kshot.classic.networks.network import Network, adam, batches, perceptron, sgd, train
+from kshot.classic.networks.network import Network, perceptron, train
 from kshot.classic.networks.trace import trace
 
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
@@ -175,7 +176,7 @@ def test_batch_norms_running_averages_are_torchs(shape: tuple[int, ...]) -> None
     np.testing.assert_allclose(network.forward(x), theirs(torch.tensor(x)).detach(), atol=1e-10)
 
 
-@pytest.mark.parametrize("kind", ["sgd", "momentum", "adam", "adam with decay"])
+@pytest.mark.parametrize("kind", ["sgd", "momentum", "adam", "adam with decay", "adamw", "rmsprop"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_hundred_steps_are_torchs(kind: str, dtype: str) -> None:
     rng = np.random.default_rng(4)
@@ -189,22 +190,19 @@ def test_a_hundred_steps_are_torchs(kind: str, dtype: str) -> None:
             weight[:] = torch.tensor(layer.parameters["W"].T)
             bias[:] = torch.tensor(layer.parameters["b"])
     x, y = rng.normal(size=(40, 6)).astype(dtype), rng.integers(0, 3, 40)
-    step, other = {
-        "sgd": lambda: (sgd(ours, lr=0.1, weight_decay=0.01), torch.optim.SGD),
-        "momentum": lambda: (sgd(ours, lr=0.1, momentum=0.9), torch.optim.SGD),
-        "adam": lambda: (adam(ours, lr=0.01), torch.optim.Adam),
-        "adam with decay": lambda: (adam(ours, lr=0.01, betas=(0.8, 0.99), weight_decay=0.1), torch.optim.Adam),
-    }[kind]()
-    settings = {
-        "sgd": {"lr": 0.1, "weight_decay": 0.01},
-        "momentum": {"lr": 0.1, "momentum": 0.9},
-        "adam": {"lr": 0.01},
-        "adam with decay": {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.1},
+    name, settings = {
+        "sgd": ("SGD", {"lr": 0.1, "weight_decay": 0.01}),
+        "momentum": ("SGD", {"lr": 0.1, "momentum": 0.9}),
+        "adam": ("Adam", {"lr": 0.01}),
+        "adam with decay": ("Adam", {"lr": 0.01, "betas": (0.8, 0.99), "weight_decay": 0.1}),
+        "adamw": ("AdamW", {"lr": 0.01}),
+        "rmsprop": ("RMSprop", {"lr": 0.01}),
     }[kind]
-    optimizer = other(theirs.parameters(), **settings)
+    mine = getattr(optimizers, name)(**settings)
+    optimizer = getattr(torch.optim, name)(theirs.parameters(), **settings)
     for _ in range(100):
         loss = ours.loss(x, y, softmax_cross_entropy)
-        step()
+        mine.step(ours.parameters, ours.gradients)
         optimizer.zero_grad()
         expected = functional.cross_entropy(theirs(torch.tensor(x)), torch.tensor(y))
         expected.backward()
@@ -231,15 +229,6 @@ def test_layers_write_into_the_networks_own_vectors() -> None:
     assert network.parameters.size == 2 * (9 + 3) + 3 * 2 + 2
 
 
-def test_batches_hold_every_row_once_and_no_row_alone() -> None:
-    rng = np.random.default_rng(0)
-    for n, size in ((10, 3), (10, 4), (7, 7), (5, 9), (9, 1)):
-        parts = batches(n, size, rng)
-        assert sorted(np.concatenate(parts).tolist()) == list(range(n))
-        assert size == 1 or min(map(len, parts)) > 1
-    assert [len(part) for part in batches(10, 3, rng)] == [3, 3, 4]
-
-
 def test_patience_goes_back_to_the_least() -> None:
     rng = np.random.default_rng(0)
     network = perceptron(2, (4,), 2, rng, batch_norm=True)
@@ -252,7 +241,7 @@ def test_patience_goes_back_to_the_least() -> None:
 
     x, y = rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
     curve = train(
-        network, x, y, loss=softmax_cross_entropy, step=sgd(network, lr=0.1), epochs=9, batch_size=5, rng=rng,
+        network, x, y, loss=softmax_cross_entropy, optimizer=optimizers.SGD(lr=0.1), epochs=9, batch_size=5, rng=rng,
         watch=watch, patience=3,
     )  # fmt: skip
     assert (len(curve.losses), curve.watched) == (5, [3.0, 1.0, 2.0, 2.5, 1.5])
