@@ -37,8 +37,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.report.prompting": REPORT,
     "harness": (),
     "harness.models": (),
-    "harness.prefix": (),
-    "harness.engines": ("harness.models", "harness.prefix"),
+    "harness.decoding": (),
+    "harness.prefix": ("harness.decoding",),
+    "harness.engines": ("harness.models", "harness.decoding", "harness.prefix"),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
         *("harness", "harness.engines", "harness.models"),

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.attention import NAME
-from kshot.harness.prefix.decoder import Flight, PrefixDecoder
+from kshot.harness.prefix.decoder import PrefixDecoder
 from kshot.harness.prefix.plain import PlainDecoder
 from kshot.harness.prefix.virtual import Virtual
 from kshot.types import EngineError, Generation, Request, UserError
@@ -86,11 +87,11 @@ class TransformersEngine:
         ids = self.head + ids
         if targets:
             self.check_length(len(ids) + len(targets))
-            self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
+            self.decoder.add(TokenSequence(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
             return
         self.check_length(len(ids) + 1)
         room = min(request.params.max_new_tokens, self.context_length - len(ids))
-        self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
+        self.decoder.add(TokenSequence(ticket, ids, request.params, request.seed, max_new=room))
 
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
@@ -112,7 +113,7 @@ class TransformersEngine:
                 self.halve(error)
                 continue
             if finished:
-                return [(flight.ticket, self.generation(flight)) for flight in finished]
+                return [(sequence.ticket, self.generation(sequence)) for sequence in finished]
         return []
 
     def halve(self, error: RuntimeError) -> None:
@@ -127,38 +128,38 @@ class TransformersEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def generation(self, flight: Flight) -> Generation:
-        assert flight.finish is not None
-        if flight.targets is not None:
-            text, tokens = self.tokenizer.decode(flight.targets), len(flight.targets)
+    def generation(self, sequence: TokenSequence) -> Generation:
+        assert sequence.finish is not None
+        if sequence.targets is not None:
+            text, tokens = self.tokenizer.decode(sequence.targets), len(sequence.targets)
         else:
-            text, tokens = self.text(flight), len(flight.out)
+            text, tokens = self.text(sequence), len(sequence.out)
         return Generation(
             text=text,
-            finish_reason=flight.finish,
-            prompt_tokens=flight.prompt_tokens - len(self.head),
-            cached_tokens=max(flight.cached - len(self.head), 0),
+            finish_reason=sequence.finish,
+            prompt_tokens=sequence.prompt_tokens - len(self.head),
+            cached_tokens=max(sequence.cached - len(self.head), 0),
             completion_tokens=tokens,
-            logprob=flight.logprob,
-            seconds=flight.seconds,
+            logprob=sequence.logprob,
+            seconds=sequence.seconds,
         )
 
-    def text(self, flight: Flight) -> str:
+    def text(self, sequence: TokenSequence) -> str:
         """The completion up to its first stop string, without the end token."""
-        text: str = self.tokenizer.decode(flight.out, skip_special_tokens=True)
-        ends = [at for stop in flight.params.stop if (at := text.find(stop)) >= 0]
+        text: str = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        ends = [at for stop in sequence.params.stop if (at := text.find(stop)) >= 0]
         return text[: min(ends)] if ends else text
 
-    def stopped(self, flight: Flight) -> bool:
+    def stopped(self, sequence: TokenSequence) -> bool:
         """Whether the last token completed a stop string. A token is at least a byte, so a short tail tells."""
-        if not flight.params.stop:
+        if not sequence.params.stop:
             return False
-        reach = max(len(stop.encode()) for stop in flight.params.stop) + 4
-        tail = self.tokenizer.decode(flight.out[-reach:], skip_special_tokens=True)
-        if not any(stop in tail for stop in flight.params.stop):
+        reach = max(len(stop.encode()) for stop in sequence.params.stop) + 4
+        tail = self.tokenizer.decode(sequence.out[-reach:], skip_special_tokens=True)
+        if not any(stop in tail for stop in sequence.params.stop):
             return False
-        text = self.tokenizer.decode(flight.out, skip_special_tokens=True)
-        return any(stop in text for stop in flight.params.stop)
+        text = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        return any(stop in text for stop in sequence.params.stop)
 
     def close(self) -> None:
         """Frees the model and all that was kept for it."""
@@ -204,7 +205,7 @@ def shares_prefixes(model: Any) -> bool:
     try:
         model.set_attn_implementation(NAME)
         decoder = PrefixDecoder(
-            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False
+            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda sequence: False
         )
         got = decoder.probe(ids, 4).float()
     except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):

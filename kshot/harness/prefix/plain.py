@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from kshot.harness.prefix.decoder import Flight, conclude
+from kshot.harness.decoding.sequence import TokenSequence, conclude
 from kshot.harness.prefix.sampler import sample
 from kshot.harness.prefix.virtual import Virtual, first_pass
 
@@ -27,7 +27,7 @@ class PlainDecoder:
         *,
         rows: int,
         end_ids: frozenset[int],
-        stopped: Callable[[Flight], bool],
+        stopped: Callable[[TokenSequence], bool],
         virtual: Virtual | None = None,
     ) -> None:
         self.model = model
@@ -35,35 +35,35 @@ class PlainDecoder:
         self.end_ids = end_ids
         self.stopped = stopped
         self.virtual = virtual
-        self.waiting: deque[Flight] = deque()
+        self.waiting: deque[TokenSequence] = deque()
 
-    def add(self, flight: Flight) -> None:
+    def add(self, sequence: TokenSequence) -> None:
         """Puts a sequence in the queue."""
-        self.waiting.append(flight)
+        self.waiting.append(sequence)
 
     def __bool__(self) -> bool:
         return bool(self.waiting)
 
     @torch.inference_mode()
-    def step(self) -> list[Flight]:
+    def step(self) -> list[TokenSequence]:
         """Answers the next waiting sequence."""
-        flight = self.waiting.popleft()
+        sequence = self.waiting.popleft()
         started = time.perf_counter()
-        ids = flight.ids[self.virtual.tokens if self.virtual else 0 :]
-        if flight.targets is not None:
-            logits = first_pass(self.model, self.virtual, ids, False).logits[0, -len(flight.targets) :].float()
-            wanted = torch.tensor(flight.targets, device=logits.device)[:, None]
-            flight.logprob = float((logits.gather(-1, wanted).squeeze(-1) - logits.logsumexp(-1)).sum())
-            flight.finish = "scored"
+        ids = sequence.ids[self.virtual.tokens if self.virtual else 0 :]
+        if sequence.targets is not None:
+            logits = first_pass(self.model, self.virtual, ids, False).logits[0, -len(sequence.targets) :].float()
+            wanted = torch.tensor(sequence.targets, device=logits.device)[:, None]
+            sequence.logprob = float((logits.gather(-1, wanted).squeeze(-1) - logits.logsumexp(-1)).sum())
+            sequence.finish = "scored"
         else:
             reply = first_pass(self.model, self.virtual, ids, True)
-            while flight.finish is None:
-                tokens, logprobs = sample(reply.logits[:, -1], [(flight.params, flight.seed, len(flight.out))])
-                flight.out.append(tokens[0])
-                flight.logprob += logprobs[0]
-                conclude(flight, self.end_ids, self.stopped)
-                if flight.finish is None:
+            while sequence.finish is None:
+                tokens, logprobs = sample(reply.logits[:, -1], [(sequence.params, sequence.seed, len(sequence.out))])
+                sequence.out.append(tokens[0])
+                sequence.logprob += logprobs[0]
+                conclude(sequence, self.end_ids, self.stopped)
+                if sequence.finish is None:
                     last = torch.tensor([tokens], device=self.model.device)
                     reply = self.model(input_ids=last, past_key_values=reply.past_key_values, use_cache=True)
-        flight.seconds = time.perf_counter() - started
-        return [flight]
+        sequence.seconds = time.perf_counter() - started
+        return [sequence]
