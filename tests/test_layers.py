@@ -48,7 +48,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "adapters.methods": (),
     "adapters": (
         *("adapters.methods", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.prefix"),
+        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.decoding"),
     ),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),

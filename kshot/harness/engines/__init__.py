@@ -27,9 +27,9 @@ def load_engine(
     (default: a quarter of what is free). `template`: auto (the model's own chat template where it has one),
     chat, or plain. Raises UserError where the model cannot be had or loaded.
     """
+    from kshot.harness.decoding import packed
     from kshot.harness.models.load import load_model, use_chat
     from kshot.harness.models.sources import resolve
-    from kshot.harness.prefix import packed
 
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     if packed.can_pack(loaded.model):

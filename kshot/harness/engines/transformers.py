@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
+from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.sequence import TokenSequence
+from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.attention import NAME
 from kshot.harness.prefix.decoder import PrefixDecoder
-from kshot.harness.prefix.plain import PlainDecoder
-from kshot.harness.prefix.virtual import Virtual
 from kshot.types import EngineError, Generation, Request, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes

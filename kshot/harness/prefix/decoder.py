@@ -17,14 +17,14 @@ from typing import Any
 import torch
 
 from kshot.harness.decoding.layers import Layers, piece
+from kshot.harness.decoding.sampler import sample
 from kshot.harness.decoding.sequence import TokenSequence, conclude
+from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.prefix.row import Row
-from kshot.harness.prefix.sampler import sample
 from kshot.harness.prefix.scheduler import ATTEND_IN_PLACE, admit, attended_in_place, encoded_once, runs_to_encode
 from kshot.harness.prefix.step import Pass, Span
 from kshot.harness.prefix.store import RowStore, rounded
 from kshot.harness.prefix.tree import Node, PrefixTree
-from kshot.harness.prefix.virtual import Virtual
 
 PASS_TOKENS = 2048  # tokens of new spans in one pass; a longer span still goes as one
 

@@ -24,10 +24,10 @@ from transformers import (
     SmolLM3Config,
 )
 
+from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.engines.transformers import shares_prefixes
 from kshot.harness.prefix.decoder import PrefixDecoder
-from kshot.harness.prefix.plain import PlainDecoder
 from kshot.types import SamplingParams
 
 VOCABULARY, END = 97, 2

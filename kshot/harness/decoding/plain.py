@@ -13,9 +13,9 @@ from typing import Any
 
 import torch
 
+from kshot.harness.decoding.sampler import sample
 from kshot.harness.decoding.sequence import TokenSequence, conclude
-from kshot.harness.prefix.sampler import sample
-from kshot.harness.prefix.virtual import Virtual, first_pass
+from kshot.harness.decoding.virtual import Virtual, first_pass
 
 
 class PlainDecoder:
