@@ -18,8 +18,8 @@ import json
 import random
 from pathlib import Path
 
+from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.engines import load_engine
-from kshot.harness.engines.transformers import key_bytes
 from kshot.types import Request, SamplingParams
 
 TEXT = "river stone cloud paper apple window garden bridge music winter summer letter table candle mirror"

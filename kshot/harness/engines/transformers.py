@@ -13,12 +13,14 @@ from typing import Any
 
 import torch
 
+from kshot.harness.decoding.decoder import Decoder
+from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.models.render import Renderer
-from kshot.harness.prefix.attention import NAME
 from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.harness.prefix.switch import switch_to_shared_attention
 from kshot.types import EngineError, Generation, Request, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
@@ -52,17 +54,16 @@ class TransformersEngine:
         self.chat = chat
         self.context_length = context_length
         self.capacity = rows
-        self.ready: list[tuple[int, Generation]] = []
         self.end_ids = end_tokens(model, tokenizer)
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
         self.head = virtual.ids if virtual else []
         per_token = key_bytes(model)
         budget = max(memory // 2 // per_token, 1)
-        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
-        self.shares = share and shares_prefixes(model)
-        self.decoder: PrefixDecoder | PlainDecoder = (
-            PrefixDecoder(model, budget=budget, kept=budget, **options)
+        options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
+        self.shares = share and switch_to_shared_attention(model)
+        self.decoder: Decoder = (
+            PrefixDecoder(model, rows=rows, budget=budget, kept=budget, **options)
             if self.shares
             else PlainDecoder(model, **options)
         )
@@ -118,11 +119,11 @@ class TransformersEngine:
 
     def halve(self, error: RuntimeError) -> None:
         """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
-        if isinstance(self.decoder, PlainDecoder) or self.capacity == 1:
+        if self.decoder.rows == 1:
             raise EngineError(
                 "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
             ) from error
-        self.capacity //= 2
+        self.capacity = self.decoder.rows // 2
         warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=3)
         self.decoder.restart(self.capacity)
         if torch.cuda.is_available():
@@ -163,7 +164,7 @@ class TransformersEngine:
 
     def close(self) -> None:
         """Frees the model and all that was kept for it."""
-        self.decoder = PlainDecoder(None, rows=1, end_ids=frozenset(), stopped=self.stopped)
+        self.decoder.close()
         self.model = None
 
 
@@ -180,40 +181,3 @@ def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch could not get memory, on a GPU or on the CPU."""
     said = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "not enough memory" in said
-
-
-def key_bytes(model: Any) -> int:
-    """Bytes of keys and values a token takes over all layers."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
-
-
-@torch.inference_mode()
-def shares_prefixes(model: Any) -> bool:
-    """Whether the shared-prefix attention gives this model's own logits, tried on a few tokens.
-
-    Leaves the model switched to it where it does, and as it was where it does not.
-    """
-    before = model.config._attn_implementation
-    if before == NAME:
-        return True
-    vocabulary = model.config.get_text_config().vocab_size
-    ids = [(7 * at + 3) % min(vocabulary, 1000) for at in range(24)]
-    expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
-    try:
-        model.set_attn_implementation(NAME)
-        decoder = PrefixDecoder(
-            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda sequence: False
-        )
-        got = decoder.probe(ids, 4).float()
-    except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):
-        model.set_attn_implementation(before)
-        return False
-    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
-    scale = max(1.0, float(expected.abs().max()))
-    if float((got - expected).abs().max()) <= tolerance * scale:
-        return True
-    model.set_attn_implementation(before)
-    return False

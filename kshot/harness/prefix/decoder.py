@@ -148,6 +148,13 @@ class PrefixDecoder:
                 sequence.rewind()
                 self.add(sequence)
 
+    def close(self) -> None:
+        """Forgets everything in flight and frees the model, with all that was kept for it."""
+        self.running, self.starting, self.waiting = [], [], deque()
+        self.virtual, self.virtual_layers = None, []
+        self.restart(1)
+        self.model = None
+
     # ------------------------------------------------------------ admission
 
     def take(self) -> list[Row]:

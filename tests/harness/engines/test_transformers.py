@@ -189,3 +189,15 @@ def test_out_of_memory_halves_the_rows_and_goes_on(tiny: Any, monkeypatch: pytes
     engine.submit(0, requests[0])
     with pytest.raises(EngineError, match="out of memory with one row"), pytest.warns(UserWarning):
         engine.collect()
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_closed_engine_holds_no_model_and_answers_nothing(tiny: Any, share: bool) -> None:
+    engine = engine_of(tiny, 2, share=share)
+    engine.submit(0, Request("abc", SamplingParams(max_new_tokens=5)))
+    engine.close()
+    engine.close()
+    assert engine.collect() == []
+    assert engine.model is None
+    held = [value for value in vars(engine.decoder).values() if isinstance(value, torch.nn.Module)]
+    assert held == []

@@ -26,8 +26,8 @@ from transformers import (
 
 from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.sequence import TokenSequence
-from kshot.harness.engines.transformers import shares_prefixes
 from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.harness.prefix.switch import switch_to_shared_attention
 from kshot.types import SamplingParams
 
 VOCABULARY, END = 97, 2
@@ -70,7 +70,7 @@ def make_model(config: Any) -> Any:
 @pytest.fixture(scope="module", params=list(FAMILIES))
 def model(request: pytest.FixtureRequest) -> Any:
     made = make_model(FAMILIES[request.param])
-    assert shares_prefixes(made)
+    assert switch_to_shared_attention(made)
     return made
 
 
@@ -144,10 +144,10 @@ def test_scores_equal_a_plain_forward_pass(model: Any) -> None:
 
 def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
     model = make_model(Gemma2Config(**SHAPE, head_dim=16))
-    assert not shares_prefixes(model)
+    assert not switch_to_shared_attention(model)
     prompts = mixed_prompts(random.Random(3))[:6]
     expected = [reference(model, prompt, 8) for prompt in prompts]
-    decoder = PlainDecoder(model, rows=4, end_ids=frozenset([END]), stopped=lambda sequence: False)
+    decoder = PlainDecoder(model, end_ids=frozenset([END]), stopped=lambda sequence: False)
     done = decode(decoder, [greedy(index, prompt, 8) for index, prompt in enumerate(prompts)])
     assert [done[index].out for index in range(6)] == expected
 
@@ -155,7 +155,7 @@ def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
 @pytest.fixture(scope="module")
 def llama() -> Any:
     made = make_model(FAMILIES["llama"])
-    assert shares_prefixes(made)
+    assert switch_to_shared_attention(made)
     return made
 
 
