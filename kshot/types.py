@@ -63,6 +63,7 @@ class Request:
     params: SamplingParams = SamplingParams()
     seed: int = 0
     continuation: str | None = None
+    logprobs: bool = False  # tell the tokens with their log-likelihoods, one by one
 
 
 FinishReason = Literal["stop", "length", "scored"]
@@ -79,6 +80,8 @@ class Generation:
     completion_tokens: int = 0
     logprob: float = 0.0  # natural log; sum over the completion's (or the continuation's) tokens
     seconds: float = 0.0  # this request's share of the engine's time: steps split by the tokens they worked on
+    tokens: tuple[int, ...] = ()  # on request: the completion's (or the continuation's), its end token included
+    token_logprobs: tuple[float, ...] = ()  # on request: natural log, of each of these tokens
 
 
 T = TypeVar("T")

@@ -66,7 +66,7 @@ class PlainDecoder:
         assert sequence.targets is not None
         some = logits[-len(sequence.targets) :].float()
         wanted = torch.tensor(sequence.targets, device=logits.device)[:, None]
-        sequence.logprob = float((some.gather(-1, wanted).squeeze(-1) - some.logsumexp(-1)).sum())
+        sequence.token_logprobs = (some.gather(-1, wanted).squeeze(-1) - some.logsumexp(-1)).tolist()
         sequence.finish = "scored"
 
     def decode(self, sequence: TokenSequence, reply: Any) -> None:
@@ -76,7 +76,7 @@ class PlainDecoder:
             self.decoding_passes += 1
             self.row_passes += 1
             sequence.out.append(tokens[0])
-            sequence.logprob += logprobs[0]
+            sequence.token_logprobs.append(logprobs[0])
             conclude(sequence, self.end_ids, self.stopped)
             if sequence.finish is not None:
                 return

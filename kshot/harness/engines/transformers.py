@@ -88,11 +88,13 @@ class TransformersEngine:
         ids = self.head + ids
         if targets:
             self.check_length(len(ids) + len(targets))
-            self.decoder.add(TokenSequence(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
-            return
-        self.check_length(len(ids) + 1)
-        room = min(request.params.max_new_tokens, self.context_length - len(ids))
-        self.decoder.add(TokenSequence(ticket, ids, request.params, request.seed, max_new=room))
+            asked = TokenSequence(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets)
+        else:
+            self.check_length(len(ids) + 1)
+            room = min(request.params.max_new_tokens, self.context_length - len(ids))
+            asked = TokenSequence(ticket, ids, request.params, request.seed, max_new=room)
+        asked.logprobs = request.logprobs
+        self.decoder.add(asked)
 
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
@@ -131,18 +133,16 @@ class TransformersEngine:
 
     def generation(self, sequence: TokenSequence) -> Generation:
         assert sequence.finish is not None
-        if sequence.targets is not None:
-            text, tokens = self.tokenizer.decode(sequence.targets), len(sequence.targets)
-        else:
-            text, tokens = self.text(sequence), len(sequence.out)
         return Generation(
-            text=text,
+            text=self.text(sequence) if sequence.targets is None else self.tokenizer.decode(sequence.targets),
             finish_reason=sequence.finish,
             prompt_tokens=sequence.prompt_tokens - len(self.head),
             cached_tokens=max(sequence.cached - len(self.head), 0),
-            completion_tokens=tokens,
+            completion_tokens=len(sequence.completion),
             logprob=sequence.logprob,
             seconds=sequence.seconds,
+            tokens=tuple(sequence.completion) if sequence.logprobs else (),
+            token_logprobs=tuple(sequence.token_logprobs) if sequence.logprobs else (),
         )
 
     def text(self, sequence: TokenSequence) -> str:

@@ -316,7 +316,7 @@ class PrefixDecoder:
         tokens, logprobs = sample(logits, [(s.params, s.seed, len(s.out)) for s in sequences])
         for sequence, token, logprob in zip(sequences, tokens, logprobs, strict=True):
             sequence.out.append(token)
-            sequence.logprob += logprob
+            sequence.token_logprobs.append(logprob)
             conclude(sequence, self.end_ids, self.stopped)
 
     def retire(self) -> list[TokenSequence]:
@@ -356,10 +356,10 @@ def score(row: Row, logits: torch.Tensor) -> list[TokenSequence]:
     """Scores the continuations of a row and its twins, from the logits (targets, vocabulary) after their input."""
     group = [row.sequence, *row.twins]
     wanted = torch.tensor([sequence.targets for sequence in group], device=logits.device)
-    scores = logits.float().log_softmax(-1).gather(-1, wanted.T).sum(0).tolist()
+    scores = logits.float().log_softmax(-1).gather(-1, wanted.T).T.tolist()
     seconds = row.sequence.seconds / len(group)
-    for sequence, logprob in zip(group, scores, strict=True):
-        sequence.logprob, sequence.finish, sequence.seconds = logprob, "scored", seconds
+    for sequence, logprobs in zip(group, scores, strict=True):
+        sequence.token_logprobs, sequence.finish, sequence.seconds = logprobs, "scored", seconds
     for twin in row.twins:
         twin.cached = twin.prompt_tokens
     return group

@@ -151,6 +151,29 @@ def test_scores_are_log_likelihoods(tiny: Any) -> None:
     assert (score.finish_reason, score.completion_tokens, score.prompt_tokens) == ("scored", len(more), len(ids))
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_tokens_and_their_log_likelihoods_are_told_on_request(tiny: Any, share: bool) -> None:
+    prompts = ("The answer is", "The answer was", "x")
+    requests = [Request(prompt, SamplingParams(0.8, 0.9, 6), seed=3) for prompt in prompts]
+    requests += [Request(prompt, continuation=" yes indeed") for prompt in prompts]
+    tiny.model.set_attn_implementation("sdpa")
+    told = answers(engine_of(tiny, 4, share=share), [replace(request, logprobs=True) for request in requests])
+    untold = answers(engine_of(tiny, 4, share=share), requests)
+    tiny.model.set_attn_implementation("sdpa")
+    for request, reply in zip(requests, told, strict=True):
+        assert len(reply.tokens) == len(reply.token_logprobs) == reply.completion_tokens
+        assert sum(reply.token_logprobs) == reply.logprob
+        if request.continuation is not None or reply.finish_reason == "length":
+            assert tiny.tokenizer.decode(reply.tokens, skip_special_tokens=True) == reply.text
+        ids = tiny.tokenizer(request.prompt).input_ids
+        with torch.inference_mode():
+            logits = tiny.model(torch.tensor([[*ids, *reply.tokens]])).logits[0]
+        expected = logits.log_softmax(-1)[len(ids) - 1 : -1].gather(-1, torch.tensor(reply.tokens)[:, None])
+        assert reply.token_logprobs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
+    for reply, bare in zip(told, untold, strict=True):
+        assert replace(reply, tokens=(), token_logprobs=(), seconds=0.0) == replace(bare, seconds=0.0)
+
+
 def test_a_prompt_longer_than_the_context_is_refused(tiny: Any) -> None:
     engine = engine_of(tiny, 2)
     with pytest.raises(UserError, match=r"needs 2101 tokens and the model's context holds 2048"):

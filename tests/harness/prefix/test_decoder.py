@@ -107,9 +107,11 @@ def decode(decoder: Any, sequences: list[TokenSequence]) -> dict[int, TokenSeque
 def make_decoder(model: Any, rows: int, *, kept: int = 5000, budget: int = 5000, in_place: int = 64) -> PrefixDecoder:
     """`in_place` is low, so that these short prefixes are attended in place as long ones are."""
     end = frozenset([END])
-    return PrefixDecoder(
-        model, rows=rows, budget=budget, kept=kept, end_ids=end, stopped=lambda sequence: False, in_place=in_place
-    )
+    return PrefixDecoder(model, rows=rows, budget=budget, kept=kept, end_ids=end, stopped=never, in_place=in_place)
+
+
+def never(sequence: TokenSequence) -> bool:
+    return False
 
 
 def greedy(ticket: int, prompt: list[int], new: int = 20) -> TokenSequence:
@@ -142,12 +144,37 @@ def test_scores_equal_a_plain_forward_pass(model: Any) -> None:
     assert [done[index].logprob for index in range(16)] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_every_tokens_log_likelihood_is_a_plain_forward_passs(model: Any, shared: bool) -> None:
+    """Of greedy, drawn and scored tokens, each for itself; those of a draw are the untempered distribution's."""
+    generator = random.Random(13)
+    plain = copy.deepcopy(model)
+    plain.set_attn_implementation("eager")
+    sequences = []
+    for index, prompt in enumerate(mixed_prompts(generator)):
+        targets = [generator.randrange(3, VOCABULARY) for _ in range(1 + index % 4)]
+        hot = SamplingParams(temperature=0.7, top_p=0.9)
+        sequences += [
+            greedy(3 * index, prompt, 6),
+            TokenSequence(3 * index + 1, prompt, hot, index, max_new=6),
+            TokenSequence(3 * index + 2, (prompt + targets)[:-1], SamplingParams(), 0, targets=targets),
+        ]
+    decoder = make_decoder(model, 8) if shared else PlainDecoder(plain, end_ids=frozenset([END]), stopped=never)
+    for sequence in decode(decoder, sequences).values():
+        start = sequence.prompt_tokens
+        with torch.inference_mode():
+            logits = plain(torch.tensor([sequence.ids[:start] + sequence.completion])).logits[0]
+        expected = logits.log_softmax(-1)[start - 1 : -1].gather(-1, torch.tensor(sequence.completion)[:, None])
+        assert sequence.token_logprobs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
+        assert sum(sequence.token_logprobs) == sequence.logprob
+
+
 def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
     model = make_model(Gemma2Config(**SHAPE, head_dim=16))
     assert not switch_to_shared_attention(model)
     prompts = mixed_prompts(random.Random(3))[:6]
     expected = [reference(model, prompt, 8) for prompt in prompts]
-    decoder = PlainDecoder(model, end_ids=frozenset([END]), stopped=lambda sequence: False)
+    decoder = PlainDecoder(model, end_ids=frozenset([END]), stopped=never)
     done = decode(decoder, [greedy(index, prompt, 8) for index, prompt in enumerate(prompts)])
     assert [done[index].out for index in range(6)] == expected
 
