@@ -9,6 +9,7 @@ its like are not applied; a model whose attention cannot be shared runs a row at
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,10 +19,11 @@ from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.decoding.virtual import Virtual
+from kshot.harness.models.load import free_memory
 from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.decoder import PrefixDecoder
 from kshot.harness.prefix.switch import switch_to_shared_attention
-from kshot.types import EngineError, Generation, Request, UserError
+from kshot.types import EngineError, Generation, Request, SamplingParams, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
 
@@ -29,9 +31,10 @@ DECODING = 2  # part of the engine's id: raise it when a change of the decoder c
 class TransformersEngine:
     """Answers requests with a loaded model.
 
-    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running
-    rows and half for prefixes; `virtual` the trained tokens before every prompt, which no count of tokens includes.
-    Raises UserError for a prompt that does not fit the model's context.
+    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
+    for prefixes (where it is not given, `memory_share` of what is free on the model's device); `virtual` the trained
+    tokens before every prompt, which no count of tokens includes. Without a tokenizer it takes and tells tokens alone
+    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context.
     """
 
     def __init__(
@@ -43,7 +46,8 @@ class TransformersEngine:
         chat: bool,
         context_length: int,
         rows: int = 128,
-        memory: int = 4 << 30,
+        memory: int | None = None,
+        memory_share: float = 0.25,
         share: bool = True,
         virtual: Virtual | None = None,
     ) -> None:
@@ -57,9 +61,12 @@ class TransformersEngine:
         self.end_ids = end_tokens(model, tokenizer)
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
+        if not 0 < memory_share <= 1:
+            raise UserError(f"memory_share is {memory_share}; it must be above 0 and at most 1.")
+        if memory is None:
+            memory = int(free_memory(model.device.type) * memory_share)
         self.head = virtual.ids if virtual else []
-        per_token = key_bytes(model)
-        budget = max(memory // 2 // per_token, 1)
+        budget = max(memory // 2 // key_bytes(model), 1)
         options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
         self.shares = share and switch_to_shared_attention(model)
         self.decoder: Decoder = (
@@ -78,22 +85,39 @@ class TransformersEngine:
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queues a request. Raises UserError where its prompt is longer than the model's context."""
+        if self.tokenizer is None:
+            raise UserError("this engine has no tokenizer: give it tokens (submit_tokens), or make it with one.")
         targets: list[int] = []
         if request.continuation is None:
             ids = self.renderer.encode(request.prompt)
         else:
             ids, targets = self.renderer.continued(request.prompt, request.continuation)
+        self.submit_tokens(ticket, ids, request.params, request.seed, targets=targets, logprobs=request.logprobs)
+
+    def submit_tokens(
+        self,
+        ticket: int,
+        ids: Sequence[int],
+        params: SamplingParams,
+        seed: int = 0,
+        *,
+        targets: Sequence[int] = (),
+        logprobs: bool = False,
+    ) -> None:
+        """Queues a prompt that is tokens already; `targets`, where given, are scored after it and nothing is drawn."""
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
-        ids = self.head + ids
+        if params.stop and self.tokenizer is None:
+            raise UserError("stop strings are found in text, and this engine has no tokenizer; make it with one.")
+        whole = [*self.head, *ids, *targets]
         if targets:
-            self.check_length(len(ids) + len(targets))
-            asked = TokenSequence(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets)
+            self.check_length(len(whole))
+            asked = TokenSequence(ticket, whole[:-1], params, seed, targets=list(targets))
         else:
-            self.check_length(len(ids) + 1)
-            room = min(request.params.max_new_tokens, self.context_length - len(ids))
-            asked = TokenSequence(ticket, ids, request.params, request.seed, max_new=room)
-        asked.logprobs = request.logprobs
+            self.check_length(len(whole) + 1)
+            room = min(params.max_new_tokens, self.context_length - len(whole))
+            asked = TokenSequence(ticket, whole, params, seed, max_new=room)
+        asked.logprobs = logprobs or self.tokenizer is None
         self.decoder.add(asked)
 
     def check_length(self, tokens: int) -> None:
@@ -134,7 +158,7 @@ class TransformersEngine:
     def generation(self, sequence: TokenSequence) -> Generation:
         assert sequence.finish is not None
         return Generation(
-            text=self.text(sequence) if sequence.targets is None else self.tokenizer.decode(sequence.targets),
+            text=self.text(sequence),
             finish_reason=sequence.finish,
             prompt_tokens=sequence.prompt_tokens - len(self.head),
             cached_tokens=max(sequence.cached - len(self.head), 0),
@@ -146,7 +170,11 @@ class TransformersEngine:
         )
 
     def text(self, sequence: TokenSequence) -> str:
-        """The completion up to its first stop string, without the end token."""
+        """The continuation as it was given, or the completion up to its first stop string, without the end token."""
+        if self.tokenizer is None:
+            return ""
+        if sequence.targets is not None:
+            return str(self.tokenizer.decode(sequence.targets))
         text: str = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
         ends = [at for stop in sequence.params.stop if (at := text.find(stop)) >= 0]
         return text[: min(ends)] if ends else text

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from kshot.eval.tasks import get_task
+from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.engines import load_engine
 from kshot.harness.engines.transformers import TransformersEngine
 from kshot.harness.models.load import load_model
@@ -172,6 +173,45 @@ def test_tokens_and_their_log_likelihoods_are_told_on_request(tiny: Any, share: 
         assert reply.token_logprobs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
     for reply, bare in zip(told, untold, strict=True):
         assert replace(reply, tokens=(), token_logprobs=(), seconds=0.0) == replace(bare, seconds=0.0)
+
+
+def test_an_engine_without_a_tokenizer_takes_and_tells_tokens(tiny: Any) -> None:
+    prompt, continuation = "The answer is", " yes indeed"
+    params = SamplingParams(0.8, 0.9, 6)
+    asked = [Request(prompt, params, seed=3, logprobs=True), Request(prompt, continuation=continuation, logprobs=True)]
+    expected = answers(engine_of(tiny, 2), asked)
+    bare = TransformersEngine(tiny.model, None, id="bare", chat=False, context_length=64, rows=2, memory_share=0.01)
+    ids = tiny.tokenizer(prompt).input_ids
+    targets = tiny.tokenizer(continuation).input_ids
+    bare.submit_tokens(0, ids, params, 3)
+    bare.submit_tokens(1, ids, SamplingParams(), targets=targets)
+    found: dict[int, Generation] = {}
+    while done := bare.collect():
+        found.update(dict(done))
+    for at, wanted in enumerate(expected):
+        assert (found[at].tokens, found[at].text) == (wanted.tokens, "")
+        assert found[at].token_logprobs == pytest.approx(wanted.token_logprobs, abs=1e-5)
+    assert found[1].tokens == tuple(targets)
+    with pytest.raises(UserError, match="has no tokenizer: give it tokens"):
+        bare.submit(2, Request("x"))
+    with pytest.raises(UserError, match="stop strings are found in text"):
+        bare.submit_tokens(2, ids, SamplingParams(stop=("x",)))
+    with pytest.raises(UserError, match="needs 65 tokens"):
+        bare.submit_tokens(2, [5] * 64, params)
+
+
+def test_memory_is_a_share_of_what_is_free_where_it_is_not_given(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{TransformersEngine.__module__}.free_memory", lambda device: 1 << 20)
+    per_token = key_bytes(tiny.model)
+    for options, expected in (
+        ({}, 1 << 18),
+        ({"memory_share": 0.5}, 1 << 19),
+        ({"memory_share": 0.5, "memory": 4096}, 4096),
+    ):
+        decoder: Any = engine_of(tiny, 2, **options).decoder
+        assert decoder.budget == decoder.tree.budget == expected // 2 // per_token
+    with pytest.raises(UserError, match="memory_share is 80"):
+        engine_of(tiny, 2, memory_share=80)
 
 
 def test_a_prompt_longer_than_the_context_is_refused(tiny: Any) -> None:
