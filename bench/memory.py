@@ -18,7 +18,7 @@ import json
 import random
 from pathlib import Path
 
-from kshot.harness.engines.token_engine import key_bytes
+from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.engines.transformers import load_engine
 from kshot.types import Request, SamplingParams
 

@@ -38,8 +38,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.report.prompting": REPORT,
     "harness": (),
     "harness.models": (),
-    "harness.prefix": (),
-    "harness.engines": ("harness.models", "harness.prefix"),
+    "harness.decoding": (),
+    "harness.prefix": ("harness.decoding",),
+    "harness.engines": ("harness.models", "harness.decoding", "harness.prefix"),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
         *("harness", "harness.engines", "harness.models"),
@@ -48,7 +49,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "adapters.methods": (),
     "adapters": (
         *("adapters.methods", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.prefix"),
+        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.decoding"),
     ),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),

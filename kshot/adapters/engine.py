@@ -1,6 +1,6 @@
 """Adapters through kshot's own engine: while they are being trained, from their folder, several on one base.
 
-A soft prompt is a prefix that all requests share (`kshot.harness.prefix.virtual`); everything else is in the model's
+A soft prompt is a prefix that all requests share (`kshot.harness.decoding.virtual`); everything else is in the model's
 layers and runs through them, or is merged into the weights where the adapter comes from a folder. Concedes: a head
 has no engine (`Adapted.predict`), and neither have peft's soft prompts with task ids or types (CPT, multitask).
 """
@@ -14,12 +14,12 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
+from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.engines.transformers import engine_around, engine_id
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.sources import resolve
-from kshot.harness.prefix.virtual import Virtual
 from kshot.types import EngineError, Generation, UserError
 
 

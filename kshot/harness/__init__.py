@@ -1,1 +1,11 @@
-"""Runs programs on models: engines, models, the runner and its journal."""
+"""Runs programs on models.
+
+runner.py       drives all programs at once, and asks each request once
+journal.py      what was asked and answered, on disk: a killed run goes on where it was
+provenance.py   what is needed to repeat a run: versions, hardware, hashes
+models/         a name to weights in memory
+engines/        requests to generations
+decoding/       what a decoder does for one sequence
+prefix/         what sequences share: a decoder that computes it once
+runs/           the upper floor: tasks, strategies and an engine joined
+"""

@@ -23,9 +23,9 @@ from transformers import (
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, save
 from kshot.adapters.engine import AdaptedEngine, AdapterSwitch, adapted_engine, load_engine
+from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.models.load import LoadedModel, load_model, read_tokenizer
 from kshot.harness.models.sources import ModelSource, resolve
-from kshot.harness.prefix.decoder import Flight
 from kshot.types import EngineError, Generation, Request, SamplingParams, UserError
 
 VOCABULARY = 300
@@ -132,7 +132,7 @@ def engine_logits(engine: AdaptedEngine, prompts: list[list[int]], in_place: int
         with engine.borrowed():
             for prompt in prompts:
                 targets = [*prompt[1:], 9]  # asks for the logits of every position
-                decoder.add(Flight(0, engine.head + prompt, SamplingParams(), 0, targets=targets))
+                decoder.add(TokenSequence(0, engine.head + prompt, SamplingParams(), 0, targets=targets))
                 while decoder:
                     decoder.step()
                 found.append(kept[-1][-len(prompt) :].clone())
@@ -184,16 +184,16 @@ def decoded(engine: AdaptedEngine, prompts: list[list[int]], new: int, in_place:
     """Greedy tokens, all prompts at once."""
     decoder: Any = engine.decoder
     decoder.in_place = in_place
-    flights = [
-        Flight(at, engine.head + prompt, SamplingParams(max_new_tokens=new), 0, max_new=new)
+    sequences = [
+        TokenSequence(at, engine.head + prompt, SamplingParams(max_new_tokens=new), 0, max_new=new)
         for at, prompt in enumerate(prompts)
     ]
     with engine.borrowed():
-        for flight in flights:
-            decoder.add(flight)
+        for sequence in sequences:
+            decoder.add(sequence)
         while decoder:
             decoder.step()
-    return [flight.out for flight in flights]
+    return [sequence.out for sequence in sequences]
 
 
 LAYERS = [

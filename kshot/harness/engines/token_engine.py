@@ -9,16 +9,21 @@ its like are not applied; a model whose attention cannot be shared runs a row at
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from kshot.harness.decoding.decoder import Decoder
+from kshot.harness.decoding.layers import key_bytes
+from kshot.harness.decoding.plain import PlainDecoder
+from kshot.harness.decoding.sequence import TokenSequence
+from kshot.harness.decoding.virtual import Virtual
+from kshot.harness.models.load import free_memory
 from kshot.harness.models.render import Renderer
-from kshot.harness.prefix.attention import NAME
-from kshot.harness.prefix.decoder import Flight, PrefixDecoder
-from kshot.harness.prefix.plain import PlainDecoder
-from kshot.harness.prefix.virtual import Virtual
-from kshot.types import EngineError, Generation, Request, UserError
+from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.harness.prefix.switch import switch_to_shared_attention
+from kshot.types import EngineError, Generation, Request, SamplingParams, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
 
@@ -26,9 +31,10 @@ DECODING = 2  # part of the engine's id: raise it when a change of the decoder c
 class TransformersEngine:
     """Answers requests with a loaded model.
 
-    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running
-    rows and half for prefixes; `virtual` the trained tokens before every prompt, which no count of tokens includes.
-    Raises UserError for a prompt that does not fit the model's context.
+    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
+    for prefixes (where it is not given, `memory_share` of what is free on the model's device); `virtual` the trained
+    tokens before every prompt, which no count of tokens includes. Without a tokenizer it takes and tells tokens alone
+    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context.
     """
 
     def __init__(
@@ -40,7 +46,8 @@ class TransformersEngine:
         chat: bool,
         context_length: int,
         rows: int = 128,
-        memory: int = 4 << 30,
+        memory: int | None = None,
+        memory_share: float = 0.25,
         share: bool = True,
         virtual: Virtual | None = None,
     ) -> None:
@@ -51,17 +58,19 @@ class TransformersEngine:
         self.chat = chat
         self.context_length = context_length
         self.capacity = rows
-        self.ready: list[tuple[int, Generation]] = []
         self.end_ids = end_tokens(model, tokenizer)
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
+        if not 0 < memory_share <= 1:
+            raise UserError(f"memory_share is {memory_share}; it must be above 0 and at most 1.")
+        if memory is None:
+            memory = int(free_memory(model.device.type) * memory_share)
         self.head = virtual.ids if virtual else []
-        per_token = key_bytes(model)
-        budget = max(memory // 2 // per_token, 1)
-        options: dict[str, Any] = {"rows": rows, "end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
-        self.shares = share and shares_prefixes(model)
-        self.decoder: PrefixDecoder | PlainDecoder = (
-            PrefixDecoder(model, budget=budget, kept=budget, **options)
+        budget = max(memory // 2 // key_bytes(model), 1)
+        options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
+        self.shares = share and switch_to_shared_attention(model)
+        self.decoder: Decoder = (
+            PrefixDecoder(model, rows=rows, budget=budget, kept=budget, **options)
             if self.shares
             else PlainDecoder(model, **options)
         )
@@ -76,21 +85,40 @@ class TransformersEngine:
 
     def submit(self, ticket: int, request: Request) -> None:
         """Queues a request. Raises UserError where its prompt is longer than the model's context."""
+        if self.tokenizer is None:
+            raise UserError("this engine has no tokenizer: give it tokens (submit_tokens), or make it with one.")
         targets: list[int] = []
         if request.continuation is None:
             ids = self.renderer.encode(request.prompt)
         else:
             ids, targets = self.renderer.continued(request.prompt, request.continuation)
+        self.submit_tokens(ticket, ids, request.params, request.seed, targets=targets, logprobs=request.logprobs)
+
+    def submit_tokens(
+        self,
+        ticket: int,
+        ids: Sequence[int],
+        params: SamplingParams,
+        seed: int = 0,
+        *,
+        targets: Sequence[int] = (),
+        logprobs: bool = False,
+    ) -> None:
+        """Queues a prompt that is tokens already; `targets`, where given, are scored after it and nothing is drawn."""
         if not ids:
             raise UserError("the prompt is empty and this model has no beginning-of-sequence token; give it some text.")
-        ids = self.head + ids
+        if params.stop and self.tokenizer is None:
+            raise UserError("stop strings are found in text, and this engine has no tokenizer; make it with one.")
+        whole = [*self.head, *ids, *targets]
         if targets:
-            self.check_length(len(ids) + len(targets))
-            self.decoder.add(Flight(ticket, (ids + targets)[:-1], request.params, request.seed, targets=targets))
-            return
-        self.check_length(len(ids) + 1)
-        room = min(request.params.max_new_tokens, self.context_length - len(ids))
-        self.decoder.add(Flight(ticket, ids, request.params, request.seed, max_new=room))
+            self.check_length(len(whole))
+            asked = TokenSequence(ticket, whole[:-1], params, seed, targets=list(targets))
+        else:
+            self.check_length(len(whole) + 1)
+            room = min(params.max_new_tokens, self.context_length - len(whole))
+            asked = TokenSequence(ticket, whole, params, seed, max_new=room)
+        asked.logprobs = logprobs or self.tokenizer is None
+        self.decoder.add(asked)
 
     def check_length(self, tokens: int) -> None:
         if tokens > self.context_length:
@@ -112,57 +140,59 @@ class TransformersEngine:
                 self.halve(error)
                 continue
             if finished:
-                return [(flight.ticket, self.generation(flight)) for flight in finished]
+                return [(sequence.ticket, self.generation(sequence)) for sequence in finished]
         return []
 
     def halve(self, error: RuntimeError) -> None:
         """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
-        if isinstance(self.decoder, PlainDecoder) or self.capacity == 1:
+        if self.decoder.rows == 1:
             raise EngineError(
                 "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
             ) from error
-        self.capacity //= 2
+        self.capacity = self.decoder.rows // 2
         warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=3)
         self.decoder.restart(self.capacity)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def generation(self, flight: Flight) -> Generation:
-        assert flight.finish is not None
-        if flight.targets is not None:
-            text, tokens = self.tokenizer.decode(flight.targets), len(flight.targets)
-        else:
-            text, tokens = self.text(flight), len(flight.out)
+    def generation(self, sequence: TokenSequence) -> Generation:
+        assert sequence.finish is not None
         return Generation(
-            text=text,
-            finish_reason=flight.finish,
-            prompt_tokens=flight.prompt_tokens - len(self.head),
-            cached_tokens=max(flight.cached - len(self.head), 0),
-            completion_tokens=tokens,
-            logprob=flight.logprob,
-            seconds=flight.seconds,
+            text=self.text(sequence),
+            finish_reason=sequence.finish,
+            prompt_tokens=sequence.prompt_tokens - len(self.head),
+            cached_tokens=max(sequence.cached - len(self.head), 0),
+            completion_tokens=len(sequence.completion),
+            logprob=sequence.logprob,
+            seconds=sequence.seconds,
+            tokens=tuple(sequence.completion) if sequence.logprobs else (),
+            token_logprobs=tuple(sequence.token_logprobs) if sequence.logprobs else (),
         )
 
-    def text(self, flight: Flight) -> str:
-        """The completion up to its first stop string, without the end token."""
-        text: str = self.tokenizer.decode(flight.out, skip_special_tokens=True)
-        ends = [at for stop in flight.params.stop if (at := text.find(stop)) >= 0]
+    def text(self, sequence: TokenSequence) -> str:
+        """The continuation as it was given, or the completion up to its first stop string, without the end token."""
+        if self.tokenizer is None:
+            return ""
+        if sequence.targets is not None:
+            return str(self.tokenizer.decode(sequence.targets))
+        text: str = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        ends = [at for stop in sequence.params.stop if (at := text.find(stop)) >= 0]
         return text[: min(ends)] if ends else text
 
-    def stopped(self, flight: Flight) -> bool:
+    def stopped(self, sequence: TokenSequence) -> bool:
         """Whether the last token completed a stop string. A token is at least a byte, so a short tail tells."""
-        if not flight.params.stop:
+        if not sequence.params.stop:
             return False
-        reach = max(len(stop.encode()) for stop in flight.params.stop) + 4
-        tail = self.tokenizer.decode(flight.out[-reach:], skip_special_tokens=True)
-        if not any(stop in tail for stop in flight.params.stop):
+        reach = max(len(stop.encode()) for stop in sequence.params.stop) + 4
+        tail = self.tokenizer.decode(sequence.out[-reach:], skip_special_tokens=True)
+        if not any(stop in tail for stop in sequence.params.stop):
             return False
-        text = self.tokenizer.decode(flight.out, skip_special_tokens=True)
-        return any(stop in text for stop in flight.params.stop)
+        text = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        return any(stop in text for stop in sequence.params.stop)
 
     def close(self) -> None:
         """Frees the model and all that was kept for it."""
-        self.decoder = PlainDecoder(None, rows=1, end_ids=frozenset(), stopped=self.stopped)
+        self.decoder.close()
         self.model = None
 
 
@@ -179,40 +209,3 @@ def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch could not get memory, on a GPU or on the CPU."""
     said = str(error)
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "not enough memory" in said
-
-
-def key_bytes(model: Any) -> int:
-    """Bytes of keys and values a token takes over all layers."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(2 * config.num_hidden_layers * heads * dim * model.dtype.itemsize)
-
-
-@torch.inference_mode()
-def shares_prefixes(model: Any) -> bool:
-    """Whether the shared-prefix attention gives this model's own logits, tried on a few tokens.
-
-    Leaves the model switched to it where it does, and as it was where it does not.
-    """
-    before = model.config._attn_implementation
-    if before == NAME:
-        return True
-    vocabulary = model.config.get_text_config().vocab_size
-    ids = [(7 * at + 3) % min(vocabulary, 1000) for at in range(24)]
-    expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
-    try:
-        model.set_attn_implementation(NAME)
-        decoder = PrefixDecoder(
-            model, rows=2, budget=1000, kept=1000, end_ids=frozenset(), stopped=lambda flight: False
-        )
-        got = decoder.probe(ids, 4).float()
-    except (AssertionError, NotImplementedError, TypeError, ValueError, AttributeError, RuntimeError):
-        model.set_attn_implementation(before)
-        return False
-    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
-    scale = max(1.0, float(expected.abs().max()))
-    if float((got - expected).abs().max()) <= tolerance * scale:
-        return True
-    model.set_attn_implementation(before)
-    return False

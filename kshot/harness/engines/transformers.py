@@ -8,9 +8,9 @@ from kshot.harness.engines.registry import DEFAULT_MODEL, engine
 from kshot.types import Engine, UserError
 
 if TYPE_CHECKING:
+    from kshot.harness.decoding.virtual import Virtual
     from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import LoadedModel
-    from kshot.harness.prefix.virtual import Virtual
 
 
 @engine
@@ -88,9 +88,9 @@ def engine_around(
 
     `adapter` names the adapter and its values; `pack` lets linear layers be packed, where none is to change.
     """
+    from kshot.harness.decoding import packed
     from kshot.harness.engines.token_engine import TransformersEngine
     from kshot.harness.models.load import free_memory
-    from kshot.harness.prefix import packed
 
     if pack and packed.can_pack(model):
         packed.pack(model)

@@ -1,9 +1,11 @@
-"""The parts of the transformers engine, one concept a file.
+"""Decoding with shared prefixes, one concept a file.
 
 tree.py        which token prefixes exist, who wants them, and their keys and values
+row.py         a sequence's place: the nodes that it stands on, and what it holds itself
 store.py       each running row's own keys and values
-attention.py   one copy of a prefix attended by many rows, merged with each row's own keys
 scheduler.py   the pure decisions: who is admitted, what is encoded once, what is attended in place
-sampler.py     logits to tokens, a draw a (seed, position)
+step.py        one forward pass, described: which token is whose, and what it attends to
+attention.py   one copy of a prefix attended by many rows, merged with each row's own keys
 decoder.py     the loop: admit, one forward pass for everything in flight, sample, release
+switch.py      whether a model takes this attention, and the switch to it
 """

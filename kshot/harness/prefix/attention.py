@@ -16,101 +16,15 @@ soft-capping and no attention sinks (models with these use the plain path).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from transformers import AttentionInterface
 
-from kshot.harness.prefix.store import RowStore
-from kshot.harness.prefix.tree import Layers, Node
+from kshot.harness.prefix.step import Pass, Span
 
 NAME = "kshot_prefix"
 WASTE = 2.0  # rows are read together, up to the longest of them, while that is at most so many times their own keys
-
-
-@dataclass(eq=False)
-class Span:
-    """A run of new tokens of one row, or of a prefix being encoded: tokens [start, stop) of the pass."""
-
-    start: int
-    stop: int
-    position: int  # of the first token in its sequence
-    above: Node  # the deepest node that it attends to in place
-    slot: int | None = None  # the row whose store takes the keys; None: they are not kept there
-    held: int = 0  # tokens already in the row's store, which come between the nodes and this span
-    layers: Layers | None = None  # takes the keys, where they become nodes
-
-
-@dataclass
-class Pass:
-    """One forward pass: which token attends to what. Built once, used by every layer."""
-
-    store: RowStore
-    lengths: list[int]  # own tokens of running rows 0..n-1 before this pass
-    positions: torch.Tensor  # (N,) position of every token in its sequence
-    spans: list[Span]
-    nodes: list[tuple[Node, torch.Tensor | None]]  # and the tokens that attend to it; None: all of them
-    device: torch.device
-    dtype: torch.dtype
-    masks: dict[Any, Any] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> int:
-        return len(self.lengths)
-
-    def row_index(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(slots, places) at which the running rows' new keys are written."""
-        if "slots" not in self.masks:
-            self.masks["slots"] = torch.arange(self.rows, device=self.device)
-            self.masks["places"] = torch.tensor(self.lengths, device=self.device)
-        return self.masks["slots"], self.masks["places"]
-
-    def row_mask(self, first: int, last: int, length: int, window: int | None) -> torch.Tensor:
-        """(rows, 1, 1, keys): additive, hides what lies beyond a row's length or behind its window."""
-        key = ("rows", first, window)
-        if key not in self.masks:
-            lengths = torch.tensor(self.lengths[first:last], device=self.device)[:, None]
-            at = torch.arange(length, device=self.device)[None]
-            seen = at <= lengths
-            if window is not None:
-                seen &= at > lengths - window
-            self.masks[key] = additive(seen, self.dtype)[:, None, None]
-        made: torch.Tensor = self.masks[key]
-        return made
-
-    def span_mask(self, index: int, span: Span, window: int, folds: int) -> torch.Tensor:
-        """(folds * tokens, held + tokens): causal over the span, open over what the row held, within the window."""
-        key = ("span", index, window)
-        if key not in self.masks:
-            tokens = span.stop - span.start
-            query = torch.arange(tokens, device=self.device)[:, None] + span.held
-            at = torch.arange(span.held + tokens, device=self.device)[None]
-            seen = (at <= query) & (at > query - window)
-            self.masks[key] = additive(seen, self.dtype).repeat(folds, 1)
-        made: torch.Tensor = self.masks[key]
-        return made
-
-    def node_mask(
-        self, index: int, node: Node, tokens: torch.Tensor | None, window: int | None, folds: int
-    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Where a window hides a part of the node: (folds * tokens, keys); (tokens,) those that see none of it."""
-        if window is None:
-            return None, None
-        key = ("node", index, window)
-        if key not in self.masks:
-            positions = self.positions if tokens is None else self.positions[tokens]
-            at = torch.arange(node.start, node.end, device=self.device)[None]
-            seen = at > positions[:, None] - window
-            hides = not bool(seen.all())
-            self.masks[key] = (additive(seen, self.dtype).repeat(folds, 1), ~seen.any(-1)) if hides else (None, None)
-        found: tuple[torch.Tensor | None, torch.Tensor | None] = self.masks[key]
-        return found
-
-
-def additive(seen: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """A boolean mask as numbers to add: 0 where seen, minus infinity where not."""
-    return torch.zeros(seen.shape, dtype=dtype, device=seen.device).masked_fill_(~seen, float("-inf"))
 
 
 def attend(
@@ -221,7 +135,7 @@ def running_rows(
 ) -> None:
     """One new token a running row: its key into the store, and attention over the row's own keys."""
     keys, values = step.store.layers[layer]
-    slots, places = step.row_index()
+    slots, places = step.row_index
     count = step.rows
     keys[slots, :, places] = key[0, :, :count].transpose(0, 1)
     values[slots, :, places] = value[0, :, :count].transpose(0, 1)

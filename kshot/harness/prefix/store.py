@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from kshot.harness.prefix.tree import Layers
+from kshot.harness.decoding.layers import Layers
 
 STEP = 64  # tokens by which capacity grows
 

@@ -10,11 +10,8 @@ Concedes: a node that is cut in two is copied, so that each half can be freed al
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
-import torch
-
-Layers: TypeAlias = list[tuple[torch.Tensor, torch.Tensor]]  # a layer's keys and values, each (kv_heads, tokens, dim)
+from kshot.harness.decoding.layers import Layers, piece
 
 
 class Node:
@@ -89,8 +86,8 @@ class PrefixTree:
         upper.children[node.ids[at]] = node
         node.parent, node.ids, node.start = upper, node.ids[at:], node.start + at
         if node.layers is not None:
-            upper.layers = [(k[:, :at].clone(), v[:, :at].clone()) for k, v in node.layers]  # each can go alone
-            node.layers = [(k[:, at:].clone(), v[:, at:].clone()) for k, v in node.layers]
+            whole, end = node.layers, at + len(node.ids)
+            upper.layers, node.layers = piece(whole, 0, at), piece(whole, at, end)  # each can go alone
         return upper
 
     def path(self, node: Node) -> list[Node]:
@@ -130,6 +127,11 @@ class PrefixTree:
         self.held += len(node.ids)
         self.touch(node)
 
+    def plant(self, ids: list[int], layers: Layers) -> None:
+        """A node that is used by one for ever, and counts for nothing in the budget."""
+        node = self.insert(ids)
+        node.layers, node.uses = layers, 1
+
     def touch(self, node: Node) -> None:
         self.clock += 1
         node.used_at = self.clock
@@ -147,8 +149,7 @@ class PrefixTree:
                 if at < 0:  # an ancestor has been evicted meanwhile
                     self.prune(leaf)
                     return
-                part = slice(at, at + len(node.ids))
-                self.fill(node, [(k[:, part].clone(), v[:, part].clone()) for k, v in layers])
+                self.fill(node, piece(layers, at, at + len(node.ids)))
             self.touch(node)
 
     def shrink(self) -> None:

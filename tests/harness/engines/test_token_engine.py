@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from kshot.eval.tasks import get_task
+from kshot.harness.decoding.layers import key_bytes
 from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.models.load import load_model
@@ -151,6 +152,68 @@ def test_scores_are_log_likelihoods(tiny: Any) -> None:
     assert (score.finish_reason, score.completion_tokens, score.prompt_tokens) == ("scored", len(more), len(ids))
 
 
+@pytest.mark.parametrize("share", [True, False])
+def test_tokens_and_their_log_likelihoods_are_told_on_request(tiny: Any, share: bool) -> None:
+    prompts = ("The answer is", "The answer was", "x")
+    requests = [Request(prompt, SamplingParams(0.8, 0.9, 6), seed=3) for prompt in prompts]
+    requests += [Request(prompt, continuation=" yes indeed") for prompt in prompts]
+    tiny.model.set_attn_implementation("sdpa")
+    told = answers(engine_of(tiny, 4, share=share), [replace(request, logprobs=True) for request in requests])
+    untold = answers(engine_of(tiny, 4, share=share), requests)
+    tiny.model.set_attn_implementation("sdpa")
+    for request, reply in zip(requests, told, strict=True):
+        assert len(reply.tokens) == len(reply.token_logprobs) == reply.completion_tokens
+        assert sum(reply.token_logprobs) == reply.logprob
+        if request.continuation is not None or reply.finish_reason == "length":
+            assert tiny.tokenizer.decode(reply.tokens, skip_special_tokens=True) == reply.text
+        ids = tiny.tokenizer(request.prompt).input_ids
+        with torch.inference_mode():
+            logits = tiny.model(torch.tensor([[*ids, *reply.tokens]])).logits[0]
+        expected = logits.log_softmax(-1)[len(ids) - 1 : -1].gather(-1, torch.tensor(reply.tokens)[:, None])
+        assert reply.token_logprobs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
+    for reply, bare in zip(told, untold, strict=True):
+        assert replace(reply, tokens=(), token_logprobs=(), seconds=0.0) == replace(bare, seconds=0.0)
+
+
+def test_an_engine_without_a_tokenizer_takes_and_tells_tokens(tiny: Any) -> None:
+    prompt, continuation = "The answer is", " yes indeed"
+    params = SamplingParams(0.8, 0.9, 6)
+    asked = [Request(prompt, params, seed=3, logprobs=True), Request(prompt, continuation=continuation, logprobs=True)]
+    expected = answers(engine_of(tiny, 2), asked)
+    bare = TransformersEngine(tiny.model, None, id="bare", chat=False, context_length=64, rows=2, memory_share=0.01)
+    ids = tiny.tokenizer(prompt).input_ids
+    targets = tiny.tokenizer(continuation).input_ids
+    bare.submit_tokens(0, ids, params, 3)
+    bare.submit_tokens(1, ids, SamplingParams(), targets=targets)
+    found: dict[int, Generation] = {}
+    while done := bare.collect():
+        found.update(dict(done))
+    for at, wanted in enumerate(expected):
+        assert (found[at].tokens, found[at].text) == (wanted.tokens, "")
+        assert found[at].token_logprobs == pytest.approx(wanted.token_logprobs, abs=1e-5)
+    assert found[1].tokens == tuple(targets)
+    with pytest.raises(UserError, match="has no tokenizer: give it tokens"):
+        bare.submit(2, Request("x"))
+    with pytest.raises(UserError, match="stop strings are found in text"):
+        bare.submit_tokens(2, ids, SamplingParams(stop=("x",)))
+    with pytest.raises(UserError, match="needs 65 tokens"):
+        bare.submit_tokens(2, [5] * 64, params)
+
+
+def test_memory_is_a_share_of_what_is_free_where_it_is_not_given(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{TransformersEngine.__module__}.free_memory", lambda device: 1 << 20)
+    per_token = key_bytes(tiny.model)
+    for options, expected in (
+        ({}, 1 << 18),
+        ({"memory_share": 0.5}, 1 << 19),
+        ({"memory_share": 0.5, "memory": 4096}, 4096),
+    ):
+        decoder: Any = engine_of(tiny, 2, **options).decoder
+        assert decoder.budget == decoder.tree.budget == expected // 2 // per_token
+    with pytest.raises(UserError, match="memory_share is 80"):
+        engine_of(tiny, 2, memory_share=80)
+
+
 def test_a_prompt_longer_than_the_context_is_refused(tiny: Any) -> None:
     engine = engine_of(tiny, 2)
     with pytest.raises(UserError, match=r"needs 2101 tokens and the model's context holds 2048"):
@@ -189,3 +252,15 @@ def test_out_of_memory_halves_the_rows_and_goes_on(tiny: Any, monkeypatch: pytes
     engine.submit(0, requests[0])
     with pytest.raises(EngineError, match="out of memory with one row"), pytest.warns(UserWarning):
         engine.collect()
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_closed_engine_holds_no_model_and_answers_nothing(tiny: Any, share: bool) -> None:
+    engine = engine_of(tiny, 2, share=share)
+    engine.submit(0, Request("abc", SamplingParams(max_new_tokens=5)))
+    engine.close()
+    engine.close()
+    assert engine.collect() == []
+    assert engine.model is None
+    held = [value for value in vars(engine.decoder).values() if isinstance(value, torch.nn.Module)]
+    assert held == []

@@ -24,9 +24,10 @@ from transformers import (
     SmolLM3Config,
 )
 
-from kshot.harness.engines.token_engine import shares_prefixes
-from kshot.harness.prefix.decoder import Flight, PrefixDecoder
-from kshot.harness.prefix.plain import PlainDecoder
+from kshot.harness.decoding.plain import PlainDecoder
+from kshot.harness.decoding.sequence import TokenSequence
+from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.harness.prefix.switch import switch_to_shared_attention
 from kshot.types import SamplingParams
 
 VOCABULARY, END = 97, 2
@@ -69,7 +70,7 @@ def make_model(config: Any) -> Any:
 @pytest.fixture(scope="module", params=list(FAMILIES))
 def model(request: pytest.FixtureRequest) -> Any:
     made = make_model(FAMILIES[request.param])
-    assert shares_prefixes(made)
+    assert switch_to_shared_attention(made)
     return made
 
 
@@ -94,25 +95,27 @@ def reference(model: Any, prompt: list[int], new: int) -> list[int]:
     return list(out[0, len(prompt) :].tolist())
 
 
-def decode(decoder: Any, flights: list[Flight]) -> dict[int, Flight]:
-    for flight in flights:
-        decoder.add(flight)
+def decode(decoder: Any, sequences: list[TokenSequence]) -> dict[int, TokenSequence]:
+    for sequence in sequences:
+        decoder.add(sequence)
     done = {}
     while decoder:
-        done.update({flight.ticket: flight for flight in decoder.step()})
+        done.update({sequence.ticket: sequence for sequence in decoder.step()})
     return done
 
 
 def make_decoder(model: Any, rows: int, *, kept: int = 5000, budget: int = 5000, in_place: int = 64) -> PrefixDecoder:
     """`in_place` is low, so that these short prefixes are attended in place as long ones are."""
     end = frozenset([END])
-    return PrefixDecoder(
-        model, rows=rows, budget=budget, kept=kept, end_ids=end, stopped=lambda flight: False, in_place=in_place
-    )
+    return PrefixDecoder(model, rows=rows, budget=budget, kept=kept, end_ids=end, stopped=never, in_place=in_place)
 
 
-def greedy(ticket: int, prompt: list[int], new: int = 20) -> Flight:
-    return Flight(ticket, prompt, SamplingParams(max_new_tokens=new), 0, max_new=new)
+def never(sequence: TokenSequence) -> bool:
+    return False
+
+
+def greedy(ticket: int, prompt: list[int], new: int = 20) -> TokenSequence:
+    return TokenSequence(ticket, prompt, SamplingParams(max_new_tokens=new), 0, max_new=new)
 
 
 def test_greedy_equals_generate_for_every_batch_size(model: Any) -> None:
@@ -122,7 +125,7 @@ def test_greedy_equals_generate_for_every_batch_size(model: Any) -> None:
         decoder = make_decoder(model, rows, in_place=in_place)
         done = decode(decoder, [greedy(index, prompt) for index, prompt in enumerate(prompts)])
         assert [done[index].out for index in range(16)] == expected
-        assert {flight.cached for flight in done.values()} >= {0, 40, 64}
+        assert {sequence.cached for sequence in done.values()} >= {0, 40, 64}
         assert not any(node.uses or node.demand for node in decoder.tree.walk())
 
 
@@ -130,23 +133,48 @@ def test_scores_equal_a_plain_forward_pass(model: Any) -> None:
     generator = random.Random(2)
     plain = copy.deepcopy(model)
     plain.set_attn_implementation("eager")
-    flights, expected = [], []
+    sequences, expected = [], []
     for index, prompt in enumerate(mixed_prompts(generator)):
         targets = [generator.randrange(3, VOCABULARY) for _ in range(1 + index % 4)]
         with torch.inference_mode():
             logprobs = plain(torch.tensor([prompt + targets])).logits[0].log_softmax(-1)
         expected.append(sum(float(logprobs[len(prompt) - 1 + at, token]) for at, token in enumerate(targets)))
-        flights.append(Flight(index, (prompt + targets)[:-1], SamplingParams(), 0, targets=targets))
-    done = decode(make_decoder(model, 4), flights)
+        sequences.append(TokenSequence(index, (prompt + targets)[:-1], SamplingParams(), 0, targets=targets))
+    done = decode(make_decoder(model, 4), sequences)
     assert [done[index].logprob for index in range(16)] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_every_tokens_log_likelihood_is_a_plain_forward_passs(model: Any, shared: bool) -> None:
+    """Of greedy, drawn and scored tokens, each for itself; those of a draw are the untempered distribution's."""
+    generator = random.Random(13)
+    plain = copy.deepcopy(model)
+    plain.set_attn_implementation("eager")
+    sequences = []
+    for index, prompt in enumerate(mixed_prompts(generator)):
+        targets = [generator.randrange(3, VOCABULARY) for _ in range(1 + index % 4)]
+        hot = SamplingParams(temperature=0.7, top_p=0.9)
+        sequences += [
+            greedy(3 * index, prompt, 6),
+            TokenSequence(3 * index + 1, prompt, hot, index, max_new=6),
+            TokenSequence(3 * index + 2, (prompt + targets)[:-1], SamplingParams(), 0, targets=targets),
+        ]
+    decoder = make_decoder(model, 8) if shared else PlainDecoder(plain, end_ids=frozenset([END]), stopped=never)
+    for sequence in decode(decoder, sequences).values():
+        start = sequence.prompt_tokens
+        with torch.inference_mode():
+            logits = plain(torch.tensor([sequence.ids[:start] + sequence.completion])).logits[0]
+        expected = logits.log_softmax(-1)[start - 1 : -1].gather(-1, torch.tensor(sequence.completion)[:, None])
+        assert sequence.token_logprobs == pytest.approx(expected.squeeze(-1).tolist(), abs=1e-4)
+        assert sum(sequence.token_logprobs) == sequence.logprob
 
 
 def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
     model = make_model(Gemma2Config(**SHAPE, head_dim=16))
-    assert not shares_prefixes(model)
+    assert not switch_to_shared_attention(model)
     prompts = mixed_prompts(random.Random(3))[:6]
     expected = [reference(model, prompt, 8) for prompt in prompts]
-    decoder = PlainDecoder(model, rows=4, end_ids=frozenset([END]), stopped=lambda flight: False)
+    decoder = PlainDecoder(model, end_ids=frozenset([END]), stopped=never)
     done = decode(decoder, [greedy(index, prompt, 8) for index, prompt in enumerate(prompts)])
     assert [done[index].out for index in range(6)] == expected
 
@@ -154,7 +182,7 @@ def test_a_model_with_soft_capping_takes_the_plain_path() -> None:
 @pytest.fixture(scope="module")
 def llama() -> Any:
     made = make_model(FAMILIES["llama"])
-    assert shares_prefixes(made)
+    assert switch_to_shared_attention(made)
     return made
 
 
@@ -172,8 +200,8 @@ def test_sharing_never_changes_a_greedy_text(
     generator = random.Random(4)
     top, middle = ([generator.randrange(3, VOCABULARY) for _ in range(60)] for _ in range(2))
     prompts = [top[:a] + middle[:b] + [generator.randrange(3, VOCABULARY) for _ in range(c)] for a, b, c in lengths]
-    flights = [greedy(index, prompt, new) for index, prompt in enumerate(prompts)]
-    together = decode(make_decoder(llama, rows, kept=kept, in_place=in_place), flights)
+    sequences = [greedy(index, prompt, new) for index, prompt in enumerate(prompts)]
+    together = decode(make_decoder(llama, rows, kept=kept, in_place=in_place), sequences)
     for index, prompt in enumerate(prompts):
         alone = decode(make_decoder(llama, 1, kept=0), [greedy(0, prompt, new)])[0]
         assert together[index].out == alone.out
@@ -184,14 +212,14 @@ def test_a_draw_is_the_same_whatever_else_is_in_the_batch(llama: Any) -> None:
     prompts = mixed_prompts(random.Random(5))
     params = SamplingParams(temperature=0.9, top_p=0.95, max_new_tokens=12)
 
-    def flights() -> list[Flight]:
-        hot = [Flight(index, prompt, params, 7 + index, max_new=12) for index, prompt in enumerate(prompts)]
+    def sequences() -> list[TokenSequence]:
+        hot = [TokenSequence(index, prompt, params, 7 + index, max_new=12) for index, prompt in enumerate(prompts)]
         return hot + [greedy(100 + index, prompt, 5) for index, prompt in enumerate(prompts)]
 
-    together = decode(make_decoder(llama, 16), flights())
-    reordered = decode(make_decoder(llama, 5), flights()[::-1])
+    together = decode(make_decoder(llama, 16), sequences())
+    reordered = decode(make_decoder(llama, 5), sequences()[::-1])
     for index in range(16):
-        alone = decode(make_decoder(llama, 1), [Flight(0, prompts[index], params, 7 + index, max_new=12)])[0]
+        alone = decode(make_decoder(llama, 1), [TokenSequence(0, prompts[index], params, 7 + index, max_new=12)])[0]
         assert together[index].out == reordered[index].out == alone.out
     assert len({tuple(together[index].out) for index in range(16)}) == 16
 
@@ -199,9 +227,9 @@ def test_a_draw_is_the_same_whatever_else_is_in_the_batch(llama: Any) -> None:
 def test_equal_prompts_with_other_seeds_are_encoded_once(llama: Any) -> None:
     prompt = [random.Random(6).randrange(3, VOCABULARY) for _ in range(50)]
     params = SamplingParams(temperature=1.0, max_new_tokens=6)
-    done = decode(make_decoder(llama, 8), [Flight(seed, prompt, params, seed, max_new=6) for seed in range(8)])
-    assert sorted(flight.cached for flight in done.values()) == [0, *[49] * 7]
-    assert len({tuple(flight.out) for flight in done.values()}) > 4
+    done = decode(make_decoder(llama, 8), [TokenSequence(seed, prompt, params, seed, max_new=6) for seed in range(8)])
+    assert sorted(sequence.cached for sequence in done.values()) == [0, *[49] * 7]
+    assert len({tuple(sequence.out) for sequence in done.values()}) > 4
 
 
 def test_a_prompt_that_goes_on_from_a_finished_text_finds_it_encoded(llama: Any) -> None:
@@ -227,9 +255,9 @@ def test_what_is_kept_stays_within_its_budget(llama: Any) -> None:
 
 def test_rows_are_refilled_at_once(llama: Any) -> None:
     decoder = make_decoder(llama, 4)
-    flights = [greedy(index, [3 + index, 4, 5], 3 + index % 9) for index in range(40)]
-    done = decode(decoder, flights)
-    steps = sum(len(flight.out) for flight in done.values())
+    sequences = [greedy(index, [3 + index, 4, 5], 3 + index % 9) for index in range(40)]
+    done = decode(decoder, sequences)
+    steps = sum(len(sequence.out) for sequence in done.values())
     assert decoder.row_passes == steps
     assert steps / (4 * decoder.passes) > 0.85  # a barrier between batches would leave about 0.6
 
@@ -240,7 +268,7 @@ def test_a_lower_ticket_goes_first(llama: Any) -> None:
         decoder.add(greedy(ticket, [3, 4, 5 + ticket], 3))
     order: list[int] = []
     while decoder:
-        order += [flight.ticket for flight in decoder.step()]
+        order += [sequence.ticket for sequence in decoder.step()]
     assert order == [2, 4, 7, 9]
 
 
@@ -252,25 +280,26 @@ def test_targets_after_the_same_input_share_one_pass(llama: Any) -> None:
         expected = plain(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
     decoder = make_decoder(llama, 4)
     before = decoder.passes
-    done = decode(decoder, [Flight(at, prompt, SamplingParams(), 0, targets=[3 + at]) for at in range(5)])
+    done = decode(decoder, [TokenSequence(at, prompt, SamplingParams(), 0, targets=[3 + at]) for at in range(5)])
     assert decoder.passes == before + 1
     assert [done[at].logprob for at in range(5)] == pytest.approx(expected[3:8].tolist(), abs=1e-4)
     assert [done[at].cached for at in range(5)] == [0, 40, 40, 40, 40]
+    assert len({done[at].seconds for at in range(5)}) == 1
 
 
 @pytest.mark.parametrize("at", [0, 3, 9])
 def test_a_restart_with_fewer_rows_loses_nothing(llama: Any, at: int) -> None:
-    def flights() -> list[Flight]:
+    def sequences() -> list[TokenSequence]:
         prompts = mixed_prompts(random.Random(10))
         params = SamplingParams(temperature=0.8, max_new_tokens=8)
-        hot = [Flight(index, prompt, params, index, max_new=8) for index, prompt in enumerate(prompts)]
-        scored = [Flight(20 + target, prompts[0], params, 0, targets=[target]) for target in (5, 6, 7)]
+        hot = [TokenSequence(index, prompt, params, index, max_new=8) for index, prompt in enumerate(prompts)]
+        scored = [TokenSequence(20 + target, prompts[0], params, 0, targets=[target]) for target in (5, 6, 7)]
         return hot + scored
 
-    expected = decode(make_decoder(llama, 16), flights())
+    expected = decode(make_decoder(llama, 16), sequences())
     decoder, done = make_decoder(llama, 16), {}
-    for flight in flights():
-        decoder.add(flight)
+    for sequence in sequences():
+        decoder.add(sequence)
     forward, calls = decoder.model.forward, 0
 
     def fails_once(*args: Any, **options: Any) -> Any:
@@ -284,13 +313,13 @@ def test_a_restart_with_fewer_rows_loses_nothing(llama: Any, at: int) -> None:
     try:
         while decoder:
             try:
-                done.update({flight.ticket: flight for flight in decoder.step()})
+                done.update({sequence.ticket: sequence for sequence in decoder.step()})
             except torch.OutOfMemoryError:
                 decoder.restart(decoder.rows // 2)
     finally:
         decoder.model.forward = forward
     assert decoder.rows == 8
-    assert {ticket: flight.out for ticket, flight in done.items()} == {t: f.out for t, f in expected.items()}
+    assert {ticket: sequence.out for ticket, sequence in done.items()} == {t: f.out for t, f in expected.items()}
     assert done[25].logprob == pytest.approx(expected[25].logprob, abs=1e-5)
     assert not any(node.uses or node.demand for node in decoder.tree.walk())
 
@@ -314,7 +343,7 @@ def test_keys_stay_within_the_budgets_while_many_requests_pass(llama: Any) -> No
 
 def test_a_row_longer_than_the_budget_still_runs(llama: Any) -> None:
     prompt = [random.Random(12).randrange(3, VOCABULARY) for _ in range(70)]
-    flights = [greedy(at, [*prompt, 3 + at], 4) for at in range(3)]
-    small = decode(make_decoder(llama, 4, kept=0, budget=10), flights)
+    sequences = [greedy(at, [*prompt, 3 + at], 4) for at in range(3)]
+    small = decode(make_decoder(llama, 4, kept=0, budget=10), sequences)
     again = decode(make_decoder(llama, 4), [greedy(at, [*prompt, 3 + at], 4) for at in range(3)])
     assert [small[at].out for at in range(3)] == [again[at].out for at in range(3)]

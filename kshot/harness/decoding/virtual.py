@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from kshot.harness.prefix.tree import Layers, PrefixTree
+from kshot.harness.decoding.layers import Layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +34,6 @@ class Virtual:
     def ids(self) -> list[int]:
         """What stands for them in a sequence: no token of any vocabulary."""
         return [-1 - at for at in range(self.tokens)]
-
-
-def plant(tree: PrefixTree, virtual: Virtual, layers: Layers) -> None:
-    """Puts the virtual tokens into a new tree. They are used by one for ever, and count for nothing in its budget."""
-    node = tree.insert(virtual.ids)
-    node.layers, node.uses = layers, 1
 
 
 def first_pass(model: Any, virtual: Virtual | None, ids: list[int], use_cache: bool) -> Any:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from kshot.harness.prefix.packed import PackedLinear, can_pack, pack
+from kshot.harness.decoding.packed import PackedLinear, can_pack, pack
 
 pytestmark = pytest.mark.skipif(not can_pack(nn.Linear(2, 2)), reason="this build of torch does not pack")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import chisquare, kstest
 
-from kshot.harness.prefix.sampler import nucleus, sample, uniform
+from kshot.harness.decoding.sampler import nucleus, sample, uniform
 from kshot.types import SamplingParams
 
 

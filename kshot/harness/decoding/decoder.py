@@ -1,0 +1,31 @@
+"""What an engine asks of a decoder, whichever way it runs its model."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from kshot.harness.decoding.sequence import TokenSequence
+
+
+class Decoder(Protocol):
+    """Decodes sequences in any order; one thread adds and steps."""
+
+    rows: int  # sequences that decode side by side, at most
+    passes: int  # forward passes so far
+    decoding_passes: int  # those in which rows got a token
+    row_passes: int  # sum over passes of the rows that got one: divided by decoding_passes * rows, how full it was
+
+    def add(self, sequence: TokenSequence) -> None:
+        """Puts a sequence in the queue."""
+
+    def step(self) -> list[TokenSequence]:
+        """Works for a while; returns what is finished by now. After an out-of-memory error, `restart` goes on."""
+
+    def restart(self, rows: int) -> None:
+        """Frees all keys and values and begins everything in flight again, with at most so many rows."""
+
+    def close(self) -> None:
+        """Forgets everything in flight and frees the model, with all that was kept for it."""
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
