@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from kshot.adapters.data import pad_id
 from kshot.adapters.guess import Guess, guesses
+from kshot.adapters.training.data import pad_id
 
 
 class HeadModel(nn.Module):

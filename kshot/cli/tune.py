@@ -113,9 +113,9 @@ def tune(
     if evaluations is None:
         evaluations = 0 if mixture else 4
     prompting = () if compare == "none" else listed(compare or strategy)
-    from kshot.adapters.console import run
-    from kshot.adapters.study import Study
-    from kshot.adapters.training import Recipe
+    from kshot.adapters.study.console import run
+    from kshot.adapters.study.run import Study
+    from kshot.adapters.training.supervised import Recipe
 
     recipe = Recipe(
         epochs=epochs, lr=lr, batch_size=batch_size, gradient_accumulation_steps=accumulate, packing=packing,

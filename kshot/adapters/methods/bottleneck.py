@@ -29,7 +29,7 @@ def bottleneck(
     bottleneck_dim), and with `train_norms` the normalization layers, as in the paper. `target_modules` are the
     projections' names, written a+b; none: those that are known to end a sublayer.
     """
-    from kshot.adapters.bottleneck import insert, last_projections
+    from kshot.adapters.methods.bottleneck_module import insert, last_projections
 
     if activation not in ACTIVATIONS:
         raise UserError(f"unknown activation {activation!r}: {suggest(activation, ACTIVATIONS)}")
@@ -52,7 +52,7 @@ def bottleneck(
                 parameter.requires_grad_(True)
 
     def undo() -> Any:
-        from kshot.adapters.bottleneck import remove
+        from kshot.adapters.methods.bottleneck_module import remove
 
         remove(base.model, places)
         return base.model

@@ -20,12 +20,12 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
-from kshot.adapters.data import Example, TrainingSet, examples, training_set
 from kshot.adapters.encoder import load_encoder, names_encoder
-from kshot.adapters.evaluate import accuracy, evaluate
 from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
-from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
+from kshot.adapters.study.evaluate import accuracy, evaluate
+from kshot.adapters.training.data import Example, TrainingSet, examples, training_set
+from kshot.adapters.training.supervised import Recipe, Trained, forget_checkpoints, loss_of, train
 from kshot.eval.tasks import get_task
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.adapters.study import SETTINGS
-from kshot.adapters.training import Trained
+from kshot.adapters.study.run import SETTINGS
+from kshot.adapters.training.supervised import Trained
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import number, percent
 from kshot.eval.report.prompting import build as prompting

@@ -24,9 +24,9 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.data import IGNORED, Example, collate, pack, pad_id
-from kshot.adapters.memory import PeakMemory
 from kshot.adapters.methods.registry import known_warnings
+from kshot.adapters.training.data import IGNORED, Example, collate, pack, pad_id
+from kshot.adapters.training.memory import PeakMemory
 from kshot.types import UserError
 
 STATE, WHOLE, BEST, RESULT = "trained.safetensors", "whole", "best.safetensors", "training.json"
