@@ -45,9 +45,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "harness.runs.view": ("harness", "harness.runs", "eval.report", "eval.report.prompting"),
     "adapters.methods": (),
-    "adapters": (
-        *("adapters.methods", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.prefix"),
+    "adapters": ("adapters.methods", "harness.engines", "harness.models", "harness.prefix"),
+    "adapters.training": ("adapters", "adapters.methods", "harness.models", "harness.runs"),
+    "adapters.study": (
+        *("adapters", "adapters.methods", "adapters.training", "prompts.strategies", "eval.report"),
+        *("eval.report.prompting", "eval.tasks", "harness", "harness.engines", "harness.models", "harness.runs"),
     ),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),
@@ -64,7 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("eval.report", "eval.report.prompting", "eval.tasks", "prompts.strategies", "harness.models"),
-        *("harness.runs", "harness.runs.view", "adapters", "adapters.methods", "classic"),
+        *("harness.runs", "harness.runs.view", "adapters.methods", "adapters.study", "adapters.training", "classic"),
     ),
 }
 NOUNS = {  # among themselves the nouns know only this much

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kshot.adapters.guess import Guess
 from kshot.types import UserError
 
 if TYPE_CHECKING:
     import torch
+
+    from kshot.adapters.heads import Guess
 
 Kind = Literal["generation", "head"]
 

@@ -21,6 +21,6 @@ def head(base: Base, *, dropout: float = 0.0) -> Built:
         return Built(base.model, lambda: base.model, head=True)
     if len(base.labels) < 2:
         raise UserError("the method head needs the task's labels, two or more; use a classification task.")
-    from kshot.adapters.heads import HeadModel
+    from kshot.adapters.methods.head_module import HeadModel
 
     return Built(HeadModel(base.model, len(base.labels), dropout), lambda: base.model, head=True)

@@ -25,7 +25,8 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.methods.registry import known_warnings
-from kshot.adapters.training.data import IGNORED, Example, collate, pack, pad_id
+from kshot.adapters.padding import pad_id
+from kshot.adapters.training.data import IGNORED, Example, collate, pack
 from kshot.adapters.training.memory import PeakMemory
 from kshot.types import UserError
 
