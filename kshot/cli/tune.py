@@ -34,7 +34,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 )  # fmt: skip
 @click.option(
     "--method", "-m", "methods", multiple=True, required=True,
-    help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:NAME,key=value. Repeatable.",
+    help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:name=NAME,key=value. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--samples", type=int, multiple=True, default=(32,), show_default=True,

@@ -6,7 +6,7 @@ from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
 
-@method
+@method(lr=1e-2, needs_labels=True)
 def head(base: Base, *, dropout: float = 0.0) -> Built:
     """One linear layer over a frozen body's features (Peters et al. 2019, arXiv 1903.05987, section 2.1).
 

@@ -310,10 +310,7 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
 
 def method_of(label: str) -> str:
     """A label without its training size."""
-    try:
-        name, given = split_spec(label)
-    except UserError:  # peft:OFT,r=8,samples=16
-        return label.partition(",samples=")[0]
+    name, given = split_spec(label)
     rest = {key: value for key, value in given.items() if key != "samples"}
     return write_spec(name, dict(rest))
 

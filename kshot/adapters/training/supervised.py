@@ -24,7 +24,8 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.methods.registry import known_warnings
+from kshot.adapters.methods import get_method
+from kshot.adapters.methods.peft import known_warnings
 from kshot.adapters.padding import pad_id
 from kshot.adapters.training.data import IGNORED, Example, collate, pack
 from kshot.adapters.training.memory import PeakMemory
@@ -32,20 +33,13 @@ from kshot.types import UserError
 
 STATE, WHOLE, BEST, RESULT = "trained.safetensors", "whole", "best.safetensors", "training.json"
 
-RATES = {
-    "full": 1e-4, "head": 1e-2, "bitfit": 3e-3, "ln-tuning": 3e-3, "ia3": 1e-2, "lora": 2e-3, "dora": 2e-3,
-    "adalora": 1e-2, "bottleneck": 2e-3, "prompt-tuning": 3e-2, "prefix-tuning": 2e-2, "p-tuning": 3e-3,
-}  # fmt: skip
-"""Learning rates to begin with; `search_rate` looks around them."""
-OTHER_RATE = 1e-3
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How to train. The same for all methods that are compared, but for the learning rate."""
 
     epochs: int = 8
-    lr: float = 0.0  # peak; 0: the method's own (`RATES`)
+    lr: float = 0.0  # peak; 0: the method's own
     batch_size: int = 8
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False  # less memory for a third more time
@@ -76,8 +70,8 @@ class Recipe:
         return self.epochs * -(-batches // self.gradient_accumulation_steps)
 
     def rate(self, method: str) -> float:
-        """The peak learning rate for a method."""
-        return self.lr or RATES.get(method, OTHER_RATE)
+        """The peak learning rate for a method, by its specification."""
+        return self.lr or get_method(method).traits.lr
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +124,7 @@ def train(
     """
     if not examples:
         raise UserError("there is nothing to train on.")
-    if recipe.gradient_checkpointing and not adapted.can_checkpoint:
+    if recipe.gradient_checkpointing and not adapted.built.checkpointable:
         raise UserError(f"{adapted.method} cannot be trained with gradient checkpointing; leave it out.")
     if recipe.packing and (adapted.soft is not None or adapted.kind == "head"):
         raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
@@ -166,7 +160,7 @@ def train(
     last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
     return Trained(
         steps=trainer.state.global_step,
-        lr=recipe.rate(adapted.method),
+        lr=recipe.rate(adapted.spec),
         loss=sum(last) / max(1, len(last)),
         seconds=clock.spent,
         peak_memory=memory.peak,
@@ -195,7 +189,7 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         activation_checkpointing=recipe.gradient_checkpointing,
         num_train_epochs=recipe.epochs,
-        learning_rate=recipe.rate(adapted.method),
+        learning_rate=recipe.rate(adapted.spec),
         lr_scheduler_type="linear",
         warmup_steps=math.ceil(recipe.warmup * steps),
         weight_decay=recipe.weight_decay,
@@ -286,7 +280,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.began = time.perf_counter()
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.adapted.after_step(state.global_step)
+        self.adapted.built.after_step(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.spent += time.perf_counter() - self.began
