@@ -45,7 +45,8 @@ def prepared(model: str, samples: int) -> tuple[Any, list[Any]]:
 def ours(model: str, samples: int) -> dict[str, Any]:
     """kshot's own training."""
     from kshot.adapters.attach import attach
-    from kshot.adapters.training.supervised import Recipe, train
+    from kshot.adapters.training.recipe import Recipe
+    from kshot.adapters.training.supervised import train
 
     loaded, examples = prepared(model, samples)
     recipe = Recipe(epochs=EPOCHS, batch_size=BATCH, lr=RATE, warmup=0.0)

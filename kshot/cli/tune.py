@@ -115,7 +115,7 @@ def tune(
     prompting = () if compare == "none" else listed(compare or strategy)
     from kshot.adapters.study.console import run
     from kshot.adapters.study.run import Study
-    from kshot.adapters.training.supervised import Recipe
+    from kshot.adapters.training.recipe import Recipe
 
     recipe = Recipe(
         epochs=epochs, lr=lr, batch_size=batch_size, gradient_accumulation_steps=accumulate, packing=packing,

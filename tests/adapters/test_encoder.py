@@ -23,7 +23,7 @@ from kshot.adapters.encoder import Cloze, load_encoder
 from kshot.adapters.engine import adapted_engine
 from kshot.adapters.study.report import build, read_study
 from kshot.adapters.study.run import Study, run_study
-from kshot.adapters.training.supervised import Recipe
+from kshot.adapters.training.recipe import Recipe
 from kshot.types import UserError
 
 WORDS = ["the", "film", "was", "it", "good", "bad", "very", "dull", "##ish", "a", "joy", "bore", "."]

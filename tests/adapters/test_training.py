@@ -23,7 +23,8 @@ from kshot.adapters.study.report import build, read_study
 from kshot.adapters.study.run import Study, run_study
 from kshot.adapters.training.data import IGNORED, Example, collate, examples, key, pack, training_set
 from kshot.adapters.training.memory import PeakMemory
-from kshot.adapters.training.supervised import Recipe, Trained, loss_of, train
+from kshot.adapters.training.recipe import Recipe, Trained
+from kshot.adapters.training.supervised import loss_of, train
 from kshot.cli.tune import listed
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kshot.adapters.study.run import SETTINGS
-from kshot.adapters.training.supervised import Trained
+from kshot.adapters.training.recipe import Trained
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import number, percent
 from kshot.eval.report.prompting import build as prompting

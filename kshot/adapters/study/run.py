@@ -24,8 +24,10 @@ from kshot.adapters.encoder import load_encoder, names_encoder
 from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
 from kshot.adapters.study.evaluate import accuracy, evaluate
+from kshot.adapters.training.checkpoints import forget_checkpoints
 from kshot.adapters.training.data import Example, TrainingSet, examples, training_set
-from kshot.adapters.training.supervised import Recipe, Trained, forget_checkpoints, loss_of, train
+from kshot.adapters.training.recipe import Recipe, Trained
+from kshot.adapters.training.supervised import loss_of, train
 from kshot.eval.tasks import get_task
 from kshot.harness.engines import load_engine
 from kshot.harness.journal import Journal
