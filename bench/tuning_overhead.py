@@ -27,7 +27,7 @@ EPOCHS, BATCH, RATE, SEED = 2, 8, 1e-3, 0
 
 def prepared(model: str, samples: int) -> tuple[Any, list[Any]]:
     """The loaded model and the tokens of the samples, the same for both sides."""
-    from kshot.adapters.data import examples, training_set
+    from kshot.adapters.training.data import examples, training_set
     from kshot.eval.tasks import get_task
     from kshot.harness.models.load import load_model
     from kshot.harness.models.render import Renderer
@@ -45,7 +45,8 @@ def prepared(model: str, samples: int) -> tuple[Any, list[Any]]:
 def ours(model: str, samples: int) -> dict[str, Any]:
     """kshot's own training."""
     from kshot.adapters.attach import attach
-    from kshot.adapters.training import Recipe, train
+    from kshot.adapters.training.recipe import Recipe
+    from kshot.adapters.training.supervised import train
 
     loaded, examples = prepared(model, samples)
     recipe = Recipe(epochs=EPOCHS, batch_size=BATCH, lr=RATE, warmup=0.0)

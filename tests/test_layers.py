@@ -47,9 +47,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "harness.runs.view": ("harness", "harness.runs", "eval.report", "eval.report.prompting"),
     "adapters.methods": (),
-    "adapters": (
-        *("adapters.methods", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("harness", "harness.runs", "harness.models", "harness.engines", "harness.decoding"),
+    "adapters": ("adapters.methods", "harness.decoding", "harness.engines", "harness.models"),
+    "adapters.training": ("adapters", "adapters.methods", "harness.models", "harness.runs"),
+    "adapters.study": (
+        *("adapters", "adapters.methods", "adapters.training", "prompts.strategies", "eval.report"),
+        *("eval.report.prompting", "eval.tasks", "harness", "harness.engines", "harness.models", "harness.runs"),
     ),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),
@@ -66,7 +68,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("eval.tasks", "prompts.strategies", "harness.engines", "harness.runs", "harness.runs.view"),
-        *("adapters", "adapters.methods", "classic"),
+        *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic"),
     ),
 }
 NOUNS = {  # among themselves the nouns know only this much

@@ -1,21 +1,23 @@
 """A base model with what is trained on top of it: how much that is, its values, and how to take it off again.
 
-Nothing of torch is imported before it is needed. Concedes: after `full` the base's own weights are other ones,
-so there is nothing to take off; the base is loaded again.
+Nothing of torch is imported before it is needed. Concedes: where every weight is trained the base's own are
+other ones, so there is nothing to take off; the base is loaded again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from kshot.adapters.guess import Guess
+from kshot.adapters.methods.registry import Built
 from kshot.types import UserError
 
 if TYPE_CHECKING:
     import torch
+
+    from kshot.adapters.heads import Guess
 
 Kind = Literal["generation", "head"]
 
@@ -28,14 +30,22 @@ class Adapted:
     into `Adapted.labels`, one an input.
     """
 
-    model: Any
+    built: Built
     tokenizer: Any
     spec: str  # canonical: the specification that makes it again
     trainable: int  # parameters that are trained, counted before training
     total: int  # parameters of the base
-    kind: Kind
     labels: tuple[str, ...] = ()
-    undo: Callable[[], Any] | None = field(default=None, repr=False)
+
+    @property
+    def model(self) -> Any:
+        """The module that is trained."""
+        return self.built.model
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it writes text, or classifies."""
+        return "head" if self.built.head else "generation"
 
     @property
     def method(self) -> str:
@@ -65,11 +75,6 @@ class Adapted:
         config = self.model.active_peft_config
         return config if config.is_prompt_learning else None
 
-    @property
-    def can_checkpoint(self) -> bool:
-        """Whether activations may be computed again in the backward pass; a prefix's keys would be lost on the way."""
-        return self.soft is None or self.soft.peft_type.value not in ("PREFIX_TUNING", "CARTRIDGE")
-
     def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """The trained parameters by name."""
         return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
@@ -77,8 +82,7 @@ class Adapted:
     def state(self) -> dict[str, torch.Tensor]:
         """A copy of all that training changes, on the CPU: to go on from, or to keep the best of several."""
         kept = {name: p.detach().cpu().clone() for name, p in self.parameters()}
-        kept.update(ranks_of(self.model) if self.allocator is not None else {})
-        return kept
+        return {**kept, **self.built.state()}
 
     def set_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """Puts back what `state` gave. Raises UserError where it is another adapter's."""
@@ -95,8 +99,7 @@ class Adapted:
         with torch.no_grad():
             for name, parameter in own.items():
                 parameter.copy_(state[name])
-        if self.allocator is not None:
-            set_ranks(self.model, state)
+        self.built.set_state(state)
 
     def hash(self) -> str:
         """Hash of the trained values, for an engine's id: another step of training is another engine."""
@@ -119,19 +122,6 @@ class Adapted:
         prefix = PEFT_TYPE_TO_PREFIX_MAPPING.get(self.model.active_peft_config.peft_type, "")
         return bool(prefix and prefix in name) or "prompt_encoder" in name or "modules_to_save" in name
 
-    @property
-    def allocator(self) -> Any | None:
-        """AdaLoRA's rank allocator, else None."""
-        return getattr(getattr(self.model, "base_model", None), "rankallocator", None) if self.is_peft else None
-
-    def after_step(self, step: int) -> None:
-        """What a method does between the optimizer's step and the zeroing of gradients: AdaLoRA moves its ranks.
-
-        `step` counts from 0. For every other method nothing happens.
-        """
-        if self.allocator is not None:
-            self.model.base_model.update_and_allocate(step)
-
     def predict(self, inputs: Sequence[str | Sequence[int]], *, batch: int = 16) -> list[Guess]:
         """A head's labels and probabilities. Raises UserError where the adapter generates instead."""
         if self.kind != "head":
@@ -142,37 +132,8 @@ class Adapted:
 
     def detach(self) -> Any:
         """Takes the adapter off and returns the base as it was. Raises UserError where there is no way back."""
-        if self.undo is None:
+        if self.built.undo is None:
             raise UserError(
                 f"{self.spec} changes the base's own weights and cannot be taken off; load the model again."
             )
-        return self.undo()
-
-
-SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # AdaLoRA's importance of every singular value, and its averages
-PATTERN = "rank_pattern"
-
-
-def ranks_of(model: Any) -> dict[str, torch.Tensor]:
-    """What AdaLoRA's allocator remembers from step to step."""
-    import torch
-
-    allocator, pattern = model.base_model.rankallocator, model.active_peft_config.rank_pattern or {}
-    found = {f"{PATTERN}/{name}": torch.tensor(kept) for name, kept in pattern.items()}
-    for kind in SCORES:
-        found.update(
-            {f"{kind}/{name}": value.detach().cpu().clone() for name, value in getattr(allocator, kind).items()}
-        )
-    return found
-
-
-def set_ranks(model: Any, state: Mapping[str, torch.Tensor]) -> None:
-    """Puts back what `ranks_of` gave."""
-    device = next(model.parameters()).device
-
-    def under(kind: str) -> dict[str, torch.Tensor]:
-        return {k.removeprefix(f"{kind}/"): v.to(device) for k, v in state.items() if k.startswith(f"{kind}/")}
-
-    for kind in SCORES:
-        setattr(model.base_model.rankallocator, kind, under(kind))
-    model.active_peft_config.rank_pattern = {name: kept.tolist() for name, kept in under(PATTERN).items()} or None
+        return self.built.undo()

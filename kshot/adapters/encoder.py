@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kshot.adapters.guess import Guess, guesses
+from kshot.adapters.heads import Guess, guesses
+from kshot.adapters.padding import batch_of, pad_id
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer, where_to_run
 from kshot.harness.models.sources import first_line, folder_of, resolve
@@ -104,14 +105,12 @@ def at_blanks(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]], places:
     import torch
 
     device = next(model.parameters()).device
-    width = max(len(row) for row in rows)
-    ids = torch.tensor([[*row, *[tokenizer.pad_token_id] * (width - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+    inputs = batch_of(rows, pad_id(tokenizer), device)
     was = model.training
     model.eval()
     try:
         with torch.inference_mode():
-            logits = model(input_ids=ids, attention_mask=mask).logits
+            logits = model(**inputs).logits
             at = torch.tensor(places, device=device)[..., None].expand(-1, -1, logits.shape[-1])
             return logits.gather(1, at).float().log_softmax(-1).cpu()
     finally:

@@ -1,4 +1,4 @@
-"""Adapters through kshot's own engine: while they are being trained, from their folder, several on one base.
+"""Adapters through kshot's own engine: while they are being trained, and from their folder.
 
 A soft prompt is a prefix that all requests share (`kshot.harness.decoding.virtual`); everything else is in the model's
 layers and runs through them, or is merged into the weights where the adapter comes from a folder. Concedes: a head
@@ -125,38 +125,6 @@ def load_engine(
     )
 
 
-class AdapterSwitch:
-    """Several adapters on one loaded base, one at a time: the base is read once and given back unchanged.
-
-    Nothing is merged, so what an adapter gives does not depend on those before it.
-    """
-
-    def __init__(self, loaded: LoadedModel, *, rows: int, memory: int, chat: bool, share: bool = True) -> None:
-        self.loaded = loaded
-        self.rows, self.memory, self.chat, self.share = rows, memory, chat, share
-
-    @contextmanager
-    def engine(self, folder: str | Path) -> Iterator[AdaptedEngine]:
-        """An engine with that folder's adapter, within a `with`. Raises UserError for an adapter of every weight."""
-        base = self.loaded
-        adapted = load(base.model, base.tokenizer, folder, base=base.source.name, base_hash=base.weights_hash)
-        try:
-            check_generates(adapted)
-            made = AdaptedEngine(
-                adapted,
-                id=engine_id(base, self.chat, f"{adapted.method}-{weights_hash(Path(folder))}"),
-                chat=self.chat,
-                context_length=base.context_length,
-                rows=self.rows,
-                memory=self.memory,
-                share=self.share,
-            )
-            yield made
-            made.close()
-        finally:
-            adapted.detach()
-
-
 def check_generates(adapted: Adapted) -> None:
     """Raises UserError for what writes no text: a head, and a masked language model."""
     if adapted.kind == "head":
@@ -179,22 +147,13 @@ def virtual_of(adapted: Adapted) -> Virtual | None:
     """The virtual tokens of a soft prompt; None for an adapter in the layers. Raises UserError for other kinds."""
     import torch
 
-    config = adapted.soft
-    if config is None:
-        return None
-    kind = config.peft_type.value
+    built = adapted.built
     with torch.no_grad():
-        if kind in ("PROMPT_TUNING", "P_TUNING"):
-            return Virtual(embeddings=adapted.model.get_prompt(batch_size=1)[0])
-        if kind in ("PREFIX_TUNING", "CARTRIDGE"):
-            cache = adapted.model.get_prompt(batch_size=1)
-            return Virtual(layers=[filled(layer, config.num_virtual_tokens) for layer in cache.layers])
-    raise UserError(f"kshot's engine does not run {kind}; evaluate it with peft's own generate.")
-
-
-def filled(layer: Any, tokens: int) -> tuple[Any, Any]:
-    """A cache layer's keys and values (kv_heads, tokens, dim). Zeros stand behind a sliding window, unseen."""
-    from torch.nn.functional import pad
-
-    missing = tokens - layer.keys.shape[-2]
-    return pad(layer.keys[0], (0, 0, missing, 0)), pad(layer.values[0], (0, 0, missing, 0))
+        if built.embeddings is not None:
+            return Virtual(embeddings=built.embeddings())
+        if built.layers is not None:
+            return Virtual(layers=built.layers())
+    if adapted.soft is not None:
+        kind = adapted.soft.peft_type.value
+        raise UserError(f"kshot's engine does not run {kind}; evaluate it with peft's own generate.")
+    return None

@@ -14,8 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.methods.by_name import MIXED
-from kshot.adapters.methods.registry import known_warnings
+from kshot.adapters.methods.by_name import MIXED, spelled
+from kshot.adapters.methods.peft import known_warnings
+from kshot.harness.models.load import check_weights_are_there
+from kshot.harness.models.sources import first_line
 from kshot.types import UserError
 
 FILE = "kshot_adapter.json"
@@ -49,7 +51,7 @@ def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: 
             with known_warnings():
                 adapted.model.save_pretrained(str(path), save_embedding_layers=False)
             (path / "README.md").unlink(missing_ok=True)  # peft's model card is an empty form
-        elif adapted.method == "full":
+        elif adapted.built.whole:
             adapted.model.save_pretrained(str(path))
             adapted.tokenizer.save_pretrained(str(path))
         else:
@@ -96,7 +98,7 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
             f"the adapter in {path} was trained on {kept.base} and the model at hand is called {base}: "
             f"an adapter fits only its own base; give --model {kept.base}."
         )
-    check_weights(path, kept)
+    check_weights_are_there(path, PEFT_WEIGHTS if kept.peft else "*.safetensors", "save the adapter again")
     return kept
 
 
@@ -105,38 +107,25 @@ def described(path: Path) -> Kept:
     try:
         if (path / FILE).is_file():
             said = json.loads((path / FILE).read_text(encoding="utf-8"))
-            peft = (path / PEFT_CONFIG).is_file()
             return Kept(
-                path, str(said["spec"]), str(said["base"]), str(said["base_hash"]), int(said["trainable"]),
-                tuple(map(str, said["labels"])), peft,
-            )  # fmt: skip
+                folder=path,
+                spec=spelled(str(said["spec"])),
+                base=str(said["base"]),
+                base_hash=str(said["base_hash"]),
+                trainable=int(said["trainable"]),
+                labels=tuple(map(str, said["labels"])),
+                peft=(path / PEFT_CONFIG).is_file(),
+            )
         if (path / PEFT_CONFIG).is_file():
             said = json.loads((path / PEFT_CONFIG).read_text(encoding="utf-8"))
             if said["peft_type"] in MIXED:
                 raise UserError(f"the adapter in {path} is of peft's {said['peft_type']}, which kshot does not run.")
             return Kept(
-                path, f"peft:{said['peft_type']}", str(said.get("base_model_name_or_path") or ""), "", 0, (), True
+                path, f"peft:name={said['peft_type']}", str(said.get("base_model_name_or_path") or ""), "", 0, (), True
             )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"the adapter's description in {path} is damaged ({error}); save it again.") from error
     raise UserError(f"{path} holds no adapter ({FILE} or {PEFT_CONFIG}); give a folder that `kshot tune` has written.")
-
-
-def check_weights(path: Path, kept: Kept) -> None:
-    """Raises UserError where there are no safetensors: a pickle runs code as it is read, so none ever is."""
-    if kept.peft:
-        wanted = [PEFT_WEIGHTS] if (path / PEFT_WEIGHTS).is_file() else []
-    else:
-        wanted = [file.name for file in path.glob("*.safetensors")]
-    if wanted:
-        return
-    pickled = [file.name for pattern in ("*.bin", "*.pt", "*.pth") for file in path.glob(pattern)]
-    if pickled:
-        raise UserError(
-            f"{path} holds its weights only as a pickle ({pickled[0]}), which is never loaded; "
-            "save them as safetensors."
-        )
-    raise UserError(f"{path} holds no weights ({PEFT_WEIGHTS if kept.peft else WEIGHTS}); the adapter is not whole.")
 
 
 def short(name: str) -> str:
@@ -149,7 +138,7 @@ def load_weights(adapted: Adapted, kept: Kept) -> None:
     from safetensors.torch import load_file
 
     try:
-        if kept.spec.partition(":")[0] == "full":
+        if adapted.built.whole:
             fresh = type(adapted.model).from_pretrained(kept.folder, dtype=adapted.model.dtype)
             adapted.model.load_state_dict(fresh.state_dict())
         else:
@@ -157,6 +146,6 @@ def load_weights(adapted: Adapted, kept: Kept) -> None:
     except UserError:
         raise
     except Exception as error:  # safetensors raises kinds of its own
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        said = first_line(error)
         raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
     adapted.model.eval()

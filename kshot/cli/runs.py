@@ -29,7 +29,7 @@ def show(
 def report(run: Path, baseline: str | None) -> None:
     """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
     if (run / "study.json").is_file():
-        from kshot.adapters.console import finish as finish_study
+        from kshot.adapters.study.console import finish as finish_study
 
         finish_study(run, baseline)
     else:

@@ -34,7 +34,7 @@ again goes on where it was stopped, within a training too; more methods, samples
 )  # fmt: skip
 @click.option(
     "--method", "-m", "methods", multiple=True, required=True,
-    help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:NAME,key=value. Repeatable.",
+    help="Adapter method: name[:key=value,...] (`kshot list methods`), or peft:name=NAME,key=value. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--samples", type=int, multiple=True, default=(32,), show_default=True,
@@ -107,9 +107,9 @@ def tune(
     if evaluations is None:
         evaluations = 0 if mixture else 4
     prompting = () if compare == "none" else listed(compare or strategy)
-    from kshot.adapters.console import run
-    from kshot.adapters.study import Study
-    from kshot.adapters.training import Recipe
+    from kshot.adapters.study.console import run
+    from kshot.adapters.study.run import Study
+    from kshot.adapters.training.recipe import Recipe
 
     recipe = Recipe(
         epochs=epochs, lr=lr, batch_size=batch_size, gradient_accumulation_steps=accumulate, packing=packing,

@@ -21,9 +21,9 @@ from transformers import (
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.encoder import Cloze, load_encoder
 from kshot.adapters.engine import adapted_engine
-from kshot.adapters.report import build, read_study
-from kshot.adapters.study import Study, run_study
-from kshot.adapters.training import Recipe
+from kshot.adapters.study.report import build, read_study
+from kshot.adapters.study.run import Study, run_study
+from kshot.adapters.training.recipe import Recipe
 from kshot.types import UserError
 
 WORDS = ["the", "film", "was", "it", "good", "bad", "very", "dull", "##ish", "a", "joy", "bore", "."]

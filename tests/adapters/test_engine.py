@@ -21,8 +21,9 @@ from transformers import (
 )
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.attach import attach, save
-from kshot.adapters.engine import AdaptedEngine, AdapterSwitch, adapted_engine, load_engine
+from kshot.adapters.attach import attach, load, save
+from kshot.adapters.engine import AdaptedEngine, adapted_engine, load_engine
+from kshot.adapters.methods import Built
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.models.load import LoadedModel, load_model, read_tokenizer
 from kshot.harness.models.sources import ModelSource, resolve
@@ -205,7 +206,7 @@ LAYERS = [
     "bitfit",
     "ln-tuning",
     "full",
-    "peft:OFT,r=8",
+    "peft:name=OFT,r=8",
 ]
 
 
@@ -216,7 +217,7 @@ def test_adapters_in_the_layers_give_their_own_forwards_logits(family: str, spec
         pytest.skip("peft's OFT takes no Conv1D")
     model = make_model(FAMILIES[family])
     loaded = loaded_of(model, tokenizer)
-    bare = peft_logits(Adapted(model, tokenizer, "none", 0, 1, "generation"), prompts_of(2)[2])
+    bare = peft_logits(Adapted(Built(model, None), tokenizer, "none", 0, 1), prompts_of(2)[2])
     adapted = perturbed(attach(model, tokenizer, spec, seed=1, total_steps=10))
     prompts = prompts_of(2)
     expected = [peft_logits(adapted, prompt) for prompt in prompts]
@@ -318,7 +319,7 @@ def steps(adapted: Adapted, optimizer: torch.optim.Optimizer, first: int, count:
         loss = adapted.model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=ids).loss
         loss.backward()
         optimizer.step()
-        adapted.after_step(step)
+        adapted.built.after_step(step)
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
     return losses
@@ -397,7 +398,7 @@ def test_lora_merged_and_unmerged_give_the_same_logits(tokenizer: Any) -> None:
         loaded = loaded_of(model, tokenizer)
         adapted = perturbed(attach(model, tokenizer, "lora:r=4", seed=1))
         unmerged = engine_logits(engine_of(adapted, loaded), prompts_of(4), 1500)
-        merged = Adapted(adapted.model.merge_and_unload(), tokenizer, "merged", 0, 1, "generation")
+        merged = Adapted(Built(adapted.model.merge_and_unload(), None), tokenizer, "merged", 0, 1)
         assert not any("lora" in name for name, _ in merged.model.named_modules())
         for one, other in zip(engine_logits(engine_of(merged, loaded), prompts_of(4), 1500), unmerged, strict=True):
             torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -409,13 +410,17 @@ def test_several_adapters_on_one_base_give_what_each_gives_alone(tiny_chat_llama
     assert len({tuple(one) for one in alone}) == len(specs)
     loaded = load_model(resolve(str(tiny_chat_llama)))
     before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
-    switch = AdapterSwitch(loaded, rows=4, memory=1 << 24, chat=False)
     ids = set()
     for _ in range(2):
         for spec, expected in zip(specs, alone, strict=True):
-            with switch.engine(tmp_path / spec) as engine:
-                ids.add(engine.id)
-                assert written(engine) == expected
+            adapted = load(
+                loaded.model, loaded.tokenizer, tmp_path / spec, base=loaded.source.name, base_hash=loaded.weights_hash
+            )
+            engine = engine_of(adapted, loaded)
+            ids.add(engine.id)
+            assert written(engine) == expected
+            engine.close()
+            adapted.detach()
     assert len(ids) == len(specs)
     after = loaded.model.state_dict()
     assert before.keys() == after.keys()

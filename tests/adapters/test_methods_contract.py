@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, GPT2Config, LlamaConfig
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.attach import attach, load, save, size_of
+from kshot.adapters.attach import attach, load, save
 from kshot.adapters.methods import METHODS, get_method
 from kshot.harness.models.load import read_tokenizer
 from kshot.types import UserError
@@ -31,7 +32,8 @@ LLAMA = LlamaConfig(
 )
 GPT2 = GPT2Config(vocab_size=VOCABULARY, n_embd=HIDDEN, n_layer=LAYERS, n_head=4, n_positions=128, pad_token_id=0)
 LABELS = ("negative", "positive")
-SPECS = [*METHODS, "peft:OFT,r=8", "peft:VERA,r=4", "peft:LOKR,r=4", "prefix-tuning:prefix_projection=true"]
+OF_PEFT = ["peft:name=OFT,r=8", "peft:name=VERA,r=4", "peft:name=LOKR,r=4"]
+SPECS = [*METHODS, *OF_PEFT, "prefix-tuning:prefix_projection=true"]
 MATRICES = [(HIDDEN, HIDDEN), (HIDDEN, KEYS)]  # (in, out) of the query and value projections
 WORDS = 20  # virtual tokens
 EXPECTED: dict[str, int] = {
@@ -90,9 +92,32 @@ def step(adapted: Adapted, count: int = 1) -> None:
         adapted.model.train()
         adapted.model(input_ids=IDS, attention_mask=MASK, labels=labels).loss.backward()
         optimizer.step()
-        adapted.after_step(at)
+        adapted.built.after_step(at)
         optimizer.zero_grad()
     adapted.model.eval()
+
+
+@pytest.mark.parametrize("spec", list(METHODS))
+def test_a_method_is_described_in_one_line_with_its_source(spec: str) -> None:
+    first = (METHODS.find(spec).__doc__ or "").splitlines()[0]
+    assert re.search(r"\w \(.+ (19|20)\d\d, .+\)\.$", first), first
+
+
+def test_the_names_of_pefts_methods_are_spelled_in_two_ways() -> None:
+    for old, now in (
+        ("peft:OFT,r=8", "peft:name=OFT,r=8"),
+        (" peft: oft , r=8", "peft:name=OFT,r=8"),
+        ("peft:LORA", "peft:name=LORA"),
+        ("peft(name=lora,target_modules=q_proj+v_proj)", "peft:name=LORA,target_modules=q_proj+v_proj"),
+        ('peft:name=LORA,rank_pattern="{\\"q_proj\\": 4}"', 'peft:name=LORA,rank_pattern={"q_proj": 4}'),
+    ):
+        assert get_method(old).spec == get_method(now).spec == now
+
+
+def test_a_method_says_its_own_learning_rate() -> None:
+    rates = {spec: get_method(spec).traits.lr for spec in SPECS}
+    assert rates["lora"] == get_method("lora:r=2").traits.lr == 2e-3
+    assert rates["peft:name=OFT,r=8"] == 1e-3
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -104,7 +129,6 @@ def test_the_count_is_stated_before_training_and_a_step_changes_only_those(
     assert adapted.total == total
     assert adapted.trainable == sum(p.numel() for _, p in adapted.parameters())
     assert adapted.trainable == {**EXPECTED, "full": total}.get(spec, adapted.trainable)
-    assert size_of(make(LLAMA), adapted.tokenizer, spec, labels=LABELS) == (adapted.trainable, total)
     own = {name for name, _ in adapted.parameters()}
     before = {name: p.detach().clone() for name, p in adapted.model.named_parameters()}
     step(adapted, 2)
@@ -114,11 +138,15 @@ def test_the_count_is_stated_before_training_and_a_step_changes_only_those(
     assert sum(before[name].numel() for name in changed) > 0.5 * adapted.trainable
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec != "full"])
+@pytest.mark.parametrize("spec", SPECS)
 def test_the_base_comes_back_unchanged(base: Any, attached: Callable[..., Adapted], spec: str) -> None:
     before, names = logits(base), list(base.state_dict())
     adapted = attached(base, spec)
     step(adapted, 2)
+    if adapted.built.undo is None:
+        with pytest.raises(UserError, match="load the model again"):
+            adapted.detach()
+        return
     bare = adapted.detach()
     assert list(bare.state_dict()) == names
     assert torch.equal(logits(bare), before)
@@ -127,9 +155,10 @@ def test_the_base_comes_back_unchanged(base: Any, attached: Callable[..., Adapte
     assert again.trainable == adapted.trainable
 
 
-def test_full_has_no_way_back(base: Any, attached: Callable[..., Adapted]) -> None:
-    with pytest.raises(UserError, match="load the model again"):
-        attached(base, "full").detach()
+def test_only_what_trains_every_weight_has_no_way_back(attached: Callable[..., Adapted]) -> None:
+    built = {spec: attached(make(LLAMA), spec).built for spec in SPECS}
+    assert built["full"].undo is None
+    assert all(one.undo is not None or one.whole for one in built.values())
 
 
 @pytest.mark.parametrize("config", [LLAMA, GPT2], ids=["llama", "gpt2"])
@@ -144,7 +173,7 @@ def test_what_is_saved_is_loaded(
     save(adapted, tmp_path, base="tiny", base_hash="abc")
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".jinja"}
     described = json.loads((tmp_path / "kshot_adapter.json").read_text())
-    assert described["spec"] == adapted.spec == get_method(spec)[0]
+    assert described["spec"] == adapted.spec == get_method(spec).spec
     assert (described["base"], described["base_hash"]) == ("tiny", "abc")
     assert described["trainable"] == adapted.trainable
     assert {"kshot", "peft", "torch", "transformers"} <= set(described["versions"])
@@ -159,17 +188,17 @@ def test_what_is_saved_is_loaded(
     )
     torch.testing.assert_close(logits(found.model), logits(adapted.model), atol=1e-6, rtol=0)
     assert not torch.equal(logits(found.model)[0], logits(attached(make(config), spec).model)[0])
-    if spec != "full":
+    if found.built.undo is not None:
         assert torch.equal(logits(found.detach()), logits(make(config)))
 
 
-@pytest.mark.parametrize("spec", ["lora", "prompt-tuning", "prefix-tuning", "ln-tuning", "peft:OFT,r=8"])
+@pytest.mark.parametrize("spec", ["lora", "prompt-tuning", "prefix-tuning", "ln-tuning", "peft:name=OFT,r=8"])
 def test_peft_loads_the_folder_by_itself(
     base: Any, attached: Callable[..., Adapted], tmp_path: Path, spec: str
 ) -> None:
     from peft import PeftModel
 
-    from kshot.adapters.methods.registry import known_warnings
+    from kshot.adapters.methods.peft import known_warnings
 
     adapted = attached(base, spec)
     step(adapted)
@@ -182,14 +211,14 @@ def test_peft_loads_the_folder_by_itself(
 def test_a_folder_of_pefts_own_is_loaded_by_its_bases_name(base: Any, tokenizer: Any, tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
 
-    from kshot.adapters.methods.registry import known_warnings
+    from kshot.adapters.methods.peft import known_warnings
 
     with known_warnings():
         model: Any = get_peft_model(base, LoraConfig(task_type="CAUSAL_LM"))
     model.peft_config["default"].base_model_name_or_path = "someone/Tiny"
     model.save_pretrained(tmp_path, save_embedding_layers=False)
     found = load(make(LLAMA), tokenizer, tmp_path, base="tiny", base_hash="any")
-    assert found.spec == "peft:LORA"
+    assert found.spec == "peft:name=LORA"
     assert found.trainable == EXPECTED["lora"]
     with pytest.raises(UserError, match="someone/Tiny"):
         load(make(LLAMA), tokenizer, tmp_path, base="other", base_hash="any")
@@ -198,12 +227,19 @@ def test_a_folder_of_pefts_own_is_loaded_by_its_bases_name(base: Any, tokenizer:
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_seed_decides_and_no_generator_is_left_changed(attached: Callable[..., Adapted], spec: str) -> None:
     before = torch.random.get_rng_state()
-    one, same, other = (attached(make(LLAMA), spec, seed).state() for seed in (1, 1, 2))
+    one, same = (attached(make(LLAMA), spec, 1).state() for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(value, same[name]) for name, value in one.items())
-    fixed = {"full", "bitfit", "ln-tuning", "ia3", "peft:OFT,r=8"}  # these start from the base, or from ones
-    if spec not in fixed and not spec.startswith("peft:") and spec != "prefix-tuning":
-        assert any(not torch.equal(value, other[name]) for name, value in one.items())
+
+
+DRAWN = ["lora", "dora", "adalora", "prompt-tuning", "p-tuning", "bottleneck", "head"]
+DRAWN += ["prefix-tuning:prefix_init=random", "prefix-tuning:prefix_projection=true"]
+
+
+@pytest.mark.parametrize("spec", DRAWN)
+def test_another_seed_draws_another_start(attached: Callable[..., Adapted], spec: str) -> None:
+    one, other = (attached(make(LLAMA), spec, seed).state() for seed in (1, 2))
+    assert any(not torch.equal(value, other[name]) for name, value in one.items())
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -215,7 +251,7 @@ def test_training_goes_on_from_a_state(attached: Callable[..., Adapted], spec: s
         with torch.no_grad():
             for _, parameter in adapted.parameters():
                 parameter.sub_(0.1 * parameter.grad)
-        adapted.after_step(8)
+        adapted.built.after_step(8)
         return adapted.state()
 
     adapted = attached(make(LLAMA), spec)
@@ -235,7 +271,7 @@ def test_gradients_are_the_same_with_checkpointing(attached: Callable[..., Adapt
     found = []
     for checkpointing in (False, True):
         adapted = attached(make(LLAMA), spec)
-        if checkpointing and adapted.can_checkpoint:
+        if checkpointing and adapted.built.checkpointable:
             if adapted.is_peft:
                 adapted.model.enable_input_require_grads()  # as transformers' Trainer does
             adapted.model.activation_checkpointing_enable()
@@ -246,7 +282,12 @@ def test_gradients_are_the_same_with_checkpointing(attached: Callable[..., Adapt
         assert all(gradient is not None for gradient in found[-1].values())
     for name, gradient in found[0].items():
         torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-4)
-    assert adapted.can_checkpoint == (not spec.startswith("prefix-tuning"))
+
+
+def test_a_prefixs_keys_would_be_lost_with_checkpointing(attached: Callable[..., Adapted]) -> None:
+    assert attached(make(LLAMA), "lora").built.checkpointable
+    for spec in ("prefix-tuning", "peft:name=PREFIX_TUNING,num_virtual_tokens=4"):
+        assert not attached(make(LLAMA), spec).built.checkpointable
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -366,7 +407,7 @@ def test_our_own_files_are_checked_too(
         ("lora:r=four", r"'four' is not a whole number"),
         ("lora:target_modules=nowhere", "peft cannot put LORA on a llama model"),
         ("peft:OTF", r"unknown method 'OTF' of peft's: did you mean .*OFT"),
-        ("peft:OFT,bananas=3", r"peft's OFT has no parameter 'bananas'"),
+        ("peft:name=OFT,bananas=3", r"peft's OFT has no parameter 'bananas'"),
         ("peft:", r"unknown method '' of peft's"),
         ("prompt-tuning:prompt_tuning_init=txt", "unknown prompt_tuning_init 'txt': did you mean text"),
         ("prompt-tuning:prompt_tuning_init=text", "needs a text"),

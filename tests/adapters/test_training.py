@@ -19,11 +19,12 @@ import torch
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load
-from kshot.adapters.data import IGNORED, Example, collate, examples, key, pack, training_set
-from kshot.adapters.memory import PeakMemory
-from kshot.adapters.report import build, read_study
-from kshot.adapters.study import Study, run_study
-from kshot.adapters.training import Recipe, Trained, loss_of, train
+from kshot.adapters.study.report import build, read_study
+from kshot.adapters.study.run import Study, run_study
+from kshot.adapters.training.data import IGNORED, Example, collate, examples, key, pack, training_set
+from kshot.adapters.training.memory import PeakMemory
+from kshot.adapters.training.recipe import Recipe, Trained
+from kshot.adapters.training.supervised import loss_of, train
 from kshot.cli.tune import listed
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task

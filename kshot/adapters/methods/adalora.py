@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from kshot.adapters.methods.registry import Base, Built, method, targets, with_peft
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kshot.adapters.methods.peft import completes, targets, with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
+if TYPE_CHECKING:
+    import torch
 
-@method
+SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # the importance of every singular value, and its averages
+PATTERN = "rank_pattern"
+
+
+@method(lr=1e-2)
 def adalora(
     base: Base,
     *,
@@ -51,3 +63,54 @@ def adalora(
         if "ranknum" in name:  # a count; peft makes it trainable on a base in half precision
             parameter.requires_grad_(False)
     return built
+
+
+@completes("ADALORA")
+def with_ranks(built: Built) -> Built:
+    """Ranks move after every step, and where they stand is part of what training changes."""
+    model = built.model
+    built = replace(built, after_load=lambda weights: keep_precision(model, weights))
+    if not hasattr(model.base_model, "rankallocator"):  # out of a folder, to be used and not trained further
+        return built
+    return replace(
+        built,
+        after_step=model.base_model.update_and_allocate,
+        state=lambda: ranks_of(model),
+        set_state=lambda state: set_ranks(model, state),
+    )
+
+
+def ranks_of(model: Any) -> dict[str, torch.Tensor]:
+    """What the rank allocator remembers from step to step."""
+    import torch
+
+    allocator, pattern = model.base_model.rankallocator, model.active_peft_config.rank_pattern or {}
+    found = {f"{PATTERN}/{name}": torch.tensor(kept) for name, kept in pattern.items()}
+    for kind in SCORES:
+        found.update(
+            {f"{kind}/{name}": value.detach().cpu().clone() for name, value in getattr(allocator, kind).items()}
+        )
+    return found
+
+
+def set_ranks(model: Any, state: Mapping[str, torch.Tensor]) -> None:
+    """Puts back what `ranks_of` gave."""
+    device = next(model.parameters()).device
+
+    def under(kind: str) -> dict[str, torch.Tensor]:
+        return {k.removeprefix(f"{kind}/"): v.to(device) for k, v in state.items() if k.startswith(f"{kind}/")}
+
+    for kind in SCORES:
+        setattr(model.base_model.rankallocator, kind, under(kind))
+    model.active_peft_config.rank_pattern = {name: kept.tolist() for name, kept in under(PATTERN).items()} or None
+
+
+def keep_precision(model: Any, weights: Path) -> None:
+    """Reads the values anew: peft has rounded them to the base's dtype on their way."""
+    from safetensors.torch import load_file
+
+    kept = load_file(weights)
+    for name, parameter in model.named_parameters():
+        value = kept.get(name.replace(".default", ""))
+        if value is not None and value.shape == parameter.shape:
+            parameter.data = value.to(parameter.device)

@@ -8,7 +8,7 @@ from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
 
-@method
+@method(lr=3e-3)
 def bitfit(base: Base, *, add: bool = True) -> Built:
     """The bias terms alone (Ben Zaken et al. 2021, arXiv 2106.10199, section 3).
 

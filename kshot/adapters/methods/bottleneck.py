@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from kshot.adapters.methods.ln_tuning import norms
 from kshot.adapters.methods.registry import Base, Built, method
 from kshot.registry import suggest
 from kshot.types import UserError
 
 OUTPUTS = ("o_proj", "out_proj", "down_proj", "c_proj", "fc2", "output.dense", "dense_4h_to_h", "attention.dense")
-ACTIVATIONS = ("gelu", "relu", "tanh")
 
 
-@method
+@method(lr=2e-3)
 def bottleneck(
     base: Base,
     *,
@@ -29,7 +27,7 @@ def bottleneck(
     bottleneck_dim), and with `train_norms` the normalization layers, as in the paper. `target_modules` are the
     projections' names, written a+b; none: those that are known to end a sublayer.
     """
-    from kshot.adapters.bottleneck import insert, last_projections
+    from kshot.adapters.methods.bottleneck_module import ACTIVATIONS, insert, last_projections, remove
 
     if activation not in ACTIVATIONS:
         raise UserError(f"unknown activation {activation!r}: {suggest(activation, ACTIVATIONS)}")
@@ -43,7 +41,7 @@ def bottleneck(
         )
     body = {id(p) for p in base.model.base_model.parameters()}
     if train_norms:
-        for name in norms(base.model):
+        for name in base.norms:
             base.model.get_submodule(name).requires_grad_(True)
     insert(base.model, places, bottleneck_dim, activation)
     if base.classifies:
@@ -52,8 +50,6 @@ def bottleneck(
                 parameter.requires_grad_(True)
 
     def undo() -> Any:
-        from kshot.adapters.bottleneck import remove
-
         remove(base.model, places)
         return base.model
 

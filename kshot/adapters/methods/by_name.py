@@ -1,53 +1,76 @@
-"""Any method that peft has, by its name: `peft:OFT,r=8`."""
+"""A method by its specification: one of the registry's, of a user's file, or of peft's (`peft:name=OFT,r=8`)."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from kshot.adapters.methods.registry import METHODS, Base, Built, with_peft
+from kshot.adapters.methods.peft import with_peft
+from kshot.adapters.methods.registry import METHODS, TRAITS, Base, Built, Traits
 from kshot.registry import suggest
-from kshot.spec import split_outside_parentheses, write_value
+from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
-HEAD = "peft:"
+PEFT = "peft"
 MIXED = ("XLORA", "MIXED", "MULTITASK_PROMPT_TUNING", "POLY")  # these need other adapters, or a task's number
 SET_BY_US = ("peft_type", "task_type", "inference_mode", "base_model_name_or_path", "revision", "auto_mapping")
+OLD = re.compile(r"\s*peft:([^=,:()]*)(?=,|$)")
 
 
-def get_method(spec: str) -> tuple[str, Callable[[Base], Built]]:
-    """A specification's canonical form, and the method with its hyperparameters bound. Raises UserError.
+@dataclass(frozen=True)
+class Method:
+    """An adapter method with its hyperparameters."""
 
-    >>> get_method("lora:lora_alpha=32,r=8")[0]
+    spec: str  # canonical
+    build: Callable[[Base], Built]
+    traits: Traits = Traits()  # noqa: RUF009  # frozen
+
+
+def get_method(spec: str) -> Method:
+    """The method that a specification names. Raises UserError.
+
+    >>> get_method("lora:lora_alpha=32,r=8").spec
     'lora:lora_alpha=32'
     """
-    if not spec.strip().startswith(HEAD):
-        _, function, params = METHODS.parse(spec)
-        return METHODS.canonical(spec), lambda base: function(base, **params)
-    name, *rest = split_outside_parentheses(spec.strip().removeprefix(HEAD)) or [""]
+    spec = spelled(spec)
+    name, given = split_spec(spec)
+    if name == PEFT:
+        return of_peft(given.pop("name", ""), given)
+    _, function, params = METHODS.parse(spec)
+    return Method(METHODS.canonical(spec), lambda base: function(base, **params), TRAITS.get(function, Traits()))
+
+
+def spelled(spec: str) -> str:
+    """A specification as it is written today: `peft:OFT,r=8`, of earlier studies and habits, is `peft:name=OFT,r=8`."""
+    return OLD.sub(lambda found: f"{PEFT}:name={found[1].strip()}", spec, count=1)
+
+
+def of_peft(name: str, given: Mapping[str, str]) -> Method:
+    """A method that peft has, by its name and the fields of its configuration."""
     config_class = config_of(name)
     fields = {f.name: f for f in dataclasses.fields(config_class) if f.init and f.name not in SET_BY_US}
-    given: dict[str, Any] = {}
-    for part in rest:
-        key, equals, text = (piece.strip() for piece in part.partition("="))
-        if not equals or key not in fields:
+    params: dict[str, Any] = {}
+    for key, text in given.items():
+        if key not in fields:
             raise UserError(f"peft's {name} has no parameter {key!r}: {suggest(key, fields)}")
-        given[key] = value_of(text, "list" in str(fields[key].type))
-    listed = "".join(f",{key}={write_value(tuple(v) if isinstance(v, list) else v)}" for key, v in given.items())
+        params[key] = value_of(text, "list" in str(fields[key].type))
+    listed = {key: as_given(value) for key, value in params.items()}
 
     # OFT's block size is the other way to say r, of which peft takes only one
-    other = {"oft_block_size": 0} if name.upper() == "OFT" and given.get("r") else {}
+    other = {"oft_block_size": 0} if name.upper() == "OFT" and params.get("r") else {}
 
     def build(base: Base) -> Built:
         try:
-            config = config_class(**{**other, **given})
+            config = config_class(**{**other, **params})
         except (ValueError, TypeError) as error:
             raise UserError(f"peft's {name} refuses these hyperparameters ({error}); change them.") from error
         return with_peft(base, config)
 
-    return f"{HEAD}{name.upper()}{listed}", build
+    return Method(write_spec(PEFT, {"name": name.upper(), **listed}), build)
 
 
 def config_of(name: str) -> Any:
@@ -58,6 +81,11 @@ def config_of(name: str) -> Any:
     if name.upper() not in known:
         raise UserError(f"unknown method {name!r} of peft's: {suggest(name.upper(), known)}")
     return known[name.upper()]
+
+
+def as_given(value: Any) -> Any:
+    """A value as a specification writes it, the inverse of `value_of`: a list's names as a+b, an object as JSON."""
+    return tuple(value) if isinstance(value, list) else json.dumps(value) if isinstance(value, dict) else value
 
 
 def value_of(text: str, many: bool) -> Any:

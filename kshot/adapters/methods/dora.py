@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from kshot.adapters.methods.lora import TABLE
-from kshot.adapters.methods.registry import Base, Built, method, targets, with_peft
+from kshot.adapters.methods.peft import targets, with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 
 
-@method
+@method(lr=2e-3)
 def dora(
     base: Base,
     *,

@@ -6,7 +6,7 @@ from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
 
-@method
+@method(lr=1e-2, needs_labels=True)
 def head(base: Base, *, dropout: float = 0.0) -> Built:
     """One linear layer over a frozen body's features (Peters et al. 2019, arXiv 1903.05987, section 2.1).
 
@@ -21,6 +21,6 @@ def head(base: Base, *, dropout: float = 0.0) -> Built:
         return Built(base.model, lambda: base.model, head=True)
     if len(base.labels) < 2:
         raise UserError("the method head needs the task's labels, two or more; use a classification task.")
-    from kshot.adapters.heads import HeadModel
+    from kshot.adapters.methods.head_module import HeadModel
 
     return Built(HeadModel(base.model, len(base.labels), dropout), lambda: base.model, head=True)

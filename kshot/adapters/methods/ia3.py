@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kshot.adapters.methods.registry import Base, Built, method, with_peft
+from kshot.adapters.methods.peft import with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
 SCALED = ("k_proj", "v_proj", "down_proj")  # where peft does not know the architecture
 
 
-@method
+@method(lr=1e-2)
 def ia3(base: Base, *, target_modules: tuple[str, ...] = (), feedforward_modules: tuple[str, ...] = ()) -> Built:
     """Keys, values and inner feed-forward activations are scaled (Liu et al. 2022, arXiv 2205.05638, section 3.3).
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from kshot.adapters.methods.registry import Base, Built, method, targets, with_peft
+from kshot.adapters.methods.peft import targets, with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 
 TABLE = "TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING"
 
 
-@method
+@method(lr=2e-3)
 def lora(
     base: Base,
     *,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kshot.adapters.methods.registry import Base, Built, method, with_peft
+from kshot.adapters.methods.peft import completes, with_peft
+from kshot.adapters.methods.prompt_tuning import with_embeddings
+from kshot.adapters.methods.registry import Base, Built, method
 from kshot.registry import suggest
 from kshot.types import UserError
 
 KINDS: dict[str, Literal["MLP", "LSTM"]] = {"MLP": "MLP", "LSTM": "LSTM"}
 
 
-@method
+completes("P_TUNING")(with_embeddings)
+
+
+@method(lr=3e-3)
 def p_tuning(
     base: Base,
     *,

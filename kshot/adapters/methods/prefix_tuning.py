@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from kshot.adapters.methods.registry import Base, Built, method, with_peft
+from kshot.adapters.methods.peft import completes, with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 from kshot.registry import suggest
 from kshot.types import UserError
 
 WAYS = ("random", "zero", "text", "labels")
 
 
-@method
+@method(lr=2e-2)
 def prefix_tuning(
     base: Base,
     *,
@@ -70,3 +72,21 @@ def start(base: Base, model: Any, text: str) -> None:
         if whole.shape == weight.shape:
             weight.copy_(whole)
     base.model.train(was)
+
+
+@completes("PREFIX_TUNING", "CARTRIDGE")
+def with_layers(built: Built) -> Built:
+    """The prefix as the engine takes it. Activations computed again would miss its keys, so they are kept."""
+    return replace(built, checkpointable=False, layers=lambda: layers_of(built.model))
+
+
+def layers_of(model: Any) -> list[tuple[Any, Any]]:
+    """Every layer's keys and values (kv_heads, tokens, dim). Zeros stand behind a sliding window, unseen."""
+    from torch.nn.functional import pad
+
+    count = model.active_peft_config.num_virtual_tokens
+    found = []
+    for layer in model.get_prompt(batch_size=1).layers:
+        missing = (0, 0, count - layer.keys.shape[-2], 0)
+        found.append((pad(layer.keys[0], missing), pad(layer.values[0], missing)))
+    return found

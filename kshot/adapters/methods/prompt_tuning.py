@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from kshot.adapters.methods.registry import Base, Built, method, with_peft
+from kshot.adapters.methods.peft import completes, with_peft
+from kshot.adapters.methods.registry import Base, Built, method
 from kshot.registry import suggest
 from kshot.types import UserError
 
 WAYS = ("random", "vocabulary", "text", "labels")
 
 
-@method
+@method(lr=3e-2)
 def prompt_tuning(
     base: Base,
     *,
@@ -59,3 +61,9 @@ def start(base: Base, model: Any, way: str, text: str) -> None:
         drawn = torch.randint(0, len(base.tokenizer), (count - len(ids),)).tolist()
         chosen = torch.tensor([*ids, *drawn], device=words.weight.device)
         weight.copy_(words(chosen).to(weight.dtype))
+
+
+@completes("PROMPT_TUNING")
+def with_embeddings(built: Built) -> Built:
+    """The virtual tokens as the engine takes them."""
+    return replace(built, embeddings=lambda: built.model.get_prompt(batch_size=1)[0])

@@ -113,9 +113,11 @@ def quiet() -> None:
     logging.disable_progress_bar()
 
 
-def check_weights_are_there(folder: Path) -> None:
+def check_weights_are_there(
+    folder: Path, wanted: str = "*.safetensors", otherwise: str = "fetch its files again, or give another model"
+) -> None:
     """Raises UserError where a folder has no safetensors: a pickle runs code as it is read, so none ever is."""
-    if any(folder.glob("*.safetensors")):
+    if any(folder.glob(wanted)):
         return
     pickled = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
     if pickled:
@@ -123,7 +125,7 @@ def check_weights_are_there(folder: Path) -> None:
             f"{folder} holds its weights only as a pickle ({pickled[0]}), which is never loaded; "
             "save them as safetensors (save_pretrained does), or use a model that has them."
         )
-    raise UserError(f"{folder} holds no weights (*.safetensors); fetch its files again, or give another model.")
+    raise UserError(f"{folder} holds no weights ({wanted}); {otherwise}.")
 
 
 def remedy(error: BaseException) -> str:

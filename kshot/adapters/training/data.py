@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kshot.adapters.padding import batch_of, padded
 from kshot.harness.models.render import Renderer
 from kshot.harness.runs.plan import taught
 from kshot.types import Sample, Source, Strategy, Task, UserError
@@ -124,24 +125,13 @@ def end_id(tokenizer: Any) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def pad_id(tokenizer: Any) -> int:
-    """The token that fills a batch up, which the attention mask hides."""
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0)
-
-
 def collate(batch: Sequence[Example], pad: int) -> dict[str, Any]:
     """A batch padded on the right: input_ids, attention_mask, labels, (batch, longest); a head's labels (batch,)."""
     import torch
 
-    width = max(len(one.input_ids) for one in batch)
-
-    def padded(rows: Sequence[list[int]], fill: int) -> torch.Tensor:
-        return torch.tensor([row + [fill] * (width - len(row)) for row in rows])
-
     labels: Any = [one.labels for one in batch]
     return {
-        "input_ids": padded([one.input_ids for one in batch], pad),
-        "attention_mask": padded([[1] * len(one.input_ids) for one in batch], 0),
+        **batch_of([one.input_ids for one in batch], pad),
         "labels": torch.tensor(labels) if isinstance(labels[0], int) else padded(labels, IGNORED),
     }
 

@@ -8,14 +8,11 @@ Trainer's own file, read by torch with weights_only, which runs no code.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import random
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,88 +21,13 @@ import torch
 from transformers import Trainer, TrainerCallback, TrainingArguments
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.data import IGNORED, Example, collate, pack, pad_id
-from kshot.adapters.memory import PeakMemory
-from kshot.adapters.methods.registry import known_warnings
+from kshot.adapters.methods.peft import known_warnings
+from kshot.adapters.padding import pad_id
+from kshot.adapters.training.checkpoints import BEST, FOLDER, STATE, WHOLE, last_checkpoint, read_state, write_state
+from kshot.adapters.training.data import IGNORED, Example, collate, pack
+from kshot.adapters.training.memory import PeakMemory
+from kshot.adapters.training.recipe import OnProgress, Recipe, Trained
 from kshot.types import UserError
-
-STATE, WHOLE, BEST, RESULT = "trained.safetensors", "whole", "best.safetensors", "training.json"
-
-RATES = {
-    "full": 1e-4, "head": 1e-2, "bitfit": 3e-3, "ln-tuning": 3e-3, "ia3": 1e-2, "lora": 2e-3, "dora": 2e-3,
-    "adalora": 1e-2, "bottleneck": 2e-3, "prompt-tuning": 3e-2, "prefix-tuning": 2e-2, "p-tuning": 3e-3,
-}  # fmt: skip
-"""Learning rates to begin with; `search_rate` looks around them."""
-OTHER_RATE = 1e-3
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How to train. The same for all methods that are compared, but for the learning rate."""
-
-    epochs: int = 8
-    lr: float = 0.0  # peak; 0: the method's own (`RATES`)
-    batch_size: int = 8
-    gradient_accumulation_steps: int = 1
-    gradient_checkpointing: bool = False  # less memory for a third more time
-    packing: bool = False  # a batch as one row without padding
-    weight_decay: float = 0.0
-    warmup: float = 0.1  # of all steps; then down to 0 in a line
-    max_grad_norm: float = 1.0
-    evaluations: int = 0  # during training, evenly spread
-    patience: int = 0  # stop after so many evaluations without a lower validation loss, and keep the best; 0: never
-    checkpoint_seconds: float = 60.0  # at most so much work is lost by a kill
-    tensorboard: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "gradient_accumulation_steps"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        for name in ("lr", "weight_decay", "evaluations", "patience", "checkpoint_seconds"):
-            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
-                raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
-        if not 0 <= self.warmup < 1:
-            raise UserError(f"warmup is {self.warmup}; it is a share of all steps, below 1.")
-        if self.patience and not self.evaluations:
-            raise UserError("patience needs evaluations during training; set evaluations to 4 or more.")
-
-    def steps(self, examples: int) -> int:
-        """Updates of the weights in all."""
-        batches = -(-examples // self.batch_size)
-        return self.epochs * -(-batches // self.gradient_accumulation_steps)
-
-    def rate(self, method: str) -> float:
-        """The peak learning rate for a method."""
-        return self.lr or RATES.get(method, OTHER_RATE)
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What training took and how it went."""
-
-    steps: int
-    lr: float
-    loss: float  # mean over the last epoch's steps
-    seconds: float  # of training alone: neither loading nor evaluation
-    peak_memory: int  # bytes above what the process held before, base model included where it was loaded for this
-    history: tuple[Mapping[str, float], ...]  # a line a log: step, loss, lr; or step, validation_loss, accuracy
-
-    @classmethod
-    def read(cls, folder: Path) -> Trained | None:
-        """What a finished training left in its folder; None where it has not finished."""
-        path = folder / RESULT
-        if not path.is_file():
-            return None
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**said, "history": tuple(said["history"])})
-
-    def write(self, folder: Path) -> None:
-        """Leaves it in the folder, whole or not at all."""
-        said = {name: getattr(self, name) for name in self.__slots__}
-        scratch = folder / f"{RESULT}.new"
-        scratch.write_text(json.dumps(said, indent=1), encoding="utf-8")
-        scratch.replace(folder / RESULT)
-
 
 Evaluate = Callable[[], Mapping[str, float]]
 
@@ -119,7 +41,7 @@ def train(
     seed: int,
     validation: Sequence[Example] = (),
     evaluate: Evaluate | None = None,
-    on_progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Trained:
     """Trains in place, and from its last whole checkpoint in the folder where there is one.
 
@@ -129,17 +51,18 @@ def train(
     """
     if not examples:
         raise UserError("there is nothing to train on.")
-    if recipe.gradient_checkpointing and not adapted.can_checkpoint:
+    if recipe.gradient_checkpointing and not adapted.built.checkpointable:
         raise UserError(f"{adapted.method} cannot be trained with gradient checkpointing; leave it out.")
     if recipe.packing and (adapted.soft is not None or adapted.kind == "head"):
         raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
     folder.mkdir(parents=True, exist_ok=True)
     config = arguments(adapted, recipe, folder, len(examples), seed)
     pad = pad_id(adapted.tokenizer)
-    measure: Evaluate = lambda: {  # noqa: E731
-        "validation_loss": loss_of(adapted, validation, recipe.batch_size),
-        **(evaluate() if evaluate else {}),
-    }
+
+    def measure() -> Mapping[str, float]:
+        loss = loss_of(adapted, validation, recipe.batch_size)
+        return {"validation_loss": loss, **(evaluate() if evaluate else {})}
+
     with own_randomness(), known_warnings(), PeakMemory() as memory:
         trainer = Tuner(
             adapted,
@@ -165,7 +88,7 @@ def train(
     last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
     return Trained(
         steps=trainer.state.global_step,
-        lr=recipe.rate(adapted.method),
+        lr=recipe.rate(adapted.spec),
         loss=sum(last) / max(1, len(last)),
         seconds=clock.spent,
         peak_memory=memory.peak,
@@ -189,12 +112,12 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
     steps = recipe.steps(examples)
     device = next(adapted.model.parameters()).device.type
     return TrainingArguments(
-        output_dir=str(folder / "checkpoints"),
+        output_dir=str(folder / FOLDER),
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
         activation_checkpointing=recipe.gradient_checkpointing,
         num_train_epochs=recipe.epochs,
-        learning_rate=recipe.rate(adapted.method),
+        learning_rate=recipe.rate(adapted.spec),
         lr_scheduler_type="linear",
         warmup_steps=math.ceil(recipe.warmup * steps),
         weight_decay=recipe.weight_decay,
@@ -274,10 +197,8 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers carries no types
 class Clock(TrainerCallback):  # type: ignore[misc]
     """Saves by the clock, marks whole checkpoints, counts seconds of training, tells how far it is."""
 
-    def __init__(
-        self, adapted: Adapted, every: float, on_progress: Callable[[int, int, Mapping[str, float]], None] | None
-    ) -> None:
-        self.adapted, self.every, self.tell = adapted, every, on_progress or (lambda *_: None)
+    def __init__(self, adapted: Adapted, every: float, on_progress: OnProgress | None) -> None:
+        self.adapted, self.every, self.on_progress = adapted, every, on_progress
         self.spent, self.began, self.saved = 0.0, 0.0, time.monotonic()
         self.said: dict[str, float] = {}
 
@@ -285,7 +206,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
         self.began = time.perf_counter()
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self.adapted.after_step(state.global_step)
+        self.adapted.built.after_step(state.global_step)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.spent += time.perf_counter() - self.began
@@ -304,41 +225,8 @@ class Clock(TrainerCallback):  # type: ignore[misc]
                 f"{self.adapted.spec}: the loss is {logs['loss']} at step {state.global_step}; "
                 f"lower --lr below {args.learning_rate:g}."
             )
-        self.tell(state.global_step, state.max_steps, self.said)
-
-
-def write_state(adapted: Adapted, path: Path) -> None:
-    """The trained parameters, whole or not at all."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".new")
-    save_file({name: tensor.contiguous() for name, tensor in adapted.state().items()}, scratch)
-    scratch.replace(path)
-
-
-def read_state(adapted: Adapted, path: Path) -> None:
-    """Puts back what `write_state` has written."""
-    from safetensors.torch import load_file
-
-    adapted.set_state(load_file(path))
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; what a kill has left half-written is removed."""
-    found: list[Path] = []
-    for path in (folder / "checkpoints").glob("checkpoint-*"):
-        if (path / WHOLE).is_file():
-            found.append(path)
-        else:
-            shutil.rmtree(path, ignore_errors=True)
-    return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
-
-
-def forget_checkpoints(folder: Path) -> None:
-    """Removes what only an unfinished training needs."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    (folder / BEST).unlink(missing_ok=True)
+        if self.on_progress:
+            self.on_progress(state.global_step, state.max_steps, self.said)
 
 
 def tidy(line: Mapping[str, Any]) -> dict[str, float]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.adapters.study import SETTINGS
-from kshot.adapters.training import Trained
+from kshot.adapters.study.run import SETTINGS
+from kshot.adapters.training.recipe import Trained
 from kshot.eval.report.model import Block, Column, Figure, Report, Section, Table
 from kshot.eval.report.numbers import number, percent
 from kshot.eval.report.prompting.build import build as build_comparison
@@ -308,10 +308,7 @@ def scatter(name: str, axis: str, groups: Mapping[str, list[Outcome]], listed: S
 
 def method_of(label: str) -> str:
     """A label without its training size."""
-    try:
-        name, given = split_spec(label)
-    except UserError:  # peft:OFT,r=8,samples=16
-        return label.partition(",samples=")[0]
+    name, given = split_spec(label)
     rest = {key: value for key, value in given.items() if key != "samples"}
     return write_spec(name, dict(rest))
 

@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kshot.adapters.report import build, read_study
-from kshot.adapters.study import Study, run_study
+from kshot.adapters.study.report import build, read_study
+from kshot.adapters.study.run import Study, run_study
 from kshot.eval.report.publish import publish
 
 

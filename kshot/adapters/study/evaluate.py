@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.data import examples
 from kshot.adapters.engine import adapted_engine
 from kshot.adapters.methods.registry import is_classifier
+from kshot.adapters.training.data import examples
 from kshot.harness.engines.transformers import engine_id
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, free_memory

@@ -20,12 +20,14 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
-from kshot.adapters.data import Example, TrainingSet, examples, training_set
 from kshot.adapters.encoder import load_encoder, names_encoder
-from kshot.adapters.evaluate import accuracy, evaluate
 from kshot.adapters.folder import FILE
 from kshot.adapters.methods import get_method
-from kshot.adapters.training import Recipe, Trained, forget_checkpoints, loss_of, train
+from kshot.adapters.study.evaluate import accuracy, evaluate
+from kshot.adapters.training.checkpoints import forget_checkpoints
+from kshot.adapters.training.data import Example, TrainingSet, examples, training_set
+from kshot.adapters.training.recipe import Recipe, Trained
+from kshot.adapters.training.supervised import loss_of, train
 from kshot.eval.tasks import get_task
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
@@ -109,7 +111,7 @@ class Study:
         for seed in self.seeds:
             for count in self.samples:
                 for method in self.methods:
-                    yield Cell(get_method(method)[0], count, seed)
+                    yield Cell(get_method(method).spec, count, seed)
 
     def settings(self) -> dict[str, Any]:
         """What a resume must agree with, as JSON-able values."""
@@ -150,10 +152,7 @@ class Cell:
     @property
     def label(self) -> str:
         """How it goes in reports: the method's specification with its training size."""
-        try:
-            name, given = split_spec(self.method)
-        except UserError:  # peft:OFT,r=8
-            return f"{self.method},samples={self.samples}"
+        name, given = split_spec(self.method)
         return write_spec(name, {**given, "samples": self.samples})
 
     @property
@@ -175,12 +174,12 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], tell: Tell
     Raises UserError before anything is trained where a name, a number or the data are wrong.
     """
     tell = tell or (lambda *_: None)
-    for method in study.methods:
-        get_method(method)
+    methods = [get_method(method) for method in study.methods]
     plan = load_plan(study.plan((study.strategy,)))
     labelled = not study.mixture and bool(plan.tasks[0].labels)
-    if not labelled and "head" in {method.partition(":")[0] for method in study.methods}:
-        raise UserError("the method head needs one task that has labels; use a classification task.")
+    lacking = [method.spec for method in methods if method.traits.needs_labels and not labelled]
+    if lacking:
+        raise UserError(f"the method {lacking[0]} needs one task that has labels; use a classification task.")
     encoder = names_encoder(study.model)
     if encoder and study.prompting:
         raise UserError(f"{study.model} is an encoder, which is not prompted: leave it out with --compare none.")
@@ -301,7 +300,7 @@ class Bench:
 
     def take_off(self, adapted: Adapted) -> None:
         """The base as it was; read again where the adapter changed it for good."""
-        if adapted.undo is None:
+        if adapted.built.undo is None:
             self.loaded = None
         else:
             adapted.detach()
@@ -351,10 +350,9 @@ class Bench:
 
     def rate(self, cell: Cell, parts: Sequence[Part], folder: Path, tell: Callable[..., None]) -> float:
         """The peak learning rate: given, or found by a search that costs every method the same."""
-        method = cell.method.partition(":")[0]
         if cell.method in self.study.rates:
             return self.study.rates[cell.method]
-        own = self.study.recipe.rate(method)
+        own = self.study.recipe.rate(cell.method)
         if not self.study.search:
             return own
         path = folder / "rates.json"

@@ -1,0 +1,1 @@
+"""Prompting beside training on the same samples: many trainings, one report."""
