@@ -121,9 +121,10 @@ def test_a_study_of_before_is_read_and_gone_on_with(tiny_folder: Path, tmp_path:
         assert "peft:name=OFT,r=8" in text
         path.write_text(text.replace("peft:name=OFT,r=8", "peft:OFT,r=8"))
     again = read_study(tmp_path)
-    again.close()
     assert again.outcomes == results.outcomes
     assert again.outcomes[0].label == "peft:name=OFT,r=8,samples=4"
+    assert "peft:name=OFT is the best of 1 trained" in build(again).summary[1]
+    again.close()
     base = load_model(resolve(str(tiny_folder)), device="cpu")
     adapted = load(base.model, base.tokenizer, before, base=base.source.name, base_hash=base.weights_hash)
     assert adapted.spec == "peft:name=OFT,r=8"
