@@ -97,7 +97,7 @@ def test_moved_images_are_moved_by_that_many_pixels() -> None:
             "up": np.vstack([before[2:], np.zeros((2, 8))]),
             "right": np.hstack([np.zeros((8, 2)), before[:, :-2]]),
             "left": np.hstack([before[:, 2:], np.zeros((8, 2))]),
-        }  # fmt: skip
+        }
         found = [name for name, expected in candidates.items() if np.array_equal(after, expected)]
         assert len(found) == 1
         ways.update(found)
