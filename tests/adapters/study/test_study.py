@@ -23,7 +23,7 @@ from kshot.adapters.training.recipe import Recipe, Trained
 from kshot.cli.tune import listed
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
-from kshot.harness.runs.run import load_plan
+from kshot.harness.runs.plan import load_plan
 from kshot.types import Message, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
