@@ -29,6 +29,11 @@ from kshot.adapters.memory import PeakMemory
 from kshot.adapters.methods.registry import known_warnings
 from kshot.types import UserError
 
+# transformers' word for it from 5.23 on, and before: the other one is unknown or warned about
+CHECKPOINTING = next(
+    word for word in ("activation_checkpointing", "gradient_checkpointing") if hasattr(TrainingArguments, word)
+)
+
 STATE, WHOLE, BEST, RESULT = "trained.safetensors", "whole", "best.safetensors", "training.json"
 
 RATES = {
@@ -192,7 +197,7 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         output_dir=str(folder / "checkpoints"),
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        activation_checkpointing=recipe.gradient_checkpointing,
+        **{CHECKPOINTING: recipe.gradient_checkpointing},
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.rate(adapted.method),
         lr_scheduler_type="linear",
