@@ -19,8 +19,10 @@ from __future__ import annotations
 from kshot.eval.answers.actions import read_actions
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
-from kshot.eval.answers.numerals import canonical_number, read_number
+from kshot.eval.answers.numbers import read_number
+from kshot.eval.answers.numerals import canonical_number
 from kshot.eval.answers.scoring import exact, numeric
+from kshot.eval.answers.targets import read_target
 from kshot.eval.answers.texts import read_line, read_text, read_word
 from kshot.types import AnswerFormat, UserError
 
@@ -36,6 +38,7 @@ __all__ = [
     "exact",
     "labels",
     "numeric",
+    "read_target",
 ]
 
 NUMBER = AnswerFormat("number", "Answer with a number.", "Therefore, the answer (arabic numerals) is", read_number)
