@@ -28,6 +28,10 @@ SMALL = re.compile(
 LONE = re.compile(r"[\s\"'`*(\[{]{0,6}([A-Za-z])[\s\"'`*)\]}.:,!\u3002]{0,6}(?:\n|$)")
 LEAD = re.compile(r"[\s\"'`*(\[]{0,6}([A-Za-z])(?:[):\]]\**|\.\**)(?:\s|$)")
 BOX = re.compile(r"[\s(*{]{0,4}(?i:(?:option|choice)\s)?\(?(?:[a-z]\W*$|[A-Z](?:[\s).:,;*}]|$)(?!\s?[-+=^_<>\\]))")
+SMALL_LEAD = re.compile(
+    r"[\s\"'`*(\[]{0,6}(?:([b-z])(?![\w'])|(a)(?=[.)\],;:!]|\s(?:because|since)\b))"
+    r"(?=[)\]\"'*]{0,3}(?:[.,;:!?]|\s(?:because|since|as|is|-|\u2014)|\s*$))"
+)
 LINE = re.compile(r"(?:(?<=\n)|(?<![\s\S]))[ \t*-]{0,6}(?:\(([A-Za-z])\)|([A-Z])[.):])(?=[ \t*])")
 ARTICLE = pattern(lambda language: language.article)
 SUBJECT = pattern(lambda language: language.subject)
@@ -97,9 +101,12 @@ def stated_choice(statement: Statement, choices: tuple[str, ...], allowed: froze
 
     named = named_choices(said, choices)
     lone = LONE.match(said) or LEAD.match(said)
+    small = SMALL_LEAD.match(said)
     taken = taken_letters(said, allowed)
     if lone and lone[1].upper() in allowed and lone.end() == len(said):
         taken = [(lone[1].upper(), *lone.span(1))]
+    elif small and not lone and (small[1] or small[2]).upper() in allowed:
+        taken.insert(0, ((small[1] or small[2]).upper(), *small.span(1 if small[1] else 2)))
     elif lone and lone[1].upper() in allowed and (not taken or taken[0][1] > lone.start(1)):
         taken.insert(0, (lone[1].upper(), *lone.span(1)))
     if statement.rule == "boxed" and not BOX.match(said):
@@ -181,6 +188,9 @@ def last_letter(text: str, taken: list[Place], choices: tuple[str, ...], *, deni
     marked = [item for item in taken if text[max(0, item[1] - 1)] == "(" or MARKED.match(text, item[2])]
     if marked:
         letter, start, end = marked[-1]
+        before = [item for item in taken if item[2] <= start][-1:]
+        if several(text, [*before, marked[-1]], choices):
+            return found(None, "several choices", before[0][1], end)
         return found(letter, "last marked letter", start, end)
     named = named_choices(text, choices)
     if len(named) == 1:

@@ -29,7 +29,7 @@ JOIN = re.compile(
 )
 BOOLEANS = {"true": "yes", "false": "no"}  # JSON's own
 NEGATION = re.compile(r"(?:not|non|no)[\s_-]", re.IGNORECASE)
-NOT_THE = r"(?:not|non|no|isn't|aren't|never)[\s_-]{1,2}(?:(?:an?|the|any|really|quite)\s)?"
+NOT_THE = r"(?:non|(?:not|non|no|isn't|aren't|never)[\s_-]{1,2}(?:(?:an?|the|any|really|quite)\s)?)"
 FRONT, BACK = rf"(?:(?<!\w)|(?<=[{UNSPACED}]))", rf"(?:(?!\w)|(?=[{UNSPACED}]))"
 
 
@@ -51,12 +51,13 @@ def bounded(name: str) -> str:
 def synonyms(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Other ways of saying yes or no, as patterns of words that stand alone."""
     taken = {other.lower() for other in names}
-    for ways in (
-        ("yes", *(word for language in LANGUAGES for word in language.yes)),
-        ("no", *(word for language in LANGUAGES for word in language.no)),
-    ):
-        if name.lower() in ways:
-            return tuple(rf"(?<!\w)(?:{word})(?!\w)" for word in ways[1:] if word not in taken)
+    ways = {
+        "yes": [(language.lead_in, word) for language in LANGUAGES for word in language.yes],
+        "no": [(language.lead_in, word) for language in LANGUAGES for word in language.no],
+    }
+    for own, said in ways.items():
+        if name.lower() in (own, *(word for _, word in said)):
+            return tuple(rf"(?<!\w){lead}{word}(?!\w)" for lead, word in said if word not in taken)
     return ()
 
 
@@ -73,7 +74,6 @@ def apart(text: str, places: list[Place]) -> list[Place]:
 def in_text(names: tuple[str, ...]) -> Named:
     """Labels that are words."""
     plain = {name: plainly(name).strip() for name in names}
-    clause = {name.lower() for name in plain.values()} != {"yes", "no"}  # "not" before them seldom denies them
     patterns: dict[str, tuple[str, str]] = {}
     for at, name in enumerate(sorted(names, key=lambda name: len(plain[name]), reverse=True)):
         ways = "|".join((bounded(plain[name]), *synonyms(plain[name], tuple(plain.values()))))
@@ -82,7 +82,7 @@ def in_text(names: tuple[str, ...]) -> Named:
 
     def named(text: str) -> list[Place]:
         places = [(patterns[m.lastgroup or ""][0], *m.span()) for m in known.finditer(text)]
-        return undenied(text, apart(text, places), lambda place: place[1:], clause=clause)
+        return undenied(text, apart(text, places), lambda place: place[1:], clause=True)
 
     return named
 

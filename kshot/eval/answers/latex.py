@@ -13,7 +13,7 @@ WRAPPER = re.compile(
     r"\\(?:text(?:bf|it|rm|sf|tt|sc|normal)?|math(?:rm|bf|it|sf|tt|bb|cal|normal)|operatorname\*?|mbox|hbox|emph|underline"
     r"|boldsymbol|bm|displaystyle|ensuremath)\s?\{([^{}\\]{0,500})\}"
 )
-SIGN = re.compile(r"\\(?:[dtc]frac|nicefrac|sfrac|[a-zA-Z]{2,9}(?![a-zA-Z])|[,;:! %$&#_{}()\[\]])|\{,\}|\\\\")
+SIGN = re.compile(r"\\(?:[dtc]frac|nicefrac|sfrac|[a-zA-Z]{2,12}(?![a-zA-Z])|[,;:! %$&#_{}()\[\]])|\{,\}|\\\\")
 TWICE = re.compile(r"\\\\(?=[a-zA-Z]{2,12}\s?[{0-9\\])")  # escaped once more, as in JSON
 SPACED_MINUS = re.compile(r"-\s{1,3}(?=\\[dt]?frac)|(?<=\{)-\s{1,3}(?=[0-9.])")
 THIN = "\u2009"

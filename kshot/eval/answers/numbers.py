@@ -30,7 +30,7 @@ PENDING = re.compile(r"[0-9)]\s?[-+*/×÷]\s?[$(]?$")
 OPEN_END = re.compile(r"[.,/]?\Z|[.,]?\d")  # what follows a numeral that may not have come to its end
 # what makes a numeral the beginning of a term: "3x", "2\sqrt{3}", "x^2" but not "5 kg", "5^\circ"
 TERM = re.compile(
-    r"(?:[xyznabpqrw]|\s[xyz])(?![^\W_])(?!\s?[0-9])|\s?(?:[π√]|\\(?!circ|deg|text|mathrm|euro)[a-z])"
+    r"(?:[xyz]{1,3}|[nabpqrw]|\s[xyz])(?![^\W_])(?!\s?[0-9])|\s?(?:[π√]|\\(?!circ|deg|text|mathrm|euro)[a-z])"
     r"|\^(?!\s?\{?\s?[\\°])"
 )
 UNEVALUATED = re.compile(r"\\(?:frac|sqrt|pi|log|ln|sin|cos|tan|binom)|[√π^]")
@@ -40,17 +40,17 @@ JOINS = either(lambda language: language.joins)
 BETWEEN = pattern(lambda language: language.between)
 PRECEDED = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]|\))\s?[-+*/×÷]\s?[$(]?$")
 COMPARED = re.compile(
-    rf"(?:(?<![=<>-])[<>]\s?|[≤≥≠]\s?|{either(lambda language: language.bound)})[$€£(]{{0,2}}$", re.IGNORECASE
+    rf"(?:(?<![=<>-])[<>]\s?|[≤≥≠±]\s?|{either(lambda language: language.bound)})[$€£(]{{0,2}}$", re.IGNORECASE
 )
 # between two numbers of which neither is meant alone; a unit may stand behind the first
 SPAN = re.compile(
-    rf"[%°]?(?:\s[^\W\d_]{{1,15}})?\s{{0,3}}(?:,?\s?{EITHER}|[-~]|\.{{2,3}}|±|\+/-)\s{{0,3}}"
+    rf"[%°]?(?:\s[^\W\d_]{{1,15}})?\s{{0,3}}\(?(?:,?\s?{EITHER}|[-~]|\.{{2,3}}|±|\+/-)\s{{0,3}}"
     r"(?:[^\W\d_]{4,10}\s)?[$€£(]{0,2}",
     re.IGNORECASE,
 )
 RESULTS = pattern(lambda language: language.results)
 OR_ELSE = re.compile(rf"\s?{EITHER}\s?\$?[a-zA-Z]\w?\s{{0,2}}$", re.IGNORECASE)  # "x = 2 or x = 3"
-PAIR = re.compile(rf"\s{{0,3}}{JOINS}\s{{0,3}}[$€£(]{{0,2}}", re.IGNORECASE)
+PAIR = re.compile(rf"\s{{0,3}}(?:{JOINS}|&)\s{{0,3}}[$€£(]{{0,2}}", re.IGNORECASE)
 LIST = re.compile(rf"[,;]\s?(?:{JOINS}\s?)?[$€£(]{{0,2}}", re.IGNORECASE)
 AFTER_LIST = re.compile(rf"\W*(?:\n|$)|[.;)]|,?\s(?:{JOINS})?\s?[$€£]?[0-9]|,\s?[0-9]", re.IGNORECASE)
 DOZEN = pattern(lambda language: language.dozen)
@@ -59,7 +59,7 @@ FEW_WORDS = re.compile(r"[\W\d_]*(?:[^\W\d_]{1,12}[\W\d_]+){0,4}[^\W\d_]{0,12}[\
 # what may stand behind a number in words that is all of a text
 UNIT = re.compile(rf"(?:\s?[{UNSPACED}]{{1,4}}|(?:\s[^\W\d_]{{1,15}}){{0,2}})\W*")
 SENTENCE_END = re.compile(r"[.!?](?=\s)|[\n\u3002]")
-PARENTHESIS = re.compile(r"\([^()\n]{1,200}\)|\[[^\[\]\n]{1,200}\]")
+PARENTHESIS = re.compile(rf"\((?!{EITHER})[^()\n]{{1,200}}\)|\[[^\[\]\n]{{1,200}}\]", re.IGNORECASE)
 EXPRESSION, SEVERAL, TIME = "an expression, not evaluated", "several numbers or a range", "a time or a date"
 
 
@@ -137,6 +137,7 @@ def read_statement(text: str, statement: Statement) -> Extraction | None:
         words = in_words(said)
         if words and not denied(said, words.start, words.end):
             closed = statement.marked or re.match(r"[^\w\s-]", text[statement.start + words.end :][:1]) is not None
+            words = in_dozens(said, words)
             return at(words.value, f"{statement.rule}, in words", words.start, words.end, closed=closed)
         if every:
             return None  # all of them denied
@@ -152,10 +153,14 @@ def read_statement(text: str, statement: Statement) -> Extraction | None:
     if sentence and not EQUALS.search(said):
         number = guessed(said, kept)
     closed = statement.marked or not (sentence or OPEN_END.match(text, statement.start + number.end))
-    dozen = DOZEN.match(said, number.end)
-    if dozen:
-        return at(plain(12 * Fraction(number.value)), statement.rule, number.start, dozen.end(), closed=closed)
+    number = in_dozens(said, number)
     return at(number.value, statement.rule, number.start, number.end, closed=closed)
+
+
+def in_dozens(text: str, number: Numeral) -> Numeral:
+    """Twelve times a number that "dozen" stands behind."""
+    dozen = DOZEN.match(text, number.end)
+    return Numeral(plain(12 * Fraction(number.value)), number.start, dozen.end()) if dozen else number
 
 
 def guessed(sentence: str, kept: Sequence[Numeral]) -> Numeral:

@@ -31,17 +31,21 @@ DENIED = pattern(lambda language: language.denied)
 DENIED_AFTER = pattern(lambda language: language.denied_after)
 COPULA = re.compile(r"\b(?:is|are|was|be)\b[:=\s*]*$", re.IGNORECASE)
 BOXED = re.compile(r"\\f?boxed\s?\{|\\fbox\s?\{")
-HASHES = re.compile(r"####[ \t]{0,9}(?=\S)")
+HASHES = re.compile(r"####(?=[ \t]{0,9}\S)")
 KEY = (
     r"(?:final|correct|my|the|predicted)?[ _-]?(?:answer|ans|label|choice|option|prediction|result|response|output"
     r"|solution|category|class|sentiment|verdict|rating|score|decision)s?(?:[ _-]?(?:choice|letter|text|value))?"
 )
-TAG = re.compile(r"<(?:final[ _-]?)?(?:answer|ans|result|solution)>|\[(?:final[ _])?answer\]", re.IGNORECASE)
+TAG = re.compile(
+    r"<(?:final[ _-]?)?(?:answer|ans|result|solution|output|response|final)(?:\s[^<>]{0,60})?>"
+    r"|\[(?:final[ _])?answer\]",
+    re.IGNORECASE,
+)
 UNTAG = re.compile(r"</[A-Za-z_]{1,20}>")
 UNTAGGED = re.compile(r"</|\[/")
 FIELD = re.compile(rf"[\"']{KEY}[\"']\s{{0,4}}:\s{{0,4}}", re.IGNORECASE)
 VALUE = re.compile(
-    r"\"((?:[^\"\\\n]|\\.){0,2000})\"|'((?:[^'\\\n]|\\.){0,2000})'(?=\s{0,4}[,}\n]|\s*\Z)|([^,}\]\n]{0,200})"
+    r"(?:\"((?:[^\"\\\n]|\\.){0,2000})\"|'((?:[^'\\\n]|\\.){0,2000})')(?=\s{0,4}(?:[,}\]\n]|\Z))|([^,}\]\n]{0,200})"
 )
 NEXT_QUESTION = re.compile(r"\n[ \t*#]{0,4}(?:Q|Question|问题?)(?:[ \t]\d{1,4})?[ \t]?:")
 

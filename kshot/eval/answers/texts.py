@@ -38,6 +38,7 @@ IT_IS = pattern(lambda language: language.it_is)
 INSTEAD = pattern(lambda language: language.instead)
 ARROW = re.compile(r"[ \t](?:->|=>|\u2192|-->)[ \t]")
 STATED = pattern(lambda language: language.stated_line)
+ONE_WORD = re.compile(r"\W*\w+\W*")
 FILLER = re.compile(r"(?:(?:the|last|letters?|word|string|of|is|are|and)\s{1,2}){1,6}(?=\S)", re.IGNORECASE)
 LONE_QUOTE = r"[\"'`]([^\W\d_](?:[^\W\d_]|[ ,-]){0,60})[\"'`]"
 
@@ -162,7 +163,8 @@ def run_of_letters(text: str) -> str:
 def read_word(text: str, choices: tuple[str, ...]) -> Extraction:
     """A run of letters: stated, a lone one, or the last in quotes; '"n" and "k"', "n-k" and "n k" are "nk"."""
     for statement in statements(text):
-        if REFUSED.match(statement.text) or (statement.rule == "json" and statement.declined):
+        refused = REFUSED.match(statement.text) and not ONE_WORD.fullmatch(statement.text)
+        if refused or (statement.rule == "json" and statement.declined):
             return found(None, "declined", statement.start, statement.end)
         stop = len(statement.text) if statement.marked else sentence_end(statement.text)
         part = CONTRAST.split(statement.text[:stop], maxsplit=1)[0]
@@ -177,8 +179,8 @@ def read_word(text: str, choices: tuple[str, ...]) -> Extraction:
             closed = statement.marked or statement.start + stop < len(text)
             return found(word, statement.rule, statement.start, statement.start + stop, explicit=closed)
     lead = len(text) - len(text.lstrip())
-    line = text[lead:].split("\n", 1)[0]
-    if REFUSED.match(line):
+    line = CONTRAST.split(text[lead:].split("\n", 1)[0], maxsplit=1)[0]
+    if REFUSED.match(line) and not ONE_WORD.fullmatch(line):
         return found(None, "declined", lead, lead + len(line))
     parts = line.split()
     if len(line) <= 80 and (len(parts) == 1 or all(len(run_of_letters(part)) <= 1 for part in parts)):

@@ -72,6 +72,11 @@ class Spoken:
         return " " * self.last + self.text[self.last :]
 
 
+HTML = re.compile(
+    r"</?(?:b|i|u|em|strong|p|br|span|code|mark)\s?/?>|^[ \t]*```[a-z]{0,15}[ \t]*$", re.IGNORECASE | re.MULTILINE
+)
+
+
 def spoken(text: str, start: int) -> Spoken:
     """A text from `start` on, as it was spoken."""
     said = text[start:]
@@ -81,6 +86,7 @@ def spoken(text: str, start: int) -> Spoken:
             begin = max(begin, start) - start
             said = said[:begin] + " " * (end - start - begin - 1) + "\n" + said[end - start :]
     said = OTHER.sub(lambda mark: " " * (len(mark[0]) - 1) + "\n", said) if "<" in said else said
+    said = HTML.sub(lambda mark: " " * len(mark[0]), said) if "<" in said or "```" in said else said
     opened = max(found[-1][0] - start, 0) if found and not found[-1][2] else None
     closed = next((end for _, end, whole in reversed(found) if whole), start)
     return Spoken(said if opened is None else said[:opened] + "\n", max(closed - start, 0), opened)

@@ -24,11 +24,13 @@ CHOSEN = (
     r"\b(?:I|we)(?:'d|'ll|\s(?:would|will|must|should|have\sto|am\sgoing\sto))?"
     r"(?:\s(?:probably|likely|therefore|then|so|just|rather|definitely|also))?"
     r"\s(?:pick|choose|select|chose|picked|selected|opt\sfor|go\s(?:for|with)|vote\sfor|settle\son)\b:?"
-    rf"|\b(?:so|thus|therefore|hence|then)[,:]?\s(?={LETTER}[.!*)]{{0,3}}\s*(?:\n|$))"
+    rf"|\b(?:so|thus|therefore|hence|then|definitely|probably|certainly|clearly|surely|likely)[,:]?\s(?={LETTER}[.!*)]{{0,3}}\s*(?:\n|$))"
     rf"|\b(?:choose|select|pick|leav(?:es|ing)(?:\sus\swith|\sonly|\sjust)?)\s(?=(?:option|choice|answer)?\s?{LETTER})"
     rf"|\bnot\s[^.;\n]{{1,30}},?\sbut\s(?:rather\s)?(?={LETTER})"
+    rf"|\bI(?:'d|\swould)?\s(?:think|guess|believe|say)\s(?:that\s)?(?:it's\s|it\sis\s)?"
+    rf"(?={LETTER}(?:[.,;!)*]|\s*(?:\n|$)|\s(?:because|since|as)\b))"
     rf"|\bit(?:'s|\s(?:is|must\sbe|should\sbe|has\sto\sbe))\s(?={LETTER})"
-    rf"|\bans(?:wers?)?\b\.?(?:\s?[:\u2014-])?\s?(?={LETTER})"
+    rf"|\bans(?:wers?)?\b\.?(?:\s(?:choice|option))?(?:\s?[:\u2014-])?\s?(?={LETTER})"
 )
 KNOW = r"(?:known|available|clear|certain|possible|given|definitive|determinable|say|tell|determine)"
 FILLERS = r"(?:it|that|this|we|i|one|you|is|currently|still|simply|really|probably|yet|possible|to)"
@@ -40,19 +42,20 @@ DECLINED = (
     r"|\W{0,4}(?:n/a\b|not\s(?:enough|applicable|sure|specified|mentioned)\b|no\s(?:answer|one\sknows|idea)\b)"
 )
 REFUSED = (
-    r"\W{0,4}(?:(?:sorry|unfortunately|well|hmm|honestly|actually|so|but)\W{1,3}(?:but\s)?)?(?:"
+    r"\W{0,4}(?:(?:sorry|unfortunately|well|hmm|honestly|actually|so|but|as\san\sAI(?:\s[a-z]{1,12}){0,2})\W{1,3}(?:but\s)?)?(?:"
     r"(?:I|we)\s(?:really\s|just\s|honestly\s|still\s)?(?:(?:do|did|can|could)(?:\snot|n't)|cannot|can't)"
     r"\s(?:really\s|yet\s)?(?:know|have|tell|say|answer|determine|find|figure|see\sa|be\s(?:sure|certain)|help|provide|give)\b"
     r"|(?:I'm|I\sam|we\sare|we're)\s(?:really\s|just\s|still\s)?(?:not\s(?:sure|certain|able)|unsure|unable|sorry)\b"
-    r"|(?:I\shave\s|we\shave\s)?no\sidea\b|n/a\b|n\.a\.(?=\W*$)|idk\b"
-    r"|there(?:'s|\sis)\s(?:no\s(?:answer|solution|way|information|single|correct)|none\b|not\senough)"
+    r"|(?:I|we)\shave\sno\s(?:answer|clue|idea|way|information)\b|no\sidea\b|(?:nobody|no\sone)\s(?:knows|can\ssay)\b"
+    r"|n/a\b|n\.a\.(?=\W*$)|idk\b"
+    r"|there\s(?:is|are)(?:n't|\snot)\s(?:enough|an?\s(?:answer|single))\b|there(?:'s|\sis)\s(?:no\s(?:answer|solution|way|information|single|correct)|none\b|not\senough)"
     r"|(?:it|this|that|which|the\sanswer)(?:'s|\sis)\s(?:still\s|currently\s)?"
     rf"(?:unknown|unclear|uncertain|undetermined|impossible|not\s(?:\w{{1,12}}\s)?(?:clear|{KNOW}|sure|specified|mentioned|stated|provided|applicable))\b"
-    r"|(?:(?:it|this|that|the\sanswer)\s)?(?:cannot|can't|can\snot|could\snot)\sbe"
+    r"|(?:(?:it|this|that|(?:the|this)\s(?:answer|question|result))\s)?(?:cannot|can't|can\snot|could\snot)\sbe"
     r"\s(?:determined|known|answered|said|told|inferred)\b"
     r"|none\sof\s(?:the\s(?:above|choices|options|others)|these|them|those)\b"
     r"|(?:it\s|that\s)?depends\b|not\senough\s(?:information|info|data|context)\b|insufficient\s(?:information|data)\b"
-    r"|no\s(?:answer|one\sknows|information|solution)\b(?=\W*$|\s(?:is|can|was|available|provided|given))"
+    r"|no\s(?:answer|one\sknows|information|solution)\b(?=\W*$|\s(?:is|can|was|available|provided|given|found|exists|possible))"
     r"|(?:currently\s)?(?:unknown|unanswerable|undetermined|not\s(?:known|available|applicable|sure|specified|mentioned"
     r"|given|provided|stated|clear|certain|possible\sto\s\w{1,12})|cannot\s(?:say|tell|answer))(?=\W*$)"
     r")"
@@ -101,6 +104,10 @@ SENTENCE = re.compile(
 MULTIPLES = {word: worth for word, worth in LARGE.items() if worth != LARGE["dozen"]}
 MULTIPLES |= {"mn": 10**6, "mil": 10**6, "mio": 10**6, "bn": 10**9}
 MULTIPLES |= {"lakh": 10**5, "lakhs": 10**5, "crore": 10**7, "crores": 10**7}
+MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)"
+)
 HEDGES = (
     r"\b(?:approximately|about|around|roughly|nearly|exactly|only|just|equal|to|that|there|are|is|it|a|an|the|total|of"
     r"|probably|most|likely|therefore|thus|simply|text|mathrm|rm|so|in|be|will|would|usd|rs)\b"
@@ -142,7 +149,7 @@ ENGLISH = Language(
     denied=DENIED,
     denied_clause=DENIED_CLAUSE,
     denied_after=DENIED_AFTER,
-    contrast=r",\s{1,2}(?:and\s|but\s)?not\b|,?\s(?:rather\sthan|instead\sof|as\sopposed\sto)\b|\s\(not\b",
+    contrast=r"(?:[,;]|\s[\u2014-])\s{1,2}(?:and\s|but\s)?not\b|\s(?:and|but)\snot\b|,?\s(?:rather\sthan|instead\sof|as\sopposed\sto)\b|\s\(not\b",
     instead=r"\W{0,3}not\s(?!only\b)[^,.;\n]{1,40}?,?\s(?:but|it's|it\sis)\s(?:rather\s)?",
     is_the_answer=r"[^\n=.]{0,30}\bis\s(?:the|my|our)\s(?:(?:final|correct|right)\s)?answer\b",
     is_correct=r"\s{1,3}(?:is|must\sbe|would\sbe|seems)\s{1,3}(?:the\s|my\s)?"
@@ -154,7 +161,9 @@ ENGLISH = Language(
     joins=r"\b(?:and/or|or|and|nor|also|to|through|up\sto)\b",
     either_of=r"\b(?:and/or|or|to|through|up\sto)\b",
     between=r"\b(?:between|from|either|both)\s{1,2}$",
-    operator=r"(?:plus|minus|times|multiplied\sby|divided\sby|over)",
+    date=rf"(?:{MONTH}\.?\s[0-9]{{1,2}}(?:st|nd|rd|th)?(?![0-9])(?:,?\s[0-9]{{4}})?"
+    rf"|[0-9]{{1,2}}(?:st|nd|rd|th)?\s(?:of\s)?{MONTH}\b\.?(?:,?\s[0-9]{{4}})?)",
+    operator=r"(?:plus|minus|times|multiplied\sby|divided\sby|over|%\sof)",
     results=r",?\s(?:which\s|that\s)?(?:is|makes|gives|comes\sto)\b",
     equals=r"\b(?:equals|is\sequal\sto)\b",
     aside=r"\b(?:for|per|every|each|within|over|after|during|in|since|than|from|at|(?<!left\s)(?<!up\s)with)"
@@ -171,6 +180,7 @@ ENGLISH = Language(
     yes=("yep", "yeah", "yup"),
     no=("nope",),
     it_is=r"\W{0,3}(?:it|this|that)(?:'s|\s(?:is|was))\s",
+    lead_in="",
     opener=r"\s*(?:sure|certainly|of\scourse|okay|ok|absolutely)[!,.:][ \t]+(?=\S)",
     label=rf"[\s*]*(?:[^\W\d_][\w'-]{{0,20}}\s){{0,3}}?{RELATION}(?:\s[^\W\d_]{{1,20}}){{0,2}}\**:\**[ \t]+(?=\S)",
     in_words=number_in_words,

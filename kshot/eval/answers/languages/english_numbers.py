@@ -38,6 +38,9 @@ RUN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 # "one of them" and "two choices are" count something, and are not the number asked for
+MANY = [f"{word}s" for word in LARGE if not word.endswith("s")]  # "thousands" is no number
+VAGUE = re.compile(r"\b(?:few|several|many|some|couple(?:\sof)?)\s$", re.IGNORECASE)
+TIME = re.compile(r"\s(?:past|to|o'clock|a\.?m|p\.?m)\b", re.IGNORECASE)  # "half past five", "five o'clock"
 COUNTING = re.compile(r"\s(?:of|or|possible|answers?|ways?|choices?|solutions?|cases?)\b", re.IGNORECASE)
 
 
@@ -75,6 +78,8 @@ def number_in_words(text: str) -> tuple[Fraction, int, int] | None:
     if run is None or len(re.findall(r"[^\W\d_]+", text[: run.start()])) > 2:
         return None
     words = re.findall(r"[a-z]+", run["run"].lower())
+    if (len(words) == 1 and words[0] in MANY) or VAGUE.search(text[: run.start()]) or TIME.match(text, run.end()):
+        return None
     parts = set(words) & set(PARTS)
     if not parts and any(word == "and" and words[place - 1] not in LARGE for place, word in enumerate(words)):
         return None  # "between five and six"

@@ -36,6 +36,7 @@ class Language:
     joins: str  # between two of a list: "or", "and"
     either_of: str  # between two numbers that are not both meant: "or", "to"
     between: str  # ends where a range begins: "between"
+    date: str  # a day or a time, of which no number is one; here case counts
     operator: str  # between numbers that are still to be worked out: "minus"
     results: str  # after an expression, where what it comes to begins: "which is"
     equals: str  # the same as "="
@@ -52,6 +53,7 @@ class Language:
     yes: tuple[str, ...]  # other ways of saying so, as patterns
     no: tuple[str, ...]
     it_is: str  # begins a claim that is then contrasted: "it is X, not Y"
+    lead_in: str  # may stand before yes and no, without a blank
     opener: str  # begins a reply, and says nothing: "Sure!"
     label: str  # begins a line: "Plural:"
     in_words: InWords
