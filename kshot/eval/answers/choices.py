@@ -55,11 +55,6 @@ def letters(text: str, allowed: frozenset[str]) -> list[Place]:
     return sorted(places, key=lambda place: place[1])
 
 
-def taken_letters(text: str, allowed: frozenset[str]) -> list[Place]:
-    """The same without the letters that are denied."""
-    return undenied(text, letters(text, allowed), lambda place: place[1:], clause=True)
-
-
 def named_choices(text: str, choices: tuple[str, ...]) -> list[Place]:
     """(letter, start, end) of every choice whose text stands in a text as whole words, in no other's, undenied."""
     hits = []
@@ -96,13 +91,13 @@ def stated_choice(statement: Statement, choices: tuple[str, ...], allowed: froze
     """The choice that a statement takes, by letter or by its text; None where it names none."""
     said = statement.text
 
-    def take(answer: str | None, rule: str, start: int, end: int, *, closed: bool = True) -> Extraction:
-        return found(answer, rule, statement.start + start, statement.start + end, explicit=closed)
+    def take(answer: str | None, rule: str, start: int, end: int) -> Extraction:
+        return found(answer, rule, statement.start + start, statement.start + end, explicit=True)
 
     named = named_choices(said, choices)
     lone = LONE.match(said) or LEAD.match(said)
     small = SMALL_LEAD.match(said)
-    taken = taken_letters(said, allowed)
+    taken = undenied(said, letters(said, allowed), lambda place: place[1:], clause=True)
     if lone and lone[1].upper() in allowed and lone.end() == len(said):
         taken = [(lone[1].upper(), *lone.span(1))]
     elif small and not lone and (small[1] or small[2]).upper() in allowed:

@@ -26,7 +26,12 @@ def denied(text: str, start: int, end: int, *, clause: bool = False) -> bool:
     before = text[max(0, start - REACH) : start]
     if DIRECT.search(before):
         return True
-    return clause and (CLAUSE.search(before) is not None or AFTER.match(text, end, end + REACH) is not None)
+    return clause and (CLAUSE.search(before) is not None or denied_after(text, end))
+
+
+def denied_after(text: str, end: int) -> bool:
+    """Whether what ends there is denied behind it: "is wrong"."""
+    return AFTER.match(text, end, end + REACH) is not None
 
 
 def runs(text: str, named: Sequence[Named], where: Where[Named]) -> Iterator[tuple[list[Named], bool]]:

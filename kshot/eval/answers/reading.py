@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from kshot.eval.answers.languages import pattern
+from kshot.eval.answers.denials import denied, denied_after
+from kshot.eval.answers.languages import either, pattern
 from kshot.eval.answers.latex import without_latex
 from kshot.eval.answers.legible import legible
 from kshot.eval.answers.thinking import spoken
@@ -21,16 +22,17 @@ LIMIT = 20_000  # characters read, from the end
 WINDOW = 2_000  # characters of a statement
 MANY = 40  # statements of a kind that are looked at, from the end
 NOTHING = Extraction(None)
+Read = Callable[[str, tuple[str, ...]], Extraction]
+"""A format's rules: (text, choices) -> what the text states."""
 QUOTES = "\"'`*_"
 
 STATED = pattern(lambda language: language.stated)
 CHOSEN = pattern(lambda language: language.chosen)
 DOUBTED = pattern(lambda language: language.doubted)
 DECLINED = pattern(lambda language: language.declined)
-DENIED = pattern(lambda language: language.denied)
-DENIED_AFTER = pattern(lambda language: language.denied_after)
 COPULA = re.compile(r"\b(?:is|are|was|be)\b[:=\s*]*$", re.IGNORECASE)
 BOXED = re.compile(r"\\f?boxed\s?\{|\\fbox\s?\{")
+CLOSES = re.compile(r"[$}\])]{0,4}")
 HASHES = re.compile(r"####(?=[ \t]{0,9}\S)")
 KEY = (
     r"(?:final|correct|my|the|predicted)?[ _-]?(?:answer|ans|label|choice|option|prediction|result|response|output"
@@ -47,7 +49,7 @@ FIELD = re.compile(rf"[\"']{KEY}[\"']\s{{0,4}}:\s{{0,4}}", re.IGNORECASE)
 VALUE = re.compile(
     r"(?:\"((?:[^\"\\\n]|\\.){0,2000})\"|'((?:[^'\\\n]|\\.){0,2000})')(?=\s{0,4}(?:[,}\]\n]|\Z))|([^,}\]\n]{0,200})"
 )
-NEXT_QUESTION = re.compile(r"\n[ \t*#]{0,4}(?:Q|Question|问题?)(?:[ \t]\d{1,4})?[ \t]?:")
+NEXT_QUESTION = re.compile(rf"\n[ \t*#]{{0,4}}{either(lambda language: language.question)}(?:[ \t]\d{{1,4}})?[ \t]?:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,16 @@ def statements(text: str, *, chosen: bool = False) -> list[Statement]:
     """All statements, the last first; with `chosen` also "I would pick". What is said to be wrong is left out."""
     result = [*tagged(text), *fields(text)]
     for start, end in boxes(text):
-        after = re.compile(r"[\s$}]{0,4}").match(text, end)
-        if after is None or not DENIED_AFTER.match(" " + text[after.end() : after.end() + 60]):
+        closes = CLOSES.match(text, end)
+        if not (closes and denied_after(text, closes.end())):
             result.append(Statement("boxed", text[start:end], start, marked=True))
     for rule, kind in (("####", HASHES), ("the answer is", STATED), *([("choice", CHOSEN)] if chosen else [])):
         for found in list(kind.finditer(text))[-MANY:]:
             line = line_at(text, found.end())
             before = text[max(0, found.start() - 60) : found.start()]
-            if line and not (DOUBTED.search(before) or (rule == "choice" and DENIED.search(before))):
+            if line and not (
+                DOUBTED.search(before) or (rule == "choice" and denied(text, found.start(), found.start()))
+            ):
                 label = rule == "the answer is" and found[0].rstrip("* ")[-1] in ":=" and not COPULA.search(found[0])
                 result.append(Statement("answer:" if label else rule, *line))
     return sorted(result, key=lambda statement: statement.start, reverse=True)
@@ -129,29 +133,8 @@ def statements(text: str, *, chosen: bool = False) -> list[Statement]:
 
 STATEMENTS = ("boxed", "tagged", "json", "####", "the answer is", "answer:")
 STOP = re.compile(r"[.!?](?=[\"')*_\]]{0,3}(?:\s|$))|[\u3002\uff01\uff1f!?](?=[^\x00-\x7f]|$)|\u3002")
-ABBREVIATED = frozenset(
-    [
-        "st",
-        "mt",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "ft",
-        "prof",
-        "gen",
-        "col",
-        "lt",
-        "sgt",
-        "capt",
-        "rev",
-        "hon",
-        "jr",
-        "sr",
-        "vs",
-    ]
-)
-NUMBERED = frozenset(["no", "nr", "vol", "ch", "fig", "pt", "sec", "art", "pp", "op", "inc"])  # before a number
+ABBREVIATED = re.compile(r"st|[md]rs?|ms|mt|ft|prof|gen|col|lt|sgt|capt|rev|hon|[js]r|vs|[^\W\d_]", re.IGNORECASE)
+NUMBERED = re.compile(r"no|nr|vol|ch|fig|pt|sec|art|pp|op|inc", re.IGNORECASE)  # before a number
 
 
 def sentence_end(text: str) -> int:
@@ -160,9 +143,8 @@ def sentence_end(text: str) -> int:
         before = re.search(r"(?<![^\W\d_])([^\W\d_]{1,4})$", text[max(0, stop.start() - 5) : stop.start()])
         if not text[stop.end() :].strip(QUOTES + ") ") or stop[0] != "." or not before:
             return stop.start()
-        word = before[1].lower()
-        numbered = word in NUMBERED and re.match(r"\s?[0-9]", text[stop.end() :])
-        if not (numbered or word in ABBREVIATED or len(word) == 1):
+        numbered = NUMBERED.fullmatch(before[1]) and re.match(r"\s?[0-9]", text[stop.end() :])
+        if not (numbered or ABBREVIATED.fullmatch(before[1])):
             return stop.start()
     return len(text)
 
@@ -180,9 +162,6 @@ def read_on(read: Read, text: str, choices: tuple[str, ...]) -> Extraction:
         if result.explicit:
             return result
     return read(text, choices)
-
-
-Read = Callable[[str, tuple[str, ...]], Extraction]
 
 
 def plainly(text: str) -> str:

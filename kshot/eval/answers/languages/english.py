@@ -151,6 +151,7 @@ ENGLISH = Language(
     denied_after=DENIED_AFTER,
     contrast=r"(?:[,;]|\s[\u2014-])\s{1,2}(?:and\s|but\s)?not\b|\s(?:and|but)\snot\b|,?\s(?:rather\sthan|instead\sof|as\sopposed\sto)\b|\s\(not\b",
     instead=r"\W{0,3}not\s(?!only\b)[^,.;\n]{1,40}?,?\s(?:but|it's|it\sis)\s(?:rather\s)?",
+    question=r"(?:Q|Question)",
     is_the_answer=r"[^\n=.]{0,30}\bis\s(?:the|my|our)\s(?:(?:final|correct|right)\s)?answer\b",
     is_correct=r"\s{1,3}(?:is|must\sbe|would\sbe|seems)\s{1,3}(?:the\s|my\s)?"
     r"(?:(?:most\s)?(?:likely|correct|right|best|final)\b(?!\sin)|answer\b)",

@@ -29,6 +29,7 @@ class Language:
     denied_after: str  # begins where what is denied ends: "is wrong"
     contrast: str  # ", not" and what follows
     instead: str  # "not X but", up to where what is meant begins
+    question: str  # begins the next question, before its colon; here case counts
     is_the_answer: str  # begins where the answer ends: "is the answer"
     is_correct: str  # the same of a choice: "is correct"
     article: str  # after the letter A: what makes it an article and no choice
