@@ -53,11 +53,12 @@ from held import (
     plain_logprobs,
     scored,
 )
-from kshot.adapters.data import Example
 from random_models import END, FAMILIES, VOCABULARY, of_family, of_shape
 
 from kshot.adapters.attach import attach
-from kshot.adapters.training import Recipe, train
+from kshot.adapters.training.data import Example
+from kshot.adapters.training.recipe import Recipe
+from kshot.adapters.training.supervised import train
 from kshot.harness.decoding.layers import key_bytes
 from kshot.types import SamplingParams
 
