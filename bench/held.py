@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from card import CUDA, DEVICE, free, timed
 
-from kshot.harness.engines.transformers import TransformersEngine
+from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.types import Generation, SamplingParams
 
 TIE = {torch.float32: 1e-4, torch.bfloat16: 3e-2}  # of the largest logit: two tokens so close may change places

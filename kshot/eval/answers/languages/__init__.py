@@ -1,4 +1,10 @@
-"""The languages that answers are read in. Another is one file of patterns, and one name here."""
+"""The languages that answers are read in. Another is one file of patterns, and one name here.
+
+language.py          what a language brings
+english.py           English
+english_numbers.py   numbers in its words
+chinese.py           Chinese
+"""
 
 from __future__ import annotations
 
