@@ -35,6 +35,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
 )
 @click.option(
+    "--answer",
+    help="How the answers of file.jsonl are read: number, text, letter, label or yes-no. [default: told from them]",
+)
+@click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
 @with_model
@@ -57,6 +61,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 @click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
 def bench(
     tasks: tuple[str, ...],
+    answer: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     engine: str | None,
@@ -76,6 +81,7 @@ def bench(
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
+    from kshot.eval.tasks import answered
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
@@ -83,6 +89,8 @@ def bench(
     if engine is not None:
         refuse_beside_engine()
     named = find_engine(engine if engine is not None else options.engine(adapter))
+    if answer is not None:
+        tasks = tuple(answered(spec, answer) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
     if dry_run:
         print_prompts(plan, named)
