@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kshot.eval.answers import ACTIONS, LETTER, NUMBER, exact, numeric
+from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric
 from kshot.eval.tasks.source.told import number_of
 from kshot.types import AnswerFormat, Extraction, Sample, Score, Source, Split, Task, UserError
 
@@ -26,7 +26,9 @@ PLAIN: dict[AnswerFormat, re.Pattern[str]] = {
         r"I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT)(?: I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT))*"
     ),
 }
-MARKED = re.compile(r"[<\[\u25c1\n]|analysis|assistantfinal|hinking")  # a rationale that may be read otherwise
+# words without any sign, which a sentence about them leaves as they are where they are read as themselves alone
+WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+MARKED = re.compile(r"[<\[\u25c1\n\\#]|analysis|assistantfinal|hinking")  # a rationale that may be read otherwise
 SHOWN = 60  # characters of a target in an error
 
 
@@ -68,7 +70,8 @@ def is_plain(sample: Sample, form: AnswerFormat, score: Scoring) -> bool:
     """Whether a sample's target is one that need not be read."""
     target = sample.target
     if form is LETTER and score is exact:
-        return len(target) == 1 and "A" <= target < chr(65 + min(len(sample.choices) or 26, 26))
+        there = len(target) == 1 and "A" <= target < chr(65 + min(len(sample.choices) or 26, 26))
+        return there and not any("(" in choice for choice in sample.choices)
     plain = PLAIN.get(form)
     return plain is not None and score in (exact, numeric) and plain.fullmatch(target) is not None
 
@@ -98,6 +101,9 @@ def fault_of_part(part: str, sample: Sample, form: AnswerFormat, score: Scoring)
         return f'the target {sample.target!r} has an alternative that is empty ("|" stands between alternatives)'
     if score is numeric and number_of(part) is None:
         return f"the target {quoted} is more than a number or none"
+    words = form is TEXT and isinstance(score, AsRead) and WORDS.fullmatch(part)
+    if words and form.extract(part, sample.choices).answer == part.lower():
+        return None
     for reply in replies_to(part, form):
         found = form.extract(reply, sample.choices)
         if found.answer is None or score(found.answer, sample).value != 1:
@@ -128,23 +134,33 @@ def hold(
     score = scoring(form, score)
     own = not (score in (exact, numeric) or isinstance(score, AsRead))  # a score that may look at all of a sample
     right: set[tuple[str, tuple[str, ...]]] = set()
+    wrong: list[str] = []
     for sample in samples:
         known = (sample.target, sample.choices)
         if known in right and not own and not (shown and MARKED.search(sample.rationale)):
             continue
         if own and not sample.target:
             continue  # it judges without a target, so that no reply is known to be perfect
-        try:
-            reason = fault(sample, form, score, shown=shown)
-        except UserError:
+        reason = reason_against(sample, form, score, own=own, shown=shown)
+        if reason is None:
+            right.add(known)
+        else:
+            wrong.append(f"{place(sample)}: {reason}")
+    if wrong:
+        others = f", and so it is with {len(wrong) - 1:,} more" if len(wrong) > 1 else ""
+        raise UserError(f"{wrong[0]}{others}; {remedy}")
+
+
+def reason_against(sample: Sample, form: AnswerFormat, score: Scoring, *, own: bool, shown: bool) -> str | None:
+    """Why a perfect reply does not score 1, what a user's `own` score raises among it; None where it does."""
+    try:
+        return fault(sample, form, score, shown=shown)
+    except UserError:
+        raise
+    except Exception as error:  # a user's own code may raise anything, and the sentence must name it
+        if not own:
             raise
-        except Exception as error:  # a user's own score may raise anything, and the sentence must name it
-            if not own:
-                raise
-            reason = f"its score failed ({type(error).__name__}: {error})"
-        if reason:
-            raise UserError(f"{place(sample)}: {reason}; {remedy}")
-        right.add(known)
+        return f"its score failed ({type(error).__name__}: {error})"
 
 
 def held(task: Task) -> Task:

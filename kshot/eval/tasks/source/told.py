@@ -21,6 +21,7 @@ WANTED = {"number": "a number", "letter": "a letter", "yes-no": "yes or no"}
 TRUTHS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 MOST_LABELS = 1_000
 MOST_DIGITS = 100
+DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
 # all of an answer, so that neither a date nor a telephone number is one; a comma groups thousands
 NUMERAL = re.compile(
     r"(?P<sign>[-\u2212+]?)\s?[$€£]?\s?(?P<minus>[-\u2212]?)"
@@ -36,18 +37,22 @@ def number_of(answer: str) -> str | None:
     >>> number_of("$1,000.50"), number_of("1e-5"), number_of("3/6"), number_of("3,5"), number_of("7 apples")
     ('1000.5', '0.00001', '0.5', None, None)
     """
+    if DIGITS.fullmatch(answer):
+        return answer
     found = NUMERAL.fullmatch(answer.strip())
     if found is None or (found["sign"] and found["minus"]):
         return None
-    if len(found["digits"]) + len(found["below"] or "") > MOST_DIGITS:
-        return None
     digits = found["digits"].replace(",", "")
-    if found["power"]:
-        digits = f"{Decimal(digits).scaleb(int(found['power'])):f}"
-    over = f"/{found['below']}" if found["below"] else ""
+    if len(digits) + len(found["below"] or "") > MOST_DIGITS:
+        return None
+    value: str | None
+    if found["below"]:
+        value = canonical_number(f"{digits}/{found['below']}")
+    else:
+        whole, _, part = f"{Decimal(digits + 'e' + (found['power'] or '0')):f}".partition(".")
+        value = f"{whole.lstrip('0') or '0'}.{part}".rstrip("0").rstrip(".") if part else whole.lstrip("0") or "0"
     negative = found["sign"] in ("-", "\u2212") or found["minus"]
-    value = canonical_number(f"{digits}{over}")
-    return f"-{value}" if value is not None and negative and value.strip("0.") else value
+    return f"-{value}" if value and value != "0" and negative else value
 
 
 def truth_of(answer: str) -> str | None:
@@ -103,11 +108,21 @@ def odd(samples: Sequence[Sample], sample: Sample, kind: str, place: str, *, sai
     )
 
 
-def classes(samples: Sequence[Sample], source: str) -> dict[str, str]:
-    """Every label as it stands, with its name: 1.0 is 1 where all are whole numbers. Raises UserError for hidden ones."""
+def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -> dict[str, str]:
+    """Every label as it stands, with its name: 1.0 is 1 where all are whole numbers.
+
+    Raises UserError for labels that are hidden, too many, or one but for their case.
+    """
     found = sorted({sample.target for sample in samples})
     if found == ["-1"] and len(samples) > 1:
         raise UserError(f"{source}: all labels are -1, which stands for a hidden label; use a split that has labels.")
+    cases: dict[str, str] = {}
+    for sample in samples:
+        other = cases.setdefault(sample.target.casefold(), sample.target)
+        if other != sample.target:
+            raise UserError(
+                f"{places[sample.id]}: the label {sample.target!r} is {other!r} but for its case; write one of them."
+            )
     if len(found) > MOST_LABELS:
         raise UserError(
             f"{source} has {len(found):,} different labels, and at most {MOST_LABELS:,} can be told apart; "

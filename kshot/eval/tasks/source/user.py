@@ -18,9 +18,14 @@ from kshot.types import Sample, Source, Split, Task, UserError
 
 T = TypeVar("T")
 POOL = 8  # first rows that serve as exemplars where there is no train file
+OTHER = "mend that row, or have all answers read as text with --answer text."
 JSONL = re.compile(r"(?P<path>.+?\.jsonl)(?P<given>:.*|\(.*\))?", re.IGNORECASE | re.DOTALL)
 INDEXED = "Whole numbers as answers of {path} are taken as the choices' indices from 0: 0 is A, 1 is B."
-REMEDY = "mend that row, or say how all answers are to be read, such as --answer label or --answer text."
+REMEDIES = {  # by how answers are read
+    "text": "reword it as one plain sentence or drop it, or have all answers read as labels with --answer label.",
+    "letter": "mend that row.",
+    "label": "rename that label, or have all answers read as text with --answer text.",
+}
 
 
 def from_file(spec: str) -> Task:
@@ -100,7 +105,7 @@ def from_jsonl(spec: str) -> Task:
     held = 0 if pool else min(POOL, len(asked.samples) // 2)
     shown, tested = pool.samples if pool else asked.samples[:held], asked.samples[held:]
     for samples, file, exemplars in ((shown, pool or asked, True), (tested, asked, False)):
-        hold(samples, form, score, file.place, REMEDY, shown=exemplars)
+        hold(samples, form, score, file.place, REMEDIES.get(kind, OTHER), shown=exemplars)
     notes = [INDEXED.format(path=path)] if asked.indexed else []
     if held:
         notes.append(
@@ -161,4 +166,4 @@ def kind_of(asked: UserFile, answer: str) -> tuple[str, Mapping[str, str]]:
             f"{asked.path} has choices, so that its answers are letters; leave answer={answer} out, or the choices."
         )
     kind = answer or told.kind_of(asked.samples, asked.labelled)
-    return kind, told.classes(asked.samples, str(asked.path)) if kind == "label" else {}
+    return kind, told.classes(asked.samples, str(asked.path), asked.places) if kind == "label" else {}
