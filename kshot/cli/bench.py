@@ -17,6 +17,7 @@ Examples:
       --strategy zero-shot-cot --strategy chain-of-thought \\
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
+  kshot bench --task questions.jsonl --answer text --strategy zero-shot
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16

@@ -152,6 +152,11 @@ def test_whole_numbers_are_indices_and_never_texts(tmp_path: Path) -> None:
     assert "indices from 0" not in get_task(write(tmp_path / "own.jsonl", rows[3:])).note
 
 
+def test_true_and_false_are_said_to_be_yes_and_no(tmp_path: Path) -> None:
+    assert "are yes and no" in get_task(write(tmp_path / "own.jsonl", questions("True", False))).note
+    assert "are yes and no" not in get_task(write(tmp_path / "own.jsonl", questions("yes", "no"))).note
+
+
 def test_one_file_of_two_has_choices(tmp_path: Path) -> None:
     write(tmp_path / "train.jsonl", questions("x"))
     with pytest.raises(UserError, match=r"only one of .*own\.jsonl and .*train\.jsonl has choices"):

@@ -152,9 +152,14 @@ def by_text(answer: str, choices: Sequence[str]) -> str | None:
     return chr(65 + texts.index(answer.strip())) if answer.strip() in texts else None
 
 
+def answer_of(row: Row) -> Any:
+    """A row's answer, or its label, as it stands in JSON."""
+    return next((row[field] for field in ("answer", "label") if row.get(field) is not None), None)
+
+
 def index_of(row: Row) -> int | None:
     """A row's answer where it is a whole number in JSON, and so an index."""
-    answer = next((row[field] for field in ("answer", "label") if row.get(field) is not None), None)
+    answer = answer_of(row)
     if isinstance(answer, float) and answer.is_integer():
         return int(answer)
     return answer if isinstance(answer, int) and not isinstance(answer, bool) else None

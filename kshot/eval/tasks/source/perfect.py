@@ -76,17 +76,25 @@ def is_plain(sample: Sample, form: AnswerFormat, score: Scoring) -> bool:
     return plain is not None and score in (exact, numeric) and plain.fullmatch(target) is not None
 
 
+def gets_in_the_way(sample: Sample) -> bool:
+    """Whether a sample's rationale might be read instead of the answer behind it."""
+    rationale = sample.rationale.strip()
+    signs = rationale and not any(character.isalnum() for character in sample.target)
+    return bool(signs) or MARKED.search(rationale) is not None
+
+
 def fault(sample: Sample, form: AnswerFormat, score: Scoring, *, shown: bool) -> str | None:
     """Why a perfect reply to a sample does not score 1; None where it does. `shown`: also after its rationale."""
     if not isinstance(sample.target, str):
         return f"the target {sample.target!r} is no text"
-    if not (shown and MARKED.search(sample.rationale)) and is_plain(sample, form, score):
+    shown = shown and gets_in_the_way(sample)
+    if not shown and is_plain(sample, form, score):
         return None
     for part in sample.target.split("|"):
         reason = fault_of_part(part, sample, form, score)
         if reason:
             return reason
-    if shown and MARKED.search(sample.rationale):
+    if shown:
         stated = replies_to(sample.target.split("|")[0], form)[1]
         found = form.extract(f"{sample.rationale.strip()} {stated}", sample.choices)
         if score(found.answer, sample).value != 1:
@@ -137,7 +145,7 @@ def hold(
     wrong: list[str] = []
     for sample in samples:
         known = (sample.target, sample.choices)
-        if known in right and not own and not (shown and MARKED.search(sample.rationale)):
+        if known in right and not own and not (shown and gets_in_the_way(sample)):
             continue
         if own and not sample.target:
             continue  # it judges without a target, so that no reply is known to be perfect

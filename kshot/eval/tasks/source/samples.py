@@ -9,6 +9,7 @@ from pathlib import Path
 from kshot.eval.tasks.source import told
 from kshot.eval.tasks.source.jsonl import (
     Row,
+    answer_of,
     by_text,
     choices_of,
     identified,
@@ -32,6 +33,7 @@ class UserFile:
     places: Mapping[str, str]  # by id: file and line
     labelled: bool  # each has a label and no answer
     indexed: bool  # answers are indices of choices
+    truths: bool  # an answer is true or false
 
     def place(self, sample: Sample) -> str:
         """Where a sample stands."""
@@ -75,6 +77,7 @@ def read_file(path: Path) -> UserFile:
         {name: f"{path}, line {row['line']}" for row, name in zip(rows, names, strict=True)},
         labelled=all("label" in row and "answer" not in row for row in rows),
         indexed=with_choices is not None and any(index_of(row) is not None for row in rows),
+        truths=any(str(answer_of(row)).lower() in ("true", "false") for row in rows),
     )
 
 

@@ -107,6 +107,8 @@ def from_jsonl(spec: str) -> Task:
     for samples, file, exemplars in ((shown, pool or asked, True), (tested, asked, False)):
         hold(samples, form, score, file.place, REMEDIES.get(kind, OTHER), shown=exemplars)
     notes = [INDEXED.format(path=path)] if asked.indexed else []
+    if asked.truths and kind == "yes-no":
+        notes.append(f"True and false as answers of {path} are yes and no.")
     if held:
         notes.append(
             f"{path} has no train file beside it: its first {held} rows are the exemplars, and the other "
