@@ -17,7 +17,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from kshot.adapters.study.report import Results, build, read_study
+from kshot.adapters.study.read import Results, read_study
+from kshot.adapters.study.report import build
 from kshot.eval.report.markdown import file_name
 from kshot.eval.report.model import Cell, Figure, Table
 from kshot.eval.report.style import png

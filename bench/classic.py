@@ -28,9 +28,11 @@ def main() -> None:
         "gaussian_ratio": round(max(one["ratio"] for one in gaussian), 3),
     }
     goals = {
-        "bias_variance_times_faster": "at least 20", "ridge_path_ratio": "at most 1.5",
-        "digits_mlp_ratio": "at most 2", "gaussian_ratio": "at most 1.5",
-    }  # fmt: skip
+        "bias_variance_times_faster": "at least 20",
+        "ridge_path_ratio": "at most 1.5",
+        "digits_mlp_ratio": "at most 2",
+        "gaussian_ratio": "at most 1.5",
+    }
     for key, value in found.items():
         print(f"{key:28} {value:>8}  (goal: {goals[key]})")
     print(json.dumps(found))

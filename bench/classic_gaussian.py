@@ -42,9 +42,15 @@ MODELS: dict[str, tuple[Callable[[], Any], tuple[Callable[[], Any], ...]]] = {
 def data(rows: int, columns: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Overlapping clusters, the same for every run."""
     X, y = make_classification(
-        rows, columns, n_informative=columns, n_redundant=0, n_classes=classes, n_clusters_per_class=1, class_sep=0.7,
+        rows,
+        columns,
+        n_informative=columns,
+        n_redundant=0,
+        n_classes=classes,
+        n_clusters_per_class=1,
+        class_sep=0.7,
         random_state=0,
-    )  # fmt: skip
+    )
     return X, y
 
 
@@ -71,9 +77,15 @@ def compare(name: str, size: tuple[int, int, int], repeats: int) -> dict[str, An
     fit_ratio = min(fit for fit, _ in seconds[ours]) / min(fit for make in theirs for fit, _ in seconds[make])
     fastest = min(best[make] for make in theirs)
     return {
-        "model": name, "rows": size[0], "columns": size[1], "classes": size[2], "kshot": best[ours],
-        "scikit_learn": fastest, "ratio": best[ours] / fastest, "fit_ratio": fit_ratio,
-    }  # fmt: skip
+        "model": name,
+        "rows": size[0],
+        "columns": size[1],
+        "classes": size[2],
+        "kshot": best[ours],
+        "scikit_learn": fastest,
+        "ratio": best[ours] / fastest,
+        "fit_ratio": fit_ratio,
+    }
 
 
 def gaussian_models(repeats: int) -> list[dict[str, Any]]:

@@ -1,1 +1,14 @@
-"""Trained instead of prompted: a few parameters added to a base model, kept in a folder, run by kshot's own engine."""
+"""Trained instead of prompted: a few parameters added to a base model, kept in a folder, run by kshot's own engine.
+
+adapted.py      a base with what is trained on it: its size, its values, how to take it off
+attach.py       puts an adapter on a base, and takes one from its folder
+folder.py       an adapter's folder: what is written, what is refused
+engine.py       adapters through kshot's own engine
+registered.py   the engine `adapted`, by name
+encoder.py      encoders, and the cloze
+heads.py        what classifies
+padding.py      rows of unequal length as one batch
+methods/        one file a method
+training/       how weights are changed
+study/          many trainings beside prompting, one report
+"""

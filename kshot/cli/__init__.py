@@ -1,4 +1,13 @@
-"""The command line: parse, call, print. `main` is the program; a file holds the commands of one subject."""
+"""The command line: parse, call, print. `main` is the program; a file holds the commands of one subject.
+
+main.py      the program, and `kshot list`
+bench.py     `kshot bench` and `kshot demo`
+runs.py      what is done with a run's folder: show, report, rescore, export, compare, view
+tune.py      `kshot tune`
+classic.py   `kshot classic`
+options.py   options that several commands share
+group.py     a mistake is one sentence
+"""
 
 from kshot.cli.main import main
 

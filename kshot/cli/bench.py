@@ -58,6 +58,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 @click.option(
     "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
 )
+@click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
 @click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
 def bench(
@@ -73,6 +74,7 @@ def bench(
     seed: int,
     run_name: str | None,
     runs: Path,
+    metrics: tuple[str, ...],
     baseline: str | None,
     dry_run: bool,
 ) -> None:
@@ -98,7 +100,7 @@ def bench(
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, model))
-    run_plan(plan, named, folder, baseline)
+    run_plan(plan, named, folder, baseline, metrics)
     finish(folder, baseline)
 
 

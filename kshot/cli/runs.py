@@ -40,12 +40,13 @@ def report(run: Path, baseline: str | None) -> None:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-def rescore(run: Path) -> None:
-    """Read a RUN's stored completions again with today's extraction rules; no model is asked."""
+@click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
+def rescore(run: Path, metrics: tuple[str, ...]) -> None:
+    """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""
     from kshot.harness.runs.console import finish
     from kshot.harness.runs.run import rescore as again
 
-    count, changed = again(run)
+    count, changed = again(run, metrics)
     click.echo(f"{count} records read again, {changed} changed")
     finish(run, None)
 

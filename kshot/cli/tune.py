@@ -108,7 +108,7 @@ def tune(
         evaluations = 0 if mixture else 4
     prompting = () if compare == "none" else listed(compare or strategy)
     from kshot.adapters.study.console import run
-    from kshot.adapters.study.run import Study
+    from kshot.adapters.study.plan import Study
     from kshot.adapters.training.recipe import Recipe
 
     recipe = Recipe(

@@ -1,6 +1,8 @@
 """Runs programs on models.
 
 runner.py       drives all programs at once, and asks each request once
+schema.py       the journal's tables, today's and earlier ones
+rows.py         requests, generations and records as rows of them
 journal.py      what was asked and answered, on disk: a killed run goes on where it was
 provenance.py   what is needed to repeat a run: versions, hardware, hashes
 models/         a name to weights in memory

@@ -1,1 +1,7 @@
-"""How a model is asked: templates, exemplars, votes, and the strategies made of them."""
+"""How a model is asked: templates, exemplars, votes, and the strategies made of them.
+
+templates.py    a question to messages, and messages to plain text
+exemplars.py    which worked samples are shown, in which order
+voting.py       the answer that most chains give
+strategies/     one file each
+"""

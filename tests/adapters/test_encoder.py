@@ -21,8 +21,10 @@ from transformers import (
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.encoder import Cloze, load_encoder
 from kshot.adapters.engine import adapted_engine
-from kshot.adapters.study.report import build, read_study
-from kshot.adapters.study.run import Study, run_study
+from kshot.adapters.study.plan import Study
+from kshot.adapters.study.read import read_study
+from kshot.adapters.study.report import build
+from kshot.adapters.study.run import run_study
 from kshot.adapters.training.recipe import Recipe
 from kshot.types import UserError
 

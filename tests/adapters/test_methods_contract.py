@@ -13,9 +13,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, GPT2Config, LlamaConfig
 
+from kshot.adapters import methods
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
-from kshot.adapters.methods import METHODS, get_method
+from kshot.adapters.methods import FILES, METHODS, get_method
 from kshot.harness.models.load import read_tokenizer
 from kshot.types import UserError
 
@@ -95,6 +96,11 @@ def step(adapted: Adapted, count: int = 1) -> None:
         adapted.built.after_step(at)
         optimizer.zero_grad()
     adapted.model.eval()
+
+
+def test_every_file_with_a_method_is_in_the_list() -> None:
+    written = Path(methods.__path__[0]).glob("*.py")
+    assert {path.stem for path in written if re.search("^@method", path.read_text(), re.MULTILINE)} == set(FILES)
 
 
 @pytest.mark.parametrize("spec", list(METHODS))

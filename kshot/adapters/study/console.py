@@ -10,8 +10,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from kshot.adapters.study.report import build, read_study
-from kshot.adapters.study.run import Study, run_study
+from kshot.adapters.study.plan import Study
+from kshot.adapters.study.read import read_study
+from kshot.adapters.study.report import build
+from kshot.adapters.study.run import run_study
 from kshot.eval.report.publish import publish
 
 
@@ -28,7 +30,7 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
         line = bar.add_task("loading", total=None, state="")
         under_way = ("", "")
 
-        def tell(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
+        def on_progress(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
             nonlocal under_way
             phase = "evaluating" if "evaluated" in said else "training" if said else ""
             if (what, phase) != under_way:
@@ -39,7 +41,7 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
             bar.update(line, completed=step, state=state)
 
         try:
-            run_study(study, folder, options, tell)
+            run_study(study, folder, options, on_progress)
         except KeyboardInterrupt:
             bar.stop()
             click.echo(f"\nkshot: stopped; what was trained and answered is kept in {folder}.", err=True)

@@ -1,4 +1,9 @@
-"""The experiments, one small file each. `COURSE` has their names in the order of the course."""
+"""The experiments, one small file each: `COURSE` names them in the order of the course. What they stand on:
+
+registry.py     the decorator, and what an experiment keeps to
+drawing.py      means with intervals, images: what several draw alike
+boundaries.py   a classifier of two columns, drawn
+"""
 
 from __future__ import annotations
 

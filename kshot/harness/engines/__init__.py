@@ -1,4 +1,10 @@
-"""Engines answer requests. Each is a file, and its name a line here; what is heavy is imported when one is made."""
+"""Engines answer requests. Each is a file, and its name a line here; what is heavy is imported when one is made.
+
+registry.py       engines by name, and one that is named and not yet made
+transformers.py   any causal language model that transformers loads
+token_engine.py   requests to tokens and tokens to texts, around a decoder: what `transformers` makes
+scripted.py       replies from a function
+"""
 
 from __future__ import annotations
 

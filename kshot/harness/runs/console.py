@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from kshot.types import Prompt
 
 
-def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None) -> None:
+def run_plan(
+    plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None, metrics: Sequence[str] = ()
+) -> None:
     """Runs with a progress bar, and says how to resume where it was stopped.
 
     The engine is made once the plan is known to be right: a mistake is told before a model is loaded.
@@ -30,7 +33,7 @@ def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None 
     from kshot.harness.runs.run import run_benchmark
     from kshot.types import Record
 
-    loaded = load_plan(plan)
+    loaded = load_plan(plan, metrics)
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     note = named.note()
     console = Console(stderr=True)

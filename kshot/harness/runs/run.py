@@ -7,10 +7,11 @@ folder resumes it; `rescore` reads the stored generations again with today's ext
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kshot.eval.metrics.registry import with_metrics
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
@@ -46,14 +47,17 @@ def run_benchmark(
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
-def rescore(folder: Path) -> tuple[int, int]:
-    """Reads a run's generations again with today's extraction and scores. Returns (records, how many changed)."""
+def rescore(folder: Path, metrics: Sequence[str] = ()) -> tuple[int, int]:
+    """Reads a run's generations again with today's extraction and scores, by further `metrics` too.
+
+    Returns (records, how many changed).
+    """
     with Journal.read(folder) as old:
         settings = old.settings()
         before = {
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
         }
-    loaded = load_plan(Plan.of(settings))
+    loaded = load_plan(Plan.of(settings), metrics)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -85,14 +89,14 @@ def record_of(
     assert isinstance(job.key, tuple)
     task_name, strategy, sample_id, repeat = job.key
     task = next(task for task in loaded.tasks if task.name == task_name)
-    generations = [generation for _, generation in calls]
+    generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
     return Record(
         task=task_name,
         strategy=strategy,
         sample_id=sample_id,
         repeat=repeat,
         prediction=prediction,
-        score=task.score(prediction.answer, by_id[task_name, sample_id]),
+        score=with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample),
         calls=tuple(key for key, _ in calls),
         prompt_tokens=sum(generation.prompt_tokens for generation in generations),
         cached_tokens=sum(generation.cached_tokens for generation in generations),

@@ -260,6 +260,11 @@ def test_the_table_of_pokemon() -> None:
     assert table.names[24] == "Pikachu"
     assert (table.numbers[24], table.types[24]) == (25, "Electric")
     assert dict(zip(STATS, table.stats[24], strict=True)) == {
-        "hp": 35, "attack": 55, "defense": 40, "sp_attack": 50, "sp_defense": 50, "speed": 90,
-    }  # fmt: skip
+        "hp": 35,
+        "attack": 55,
+        "defense": 40,
+        "sp_attack": 50,
+        "sp_defense": 50,
+        "speed": 90,
+    }
     assert set(table.only("Water", "Normal").types) == {"Water", "Normal"}

@@ -96,8 +96,11 @@ def test_overfitting_is_measured_and_remedies_are_tried() -> None:
     largest = diagnosis.ladder[-1]
     assert largest.train_loss < LARGE < largest.error("validation")
     assert [one.rung.name for one in diagnosis.tried] == [
-        "early stopping", "weight decay 0.01", "dropout 0.5", "half of the train rows",
-    ]  # fmt: skip
+        "early stopping",
+        "weight decay 0.01",
+        "dropout 0.5",
+        "half of the train rows",
+    ]
     assert diagnosis.tried[0].error("validation") < largest.error("validation")
     assert len(diagnosis.tried[0].losses) < len(largest.losses)
 
@@ -136,8 +139,10 @@ def test_every_row_is_in_one_part_and_every_class_in_all() -> None:
     back = np.concatenate([part.X[:, 0] for part in parts.values()])
     assert len(np.unique(back)) == 200
     assert {name: np.bincount(part.y).tolist() for name, part in parts.items()} == {
-        "train": [3, 27, 90], "validation": [1, 9, 30], "test": [1, 9, 30],
-    }  # fmt: skip
+        "train": [3, 27, 90],
+        "validation": [1, 9, 30],
+        "test": [1, 9, 30],
+    }
     np.testing.assert_allclose([parts["train"].X.mean(), parts["train"].X.std()], [0, 1], atol=1e-12)
     test = rng.random(200) < 0.4
     given = divided(rows(X, y.astype(float), test=test), 0)

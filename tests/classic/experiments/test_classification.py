@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import numpy as np
 import pytest
@@ -14,66 +13,21 @@ from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import train_test_split
 
 from kshot.classic.data.pokemon import load_pokemon
-from kshot.classic.experiments.generative_discriminative import LearningCurve, generative_discriminative
-from kshot.classic.experiments.logistic_losses import descend, logistic_losses, one_column
-from kshot.classic.experiments.pokemon_types import pokemon_types
-from kshot.classic.experiments.registry import EXPERIMENTS
-from kshot.classic.experiments.softmax import softmax
-from kshot.classic.experiments.xor_limit import xor_limit
-from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.style import png
+from kshot.classic.experiments.generative_discriminative import LearningCurve
+from kshot.classic.experiments.logistic_losses import descend, one_column
+from tests.classic.experiments.reports import report, table, tables, text
 
-RUNS = {
-    "pokemon-types": lambda: pokemon_types(draws=20),
-    "logistic-losses": lambda: logistic_losses(max_iter=3000),
-    "generative-discriminative": lambda: generative_discriminative(draws=10),
-    "xor-limit": lambda: xor_limit(starts=10),
-    "softmax": softmax,
-}
+LECTURE = ("pokemon-types", "logistic-losses", "generative-discriminative", "xor-limit", "softmax")
 
 
-@cache
-def report(name: str) -> Report:
-    return RUNS[name]()
-
-
-def table(name: str, title: str) -> Table:
-    return next(block for block in report(name).blocks() if isinstance(block, Table) and block.title.startswith(title))
-
-
-def text(cell: object) -> str:
-    return str(getattr(cell, "text", cell))
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_it_is_registered_under_its_name(name: str) -> None:
-    assert EXPERIMENTS.find(name).__name__ == name.replace("-", "_")
-
-
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", LECTURE)
 def test_percentages_of_the_finding_stand_in_its_tables(name: str) -> None:
-    cells = {
-        text(cell) for block in report(name).blocks() if isinstance(block, Table) for row in block.rows for cell in row
-    }
+    cells = {text(cell) for one in tables(name) for row in one.rows for cell in row}
     numbers = {number for cell in cells for number in re.findall(r"\d+\.\d", cell)}
     told = re.findall(r"(\d+\.\d)(?=%| against| to)", report(name).summary[0])
     wrong = {f"{100 - float(number):.1f}" for number in numbers}  # the finding may count what is wrong
     assert told
     assert set(told) <= numbers | wrong
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_every_figure_can_be_drawn(name: str) -> None:
-    figures = [block for block in report(name).blocks() if isinstance(block, Figure)]
-    assert figures
-    for figure in figures:
-        assert png(figure, dpi=40).startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("name", ["pokemon-types", "generative-discriminative", "xor-limit", "softmax"])
-def test_a_seed_gives_the_same_report(name: str) -> None:
-    again = RUNS[name]()
-    assert again.summary == report(name).summary
 
 
 def test_pokemon_accuracies_are_scikit_learns() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
-import matplotlib.figure
 import numpy as np
 import pytest
 import torch
@@ -13,72 +11,23 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
-from kshot.classic.experiments import COURSE
-from kshot.classic.experiments.batch_size import batch_size, network, verdict
-from kshot.classic.experiments.critical_points import critical_points
-from kshot.classic.experiments.feature_scaling import Fit, feature_scaling
-from kshot.classic.experiments.limits import PLACES, limits
-from kshot.classic.experiments.loss_surface import ReluModule, loss_surface
-from kshot.classic.experiments.optimizers import MAKERS, optimizers, valley
-from kshot.classic.experiments.registry import EXPERIMENTS
-from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.style import svg
-from kshot.eval.report.ticks import plain_logarithms, plain_number
-
-RUNS = {
-    "optimizers": lambda: optimizers(updates=400, epochs=2, repeats=1),
-    "feature-scaling": lambda: feature_scaling(updates=3000),
-    "limits": limits,
-    "critical-points": lambda: critical_points(searches=8),
-    "batch-size": lambda: batch_size(goal=0.3, repeats=3, most_updates=200),
-    "loss-surface": lambda: loss_surface(depth=12, updates=150, repeats=2, directions=2, side=5),
-}
-
-
-@cache
-def report(name: str) -> Report:
-    return RUNS[name]()
-
-
-def table(name: str, title: str) -> Table:
-    return next(block for block in report(name).blocks() if isinstance(block, Table) and block.title.startswith(title))
-
-
-def text(cell: object) -> str:
-    return str(getattr(cell, "text", cell))
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_it_is_registered_and_in_the_course(name: str) -> None:
-    assert EXPERIMENTS.find(name).__name__ == name.replace("-", "_")
-    assert name in COURSE
+from kshot.classic.experiments.batch_size import network, verdict
+from kshot.classic.experiments.feature_scaling import Fit
+from kshot.classic.experiments.limits import PLACES
+from kshot.classic.experiments.loss_surface import ReluModule
+from kshot.classic.experiments.optimizers import MAKERS, valley
+from tests.classic.experiments.reports import report, table, tables, text
 
 
 @pytest.mark.parametrize("name", ["optimizers", "feature-scaling", "limits", "batch-size", "loss-surface"])
 def test_numbers_of_the_finding_stand_in_its_tables(name: str) -> None:
-    tables = [block for block in report(name).blocks() if isinstance(block, Table)]
-    cells = {text(cell) for one in tables for row in one.rows for cell in row} | {one.title for one in tables}
+    cells = {text(cell) for one in tables(name) for row in one.rows for cell in row}
+    cells |= {one.title for one in tables(name)}
     numbers = {number for cell in cells for number in re.findall(r"\d[\d,]*\.?\d*", cell)}
     told = re.findall(r"(?<![\d.+-])\d[\d,]*\.?\d*(?<![,.])", re.sub(r"\([^)]*±[^)]*\)", "", report(name).summary[0]))
     given = {"30", "0.1", "0.01"}  # hyperparameters
     assert len(told) >= 3
     assert set(told) - given <= numbers
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_figures_are_vectors_alone(name: str) -> None:
-    figures = [block for block in report(name).blocks() if isinstance(block, Figure)]
-    assert figures
-    for figure in figures:
-        drawn = svg(figure)
-        assert "data:image" not in drawn
-        assert "<image" not in drawn
-        assert len(drawn) < 600_000
-
-
-@pytest.mark.parametrize("name", ["optimizers", "critical-points"])
-def test_a_seed_gives_the_same_report(name: str) -> None:
-    assert RUNS[name]().summary == report(name).summary
 
 
 def test_a_turned_valley_keeps_its_shape() -> None:
@@ -206,22 +155,3 @@ def test_depth_bends_the_surface_and_skipping_straightens_it() -> None:
     bent = [float(row[4].split(" ±")[0]) for row in rows]
     assert bent[0] > bent[1]
     assert bent[0] > bent[2]
-
-
-def test_plain_numbers_on_logarithmic_axes() -> None:
-    assert [plain_number(value) for value in (0.001, 0.5, 1.0, 1000.0, 2_000_000.0)] == [
-        "0.001", "0.5", "1", "1,000", "2,000,000",
-    ]  # fmt: skip
-    drawing = matplotlib.figure.Figure()
-    axes = drawing.subplots()
-    axes.set(xscale="log", yscale="log", xlim=(0.01, 1000), ylim=(1, 8))
-    plain_logarithms(axes.xaxis)
-    plain_logarithms(axes.yaxis)
-    drawing.canvas.draw()
-    named = {label.get_text() for label in axes.get_xticklabels(which="both")} - {""}
-    assert (
-        {"0.01", "0.1", "1", "10", "100", "1,000"}
-        <= named
-        <= {"0.001", "0.01", "0.1", "1", "10", "100", "1,000", "10,000"}
-    )
-    assert {"2", "5"} <= {label.get_text() for label in axes.get_yticklabels(which="both")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 
 import numpy as np
 import pytest
@@ -13,77 +12,23 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures
 
 from kshot.classic.data.cp import load_cp
-from kshot.classic.experiments.bias_variance import bias_variance
-from kshot.classic.experiments.cp_regression import cp_regression, descend, loss
-from kshot.classic.experiments.lambda_sweep import lambda_sweep
-from kshot.classic.experiments.overfitting_ladder import overfitting_ladder, written
-from kshot.classic.experiments.registry import EXPERIMENTS
-from kshot.classic.experiments.validation import validation
+from kshot.classic.experiments.cp_regression import descend, loss
+from kshot.classic.experiments.overfitting_ladder import written
 from kshot.classic.regression.linear import PolynomialRegression
-from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.style import svg
+from tests.classic.experiments.reports import first_number, report, table, tables
 
-RUNS = {
-    "cp-regression": cp_regression,
-    "overfitting-ladder": overfitting_ladder,
-    "lambda-sweep": lambda: lambda_sweep(draws=4),
-    "bias-variance": lambda: bias_variance(universes=200, refits=30),
-    "validation": lambda: validation(draws=20, nested_draws=6, candidates=20),
-}
+LECTURE = ("cp-regression", "overfitting-ladder", "lambda-sweep", "bias-variance", "validation")
 
 
-@cache
-def report(name: str) -> Report:
-    return RUNS[name]()
-
-
-def table(name: str, title: str) -> Table:
-    return next(block for block in report(name).blocks() if isinstance(block, Table) and block.title.startswith(title))
-
-
-def first_number(cell: object) -> float:
-    found = re.match(r"-?[\d,.]+", str(cell))
-    assert found, cell
-    return float(found[0].replace(",", ""))
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_it_is_registered_under_its_name(name: str) -> None:
-    assert EXPERIMENTS.find(name).__name__ == name.replace("-", "_")
-
-
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", LECTURE)
 def test_numbers_of_the_finding_stand_in_its_tables(name: str) -> None:
-    cells = " ".join(
-        str(cell) + " " + block.caption
-        for block in report(name).blocks()
-        if isinstance(block, Table)
-        for row in block.rows
-        for cell in row
-    )
+    cells = " ".join(str(cell) + " " + one.caption for one in tables(name) for row in one.rows for cell in row)
     told = re.findall(r"-?\d[\d,]*\.\d+", report(name).summary[0])
     known = {number for number in re.findall(r"-?\d[\d,]*\.\d+", cells)}
     rounded = {f"{float(number.replace(',', '')):.{places}f}" for number in known for places in (1, 2, 3)}
     gains = set(re.findall(r"gain (-?[\d.]+) ± ([\d.]+)", report(name).summary[0]))  # a paired difference of two cells
     assert len(told) >= 3
     assert set(told) <= known | rounded | {number for pair in gains for number in pair}
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_figures_are_vectors_only(name: str) -> None:
-    """A page's policy forbids data: addresses, which pictures within a drawing would be."""
-    figures = [block for block in report(name).blocks() if isinstance(block, Figure)]
-    assert figures
-    for figure in figures:
-        drawn = svg(figure)
-        assert "<image" not in drawn
-        assert "data:image" not in drawn
-        assert len(drawn) < 1_000_000
-
-
-@pytest.mark.parametrize("name", ["lambda-sweep", "validation"])
-def test_a_seed_gives_the_same_report(name: str) -> None:
-    assert RUNS[name]().summary == report(name).summary
 
 
 def test_a_step_each_or_scaled_columns_arrive() -> None:

@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from kshot.classic.experiments import COURSE
-from kshot.classic.experiments.backpropagation import backpropagation, by_autograd, by_differences, timed
-from kshot.classic.experiments.deep_wide import count, deep_wide, fold, width
-from kshot.classic.experiments.mismatch import mismatch, moved
-from kshot.classic.experiments.optimization_or_bias import optimization_or_bias
-from kshot.classic.experiments.overfitting import jittered, overfitting
-from kshot.classic.experiments.registry import EXPERIMENTS
-from kshot.classic.experiments.vision import vision
+from kshot.classic.experiments.backpropagation import by_autograd, by_differences, timed
+from kshot.classic.experiments.deep_wide import count, fold, width
+from kshot.classic.experiments.mismatch import moved
+from kshot.classic.experiments.overfitting import jittered
 from kshot.classic.networks.network import perceptron
-from kshot.eval.report.model import Figure, Report, Table
-from kshot.eval.report.style import svg
-
-RUNS = {
-    "backpropagation": lambda: backpropagation(rows=4),
-    "deep-wide": lambda: deep_wide(seeds=3, epochs=25),
-    "optimization-or-bias": lambda: optimization_or_bias(seeds=2, epochs=14),
-    "overfitting": lambda: overfitting(seeds=3, epochs=40),
-    "mismatch": lambda: mismatch(draws=2, epochs=15),
-    "vision": lambda: vision(epochs=6, train_rows=600),
-}
-
-
-@cache
-def report(name: str) -> Report:
-    return RUNS[name]()
-
-
-def table(name: str, title: str) -> Table:
-    return next(block for block in report(name).blocks() if isinstance(block, Table) and block.title.startswith(title))
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_it_is_in_the_course_under_its_name(name: str) -> None:
-    assert name in COURSE
-    assert EXPERIMENTS.find(name).__name__ == name.replace("-", "_")
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_the_finding_is_one_sentence_with_figures(name: str) -> None:
-    finding = report(name).summary[0]
-    assert re.search(r"\d", finding)
-    assert finding.endswith(".")
-    assert ". " not in finding
-
-
-@pytest.mark.parametrize("name", RUNS)
-def test_figures_are_vectors_alone(name: str) -> None:
-    figures = [block for block in report(name).blocks() if isinstance(block, Figure)]
-    assert figures
-    for figure in figures:
-        drawn = svg(figure)
-        assert "<svg" in drawn
-        assert "data:image" not in drawn
-        assert "<image" not in drawn
-
-
-@pytest.mark.parametrize("name", ["deep-wide", "optimization-or-bias", "vision"])
-def test_a_seed_gives_the_same_findings(name: str) -> None:
-    assert RUNS[name]().summary == report(name).summary
+from tests.classic.experiments.reports import report, table
 
 
 def test_by_hand_is_what_differences_and_the_autograd_say() -> None:
@@ -153,7 +97,7 @@ def test_moved_images_are_moved_by_that_many_pixels() -> None:
             "up": np.vstack([before[2:], np.zeros((2, 8))]),
             "right": np.hstack([np.zeros((8, 2)), before[:, :-2]]),
             "left": np.hstack([before[:, 2:], np.zeros((8, 2))]),
-        }  # fmt: skip
+        }
         found = [name for name, expected in candidates.items() if np.array_equal(after, expected)]
         assert len(found) == 1
         ways.update(found)

@@ -241,9 +241,17 @@ def test_patience_goes_back_to_the_least() -> None:
 
     x, y = rng.normal(size=(20, 2)), rng.integers(0, 2, 20)
     curve = train(
-        network, x, y, loss=softmax_cross_entropy, optimizer=optimizers.SGD(lr=0.1), epochs=9, batch_size=5, rng=rng,
-        watch=watch, patience=3,
-    )  # fmt: skip
+        network,
+        x,
+        y,
+        loss=softmax_cross_entropy,
+        optimizer=optimizers.SGD(lr=0.1),
+        epochs=9,
+        batch_size=5,
+        rng=rng,
+        watch=watch,
+        patience=3,
+    )
     assert (len(curve.losses), curve.watched) == (5, [3.0, 1.0, 2.0, 2.5, 1.5])
     for value, best, last in zip(network.snapshot(), seen[1], seen[4], strict=True):
         assert (value == best).all()
@@ -349,9 +357,11 @@ def test_bad_rows_are_named() -> None:
 
 # Mazur, "A Step by Step Backpropagation Example" (2015), worked by hand there: two inputs, two hidden, two outputs
 MAZUR = trace(
-    [[[0.15, 0.20], [0.25, 0.30]], [[0.40, 0.45], [0.50, 0.55]]], [[0.35, 0.35], [0.60, 0.60]], x=[0.05, 0.10],
+    [[[0.15, 0.20], [0.25, 0.30]], [[0.40, 0.45], [0.50, 0.55]]],
+    [[0.35, 0.35], [0.60, 0.60]],
+    x=[0.05, 0.10],
     y=[0.01, 0.99],
-)  # fmt: skip
+)
 
 
 def test_a_hand_worked_example_comes_out() -> None:

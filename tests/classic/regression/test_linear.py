@@ -178,8 +178,10 @@ def test_high_degrees_stay_solvable() -> None:
     """Years, raised to powers as they are, would leave a line at best."""
     years = np.linspace(1990, 2030, 60)
     y = np.cos((years - 1990) / 4)
-    error = [np.abs(PolynomialRegression(degree=d).fit(years[:, None], y).predict(years[:, None]) - y).max()
-             for d in (5, 12, 20)]  # fmt: skip
+    error = [
+        np.abs(PolynomialRegression(degree=d).fit(years[:, None], y).predict(years[:, None]) - y).max()
+        for d in (5, 12, 20)
+    ]
     assert error[0] > 0.1 > 1e-3 > error[1] > 1e-5
     assert error[2] < 1e-9
 

@@ -32,8 +32,11 @@ def adds_up(parts: LossParts) -> None:
 @st.composite
 def outcomes(draw, elements):
     refits_, drawn, points = (draw(st.integers(1, high)) for high in (9, 6, 4))
-    rows = draw(st.lists(st.lists(elements, min_size=points, max_size=points), min_size=refits_ + drawn,
-                         max_size=refits_ + drawn))  # fmt: skip
+    rows = draw(
+        st.lists(
+            st.lists(elements, min_size=points, max_size=points), min_size=refits_ + drawn, max_size=refits_ + drawn
+        )
+    )
     return np.array(rows[:refits_]), np.array(rows[refits_:])
 
 
@@ -209,8 +212,9 @@ def test_the_diagnosis_is_the_lectures() -> None:
     rng = np.random.default_rng(0)
     x = rng.uniform(-1, 1, size=(30, 1))
     y, test = np.sin(4 * x[:, 0]) + 0.3 * rng.normal(size=30), np.linspace(-0.9, 0.9, 40)[:, None]
-    told = [bias_variance(PolynomialRegression(degree=d), x, y, test, np.sin(4 * test[:, 0])).diagnosis()
-            for d in (1, 11)]  # fmt: skip
+    told = [
+        bias_variance(PolynomialRegression(degree=d), x, y, test, np.sin(4 * test[:, 0])).diagnosis() for d in (1, 11)
+    ]
     assert told[0].startswith("underfitting")
     assert told[1].startswith("overfitting")
 

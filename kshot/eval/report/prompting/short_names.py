@@ -17,6 +17,8 @@ from kshot.types import UserError
 def short_names(strategies: Sequence[str]) -> dict[str, str]:
     """Specification -> what it is called among these: its name, and the parameters in which its namesakes differ.
 
+    A parameter that is called `name` is part of the name, as in `peft:name=OFT`.
+
     >>> short_names(["few-shot:k=4,max_new_tokens=8", "few-shot:k=8,max_new_tokens=8", "zero-shot:max_new_tokens=8"])
     ... # doctest: +NORMALIZE_WHITESPACE
     {'few-shot:k=4,max_new_tokens=8': 'few-shot:k=4', 'few-shot:k=8,max_new_tokens=8': 'few-shot:k=8',
@@ -33,9 +35,11 @@ def short_names(strategies: Sequence[str]) -> dict[str, str]:
     for name, members in families.items():
         for strategy, given in members.items():
             telling = {
-                key: value for key, value in given.items() if any(other.get(key) != value for other in members.values())
+                key: value
+                for key, value in given.items()
+                if key == "name" or any(other.get(key) != value for other in members.values())
             }
-            found[strategy] = write_spec(name, dict(telling)) if len(members) > 1 else name
+            found[strategy] = write_spec(name, dict(telling))
     return {strategy: found[strategy] for strategy in dict.fromkeys(strategies)}
 
 

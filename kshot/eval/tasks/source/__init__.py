@@ -1,1 +1,9 @@
-"""Where samples come from: a generator, local files, the hub, a user's own task, a paper."""
+"""Where a task's samples come from.
+
+generated.py   seeded draws in which train and test never meet
+public.py      public sets, from local files or the hub
+hub.py         a set of the hub, through datasets
+jsonl.py       rows of a JSONL file
+user.py        a user's own task: a Python file, or a JSONL file and no code
+wei2022.py     the published exemplars of Wei et al. 2022
+"""

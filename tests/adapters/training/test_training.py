@@ -1,39 +1,31 @@
-"""Training: its data, its resumption after a kill, and studies that set it beside prompting."""
+"""Training: its data, its resumption after it was cut off, its options."""
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.attach import attach, load
-from kshot.adapters.study.report import build, read_study
-from kshot.adapters.study.run import Study, run_study
+from kshot.adapters.attach import attach
 from kshot.adapters.training.data import IGNORED, Example, collate, examples, key, pack, training_set
 from kshot.adapters.training.memory import PeakMemory
 from kshot.adapters.training.recipe import Recipe, Trained
 from kshot.adapters.training.supervised import loss_of, train
-from kshot.cli.tune import listed
 from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks import get_task
 from kshot.harness.models.load import LoadedModel, load_model
 from kshot.harness.models.render import Renderer
 from kshot.harness.models.sources import resolve
-from kshot.harness.runs.plan import load_plan, start
+from kshot.harness.runs.plan import start
 from kshot.prompts.strategies import get_strategy
-from kshot.types import Message, Sample, Source, Task, UserError
+from kshot.types import Sample, Source, Task, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
@@ -288,157 +280,3 @@ def test_memory_is_told() -> None:
         time.sleep(0.1)
         del held
     assert 75_000_000 < memory.peak < 200_000_000
-
-
-# ---------------------------------------------------------------- studies
-
-
-def study_of(folder: Path, **given: Any) -> Study:
-    return Study(**{
-        "model": str(folder), "tasks": ("coin-flip",), "methods": ("lora:r=4", "head"), "samples": (4,),
-        "seeds": (0, 1), "prompting": ("zero-shot", "few-shot:k=2"), "limit": 10,
-        "recipe": Recipe(epochs=2, batch_size=4, evaluations=2), **given,
-    })  # fmt: skip
-
-
-OPTIONS = {"device": "cpu", "dtype": "auto", "rows": 8, "trust_remote_code": False}
-
-
-def test_a_study_sets_training_beside_prompting_and_goes_on(tiny_folder: Path, tmp_path: Path) -> None:
-    said: list[str] = []
-
-    def tell(what: str, *_: object) -> None:
-        said.append(what)
-
-    run_study(study_of(tiny_folder), tmp_path, OPTIONS, tell)
-    results = read_study(tmp_path)
-    report = build(results)
-    strategies = {record.strategy for record in results.run.records}
-    assert strategies == {"zero-shot", "few-shot:k=2", "lora:r=4,samples=4", "head:samples=4"}
-    assert len(results.outcomes) == 4
-    assert {record.repeat for record in results.run.records if record.strategy.startswith("lora")} == {0, 1}
-    asked = {s: {r.sample_id for r in results.run.records if r.strategy == s} for s in strategies}
-    assert len({frozenset(ids) for ids in asked.values()}) == 1  # the same samples
-    titles = [section.title for section in report.sections]
-    assert "What was trained" in titles
-    assert "Learning curves" in titles
-    assert any("of 2 trained" in sentence for sentence in report.summary)
-    for figure in [block for block in report.blocks() if hasattr(block, "draw")]:
-        figure.draw()
-    key_ = next(r.calls[0] for r in results.run.records if r.strategy.startswith("lora"))
-    assert isinstance(results.run.call(key_)[0].prompt, tuple | str)
-    assert isinstance(results.run.call(key_)[0].prompt[0], Message | str)
-    results.close()
-
-    stamp = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
-    said.clear()
-    run_study(study_of(tiny_folder, methods=("lora:r=4", "head", "bitfit"), seeds=(0,)), tmp_path, OPTIONS, tell)
-    assert {what.split(":")[0] for what in said} == {"bitfit"}  # what is done is not done again
-    assert stamp.items() <= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}.items()
-    run_study(study_of(tiny_folder, methods=("head",), samples=(2,), seeds=(0,)), tmp_path, OPTIONS)
-    results = read_study(tmp_path)
-    [table_] = [block for block in build(results).blocks() if getattr(block, "title", "") == "Samples to reach a level"]
-    rows = {str(row[0]): row[1] for row in table_.rows}  # type: ignore[union-attr]
-    assert rows["head"] == "4, 8"
-    assert rows["bitfit"] == "8"
-    results.close()
-    with pytest.raises(UserError, match="was begun with limit = 10 and now it is 12"):
-        run_study(study_of(tiny_folder, limit=12), tmp_path, OPTIONS)
-
-
-def test_a_mixture_trains_on_some_tasks_and_evaluates_others(tiny_folder: Path, tmp_path: Path) -> None:
-    trained_on = ("coin-flip", "word-pairs", "word-problems:steps=1")
-    study = study_of(
-        tiny_folder, tasks=("last-letters", "word-pairs:relation=past"), mixture=trained_on, methods=("lora:r=4",),
-        samples=(7,), seeds=(0,), prompting=("instruction",), strategy="instruction", recipe=Recipe(epochs=1), limit=4,
-    )  # fmt: skip
-    parts = study.parts(load_plan(study.plan(("instruction",))), 7, 0)
-    assert [(part.task.name, len(part.data.train)) for part in parts] == [
-        (name, count) for name in trained_on for count in (3, 2, 2)
-    ]  # 7 samples over three wordings
-    assert len({part.strategy.name for part in parts}) == 3
-    run_study(study, tmp_path, OPTIONS)
-    results = read_study(tmp_path)
-    report = build(results)
-    asked = {(record.strategy, record.task) for record in results.run.records}
-    tuned = "lora:r=4,samples=7"
-    assert asked == {(s, t) for s in ("instruction", tuned) for t in ("last-letters", "word-pairs:relation=past")}
-    assert results.outcomes[0].trained_on == 21
-    assert "over 2 tasks" in report.summary[1]
-    results.close()
-    with pytest.raises(UserError, match="coin-flip is in the mixture and held out"):
-        study_of(tiny_folder, mixture=("coin-flip",), recipe=Recipe())
-
-
-def test_the_search_takes_the_lowest_validation_loss(tiny_folder: Path, tmp_path: Path) -> None:
-    study = study_of(
-        tiny_folder, methods=("bitfit",), seeds=(0,), prompting=(), search=True, recipe=Recipe(epochs=3, lr=3e-3)
-    )
-    run_study(study, tmp_path, OPTIONS)
-    losses = json.loads((tmp_path / "rates.json").read_text())["bitfit"]
-    assert sorted(map(float, losses)) == pytest.approx([1e-3, 3e-3, 9e-3])
-    found = Trained.read(tmp_path / "bitfit-n4-s0")
-    assert found is not None
-    assert found.lr == float(min(losses, key=losses.__getitem__))
-
-
-def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_path: Path) -> None:
-    for given, said in (
-        ({"methods": ("lor",)}, "unknown adapter method 'lor': did you mean lora"),
-        ({"methods": ("lora:rank=2",)}, "has no parameter 'rank'"),
-        ({"samples": (0,)}, "--samples is 0"),
-        ({"strategy": "zero-shoot"}, "unknown strategy"),
-        ({"tasks": ("word-pairs",)}, "the method head needs one task that has labels"),
-    ):
-        with pytest.raises(UserError, match=said):
-            run_study(study_of(tiny_folder, **given), tmp_path / "none", OPTIONS)
-    assert not (tmp_path / "none").exists()
-    with pytest.raises(UserError, match="given twice among the methods"):
-        study_of(tiny_folder, methods=("lora", "lora"))
-
-
-def test_specifications_in_one_text() -> None:
-    assert listed("zero-shot,few-shot:k=8,order=reversed, chain-of-thought") == (
-        "zero-shot", "few-shot:k=8,order=reversed", "chain-of-thought",
-    )  # fmt: skip
-    assert listed("self-consistency:base=few-shot(k=2,order=drawn),n=3") == (
-        "self-consistency:base=few-shot(k=2,order=drawn),n=3",
-    )
-
-
-def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: Path) -> None:
-    """SIGKILL in the middle of training; the second run ends as an undisturbed one does."""
-
-    def command(run: str) -> list[str]:
-        return [
-            sys.executable, "-m", "kshot", "tune", "--model", str(tiny_folder), "--device", "cpu",
-            "--task", "coin-flip", "--method", "lora:r=4", "--samples", "8", "--epochs", "4", "--batch-size", "1",
-            "--limit", "8", "--evaluations", "2", "--compare", "zero-shot", "--checkpoint-seconds", "0.2",
-            "--runs", str(tmp_path), "--run", run,
-        ]  # fmt: skip
-
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    folder = tmp_path / "killed" / "lora-r=4-n8-s0"
-    with subprocess.Popen(command("killed"), env=environment, stdout=-3, stderr=-3) as process:
-        deadline = time.monotonic() + 120
-        while not list(folder.glob("checkpoints/*/whole")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-    assert list(folder.glob("checkpoints/*/whole"))
-    assert not (folder / "training.json").exists()
-    for run in ("killed", "whole"):
-        done = subprocess.run(command(run), env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-    base = load_model(resolve(str(tiny_folder)), device="cpu")
-    found = []
-    for run in ("killed", "whole"):
-        here = tmp_path / run / "lora-r=4-n8-s0"
-        adapted = load(base.model, base.tokenizer, here, base=base.source.name, base_hash=base.weights_hash)
-        trained = Trained.read(here)
-        assert trained is not None
-        results = read_study(tmp_path / run)
-        answers = sorted((r.strategy, r.sample_id, r.prediction.answer, r.score.value) for r in results.run.records)
-        results.close()
-        found.append((adapted.hash(), trained.loss, trained.steps, answers))
-        adapted.detach()
-    assert found[0] == found[1]
