@@ -17,6 +17,7 @@ Examples:
       --strategy zero-shot-cot --strategy chain-of-thought \\
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
+  kshot bench --task questions.jsonl --answer text --strategy zero-shot
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
@@ -33,6 +34,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     multiple=True,
     required=True,
     help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
+)
+@click.option(
+    "--answer",
+    help="How the answers of file.jsonl are read: number, text, letter, label or yes-no. [default: told from them]",
 )
 @click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
@@ -58,6 +63,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 @click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
 def bench(
     tasks: tuple[str, ...],
+    answer: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     engine: str | None,
@@ -78,6 +84,7 @@ def bench(
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
+    from kshot.eval.tasks import answered
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
@@ -85,6 +92,8 @@ def bench(
     if engine is not None:
         refuse_beside_engine()
     named = find_engine(engine if engine is not None else options.engine(adapter))
+    if answer is not None:
+        tasks = tuple(answered(spec, answer) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
     if dry_run:
         print_prompts(plan, named)

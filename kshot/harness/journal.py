@@ -252,20 +252,20 @@ class Journal:
     # ------------------------------------------------------------ samples and records
 
     def add_samples(self, task: str, samples: Iterable[Sample]) -> None:
-        """Stores a task's samples. Raises UserError where a stored sample of the same id differs."""
-        for place, sample in enumerate(samples):
-            text = write({**asdict(sample)})
-            row = self.connection.execute(
-                "SELECT sample FROM samples WHERE task = ? AND id = ?", (task, sample.id)
-            ).fetchone()
-            if row is None:
-                with explained(self.path):
-                    self.connection.execute("INSERT INTO samples VALUES (?, ?, ?, ?)", (task, sample.id, place, text))
-            elif row[0] != text:
-                raise UserError(
-                    f"sample {sample.id} of {task} is not what the run in {self.folder} was made with (the data has "
-                    "changed): use another --run name."
-                )
+        """Stores a task's samples. Raises UserError where those stored are others, or differ."""
+        stored = dict(self.connection.execute("SELECT id, sample FROM samples WHERE task = ?", (task,)))
+        given = {sample.id: write({**asdict(sample)}) for sample in samples}
+        differing = next((name for name in {**given, **stored} if given.get(name) != stored.get(name)), None)
+        if stored and differing is not None:
+            new, kept = differing not in stored, differing in given
+            raise UserError(
+                f"the samples of {task} are not what the run in {self.folder} was made with (the data has changed: "
+                f"{differing!r} {'is new' if new else 'differs' if kept else 'is gone'}): use another --run name."
+            )
+        if not stored:
+            rows = [(task, name, place, text) for place, (name, text) in enumerate(given.items())]
+            with explained(self.path):
+                self.connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
         self.commit()
 
     def samples(self) -> dict[tuple[str, str], Sample]:

@@ -27,6 +27,7 @@ def run_plan(
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
+    from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.run import run_benchmark
@@ -38,7 +39,7 @@ def run_plan(
     console = Console(stderr=True)
     for task in loaded.tasks:
         if task.note:
-            console.print(task.note, highlight=False)
+            console.print(clean(task.note), highlight=False, markup=False)
     if note:
         console.print(f"{named.model}: {note}", highlight=False)
     engine = named()
