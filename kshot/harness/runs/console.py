@@ -27,10 +27,12 @@ def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None 
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.run import run_benchmark
+    from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
 
     loaded = load_plan(plan)
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
+    check_folder(folder, plan)
     note = named.note()
     console = Console(stderr=True)
     for task in loaded.tasks:
