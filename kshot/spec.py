@@ -40,6 +40,20 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     return name.strip(), given
 
 
+def files_in(spec: str) -> list[str]:
+    """The files of `file.py:name` that a specification names, itself or in any hyperparameter, however deep.
+
+    >>> files_in("self-consistency:base=mine.py:careful(k=2),n=5")
+    ['mine.py']
+    """
+    try:
+        name, given = split_spec(spec)
+    except UserError:  # what cannot be read names nothing
+        return []
+    own = [name.rpartition(":")[0]] if ".py:" in name else []
+    return own + [file for value in given.values() for file in files_in(value)]
+
+
 def split_outside_parentheses(text: str, separator: str = ",") -> list[str]:
     """Parts between separators that stand outside parentheses and quotes; empty parts are left out."""
     parts, depth, current, at = [], 0, "", 0

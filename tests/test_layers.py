@@ -79,6 +79,7 @@ NOUNS = {  # among themselves the nouns know only this much
     "kshot.types": set[str](),
     "kshot.program": {"kshot.types"},
     "kshot.spec": {"kshot.types"},
+    "kshot.whole_file": {"kshot.types"},
     "kshot.registry": {"kshot.types", "kshot.spec"},
 }
 

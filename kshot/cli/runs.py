@@ -41,12 +41,15 @@ def report(run: Path, baseline: str | None) -> None:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
-def rescore(run: Path, metrics: tuple[str, ...]) -> None:
+@click.option(
+    "--trust-code", is_flag=True, help="Run the file.py:name that the RUN was made with. Off unless you trust it."
+)
+def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
     """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""
     from kshot.harness.runs.console import finish
     from kshot.harness.runs.run import rescore as again
 
-    count, changed = again(run, metrics)
+    count, changed = again(run, metrics, trust_code=trust_code)
     click.echo(f"{count} records read again, {changed} changed")
     finish(run, None)
 

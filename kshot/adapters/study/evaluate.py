@@ -18,7 +18,7 @@ from kshot.harness.journal import Journal
 from kshot.harness.models.load import LoadedModel, free_memory
 from kshot.harness.models.render import Renderer
 from kshot.harness.runs.plan import Loaded, start
-from kshot.harness.runs.run import describe, run_benchmark
+from kshot.harness.runs.run import begin, run_benchmark
 from kshot.program import drive_rounds, gather
 from kshot.types import Engine, Generation, Prediction, Record, Request, Sample, Strategy, Task
 
@@ -49,7 +49,7 @@ def evaluate(
         return
     settings = plan.plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
     with Journal.open(folder, settings) as journal:
-        describe(folder, settings, {"model": loaded.source.name})
+        begin(journal, plan, settings, {"model": loaded.source.name})
         for task, strategy in plan.pairs():
             samples = plan.samples[task.name]
             journal.add_samples(task.name, samples)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.model import Alternatives, Call, Cell, Figure, Report, Table, Transcript, Transcripts
 from kshot.eval.report.safe_text import clean
+from kshot.whole_file import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,7 +41,7 @@ def write(report: Report, folder: Path) -> Path:
     """Writes report.html into the folder, and gives its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
-    path.write_text(page(report), encoding="utf-8")
+    write_whole(path, page(report), sync=False)
     return path
 
 

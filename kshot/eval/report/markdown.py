@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kshot.eval.report.model import Cell, Figure, Plain, Report, Table, Transcripts
 from kshot.eval.report.safe_text import clean
+from kshot.whole_file import write_whole
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!$&@])")
 MARKS = {"good": "**", "bad": "**", "plain": "", "quiet": ""}
@@ -25,10 +26,10 @@ def write(report: Report, folder: Path) -> Path:
         if isinstance(block, Figure):
             path = folder / "figures" / f"{file_name(block.name)}.png"
             path.parent.mkdir(exist_ok=True)
-            path.write_bytes(png(block))
-            path.with_suffix(".pdf").write_bytes(pdf(block))
+            write_whole(path, png(block), sync=False)
+            write_whole(path.with_suffix(".pdf"), pdf(block), sync=False)
     path = folder / "report.md"
-    path.write_text(text(report), encoding="utf-8")
+    write_whole(path, text(report), sync=False)
     return path
 
 

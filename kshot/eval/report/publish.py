@@ -7,6 +7,7 @@ from pathlib import Path
 from kshot.eval.report import html, markdown, terminal
 from kshot.eval.report.model import Report
 from kshot.eval.report.safe_text import clean
+from kshot.types import UserError
 
 
 def publish(report: Report, folder: Path, *, findings: int = 0) -> None:
@@ -20,9 +21,20 @@ def publish(report: Report, folder: Path, *, findings: int = 0) -> None:
 
 
 def write(report: Report, folder: Path) -> Path:
-    """Leaves report.md, figures/ and report.html in the folder, and gives the path of the last."""
-    markdown.write(report, folder)
-    return html.write(report, folder)
+    """Leaves report.md, figures/ and report.html in the folder, and gives the path of the last.
+
+    A folder may be a stranger's: its links are not followed. Raises UserError where it cannot be written.
+    """
+    try:
+        if (folder / "figures").is_symlink():
+            raise UserError(f"{folder / 'figures'} is a link, through which no report is written: remove it.")
+        markdown.write(report, folder)
+        return html.write(report, folder)
+    except OSError as error:
+        raise UserError(
+            f"the report cannot be written into {folder} ({error.strerror or error}): give a folder that can be, on a "
+            "disk with room, and make it again with `kshot report`."
+        ) from error
 
 
 def announce(page: Path, named: str = "report") -> None:

@@ -2,6 +2,8 @@
 
 plan.py      what is to be run, and what it loads: tasks, strategies, samples
 run.py       a plan on an engine, into a folder; and its answers read again
+names.py     what its strategies and tasks are called, so that reading runs nothing
+sources.py   the user's own files that it was made with
 read.py      a folder, read for a report
 console.py   what the commands do: run with progress, report, show, print prompts
 demo.py      the plan of `kshot demo`

@@ -31,10 +31,12 @@ def run_plan(
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.run import run_benchmark
+    from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
 
     loaded = load_plan(plan, metrics)
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
+    check_folder(folder, plan)
     note = named.note()
     console = Console(stderr=True)
     for task in loaded.tasks:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.tasks import TASKS
 from kshot.harness.journal import Journal
-from kshot.prompts.strategies import STRATEGIES, get_strategy
+from kshot.harness.runs.names import names_of
 from kshot.registry import suggest
 from kshot.types import Record, UserError
 
@@ -23,8 +20,7 @@ def read_run(folder: Path) -> tuple[RunData, Journal]:
     settings = journal.settings()
     info = {key: value for key, value in description(folder).items() if key != "settings"}
     info.update(settings)
-    order = [get_name(spec) for spec in settings.get("strategies", [])]
-    params = hyperparameters_of([*settings.get("strategies", []), *settings.get("tasks", [])])
+    order, params = names_of(journal, settings)
     run = RunData(folder.name, info, list(journal.records()), journal.samples(), journal.call, order, params)
     return run, journal
 
@@ -39,24 +35,6 @@ def description(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{path} cannot be read ({error}); delete it, it only describes the run.") from error
     return found
-
-
-def hyperparameters_of(specs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """All hyperparameters, defaults included, by canonical name; none for what is no longer there."""
-    found: dict[str, dict[str, Any]] = {}
-    for spec in specs:
-        for registry in (STRATEGIES, TASKS):
-            with suppress(UserError):
-                found[registry.canonical(spec)] = registry.parse(spec)[2]
-    return found
-
-
-def get_name(spec: str) -> str:
-    """A strategy's canonical name; the text itself where it is a user's own that is no longer there."""
-    try:
-        return get_strategy(spec).name
-    except UserError:
-        return spec
 
 
 def find_attempts(

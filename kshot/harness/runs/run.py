@@ -15,8 +15,11 @@ from kshot.eval.metrics.registry import with_metrics
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
+from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
 from kshot.types import Engine, Prediction, Record, Sample
+from kshot.whole_file import write_whole
 
 
 def run_benchmark(
@@ -33,8 +36,7 @@ def run_benchmark(
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     settings = loaded.plan.settings(engine.id, engine.chat)
     with Journal.open(folder, settings) as journal:
-        describe(folder, settings, info or {})
-        journal.note("total", str(loaded.total))
+        begin(journal, loaded, settings, info or {})
         for task, samples in loaded.samples.items():
             journal.add_samples(task, samples)
 
@@ -47,17 +49,21 @@ def run_benchmark(
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
-def rescore(folder: Path, metrics: Sequence[str] = ()) -> tuple[int, int]:
+def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = False) -> tuple[int, int]:
     """Reads a run's generations again with today's extraction and scores, by further `metrics` too.
 
-    Returns (records, how many changed).
+    Returns (records, how many changed). A folder may come from a stranger: files of code that its journal names are run
+    only with `trust_code`. Raises UserError.
     """
     with Journal.read(folder) as old:
         settings = old.settings()
         before = {
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
         }
-    loaded = load_plan(Plan.of(settings), metrics)
+    plan = Plan.of(settings)
+    if not trust_code:
+        refuse_code(plan, folder)
+    loaded = load_plan(plan, metrics)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -74,6 +80,7 @@ def rescore(folder: Path, metrics: Sequence[str] = ()) -> tuple[int, int]:
 
         finished = [job for job in loaded.jobs(chat=chat_of(settings)) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
+        keep_sources(journal, plan)
     return count, changed
 
 
@@ -105,8 +112,17 @@ def record_of(
     )
 
 
+def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
+    check_sources(journal, loaded.plan)
+    describe(journal.folder, settings, info)
+    keep_sources(journal, loaded.plan)
+    note_names(journal, loaded)
+    journal.note("total", str(loaded.total))
+
+
 def describe(folder: Path, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Writes what is needed to repeat a run, run.json, where it does not stand yet."""
     if not (folder / "run.json").exists():
         described = {**info, "settings": settings, **provenance.collect()}
-        (folder / "run.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        write_whole(folder / "run.json", json.dumps(described, indent=2))

@@ -48,7 +48,7 @@ def abbreviated(run: RunData, among: Sequence[str] | None = None) -> tuple[RunDa
     used = [*run.strategies, *(record.strategy for record in run.records)] if among is None else among
     names = short_names(used)
     records = [replace(record, strategy=names[record.strategy]) for record in run.records]
-    return replace(run, records=records, strategies=[names[name] for name in run.strategies]), names
+    return replace(run, records=records, strategies=[names.get(name, name) for name in run.strategies]), names
 
 
 def resolve(wanted: str | None, names: dict[str, str]) -> str | None:
