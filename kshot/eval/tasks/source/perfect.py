@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric
+from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric, read_target
 from kshot.eval.tasks.source.told import number_of
 from kshot.types import AnswerFormat, Extraction, Sample, Score, Source, Split, Task, UserError
 
@@ -33,11 +33,10 @@ SHOWN = 60  # characters of a target in an error
 
 
 @lru_cache(maxsize=4096)
-def readings(form: AnswerFormat, target: str, choices: tuple[str, ...]) -> frozenset[str]:
-    """What the perfect replies to a target are read as."""
-    replies = [reply for part in target.split("|") for reply in replies_to(part, form)]
-    found = (form.extract(reply, choices).answer for reply in replies)
-    return frozenset(answer for answer in found if answer is not None)
+def read_as(form: AnswerFormat, target: str, choices: tuple[str, ...]) -> tuple[str, ...]:
+    """What a target, or each of its alternatives, is read as; nothing where replies of it are read as several."""
+    read = read_target(form, target, choices)
+    return () if read is None else tuple(read.split("|"))
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class AsRead:
         score = exact(answer, sample)
         if answer is None or score.value == 1:
             return score
-        return Score(float(answer in readings(self.form, sample.target, sample.choices)), True)
+        return Score(float(answer in read_as(self.form, sample.target, sample.choices)), True)
 
 
 def scoring(form: AnswerFormat, score: Scoring) -> Scoring:
