@@ -87,9 +87,7 @@ def train(
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast around it
         trainer.restore_best()
-    wrong = not_finite(adapted.state())
-    if wrong is not None:
-        raise left_all_bounds(adapted, f"the weights are not finite ({wrong})", trainer.state.global_step, config)
+    check_bounds(adapted, examples[:1], trainer.state.global_step, config)
     history = tuple(tidy(line) for line in trainer.state.log_history if "loss" in line or "eval_loss" in line)
     losses = [line["loss"] for line in history if "loss" in line]
     last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
@@ -246,6 +244,16 @@ class Clock(TrainerCallback):  # type: ignore[misc]
             raise left_all_bounds(self.adapted, f"the loss is {logs['loss']}", state.global_step, args)
         if self.on_progress:
             self.on_progress(state.global_step, state.max_steps, self.said)
+
+
+def check_bounds(adapted: Adapted, examples: Sequence[Example], step: int, config: TrainingArguments) -> None:
+    """Raises UserError where the last step has led to weights, or to a loss, that are no numbers."""
+    wrong = not_finite(adapted.state())
+    if wrong is not None:
+        raise left_all_bounds(adapted, f"the weights are not finite ({wrong})", step, config)
+    loss = loss_of(adapted, examples, 1)
+    if not math.isfinite(loss):
+        raise left_all_bounds(adapted, f"the loss is {loss} after the last step,", step, config)
 
 
 def left_all_bounds(adapted: Adapted, what: str, step: int, config: TrainingArguments) -> UserError:
