@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +37,7 @@ class Adapted:
     trainable: int  # parameters that are trained, counted before training
     total: int  # parameters of the base
     labels: tuple[str, ...] = ()
+    dtypes: tuple[tuple[Any, Any], ...] = ()  # a trained parameter, and its dtype on this base
 
     @property
     def model(self) -> Any:
@@ -78,6 +80,48 @@ class Adapted:
     def parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         """The trained parameters by name."""
         return ((name, p) for name, p in self.model.named_parameters() if p.requires_grad)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The base's dtype, in which adapted models are evaluated."""
+        own = {id(parameter): dtype for parameter, dtype in self.dtypes}
+        first = next(self.backbone.parameters())
+        return own.get(id(first), first.dtype)  # type: ignore[no-any-return]
+
+    def train_in_float32(self) -> None:
+        """Keeps the trained parameters in float32, whatever the base's dtype: in others small steps vanish.
+
+        The base's own parameters among them then differ in dtype from the rest, so that the model runs under autocast,
+        or within `as_evaluated`.
+        """
+        import torch
+
+        for parameter, dtype in self.dtypes:
+            if parameter.requires_grad and dtype in (torch.float16, torch.bfloat16):
+                parameter.data = parameter.data.float()
+
+    def settle(self) -> None:
+        """Rounds the trained parameters to the dtypes that they have on this base, for good."""
+        for parameter, dtype in self.dtypes:
+            if parameter.dtype != dtype:
+                parameter.data = parameter.data.to(dtype)
+
+    def rounded(self) -> list[tuple[Any, torch.Tensor]]:
+        """The trained parameters whose values have another dtype on this base, with those values."""
+        return [(p, p.detach().to(dtype)) for p, dtype in self.dtypes if p.dtype != dtype]
+
+    @contextmanager
+    def as_evaluated(self, rounded: Sequence[tuple[Any, torch.Tensor]] | None = None) -> Iterator[None]:
+        """Within it the trained parameters are as they are on this base (`rounded`); afterwards they are as before."""
+        values = self.rounded() if rounded is None else rounded
+        before = [(parameter, parameter.data) for parameter, _ in values]
+        try:
+            for parameter, value in values:
+                parameter.data = value
+            yield
+        finally:
+            for parameter, value in before:
+                parameter.data = value
 
     def state(self) -> dict[str, torch.Tensor]:
         """A copy of all that training changes, on the CPU: to go on from, or to keep the best of several."""
@@ -128,7 +172,8 @@ class Adapted:
             raise UserError(f"{self.spec} generates text and has no head; ask it through an engine, or train `head`.")
         from kshot.adapters.heads import predict
 
-        return predict(self.model, self.tokenizer, self.labels, inputs, batch=batch)
+        with self.as_evaluated():
+            return predict(self.model, self.tokenizer, self.labels, inputs, batch=batch)
 
     def detach(self) -> Any:
         """Takes the adapter off and returns the base as it was. Raises UserError where there is no way back."""

@@ -1,7 +1,8 @@
 """Puts an adapter on a base model, keeps it in a folder, and loads it again onto the same base.
 
-Initialisation is by an explicit seed, and no global generator is left changed. Concedes: one adapter at a time is
-on a model; `Adapted.detach` makes room for the next.
+Initialisation is by an explicit seed, and no global generator is left changed; what was put on is taken off by
+giving the base's own state back (`kshot.adapters.base_state`). Concedes: one adapter at a time is on a model;
+`Adapted.detach` makes room for the next.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import replace
 from typing import Any
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.folder import PEFT_WEIGHTS, load_weights, read_folder, write_folder
+from kshot.adapters.base_state import BaseState
+from kshot.adapters.folder import Kept, read_folder, write_folder
 from kshot.adapters.methods import Base, Built, get_method
-from kshot.adapters.methods.peft import built_around, known_warnings, strip
-from kshot.harness.models.sources import first_line
+from kshot.adapters.weights import fill, filled_peft
 from kshot.types import UserError
 
 
@@ -40,45 +41,44 @@ def attach(
 
     method = get_method(spec)
     total = sum(parameter.numel() for parameter in model.parameters())
-    flags = {id(p): p.requires_grad for p in model.parameters()}
+    state = BaseState.of(model)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model.requires_grad_(False)
         try:
             built = method.build(Base(model, tokenizer, tuple(labels), total_steps))
         except Exception:
-            set_back(model, flags)
+            state.give_back()
             raise
-    trainable = sum(p.numel() for p in built.model.parameters() if p.requires_grad)
-    built = restoring(built, [p for p in model.parameters() if p.requires_grad], flags)
-    return Adapted(built, tokenizer, method.spec, trainable, total, tuple(labels) if built.head else ())
+    trained = [p for p in built.model.parameters() if p.requires_grad]
+    if built.undo is not None:
+        state.set_apart(trained)
+    return Adapted(
+        built=giving_back(built, state),
+        tokenizer=tokenizer,
+        spec=method.spec,
+        trainable=sum(p.numel() for p in trained),
+        total=total,
+        labels=tuple(labels) if built.head else (),
+        dtypes=tuple((p, p.dtype) for p in trained),
+    )
 
 
-def restoring(built: Built, trained: Sequence[Any], flags: dict[int, bool]) -> Built:
-    """What a method made, whose undoing also gives the base's own parameters back: their values and their flags."""
+def giving_back(built: Built, state: BaseState) -> Built:
+    """What a method made, whose undoing gives the base's state back, whatever the method has done to it."""
     if built.undo is None:
         return built
-    own = [(p, p.detach().clone()) for p in trained if id(p) in flags]
     take_off = built.undo
 
     def undo() -> Any:
-        import torch
-
-        base = take_off()
-        with torch.no_grad():
-            for parameter, value in own:
-                parameter.copy_(value)
-        set_back(base, flags)
+        take_off()
+        base = state.give_back()
+        changed = state.changed()
+        if changed:
+            raise UserError(f"the base's own weights were changed in place ({changed[0]}); load the model again.")
         return base
 
     return replace(built, undo=undo)
-
-
-def set_back(base: Any, flags: dict[int, bool]) -> None:
-    """Gives the base's parameters the flags they had, and no gradient."""
-    for parameter in base.parameters():
-        parameter.requires_grad_(flags.get(id(parameter), True))
-        parameter.grad = None
 
 
 def save(adapted: Adapted, folder: Any, *, base: str, base_hash: str) -> None:
@@ -96,39 +96,36 @@ def load(
     """An adapter from its folder, on its base, to be used and not trained further.
 
     With `trust_method_code` a folder may name a method of the user's own (`file.py:name`), which is then run. Raises
-    UserError where the folder holds none or a damaged one, or it was made for another base.
+    UserError where the folder holds none or a damaged one, its weights are not whole, finite and its own, or it was
+    made for another base; the base is then as it was.
     """
     kept = read_folder(folder, base=base, base_hash=base_hash)
-    if kept.peft:
-        return load_peft(model, tokenizer, kept)
-    if ".py:" in kept.spec and not trust_method_code:
+    if not kept.peft and ".py:" in kept.spec and not trust_method_code:
         raise UserError(
             f"the adapter in {kept.folder} was made by a method in a file ({kept.spec}), whose code is not run because "
             "a folder says so; allow it if you trust the folder."
         )
+    if kept.peft:
+        return load_peft(model, tokenizer, kept)
     adapted = attach(model, tokenizer, kept.spec, seed=0, labels=kept.labels, total_steps=1)
-    load_weights(adapted, kept)
+    try:
+        fill(adapted, kept)
+    except Exception:
+        if adapted.built.undo is not None:
+            adapted.detach()
+        raise
     return adapted
 
 
-def load_peft(model: Any, tokenizer: Any, kept: Any) -> Adapted:
+def load_peft(model: Any, tokenizer: Any, kept: Kept) -> Adapted:
     """An adapter that peft saved."""
-    from peft import PeftModel
-
     total = sum(parameter.numel() for parameter in model.parameters())
-    flags = {id(p): p.requires_grad for p in model.parameters()}
+    state = BaseState.of(model)
     try:
-        with known_warnings():
-            adapted = PeftModel.from_pretrained(model, str(kept.folder))
-        built = built_around(adapted, head=bool(kept.labels))
-        built.after_load(kept.folder / PEFT_WEIGHTS)
-    except Exception as error:  # safetensors and peft raise kinds of their own
-        strip(model)
-        set_back(model, flags)
-        said = first_line(error)
-        raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
-    adapted.eval()
-    found = Adapted(restoring(built, [], flags), tokenizer, kept.spec, kept.trainable, total, kept.labels)
-    if kept.trainable:
-        return found
-    return replace(found, trainable=sum(p.numel() for name, p in adapted.named_parameters() if found.adds(name)))
+        built, labels = filled_peft(model, kept)
+    except Exception:
+        state.give_back()
+        raise
+    found = Adapted(giving_back(built, state), tokenizer, kept.spec, kept.trainable, total, labels)
+    own = sum(p.numel() for name, p in built.model.named_parameters() if found.adds(name))
+    return found if kept.trainable else replace(found, trainable=own)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kshot.adapters.heads import Guess, guesses
+from kshot.adapters.heads import Guess, checked, guesses
 from kshot.adapters.padding import batch_of, pad_id
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer, where_to_run
@@ -112,7 +112,7 @@ def at_blanks(model: Any, tokenizer: Any, rows: Sequence[Sequence[int]], places:
         with torch.inference_mode():
             logits = model(**inputs).logits
             at = torch.tensor(places, device=device)[..., None].expand(-1, -1, logits.shape[-1])
-            return logits.gather(1, at).float().log_softmax(-1).cpu()
+            return checked(logits.gather(1, at).float().cpu()).log_softmax(-1)
     finally:
         model.train(was)
 

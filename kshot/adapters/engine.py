@@ -33,6 +33,7 @@ class AdaptedEngine(TransformersEngine):
     def __init__(self, adapted: Adapted, **options: Any) -> None:
         self.adapted = adapted
         self.values = self.versions()
+        self.rounded = adapted.rounded()
         backbone = adapted.backbone
         self.attention: str = backbone.config._attn_implementation  # ours, while answering
         with self.borrowed():
@@ -50,7 +51,8 @@ class AdaptedEngine(TransformersEngine):
         if self.attention != before:
             backbone.set_attn_implementation(self.attention)
         try:
-            yield
+            with self.adapted.as_evaluated(self.rounded):
+                yield
         finally:
             for module, mode in modes:
                 module.training = mode
@@ -107,8 +109,9 @@ def load_engine(
     With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
     Raises UserError where either cannot be had, or they do not belong together.
     """
+    folder = Path(adapter).expanduser()
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
-    adapted = load(loaded.model, loaded.tokenizer, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
+    adapted = load(loaded.model, loaded.tokenizer, folder, base=loaded.source.name, base_hash=loaded.weights_hash)
     check_generates(adapted)
     virtual = virtual_of(adapted)
     bare, merged = merged_into_base(adapted) if merge else (adapted.backbone, False)
@@ -116,7 +119,7 @@ def load_engine(
         loaded,
         bare,
         chat=use_chat(loaded.tokenizer, model, template),
-        adapter=f"{adapted.method}-{weights_hash(Path(adapter))}" + ("-merged" if merged else ""),
+        adapter=f"{adapted.method}-{weights_hash(folder)}" + ("-merged" if merged else ""),
         pack=merged or not adapted.is_peft or virtual is not None,
         rows=rows,
         memory=memory,
@@ -135,12 +138,21 @@ def check_generates(adapted: Adapted) -> None:
 
 def merged_into_base(adapted: Adapted) -> tuple[Any, bool]:
     """The model with the adapter's updates in its weights where peft can do that; else with its layers beside them."""
-    if not adapted.is_peft or adapted.soft:
+    if not adapted.is_peft or adapted.soft or adapts_tied_embeddings(adapted):
         return adapted.backbone, False
     try:
         return adapted.model.merge_and_unload(safe_merge=True), True
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         return adapted.backbone, False
+
+
+def adapts_tied_embeddings(adapted: Adapted) -> bool:
+    """Whether the adapter is on the input or the output layer and both have one weight: merged, both would change."""
+    layers = (adapted.backbone.get_input_embeddings(), adapted.backbone.get_output_embeddings())
+    inner = [getattr(layer, "base_layer", getattr(layer, "original_module", layer)) for layer in layers]
+    weights = [getattr(layer, "weight", None) for layer in inner]
+    tied = weights[0] is not None and weights[1] is not None and weights[0].data_ptr() == weights[1].data_ptr()
+    return tied and any(layer is not bare for layer, bare in zip(layers, inner, strict=True))
 
 
 def virtual_of(adapted: Adapted) -> Virtual | None:

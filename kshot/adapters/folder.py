@@ -14,14 +14,14 @@ from importlib import metadata
 from pathlib import Path
 
 from kshot.adapters.adapted import Adapted
-from kshot.adapters.methods.by_name import MIXED, spelled
+from kshot.adapters.methods.by_name import NOT_RUN, spelled
 from kshot.adapters.methods.peft import known_warnings
-from kshot.harness.models.load import check_weights_are_there
-from kshot.harness.models.sources import first_line
+from kshot.harness.models.cache import weights_hash
 from kshot.types import UserError
 
 FILE = "kshot_adapter.json"
 WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
+MODEL = "model*.safetensors"  # of those that train every weight, as transformers names them
 PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -35,7 +35,12 @@ class Kept:
     base_hash: str
     trainable: int
     labels: tuple[str, ...]
-    peft: bool
+    peft_type: str  # of peft's methods; "" for kshot's own
+
+    @property
+    def peft(self) -> bool:
+        """Whether peft saved it, and loads it."""
+        return bool(self.peft_type)
 
 
 def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: str) -> None:
@@ -88,23 +93,27 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
     if not path.is_dir():
         raise UserError(f"the adapter folder {path} does not exist; give one that `kshot tune` has written.")
     kept = described(path)
-    if kept.base_hash and kept.base_hash != base_hash:
+    made_for = kept.base_hash or hash_of(kept.base)
+    if made_for and made_for != base_hash:
         raise UserError(
-            f"the adapter in {path} was trained on {kept.base} (weights {kept.base_hash}) and the model at hand is "
+            f"the adapter in {path} was trained on {kept.base} (weights {made_for}) and the model at hand is "
             f"{base} (weights {base_hash}): an adapter fits only its own base; give --model {kept.base}."
         )
-    if kept.base and short(kept.base) != short(base):
+    if not made_for and kept.base and short(kept.base) != short(base):
         raise UserError(
             f"the adapter in {path} was trained on {kept.base} and the model at hand is called {base}: "
             f"an adapter fits only its own base; give --model {kept.base}."
         )
-    check_weights_are_there(path, PEFT_WEIGHTS if kept.peft else "*.safetensors", "save the adapter again")
     return kept
 
 
 def described(path: Path) -> Kept:
     """A folder's own description; peft's where kshot has not written it."""
     try:
+        peft = json.loads((path / PEFT_CONFIG).read_text(encoding="utf-8")) if (path / PEFT_CONFIG).is_file() else {}
+        kind = str(peft["peft_type"]) if peft else ""
+        if kind in NOT_RUN:
+            raise UserError(f"the adapter in {path} is of peft's {kind}, which kshot does not run: {NOT_RUN[kind]}.")
         if (path / FILE).is_file():
             said = json.loads((path / FILE).read_text(encoding="utf-8"))
             return Kept(
@@ -114,38 +123,26 @@ def described(path: Path) -> Kept:
                 base_hash=str(said["base_hash"]),
                 trainable=int(said["trainable"]),
                 labels=tuple(map(str, said["labels"])),
-                peft=(path / PEFT_CONFIG).is_file(),
+                peft_type=kind,
             )
-        if (path / PEFT_CONFIG).is_file():
-            said = json.loads((path / PEFT_CONFIG).read_text(encoding="utf-8"))
-            if said["peft_type"] in MIXED:
-                raise UserError(f"the adapter in {path} is of peft's {said['peft_type']}, which kshot does not run.")
-            return Kept(
-                path, f"peft:name={said['peft_type']}", str(said.get("base_model_name_or_path") or ""), "", 0, (), True
-            )
-    except (ValueError, KeyError, TypeError) as error:
+        if peft:
+            return Kept(path, f"peft:name={kind}", str(peft.get("base_model_name_or_path") or ""), "", 0, (), kind)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"the adapter's description in {path} is damaged ({error}); save it again.") from error
+    named = sorted(one.parent.name for one in path.glob(f"*/{PEFT_CONFIG}"))
+    if named:  # as peft saves adapters with names other than `default`
+        raise UserError(
+            f"{path} holds adapters in folders of their own ({', '.join(named)}); give one of them: {path / named[0]}."
+        )
     raise UserError(f"{path} holds no adapter ({FILE} or {PEFT_CONFIG}); give a folder that `kshot tune` has written.")
+
+
+def hash_of(base: str) -> str:
+    """The hash of the weights in a base's folder, where its name is one that is here; else ""."""
+    folder = Path(base).expanduser()
+    return weights_hash(folder) if base and folder.is_dir() and any(folder.glob("*.safetensors")) else ""
 
 
 def short(name: str) -> str:
     """A model's name without its owner or folder: the same weights may lie elsewhere."""
     return Path(name.rstrip("/")).name.lower()
-
-
-def load_weights(adapted: Adapted, kept: Kept) -> None:
-    """Fills an adapter that peft does not have. Raises UserError where the file is damaged or does not fit."""
-    from safetensors.torch import load_file
-
-    try:
-        if adapted.built.whole:
-            fresh = type(adapted.model).from_pretrained(kept.folder, dtype=adapted.model.dtype)
-            adapted.model.load_state_dict(fresh.state_dict())
-        else:
-            adapted.set_state(load_file(kept.folder / WEIGHTS))
-    except UserError:
-        raise
-    except Exception as error:  # safetensors raises kinds of its own
-        said = first_line(error)
-        raise UserError(f"the adapter in {kept.folder} cannot be loaded ({said}); save it again.") from error
-    adapted.model.eval()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from kshot.adapters.padding import batch_of, pad_id
+from kshot.types import EngineError
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Guess:
 def guesses(labels: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Guess]:
     """The likeliest label of every row of probabilities; of equal ones the first."""
     return [Guess(labels[row.index(max(row))], dict(zip(labels, row, strict=True))) for row in map(list, rows)]
+
+
+def checked(logits: torch.Tensor) -> torch.Tensor:
+    """The logits, where they are numbers: what is not is no answer, and is not graded. Raises EngineError."""
+    if not bool(logits.isfinite().all()):
+        raise EngineError(
+            "the model's logits are not finite: its weights, or its adapter's, are damaged or have left all bounds in "
+            "training, or the dtype is too narrow; try --dtype float32, or another model."
+        )
+    return logits
 
 
 @torch.inference_mode()
@@ -38,7 +49,7 @@ def logits_of(model: Any, tokenizer: Any, inputs: Sequence[str | Sequence[int]],
         for start in range(0, len(order), batch):
             part = order[start : start + batch]
             rows = [encoded[at] for at in part]
-            logits = model(**batch_of(rows, pad, device)).logits.float().cpu()
+            logits = checked(model(**batch_of(rows, pad, device)).logits.float().cpu())
             found.update(zip(part, logits, strict=True))
     finally:
         model.train(was)

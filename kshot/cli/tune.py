@@ -26,6 +26,8 @@ A study is kept in RUNS/RUN: an adapter's folder a training (peft loads it), and
 again goes on where it was stopped, within a training too; more methods, samples or seeds are added.
 """
 
+MOST_SEEDS = 1000  # trainings of each; beyond it there is a typing mistake
+
 
 @click.command(epilog=EXAMPLES)
 @click.option(
@@ -99,8 +101,8 @@ def tune(
     The prompts trained on are those that evaluation sends, and no sample is in both.
     """
     data = data_folder(data)
-    if seeds < 1:
-        raise UserError(f"--seeds is {seeds}; it must be at least 1.")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds is {seeds}; it must be at least 1 and at most {MOST_SEEDS}.")
     if mixture != bool(held_out):
         raise UserError("--mixture and --held-out belong together: the tasks to train on, and those to evaluate.")
     strategy = strategy or ("instruction" if mixture else "zero-shot")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
@@ -223,6 +225,29 @@ def test_weights_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     weights.rename(tmp_path / "pytorch_model.bin")
     with pytest.raises(UserError, match="pickle"):
         load_encoder(str(tmp_path))
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+@pytest.mark.parametrize("first", ["lora", "ln-tuning", "full", "peft:name=LORA,init_lora_weights=olora"])
+def test_a_method_brings_the_same_after_another_as_alone(folder: str, first: str, tmp_path: Path) -> None:
+    """peft trains a copy of the classifier, which none but the base's state would put back."""
+
+    def weights(methods: tuple[str, ...], run: str) -> tuple[list[dict[str, torch.Tensor]], list[float]]:
+        study = Study(
+            model=folder, tasks=("coin-flip",), methods=methods, samples=(4,), limit=3, max_length=40,
+            recipe=Recipe(epochs=1, batch_size=4, evaluations=1),
+        )  # fmt: skip
+        run_study(study, tmp_path / run, {"device": "cpu", "dtype": "auto"})
+        place = tmp_path / run / "ia3-n4-s0"
+        losses = [
+            line["loss"] for line in json.loads((place / "training.json").read_text())["history"] if "loss" in line
+        ]
+        return [load_file(place / "adapter_model.safetensors")], losses
+
+    (alone, losses), (after, losses_after) = weights(("ia3",), "alone"), weights((first, "ia3"), "after")
+    assert losses == losses_after
+    assert alone[0].keys() == after[0].keys()
+    assert all(torch.equal(value, after[0][name]) for name, value in alone[0].items())
 
 
 @pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")

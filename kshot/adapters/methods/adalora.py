@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,17 @@ SCORES = ("ipt", "exp_avg_ipt", "exp_avg_unc")  # the importance of every singul
 PATTERN = "rank_pattern"
 
 
-@method(lr=1e-2)
+def check(*, target_r: int, init_r: int, tinit: float, tfinal: float, orth_reg_weight: float, **_: object) -> None:
+    """A plan over a training has room for all its parts."""
+    if not (0 <= tinit < 1 and 0 <= tfinal < 1 and tinit + tfinal < 1):
+        raise UserError(f"tinit={tinit} and tfinal={tfinal} are shares of training; their sum must be below 1.")
+    if target_r > init_r:
+        raise UserError(f"adalora: target_r={target_r} is above init_r={init_r}, from which it is pruned; lower it.")
+    if orth_reg_weight < 0:
+        raise UserError(f"adalora: orth_reg_weight is {orth_reg_weight}; it must be 0 or more.")
+
+
+@method(lr=1e-2, check=check)
 def adalora(
     base: Base,
     *,
@@ -43,8 +54,6 @@ def adalora(
 
     if not base.total_steps:
         raise UserError("adalora plans its ranks over the whole training: give the number of steps (total_steps).")
-    if not (0 <= tinit < 1 and 0 <= tfinal < 1 and tinit + tfinal < 1):
-        raise UserError(f"tinit={tinit} and tfinal={tfinal} are shares of training; their sum must be below 1.")
     first, last = int(tinit * base.total_steps), int(tfinal * base.total_steps)
     config = AdaLoraConfig(
         target_r=target_r,
@@ -69,7 +78,11 @@ def adalora(
 def with_ranks(built: Built) -> Built:
     """Ranks move after every step, and where they stand is part of what training changes."""
     model = built.model
-    built = replace(built, after_load=lambda weights: keep_precision(model, weights))
+    built = replace(
+        built,
+        after_load=lambda weights: keep_precision(model, weights),
+        penalty=lambda share: penalised(model.active_peft_config, share),
+    )
     if not hasattr(model.base_model, "rankallocator"):  # out of a folder, to be used and not trained further
         return built
     return replace(
@@ -78,6 +91,17 @@ def with_ranks(built: Built) -> Built:
         state=lambda: ranks_of(model),
         set_state=lambda state: set_ranks(model, state),
     )
+
+
+@contextmanager
+def penalised(config: Any, share: float) -> Iterator[None]:
+    """Within it that share of orthogonality's penalty is in the loss, which peft adds to every batch's own."""
+    whole = config.orth_reg_weight
+    config.orth_reg_weight = share * whole
+    try:
+        yield
+    finally:
+        config.orth_reg_weight = whole
 
 
 def ranks_of(model: Any) -> dict[str, torch.Tensor]:

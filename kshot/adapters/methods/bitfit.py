@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kshot.adapters.methods.registry import Base, Built, method
 from kshot.types import UserError
 
@@ -19,11 +17,9 @@ def bitfit(base: Base, *, add: bool = True) -> Built:
     import torch
 
     output = base.model.get_output_embeddings()
-    added: list[Any] = []
     for module in base.model.modules():
         if add and isinstance(module, torch.nn.Linear) and module.bias is None and module is not output:
             module.bias = torch.nn.Parameter(torch.zeros_like(module.weight[:, 0]))
-            added.append(module)
     body = {id(p) for p in base.model.base_model.parameters()}
     found = 0
     for name, parameter in base.model.named_parameters():
@@ -33,10 +29,4 @@ def bitfit(base: Base, *, add: bool = True) -> Built:
         found += bias
     if not found:
         raise UserError(f"a {base.model_type} model has no biases to train; give bitfit:add=true, or another method.")
-
-    def undo() -> Any:
-        for module in added:
-            module.bias = None
-        return base.model
-
-    return Built(base.model, undo, head=base.classifies)
+    return Built(base.model, lambda: base.model, head=base.classifies)

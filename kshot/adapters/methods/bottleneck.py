@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from kshot.adapters.methods.registry import Base, Built, method
 from kshot.registry import suggest
 from kshot.types import UserError
 
 OUTPUTS = ("o_proj", "out_proj", "down_proj", "c_proj", "fc2", "output.dense", "dense_4h_to_h", "attention.dense")
+ACTIVATIONS = ("gelu", "relu", "tanh")
 
 
-@method(lr=2e-3)
+def check(*, activation: str, **_: object) -> None:
+    """The activation is one that is known."""
+    if activation not in ACTIVATIONS:
+        raise UserError(f"unknown activation {activation!r}: {suggest(activation, ACTIVATIONS)}")
+
+
+@method(lr=2e-3, check=check)
 def bottleneck(
     base: Base,
     *,
@@ -27,12 +32,8 @@ def bottleneck(
     bottleneck_dim), and with `train_norms` the normalization layers, as in the paper. `target_modules` are the
     projections' names, written a+b; none: those that are known to end a sublayer.
     """
-    from kshot.adapters.methods.bottleneck_module import ACTIVATIONS, insert, last_projections, remove
+    from kshot.adapters.methods.bottleneck_module import insert, last_projections
 
-    if activation not in ACTIVATIONS:
-        raise UserError(f"unknown activation {activation!r}: {suggest(activation, ACTIVATIONS)}")
-    if bottleneck_dim < 1:
-        raise UserError(f"bottleneck_dim is {bottleneck_dim}; it must be at least 1.")
     places = last_projections(base.model, target_modules or OUTPUTS)
     if not places:
         raise UserError(
@@ -48,9 +49,4 @@ def bottleneck(
         for name, parameter in base.model.named_parameters():
             if id(parameter) not in body and "bottleneck_" not in name:
                 parameter.requires_grad_(True)
-
-    def undo() -> Any:
-        remove(base.model, places)
-        return base.model
-
-    return Built(base.model, undo, head=base.classifies)
+    return Built(base.model, lambda: base.model, head=base.classifies)

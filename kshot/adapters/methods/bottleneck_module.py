@@ -1,6 +1,6 @@
 """Houlsby's adapters as modules: a projection with a small network after it.
 
-peft has none. The projection stays inside as it was, so that it can be packed for the engine and put back.
+peft has none. The projection stays inside as it was, so that it can be packed for the engine.
 """
 
 from __future__ import annotations
@@ -11,12 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "gelu": nn.functional.gelu,
-    "relu": nn.functional.relu,
-    "tanh": torch.tanh,
-}
-
 
 class Bottleneck(nn.Module):
     """A projection followed by h + W_up f(W_down h + b_down) + b_up."""
@@ -26,7 +20,7 @@ class Bottleneck(nn.Module):
         weight = projection.weight
         assert isinstance(weight, torch.Tensor)
         self.projection = projection
-        self.activation = ACTIVATIONS[activation]
+        self.activation: Callable[[torch.Tensor], torch.Tensor] = getattr(nn.functional, activation)
         # float32 whatever the base's dtype, as peft keeps its own: steps would vanish in bfloat16
         self.bottleneck_down = nn.Linear(width, dim, device=weight.device, dtype=torch.float32)
         self.bottleneck_up = nn.Linear(dim, width, device=weight.device, dtype=torch.float32)
@@ -65,11 +59,3 @@ def insert(model: nn.Module, places: Sequence[str], dim: int, activation: str) -
         width = width_of(projection)
         assert width is not None
         model.set_submodule(place, Bottleneck(projection, width, dim, activation))
-
-
-def remove(model: nn.Module, places: Sequence[str]) -> None:
-    """Puts the projections back."""
-    for place in places:
-        held = model.get_submodule(place)
-        assert isinstance(held, Bottleneck)
-        model.set_submodule(place, held.projection)

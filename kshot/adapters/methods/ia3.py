@@ -9,7 +9,13 @@ from kshot.types import UserError
 SCALED = ("k_proj", "v_proj", "down_proj")  # where peft does not know the architecture
 
 
-@method(lr=1e-2)
+def check(*, target_modules: tuple[str, ...], feedforward_modules: tuple[str, ...]) -> None:
+    """The feed-forward's modules are among those that are named."""
+    if feedforward_modules and not target_modules:
+        raise UserError("feedforward_modules was given without target_modules; give both, or neither.")
+
+
+@method(lr=1e-2, check=check)
 def ia3(base: Base, *, target_modules: tuple[str, ...] = (), feedforward_modules: tuple[str, ...] = ()) -> Built:
     """Keys, values and inner feed-forward activations are scaled (Liu et al. 2022, arXiv 2205.05638, section 3.3).
 
@@ -20,8 +26,6 @@ def ia3(base: Base, *, target_modules: tuple[str, ...] = (), feedforward_modules
     from peft import IA3Config
     from peft.utils.constants import TRANSFORMERS_MODELS_TO_IA3_TARGET_MODULES_MAPPING as TABLE
 
-    if feedforward_modules and not target_modules:
-        raise UserError("feedforward_modules was given without target_modules; give both, or neither.")
     if not target_modules and base.model_type not in TABLE:
         names = {name.rpartition(".")[2] for name, _ in base.model.named_modules()}
         if not names.issuperset(SCALED):

@@ -16,7 +16,16 @@ KINDS: dict[str, Literal["MLP", "LSTM"]] = {"MLP": "MLP", "LSTM": "LSTM"}
 completes("P_TUNING")(with_embeddings)
 
 
-@method(lr=3e-3)
+def check(*, encoder_reparameterization_type: str, **_: object) -> None:
+    """The network is one that is known."""
+    if encoder_reparameterization_type not in KINDS:
+        raise UserError(
+            f"unknown encoder_reparameterization_type {encoder_reparameterization_type!r}: "
+            + suggest(encoder_reparameterization_type, KINDS)
+        )
+
+
+@method(lr=3e-3, check=check)
 def p_tuning(
     base: Base,
     *,
@@ -33,11 +42,6 @@ def p_tuning(
     from peft import PromptEncoderConfig
     from peft.tuners.p_tuning import PromptEncoderReparameterizationType
 
-    if encoder_reparameterization_type not in KINDS:
-        raise UserError(
-            f"unknown encoder_reparameterization_type {encoder_reparameterization_type!r}: "
-            + suggest(encoder_reparameterization_type, KINDS)
-        )
     config = PromptEncoderConfig(
         num_virtual_tokens=num_virtual_tokens,
         encoder_reparameterization_type=PromptEncoderReparameterizationType(encoder_reparameterization_type),

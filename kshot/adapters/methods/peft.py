@@ -14,6 +14,8 @@ Completion = Callable[[Built], Built]
 KINDS: dict[str, Completion] = {}
 """What a kind of peft's (its `peft_type`) needs beside the usual, by name."""
 
+LOW_RANK = ("LORA", "ADALORA")  # whose r is the rank of an update
+
 
 def completes(*kinds: str) -> Callable[[Completion], Completion]:
     """Decorator: registers what completes these kinds, from a method's own file, by name, or out of a folder."""
@@ -35,6 +37,8 @@ def known_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", "fan_in_fan_out is set to False", UserWarning)
         # it has no table of norms' widths, which its ln-tuning does not need
         warnings.filterwarnings("ignore", "Unsupported layer type '.*Norm'>'", UserWarning)
+        # an adapter on one of two layers with one weight: such a one is not merged (`kshot.adapters.engine`)
+        warnings.filterwarnings("ignore", "Model has `tie_word_embeddings=True` and a tied layer is part", UserWarning)
         # AdaLoRA leaves matrices of rank 0, which it takes for an accident, and does not find its own pattern's names
         warnings.filterwarnings("ignore", r"Adapter '.*': \d+ LoRA tensor\(s\) have invalid shape", UserWarning)
         warnings.filterwarnings("ignore", "The following rank_pattern keys did not match", RuntimeWarning)
@@ -47,46 +51,54 @@ def with_peft(base: Base, config: Any) -> Built:
 
     if base.fills_blanks and config.is_prompt_learning:
         raise UserError("a soft prompt before a masked language model is not to be had from peft; use another method.")
+    check_room(base, config)
+    check_start(config)
     config.task_type = "SEQ_CLS" if base.classifies else None if base.fills_blanks else "CAUSAL_LM"
     try:
         with known_warnings():
             model = get_peft_model(base.model, config)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        strip(base.model)
-        said = str(error).strip().splitlines() or [type(error).__name__]
+    except Exception as error:  # its methods raise kinds of their own
         raise UserError(
-            f"peft cannot put {config.peft_type.value} on a {base.model_type} model ({said[0][:300]}); "
+            f"peft cannot put {config.peft_type.value} on a {base.model_type} model ({said_by(error)}); "
             "change its hyperparameters (target_modules), or use another method."
         ) from error
     return built_around(model, head=base.classifies)
 
 
+def said_by(error: Exception) -> str:
+    """An error's first line, or its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def check_room(base: Base, config: Any) -> None:
+    """Raises UserError where the model has no room for so many virtual tokens, or for updates of such a rank."""
+    tokens = getattr(config, "num_virtual_tokens", None)
+    context = getattr(base.model.config.get_text_config(), "max_position_embeddings", None)
+    if tokens and context and tokens >= context:
+        raise UserError(
+            f"num_virtual_tokens is {tokens} and the model's context holds {context}: no prompt fits behind; use fewer."
+        )
+    rank = getattr(config, "init_r", None) or getattr(config, "r", None)
+    widest = max((min(p.shape) for p in base.model.parameters() if p.dim() == 2), default=0)
+    if config.peft_type.value in LOW_RANK and rank and rank > widest:
+        raise UserError(f"the rank is {rank} and no weight of the model has a rank above {widest}; lower it.")
+
+
+def check_start(config: Any) -> None:
+    """Raises UserError where the base's own weights are changed by a draw at the start, which no folder keeps."""
+    start = str(getattr(config, "init_lora_weights", ""))
+    if start.startswith("pissa_niter"):
+        raise UserError(
+            f"init_lora_weights={start} changes the base's own weights by a draw, which a folder does not keep: the "
+            "adapter would not fit them when it is loaded; use pissa, which is exact."
+        )
+
+
 def built_around(model: Any, *, head: bool) -> Built:
     """A peft model with what its kind needs, whoever has made it."""
-    built = Built(model, lambda: without_peft(model), head=head)
+    built = Built(model, model.get_base_model, head=head)
     known = KINDS.get(model.active_peft_config.peft_type.value)
     return known(built) if known else built
-
-
-def without_peft(model: Any) -> Any:
-    """The base of a peft model, with peft's layers taken out."""
-    if model.active_peft_config.is_prompt_learning:
-        return model.get_base_model()
-    bare = model.base_model.unload()
-    if hasattr(bare, "peft_config"):
-        del bare.peft_config  # else the next adapter would be announced as a second one
-    return bare
-
-
-def strip(model: Any) -> None:
-    """Takes out what peft had put into a model before it failed."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    held = [(name, module) for name, module in model.named_modules() if isinstance(module, BaseTunerLayer)]
-    for name, module in held:
-        model.set_submodule(name, module.get_base_layer())
-    if hasattr(model, "peft_config"):
-        del model.peft_config
 
 
 def targets(base: Base, given: tuple[str, ...], known: str) -> list[str] | str | None:

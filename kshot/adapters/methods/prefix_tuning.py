@@ -13,7 +13,15 @@ from kshot.types import UserError
 WAYS = ("random", "zero", "text", "labels")
 
 
-@method(lr=2e-2)
+def check(*, prefix_init: str, prefix_init_text: str, **_: object) -> None:
+    """The start is one that is known, and has what it needs."""
+    if prefix_init not in WAYS:
+        raise UserError(f"unknown prefix_init {prefix_init!r}: {suggest(prefix_init, WAYS)}")
+    if prefix_init == "text" and not prefix_init_text:
+        raise UserError('prefix_init=text needs a text: add prefix_init_text="Say the sentiment."')
+
+
+@method(lr=2e-2, check=check)
 def prefix_tuning(
     base: Base,
     *,
@@ -33,10 +41,6 @@ def prefix_tuning(
     """
     from peft import PrefixTuningConfig
 
-    if prefix_init not in WAYS:
-        raise UserError(f"unknown prefix_init {prefix_init!r}: {suggest(prefix_init, WAYS)}")
-    if prefix_init == "text" and not prefix_init_text:
-        raise UserError('prefix_init=text needs a text: add prefix_init_text="Say the sentiment."')
     words = "" if prefix_projection else prefix_init_text or "\n".join(base.labels)
     config = PrefixTuningConfig(
         num_virtual_tokens=num_virtual_tokens,

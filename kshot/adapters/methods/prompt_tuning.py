@@ -13,7 +13,15 @@ from kshot.types import UserError
 WAYS = ("random", "vocabulary", "text", "labels")
 
 
-@method(lr=3e-2)
+def check(*, prompt_tuning_init: str, prompt_tuning_init_text: str, **_: object) -> None:
+    """The start is one that is known, and has what it needs."""
+    if prompt_tuning_init not in WAYS:
+        raise UserError(f"unknown prompt_tuning_init {prompt_tuning_init!r}: {suggest(prompt_tuning_init, WAYS)}")
+    if prompt_tuning_init == "text" and not prompt_tuning_init_text:
+        raise UserError('prompt_tuning_init=text needs a text: add prompt_tuning_init_text="Say the sentiment."')
+
+
+@method(lr=3e-2, check=check)
 def prompt_tuning(
     base: Base,
     *,
@@ -30,10 +38,6 @@ def prompt_tuning(
     """
     from peft import PromptTuningConfig
 
-    if prompt_tuning_init not in WAYS:
-        raise UserError(f"unknown prompt_tuning_init {prompt_tuning_init!r}: {suggest(prompt_tuning_init, WAYS)}")
-    if prompt_tuning_init == "text" and not prompt_tuning_init_text:
-        raise UserError('prompt_tuning_init=text needs a text: add prompt_tuning_init_text="Say the sentiment."')
     built = with_peft(base, PromptTuningConfig(num_virtual_tokens=num_virtual_tokens))
     start(base, built.model, prompt_tuning_init, prompt_tuning_init_text)
     return built

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -47,8 +48,13 @@ def is_classifier(model: Any) -> bool:
     return type(model).__name__.endswith("ForSequenceClassification")
 
 
-def nothing(_: Any) -> None:
-    """What most methods do where a `Built` may do something."""
+def nothing(*_: Any, **__: Any) -> None:
+    """What most methods do where a method may do something."""
+
+
+def unchanged(share: float) -> AbstractContextManager[None]:
+    """A loss that holds nothing but the model's own is the same whatever share of a penalty counts."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class Built:
     """
 
     model: Any
-    undo: Callable[[], Any] | None  # takes it off and returns the base; None: there is no way back
+    # undoes what was done outside of the model, which is itself given back; None: there is no way back
+    undo: Callable[[], Any] | None
     head: bool = False  # it classifies and does not generate
     whole: bool = False  # every weight is trained: a folder holds the whole model
     checkpointable: bool = True  # activations may be computed again in the backward pass
@@ -71,6 +78,8 @@ class Built:
     state: Callable[[], dict[str, torch.Tensor]] = dict  # what training changes beside the parameters
     set_state: Callable[[Mapping[str, torch.Tensor]], None] = nothing  # puts it back, out of all that was kept
     after_load: Callable[[Path], None] = nothing  # is given the file of weights that peft has read
+    # within it only that share counts of what the method adds to the model's loss
+    penalty: Callable[[float], AbstractContextManager[None]] = unchanged
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Traits:
 
     lr: float = 1e-3  # learning rate to begin with; a search looks around it
     needs_labels: bool = False  # it can be had only for one task that has labels
+    check: Callable[..., None] = nothing  # is given all hyperparameters; raises UserError where they do not fit
 
 
 M = TypeVar("M", bound=Callable[..., Built])
@@ -91,18 +101,26 @@ def method(function: M, /) -> M: ...
 
 
 @overload
-def method(*, lr: float = ..., needs_labels: bool = ...) -> Callable[[M], M]: ...
+def method(*, lr: float = ..., needs_labels: bool = ..., check: Callable[..., None] = ...) -> Callable[[M], M]: ...
 
 
-def method(function: M | None = None, /, *, lr: float = Traits.lr, needs_labels: bool = Traits.needs_labels) -> Any:
+def method(
+    function: M | None = None,
+    /,
+    *,
+    lr: float = Traits.lr,
+    needs_labels: bool = Traits.needs_labels,
+    check: Callable[..., None] = nothing,
+) -> Any:
     """Decorator, `@method` or `@method(lr=2e-3)`: registers an adapter method, underscores of its name as dashes.
 
-    The function takes a Base and keyword-only hyperparameters, each with a default.
+    The function takes a Base and keyword-only hyperparameters, each with a default; `check` takes the hyperparameters
+    alone and tells a mistake before any model is loaded.
     """
 
     def register(function: M) -> M:
         METHODS.add(function.__name__.replace("_", "-"))(function)
-        TRAITS[function] = Traits(lr, needs_labels)
+        TRAITS[function] = Traits(lr, needs_labels, check)
         return function
 
     return register if function is None else register(function)

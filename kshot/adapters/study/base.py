@@ -16,6 +16,7 @@ from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.render import Renderer
 from kshot.harness.models.sources import resolve
 from kshot.harness.runs.plan import Loaded
+from kshot.types import UserError
 
 
 class StudyBase:
@@ -52,10 +53,10 @@ class StudyBase:
 
     def take_off(self, adapted: Adapted) -> None:
         """The model as it was; read again where the adapter changed it for good."""
-        if adapted.built.undo is None:
-            self.loaded = None
-        else:
+        try:
             adapted.detach()
+        except UserError:  # there is no way back
+            self.loaded = None
 
     def tokens(self, adapted: Adapted, parts: Sequence[MixturePart], *, validation: bool = False) -> list[Example]:
         """Samples as tokens, for an adapter that writes, or one that classifies."""

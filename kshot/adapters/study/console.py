@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,23 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kshot.adapters.study.folder import SETTINGS
 from kshot.adapters.study.plan import Study
 from kshot.adapters.study.read import read_study
 from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
+from kshot.eval.report.prompting.build import check_baseline
 from kshot.eval.report.publish import publish
+from kshot.prompts.strategies import get_strategy
+from kshot.types import UserError
 
 
 def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | None) -> None:
-    """Runs or resumes a study with a progress bar, then writes and prints its report."""
+    """Runs or resumes a study with a progress bar, then writes and prints its report.
+
+    Raises UserError before anything is trained where the baseline is none of what will be reported.
+    """
+    check_baseline(names_in_report(study, folder), baseline)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -47,6 +56,18 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
             click.echo(f"\nkshot: stopped; what was trained and answered is kept in {folder}.", err=True)
             raise
     finish(folder, baseline)
+
+
+def names_in_report(study: Study, folder: Path) -> list[str]:
+    """The strategies and trainings that a study's report will have, those of before included."""
+    names = [get_strategy(strategy).name for strategy in study.prompting]
+    names += [training.label for training in study.trainings()]
+    if (folder / SETTINGS).is_file():
+        with suppress(UserError):  # nothing is there yet
+            results = read_study(folder)
+            names += results.run.strategies
+            results.close()
+    return list(dict.fromkeys(names))
 
 
 def finish(folder: Path, baseline: str | None) -> None:

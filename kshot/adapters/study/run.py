@@ -23,6 +23,7 @@ from kshot.adapters.methods import get_method
 from kshot.adapters.study.base import StudyBase
 from kshot.adapters.study.evaluate import evaluate
 from kshot.adapters.study.folder import PROMPTING, RUN, check_settings, is_done, mark_done, place_of, write_training
+from kshot.adapters.study.lock import alone_in
 from kshot.adapters.study.plan import MixturePart, Study, Training, trained_on
 from kshot.adapters.study.search import rate
 from kshot.adapters.training.checkpoints import forget_checkpoints
@@ -45,7 +46,8 @@ def unheard(what: str, step: int, steps: int, said: Mapping[str, float]) -> None
 def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progress: OnStudyProgress = unheard) -> None:
     """Runs or resumes a study in a folder. `options` are the engine's: device, dtype, rows, trust_remote_code.
 
-    Raises UserError before anything is trained where a name, a number or the data are wrong.
+    Raises UserError before anything is trained where a name, a number or the data are wrong, and where another process
+    is at work in the folder.
     """
     methods = [get_method(method) for method in study.methods]
     plan = load_plan(study.plan((study.strategy,)))
@@ -59,15 +61,15 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
     if encoder and not labelled:
         raise UserError(f"{study.model} is an encoder, which classifies: give one task that has labels.")
     sets = {(samples, seed): study.parts(plan, samples, seed) for samples in study.samples for seed in study.seeds}
-    folder.mkdir(parents=True, exist_ok=True)
-    check_settings(study, folder)
-    if study.prompting:
-        run_prompting(study, folder / PROMPTING, options, on_progress)
-    open_ = [training for training in study.trainings() if not is_done(place_of(training, folder))]
-    base = StudyBase(study, options, plan, encoder)
-    for at, training in enumerate(open_, 1):
-        what = f"{training.label}, seed {training.seed} ({at} of {len(open_)})"
-        run_training(base, training, sets[training.samples, training.seed], folder, partial(on_progress, what))
+    with alone_in(folder):
+        check_settings(study, folder)
+        if study.prompting:
+            run_prompting(study, folder / PROMPTING, options, on_progress)
+        open_ = [training for training in study.trainings() if not is_done(place_of(training, folder))]
+        base = StudyBase(study, options, plan, encoder)
+        for at, training in enumerate(open_, 1):
+            what = f"{training.label}, seed {training.seed} ({at} of {len(open_)})"
+            run_training(base, training, sets[training.samples, training.seed], folder, partial(on_progress, what))
 
 
 def run_prompting(study: Study, folder: Path, options: Mapping[str, Any], on_progress: OnStudyProgress) -> None:

@@ -1,7 +1,8 @@
 """A task's train split as tokens to train on, in the very prompts that evaluation sends.
 
-Meets: what is asked in the test is never trained on; the same seed and sizes give the same samples, and a larger
-training set holds the smaller one; only the answer's tokens carry loss. Concedes: one strategy that asks once a sample.
+Meets: what is asked in the test is never trained on; the same seed and sizes give the same samples; a larger training
+set holds the smaller one, and validation is the same for both, of generated tasks too, each seed of which goes along
+a stream of its own; only the answer's tokens carry loss. Concedes: one strategy that asks once a sample.
 """
 
 from __future__ import annotations
@@ -47,8 +48,7 @@ def training_set(
     if samples < 1:
         raise UserError(f"--samples is {samples}; it must be at least 1.")
     labels = task.labels or ("",)
-    wanted = samples * len(labels)
-    split = task.load("train", replace(source, limit=None, train=5 * (wanted + validation)))
+    split, endless = train_split(task, source, 5 * (samples * len(labels) + validation), seed)
     if not split:
         raise UserError(
             f"the task {task.name} has no train samples; train on another, or add a train file to its data."
@@ -58,8 +58,10 @@ def training_set(
     for sample in split:
         if key(sample) not in asked:
             pool.setdefault(key(sample), sample)
-    drawn = random.Random(f"training {seed}").sample(list(pool.values()), len(pool))
-    held = min(validation, len(drawn) // 5)
+    drawn = list(pool.values())
+    if not endless:
+        drawn = random.Random(f"training {seed}").sample(drawn, len(drawn))
+    held = validation if endless else min(validation, len(drawn) // 5)
     chosen: list[Sample] = []
     for label in labels:
         fitting = [sample for sample in drawn[held:] if not label or sample.target == label]
@@ -72,6 +74,19 @@ def training_set(
         chosen.extend(fitting[:samples])
     random.Random(f"order {seed}").shuffle(chosen)
     return TrainingSet(tuple(chosen), tuple(drawn[:held]), len(split) - len(pool))
+
+
+def train_split(task: Task, source: Source, count: int, seed: int) -> tuple[Sequence[Sample], bool]:
+    """A task's train samples, and whether a generator has drawn them: so many, and more would begin with the same.
+
+    A generator's come in the order of their drawing, from a stream of the seed's own, and must not be put into another:
+    that would hang on how many there are.
+    """
+    whole = replace(source, limit=None, train=count)
+    split = task.load("train", whole)
+    if len(split) > count or len(task.load("train", replace(whole, train=1))) != 1:
+        return split, False
+    return task.load("train", replace(whole, seed=source.seed + 1 + seed)), True
 
 
 def key(sample: Sample) -> tuple[str, tuple[str, ...]]:

@@ -12,6 +12,7 @@ from kshot.adapters.methods import get_method
 from kshot.types import UserError
 
 RESULT = "training.json"
+HIGHEST_RATE = 1000.0  # some hundred thousand times what a method begins with
 
 OnProgress = Callable[[int, int, Mapping[str, float]], None]
 """Is told the step, of how many, and the last measures."""
@@ -42,6 +43,10 @@ class Recipe:
         for name in ("lr", "weight_decay", "evaluations", "patience", "checkpoint_seconds"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        if self.lr > HIGHEST_RATE:
+            raise UserError(
+                f"lr is {self.lr:g}; no training stays finite at such a rate: give at most {HIGHEST_RATE:g}."
+            )
         if not 0 <= self.warmup < 1:
             raise UserError(f"warmup is {self.warmup}; it is a share of all steps, below 1.")
         if self.patience and not self.evaluations:

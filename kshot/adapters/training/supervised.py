@@ -1,8 +1,9 @@
 """Trains an adapter with transformers' Trainer: checkpoints that survive kill -9, evaluation by kshot's own engine.
 
 Meets: a killed training that is started again ends in the same weights (same seed, same machine); a checkpoint holds
-the trained parameters only, as safetensors; no global generator is left changed. Concedes: the optimizer's state is the
-Trainer's own file, read by torch with weights_only, which runs no code.
+the trained parameters only, as safetensors; they are trained in float32 whatever the base's dtype, in which the rest is
+computed; no global generator is left changed. Concedes: the optimizer's state is the Trainer's own file, read by torch
+with weights_only, which runs no code.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from kshot.adapters.training.checkpoints import BEST, FOLDER, STATE, WHOLE, last
 from kshot.adapters.training.data import IGNORED, Example, collate, pack
 from kshot.adapters.training.memory import PeakMemory
 from kshot.adapters.training.recipe import OnProgress, Recipe, Trained
+from kshot.adapters.weights import not_finite
 from kshot.types import UserError
 
 # transformers' word for it from 5.23 on, and before: the other one is unknown or warned about
@@ -51,8 +53,8 @@ def train(
     """Trains in place, and from its last whole checkpoint in the folder where there is one.
 
     `evaluate` gives further measures of the validation set, such as accuracy through an engine; `on_progress` is told
-    (step, steps, last measures). Raises UserError where nothing is given, the loss leaves all bounds, or packing does
-    not fit the method.
+    (step, steps, last measures). Afterwards the trained parameters are in float32 (`Adapted.as_evaluated`). Raises
+    UserError where nothing is given, the loss or the weights leave all bounds, or packing does not fit the method.
     """
     if not examples:
         raise UserError("there is nothing to train on.")
@@ -61,6 +63,7 @@ def train(
     if recipe.packing and (adapted.soft is not None or adapted.kind == "head"):
         raise UserError(f"{adapted.method} cannot be trained on packed samples; leave packing out.")
     folder.mkdir(parents=True, exist_ok=True)
+    adapted.train_in_float32()
     config = arguments(adapted, recipe, folder, len(examples), seed)
     pad = pad_id(adapted.tokenizer)
 
@@ -87,7 +90,9 @@ def train(
             clock.spent = float((checkpoint / WHOLE).read_text(encoding="utf-8"))
         with known_warnings():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast around it
         trainer.restore_best()
+    check_bounds(adapted, examples[:1], trainer.state.global_step, config)
     history = tuple(tidy(line) for line in trainer.state.log_history if "loss" in line or "eval_loss" in line)
     losses = [line["loss"] for line in history if "loss" in line]
     last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
@@ -113,9 +118,13 @@ def curves(folder: Path) -> TrainerCallback:
 
 
 def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, seed: int) -> TrainingArguments:
-    """The Trainer's own settings."""
+    """The Trainer's own settings. Raises UserError where the device cannot train in the base's dtype."""
     steps = recipe.steps(examples)
     device = next(adapted.model.parameters()).device.type
+    if adapted.dtype == torch.float16 and device == "cpu":
+        raise UserError("float16 cannot be trained in on a CPU; give --dtype bfloat16 or float32.")
+    if adapted.dtype == torch.bfloat16 and device == "cuda" and not torch.cuda.is_bf16_supported(False):
+        raise UserError("this GPU does not compute in bfloat16; give --dtype float16 or float32.")
     return TrainingArguments(
         output_dir=str(folder / FOLDER),
         per_device_train_batch_size=recipe.batch_size,
@@ -128,7 +137,8 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_grad_norm,
         optim="adamw_torch",
-        bf16=device == "cuda" and torch.cuda.is_bf16_supported(),
+        bf16=adapted.dtype == torch.bfloat16,
+        fp16=adapted.dtype == torch.float16,  # with a scaler, for gradients too small for it
         use_cpu=device == "cpu",
         seed=seed,
         data_seed=seed,
@@ -177,6 +187,9 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers carries no types
         """Our own measures, under the Trainer's names; the best weights are kept where it may stop early."""
         found = dict(self.measure()) if self.measure else {}
         metrics = {"eval_loss" if k == "validation_loss" else f"eval_{k}": float(v) for k, v in found.items()}
+        if not math.isfinite(metrics.get("eval_loss", 0.0)):
+            said = f"the validation loss is {metrics['eval_loss']}"
+            raise left_all_bounds(self.adapted, said, self.state.global_step, self.args)
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         if self.patience and "eval_loss" in metrics:
@@ -186,6 +199,13 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers carries no types
                 write_state(self.adapted, self.folder / BEST)
             self.control.should_training_stop |= len(losses) - 1 - best >= self.patience
         return metrics
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, num_items_in_batch: Any = None, **options: Any) -> Any:
+        """The Trainer's; a penalty that a method adds counts once an update, over however many batches that goes."""
+        summed = self.model_accepts_loss_kwargs and num_items_in_batch is not None  # else the Trainer takes the mean
+        share = 1 / self.current_gradient_accumulation_steps if summed else 1.0
+        with self.adapted.built.penalty(share):
+            return super().compute_loss(model, inputs, *args, num_items_in_batch=num_items_in_batch, **options)
 
     def restore_best(self) -> None:
         """The weights of the lowest validation loss, where they were kept."""
@@ -226,12 +246,29 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         self.said.update({k: v for k, v in (logs or {}).items() if isinstance(v, int | float)})
         if "loss" in (logs or {}) and not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"{self.adapted.spec}: the loss is {logs['loss']} at step {state.global_step}; "
-                f"lower --lr below {args.learning_rate:g}."
-            )
+            raise left_all_bounds(self.adapted, f"the loss is {logs['loss']}", state.global_step, args)
         if self.on_progress:
             self.on_progress(state.global_step, state.max_steps, self.said)
+
+
+def check_bounds(adapted: Adapted, examples: Sequence[Example], step: int, config: TrainingArguments) -> None:
+    """Raises UserError where the last step has led to weights, or to a loss, that are no numbers."""
+    wrong = not_finite(adapted.state())
+    if wrong is not None:
+        raise left_all_bounds(adapted, f"the weights are not finite ({wrong})", step, config)
+    loss = loss_of(adapted, examples, 1)
+    if not math.isfinite(loss):
+        raise left_all_bounds(adapted, f"the loss is {loss} after the last step,", step, config)
+
+
+def left_all_bounds(adapted: Adapted, what: str, step: int, config: TrainingArguments) -> UserError:
+    """The sentence for a training that gives no numbers, with its likely reason."""
+    trained = {id(parameter) for parameter, _ in adapted.dtypes}
+    base = {name: p for name, p in adapted.model.named_parameters() if id(p) not in trained}
+    wrong = not_finite(base)
+    if wrong is not None:
+        return UserError(f"{adapted.spec}: {what}: the model's own weights are not finite ({wrong}); give another.")
+    return UserError(f"{adapted.spec}: {what} at step {step}; lower --lr below {config.learning_rate:g}.")
 
 
 def tidy(line: Mapping[str, Any]) -> dict[str, float]:
@@ -243,16 +280,17 @@ def tidy(line: Mapping[str, Any]) -> dict[str, float]:
 
 @torch.inference_mode()
 def loss_of(adapted: Adapted, examples: Sequence[Example], batch: int) -> float:
-    """Mean loss a token of the answers (a row, for a head)."""
+    """Mean loss a token of the answers (a row, for a head), without what a method adds to it."""
     was, total, count, pad = adapted.model.training, 0.0, 0, pad_id(adapted.tokenizer)
     adapted.model.eval()
     device = next(adapted.model.parameters()).device
     ordered = sorted(examples, key=lambda one: len(one.input_ids))
-    for start in range(0, len(ordered), batch):
-        inputs = {k: v.to(device) for k, v in collate(ordered[start : start + batch], pad).items()}
-        rows = int((inputs["labels"] != IGNORED).sum()) if inputs["labels"].dim() > 1 else len(inputs["labels"])
-        total += float(adapted.model(**inputs).loss) * rows
-        count += rows
+    with adapted.as_evaluated(), adapted.built.penalty(0.0):
+        for start in range(0, len(ordered), batch):
+            inputs = {k: v.to(device) for k, v in collate(ordered[start : start + batch], pad).items()}
+            rows = int((inputs["labels"] != IGNORED).sum()) if inputs["labels"].dim() > 1 else len(inputs["labels"])
+            total += float(adapted.model(**inputs).loss) * rows
+            count += rows
     adapted.model.train(was)
     return total / max(1, count)
 

@@ -114,10 +114,10 @@ def quiet() -> None:
 
 
 def check_weights_are_there(
-    folder: Path, wanted: str = "*.safetensors", otherwise: str = "fetch its files again, or give another model"
+    folder: Path, wanted: str = "model*.safetensors", otherwise: str = "fetch its files again, or give another model"
 ) -> None:
     """Raises UserError where a folder has no safetensors: a pickle runs code as it is read, so none ever is."""
-    if any(folder.glob(wanted)):
+    if any(path.is_file() for path in folder.glob(wanted)):
         return
     pickled = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
     if pickled:

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from kshot.adapters.attach import load
+from kshot.adapters.study import console
 from kshot.adapters.study.plan import Study
 from kshot.adapters.study.read import read_study
 from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
 from kshot.adapters.training.recipe import Recipe, Trained
-from kshot.cli.tune import listed
+from kshot.cli.tune import listed, tune
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.harness.runs.plan import load_plan
@@ -161,6 +163,47 @@ def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_pat
     assert not (tmp_path / "none").exists()
     with pytest.raises(UserError, match="given twice among the methods"):
         study_of(tiny_folder, methods=("lora", "lora"))
+
+
+def test_two_processes_do_not_tune_in_one_folder(tiny_folder: Path, tmp_path: Path) -> None:
+    held = "import sys; from kshot.adapters.study.lock import alone_in; from pathlib import Path\n"
+    held += "with alone_in(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    folder = tmp_path / "study"
+    study = study_of(tiny_folder, methods=("bitfit",), seeds=(0,), prompting=(), recipe=Recipe(epochs=1), limit=2)
+    with subprocess.Popen([sys.executable, "-c", held, str(folder)], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout and other.stdin
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=rf"the study in {folder} is under way in another process"):
+            run_study(study, folder, OPTIONS)
+        assert not (folder / "study.json").exists()
+        other.stdin.close()
+    run_study(study, folder, OPTIONS)
+    run_study(study, folder, OPTIONS)  # it is let go
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        run_study(study, tmp_path / "file" / "study", OPTIONS)
+
+
+def test_a_baseline_of_no_name_is_told_before_anything_is_trained(tiny_folder: Path, tmp_path: Path) -> None:
+    study = study_of(tiny_folder, methods=("bitfit",), seeds=(0,), recipe=Recipe(epochs=1), limit=2)
+    with pytest.raises(UserError, match="nosuch"):
+        console.run(study, tmp_path / "study", OPTIONS, "nosuch")
+    assert not (tmp_path / "study").exists()
+    for baseline in ("zero-shot", "bitfit", "few-shot:k=2"):
+        assert baseline.partition(":")[0] in " ".join(console.names_in_report(study, tmp_path / "study"))
+    console.run(study, tmp_path / "study", OPTIONS, "few-shot")
+    more = study_of(tiny_folder, methods=("head",), seeds=(0,), prompting=(), recipe=Recipe(epochs=1), limit=2)
+    assert console.names_in_report(more, tmp_path / "study") == [
+        "head:samples=4", "zero-shot", "few-shot:k=2", "bitfit:samples=4",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "9999999999"])
+def test_as_many_seeds_as_can_be_are_taken(seeds: str, tiny_folder: Path) -> None:
+    given = ["--task", "coin-flip", "--method", "lora", "--model", str(tiny_folder), "--seeds", seeds]
+    done = CliRunner().invoke(tune, given)
+    assert isinstance(done.exception, UserError)
+    assert f"--seeds is {seeds}; it must be at least 1 and at most 1000" in str(done.exception)
 
 
 def test_specifications_in_one_text() -> None:

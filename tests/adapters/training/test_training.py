@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
@@ -96,6 +97,28 @@ def test_a_larger_training_set_holds_the_smaller_one_and_the_same_validation() -
     assert small.validation == large.validation
     assert [sum(s.target == label for s in large.train) for label in ("1", "2")] == [16, 16]
     assert {s.id for s in training_set(task, Source(), [], samples=4, seed=4).train} != {s.id for s in small.train}
+
+
+GENERATED = ["coin-flip", "coin-flip:flips=4", "word-problems:steps=2", "last-letters"]
+
+
+@pytest.mark.parametrize("spec", [*GENERATED, "scan", "word-pairs:relation=past"])
+def test_sizes_of_a_generated_task_hold_one_another_and_share_their_validation(spec: str) -> None:
+    task = get_task(spec)
+    sizes = (2, 3, 8, 16) if task.labels or spec.startswith("word-pairs") else (4, 5, 32, 100)
+    tested = task.load("test", Source(limit=50))
+    sets = [training_set(task, Source(), tested, samples=n, seed=5, validation=12) for n in sizes]
+    trained = [{key(sample) for sample in one.train} for one in sets]
+    for smaller, larger in itertools.pairwise(trained):
+        assert smaller < larger
+    assert {one.validation for one in sets} == {sets[0].validation}
+    held = {key(sample) for sample in sets[0].validation}
+    assert len(held) == (8 if spec.startswith("word-pairs") else 12)  # at most a fifth of a finite set
+    assert not held & trained[-1]
+    assert not {key(sample) for sample in tested} & (held | trained[-1])
+    other = training_set(task, Source(), tested, samples=sizes[-1], seed=6, validation=12)
+    assert {key(sample) for sample in other.train} != trained[-1]
+    assert training_set(task, Source(), tested, samples=sizes[-1], seed=5, validation=12) == sets[-1]
 
 
 def test_too_few_train_samples_are_counted_for_the_user() -> None:
