@@ -19,6 +19,7 @@ from kshot.adapters.methods.peft import known_warnings
 from kshot.harness.models.load import check_weights_are_there
 from kshot.harness.models.sources import first_line
 from kshot.types import UserError
+from kshot.whole_file import write_whole
 
 FILE = "kshot_adapter.json"
 WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
@@ -64,7 +65,7 @@ def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: 
             "labels": list(adapted.labels),
             "versions": versions(),
         }
-        (path / FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        write_whole(path / FILE, json.dumps(described, indent=2) + "\n")
     except OSError as error:
         raise UserError(
             f"the adapter cannot be written to {path} ({error.strerror or error}); give another."
@@ -100,6 +101,14 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
         )
     check_weights_are_there(path, PEFT_WEIGHTS if kept.peft else "*.safetensors", "save the adapter again")
     return kept
+
+
+def is_whole(path: Path) -> bool:
+    """Whether kshot has written an adapter into a folder to its end, and its description can be read."""
+    try:
+        return (path / FILE).is_file() and bool(described(path))
+    except UserError:
+        return False
 
 
 def described(path: Path) -> Kept:
