@@ -12,7 +12,7 @@ GSM8K's test questions behind the exemplars of Wei et al. 2022, at most 96 new t
 
 from __future__ import annotations
 
-from both import Kshot, LmEval, explain, floor, parser, report, requests_of
+from sides import Kshot, LmEval, explain, floor, parser, report, requests_of
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from both import Kshot, LmEval, get_task, parser, report, requests_of
+from sides import Kshot, LmEval, get_task, parser, report, requests_of
 
 from kshot.harness.prefix.decoder import PrefixDecoder
 from kshot.types import Request, SamplingParams, Source

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from both import parser, report
+from sides import parser, report
 
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.prefix.decoder import PrefixDecoder

@@ -14,7 +14,7 @@ one JSON object:
 
 from __future__ import annotations
 
-from both import Kshot, LmEval, floor, parser, report, requests_of
+from sides import Kshot, LmEval, floor, parser, report, requests_of
 
 
 def main() -> None:

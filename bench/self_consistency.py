@@ -17,7 +17,7 @@ from __future__ import annotations
 import statistics
 
 import torch
-from both import Kshot, LmEval, floor, parser, report, requests_of
+from sides import Kshot, LmEval, floor, parser, report, requests_of
 
 from kshot.types import Generation, Request
 

@@ -128,10 +128,10 @@ def load_from_file(spec: str, kind: str) -> Any:
     sys.modules[module_name] = module
     try:
         module_spec.loader.exec_module(module)
-    except UserError:
+    except (UserError, KeyboardInterrupt):
         del sys.modules[module_name]
         raise
-    except Exception as error:  # the user's own code may raise anything, and the sentence must name it
+    except BaseException as error:  # the user's own code may raise anything, an exit too, and the sentence must name it
         del sys.modules[module_name]
         raise UserError(f"{path} could not be loaded: {type(error).__name__}: {error}; mend the file.") from error
     return attribute(module, path, name)

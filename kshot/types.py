@@ -98,7 +98,7 @@ class Sample:
 
     id: str
     question: str
-    target: str  # canonical, as the task's extractor writes it; for choices the letter, "A" the first
+    target: str  # what a perfect reply reads as; for choices the letter, "A" the first; "a|b" where either is right
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)

@@ -30,9 +30,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "prompts": (),
     "prompts.strategies": ("prompts",),
     "eval": (),
-    "eval.answers": (),
+    "eval.answers.languages": (),
+    "eval.answers": ("eval.answers.languages",),
     "eval.tasks.source": ("eval.answers",),
     "eval.tasks": ("eval.answers", "eval.tasks.source"),
+    "eval.metrics": (),
     "eval.report": ("eval",),
     "eval.report.page": (),
     "eval.report.prompting": REPORT,
@@ -43,7 +45,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "harness.engines": ("harness.models", "harness.decoding", "harness.prefix"),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("harness", "harness.engines", "harness.models"),
+        *("eval.metrics", "harness", "harness.engines", "harness.models"),
     ),
     "harness.runs.view": ("harness", "harness.runs", "eval.report", "eval.report.prompting"),
     "adapters.methods": (),
@@ -67,7 +69,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
     ),
     "cli": (
-        *("eval.tasks", "prompts.strategies", "harness.engines", "harness.runs", "harness.runs.view"),
+        *("eval.metrics", "eval.tasks", "prompts.strategies", "harness.engines", "harness.runs", "harness.runs.view"),
         *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic"),
     ),
 }

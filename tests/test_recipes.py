@@ -1,4 +1,8 @@
-"""The recipes of CONTRIBUTING.md work as they stand there."""
+"""The recipes of CONTRIBUTING.md work as they stand there: one file and one line, and it is there by name.
+
+Each is put into a copy of the checkout, listed, run from the command line, and held to its kind's contract, to ruff
+and to mypy. So the table of docs/design.md, which names file and line, is true.
+"""
 
 from __future__ import annotations
 
@@ -6,59 +10,110 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kshot.eval.tasks import TASKS, get_task
-from kshot.harness.engines import ENGINES, get_engine
-from kshot.harness.journal import Journal
-from kshot.harness.runner import Job, run_jobs
-from kshot.program import drive
-from kshot.prompts.strategies import STRATEGIES, get_strategy
-from kshot.types import Generation, Question, Request, Source
 from tests.places import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAP = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
 RECIPES = dict(re.findall(r"^## Add an? (\w+)\n.*?```python\n(.*?)```", TEXT, re.DOTALL | re.MULTILINE))
 
 
-def run(kind: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": f"recipe_{kind}"}
-    exec(compile(RECIPES[kind], f"CONTRIBUTING.md, {kind}", "exec"), names)
-    return names
+@dataclass(frozen=True)
+class Recipe:
+    """Where a kind's files lie, what lists them, what it is called by, and which tests are its contract."""
+
+    folder: str
+    line: str  # the tuple of the folder's __init__.py that takes the file's name
+    name: str
+    contract: str  # a test file
+    chosen: str  # the tests in it that are about this one
+    listed: tuple[str, ...]
+    command: tuple[str, ...]
+    says: str  # in what the command prints
+
+    @property
+    def spoken(self) -> str:
+        return self.name.replace("_", "-")
 
 
-@pytest.fixture
-def doubles(tmp_path: Path) -> Any:
-    (tmp_path / "file.py").write_text(RECIPES["task"])
-    yield get_task(f"{tmp_path / 'file.py'}:doubles")
-    del TASKS.entries["doubles"]
+SCRIPT = ("--engine", "scripted:reply=The answer is 202.")
+ASKED = ("bench", "--limit", "3", "--runs", "RUNS", "--run", "tried")
+KINDS = {
+    "strategy": Recipe(
+        *("prompts/strategies", "FILES", "polite", "tests/prompts/test_strategies_contract.py", "polite or named"),
+        ("list", "strategies"),
+        (*ASKED, "--task", "coin-flip", "--strategy", "polite", "--strategy", "zero-shot", *SCRIPT),
+        "polite",
+    ),
+    "task": Recipe(
+        *("eval/tasks", "FILES", "doubles", "tests/eval/test_tasks_generated.py", "doubles or named"),
+        ("list", "tasks"),
+        (*ASKED, "--task", "doubles:times=3", "--strategy", "few-shot:k=2", *SCRIPT),
+        "doubles",
+    ),
+    "metric": Recipe(
+        *("eval/metrics", "FILES", "same_length", "tests/eval/test_metrics_contract.py", "same-length or named"),
+        ("list", "metrics"),
+        (*ASKED, "--task", "coin-flip", "--strategy", "zero-shot", "--metric", "same-length:within=2", *SCRIPT),
+        "same-length:within=2",
+    ),
+    "engine": Recipe(
+        *("harness/engines", "MODULES", "echo", "tests/harness/engines/test_engines_contract.py", "echo or named"),
+        ("list", "engines"),
+        (*ASKED, "--task", "coin-flip", "--strategy", "zero-shot", "--engine", "echo:capacity=3"),
+        "zero-shot",
+    ),
+    "method": Recipe(
+        *("adapters/methods", "FILES", "first_layers", "tests/adapters/test_methods_contract.py", "first-layers"),
+        ("list", "methods"),
+        (
+            *("tune", "--model", "MODEL", "--task", "coin-flip", "--method", "first-layers", "--samples", "2"),
+            *("--epochs", "1", "--limit", "2", "--compare", "none", "--runs", "RUNS", "--device", "cpu"),
+        ),
+        "first-layers",
+    ),
+    "experiment": Recipe(
+        *("classic/experiments", "COURSE", "coin_tosses"),
+        *("tests/classic/experiments/test_experiments_contract.py", "coin-tosses or once"),
+        ("classic", "list"),
+        ("classic", "run", "coin-tosses:tosses=50", "--out", "RUNS"),
+        "tosses",
+    ),
+}
 
 
-@pytest.fixture
-def polite() -> Any:
-    known = set(STRATEGIES.entries)
-    run("strategy")
-    [name] = set(STRATEGIES.entries) - known
-    yield get_strategy(f"{name}:max_new_tokens=7")
-    del STRATEGIES.entries[name]
-
-
-def test_there_is_a_recipe_for_each_and_it_is_short() -> None:
-    assert set(RECIPES) == {"strategy", "task", "engine", "method"}
+def test_there_is_a_recipe_for_each_kind_in_the_map_and_it_is_short() -> None:
+    assert set(RECIPES) == set(KINDS)
     for kind, code in RECIPES.items():
-        assert len(code.strip().splitlines()) <= 18, kind
+        recipe = KINDS[kind]
+        assert len(code.strip().splitlines()) <= 32, kind
+        [row] = re.findall(rf"^\| (?:adapter )?{kind} \| `kshot.*$", MAP, re.MULTILINE)
+        assert all(part in row for part in (f"`kshot/{recipe.folder}/`", f"`{recipe.line}`", recipe.contract)), kind
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the checkout to add to."""
-    for folder in ("kshot", "tests"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    return tmp_path
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout with every recipe in it, and its line."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in ("kshot", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "CONTRIBUTING.md"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("figures"))
+    for kind, recipe in KINDS.items():
+        place = folder / "kshot" / recipe.folder
+        (place / f"{recipe.name}.py").write_text(RECIPES[kind], encoding="utf-8")
+        init = place / "__init__.py"
+        opening = f"{recipe.line}: tuple[str, ...] = ("
+        entry = recipe.spoken if recipe.line == "COURSE" else recipe.name
+        text = init.read_text(encoding="utf-8")
+        assert opening in text, kind
+        init.write_text(text.replace(opening, f'{opening}\n    "{entry}",'), encoding="utf-8")
+    return folder
 
 
 def said_in(folder: Path, *command: str) -> str:
@@ -68,88 +123,21 @@ def said_in(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    ("kind", "folder", "name", "contract"),
-    [
-        ("strategy", "prompts/strategies", "polite", "tests/prompts/test_strategies_contract.py"),
-        ("task", "eval/tasks", "doubles", "tests/eval/test_tasks_generated.py"),
-    ],
-)
-def test_a_recipe_in_the_package_is_listed_and_holds_to_the_contract(
-    checkout: Path, kind: str, folder: str, name: str, contract: str
+def test_types_and_lint_are_as_in_the_package(checkout: Path) -> None:
+    files = [f"kshot/{recipe.folder}/{recipe.name}.py" for recipe in KINDS.values()]
+    said_in(checkout, "-m", "ruff", "check", *files)
+    said_in(checkout, "-m", "ruff", "format", "--check", *files)
+    said_in(checkout, "-m", "mypy", "--cache-dir", str(checkout / "types"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_listed_runs_by_name_and_keeps_the_contract(
+    kind: str, checkout: Path, tmp_path: Path, tiny_folder: Path
 ) -> None:
-    file, init = f"kshot/{folder}/{name}.py", checkout / "kshot" / folder / "__init__.py"
-    (checkout / file).write_text(RECIPES[kind])
-    files = "FILES: tuple[str, ...] = ("
-    init.write_text(init.read_text().replace(files, f'{files}\n    "{name}",'))
-    assert name in said_in(checkout, "-m", "kshot", "list", f"{folder.rpartition('/')[2]}").split()
-    for check in ("check", "format --check"):
-        said_in(checkout, "-m", "ruff", *check.split(), file)
-    said_in(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", contract, "-k", f"{name} or named")
-
-
-def test_the_task_and_the_strategy(doubles: Any, polite: Any) -> None:
-    sample = doubles.load("test", Source(limit=3))[2]
-    pool = doubles.load("train", Source())
-    assert not {s.question for s in doubles.load("test", Source())} & {s.question for s in pool}
-    asked: list[Request] = []
-
-    def answer(request: Request) -> Generation:
-        asked.append(request)
-        return Generation("That is 4.", "stop")
-
-    question = Question(sample.question, doubles.format, exemplars=tuple(pool), instructions=doubles.instructions)
-    prediction = drive(polite(question), answer)
-    assert doubles.score(prediction.answer, sample).value == 1
-    assert doubles.score("5", sample).value == 0
-    assert asked[0].params.max_new_tokens == 7
-    assert sample.question in str(asked[0].prompt)
-    assert "Please answer." in str(asked[0].prompt)
-
-
-def test_the_engine(tmp_path: Path, doubles: Any, polite: Any) -> None:
-    run("engine")
-    engine = get_engine("echo:capacity=3")
-    del ENGINES.entries["echo"]
-    samples = doubles.load("test", Source(limit=20))
-    answers = {}
-
-    def done(job: Any, prediction: Any, calls: Any) -> None:
-        answers[job.key] = calls[0][1].text
-
-    def job(sample: Any) -> Job[Any]:
-        return Job(sample.id, lambda: polite(Question(sample.question, doubles.format)))
-
-    with Journal.open(tmp_path / "run", {"engine": engine.id}) as journal:
-        run_jobs(engine, [job(sample) for sample in samples], journal, done=done)
-    assert list(answers) and all(samples[int(key[1:])].question in text for key, text in answers.items())
-    assert len(answers) == 20
-
-
-def test_the_method(tmp_path: Path, tiny_llama: Path) -> None:
-    import torch
-
-    from kshot.adapters.attach import attach, load, save
-    from kshot.adapters.methods import METHODS
-    from kshot.harness.models.load import load_model
-    from kshot.harness.models.sources import resolve
-
-    known = set(METHODS.entries)
-    run("method")
-    try:
-        loaded = load_model(resolve(str(tiny_llama)))
-        layers = loaded.model.base_model.layers
-        before = {name: value.clone() for name, value in loaded.model.state_dict().items()}
-        adapted = attach(loaded.model, loaded.tokenizer, "first-layers:count=1", seed=0)
-        assert adapted.trainable == sum(p.numel() for p in layers[0].parameters())
-        with torch.no_grad():
-            layers[0].mlp.up_proj.weight.add_(1)
-        save(adapted, tmp_path, base="tiny", base_hash="abc")
-        changed = layers[0].mlp.up_proj.weight.detach().clone()
-        base = adapted.detach()
-        assert all(torch.equal(value, base.state_dict()[name]) for name, value in before.items())
-        load(base, loaded.tokenizer, tmp_path, base="tiny", base_hash="abc")
-        assert torch.equal(layers[0].mlp.up_proj.weight, changed)
-    finally:
-        for name in set(METHODS.entries) - known:
-            del METHODS.entries[name]
+    recipe = KINDS[kind]
+    assert recipe.spoken in said_in(checkout, "-m", "kshot", *recipe.listed)
+    places = {"RUNS": str(tmp_path / "runs"), "MODEL": str(tiny_folder)}
+    printed = said_in(checkout, "-m", "kshot", *(places.get(word, word) for word in recipe.command))
+    assert recipe.says in printed
+    told = said_in(checkout, "-m", "pytest", "-q", "-p", "no:cacheprovider", recipe.contract, "-k", recipe.chosen)
+    assert int(re.findall(r"(\d+) passed", told)[-1]) >= 1

@@ -17,6 +17,7 @@ Examples:
       --strategy zero-shot-cot --strategy chain-of-thought \\
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
+  kshot bench --task questions.jsonl --answer text --strategy zero-shot
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
@@ -33,6 +34,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     multiple=True,
     required=True,
     help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
+)
+@click.option(
+    "--answer",
+    help="How the answers of file.jsonl are read: number, text, letter, label or yes-no. [default: told from them]",
 )
 @click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
@@ -53,10 +58,12 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 @click.option(
     "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
 )
+@click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
 @click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
 def bench(
     tasks: tuple[str, ...],
+    answer: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     engine: str | None,
@@ -67,6 +74,7 @@ def bench(
     seed: int,
     run_name: str | None,
     runs: Path,
+    metrics: tuple[str, ...],
     baseline: str | None,
     dry_run: bool,
 ) -> None:
@@ -76,6 +84,7 @@ def bench(
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
+    from kshot.eval.tasks import answered
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
@@ -83,13 +92,15 @@ def bench(
     if engine is not None:
         refuse_beside_engine()
     named = find_engine(engine if engine is not None else options.engine(adapter))
+    if answer is not None:
+        tasks = tuple(answered(spec, answer) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
     if dry_run:
         print_prompts(plan, named)
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, model))
-    run_plan(plan, named, folder, baseline)
+    run_plan(plan, named, folder, baseline, metrics)
     finish(folder, baseline)
 
 

@@ -15,6 +15,8 @@ from kshot.cli.options import BATCH, BATCH_HELP
 from kshot.cli.runs import compare, export, report, rescore, show, view
 from kshot.cli.tune import tune
 
+KINDS = ("tasks", "strategies", "metrics", "engines", "methods", "models")
+
 
 @click.group(cls=Commands, context_settings=SETTINGS)
 @click.version_option(kshot.__version__, prog_name="kshot")
@@ -31,17 +33,24 @@ def main() -> None:
 
 
 @main.command(name="list")
-@click.argument("what", required=False, type=click.Choice(["tasks", "strategies", "engines", "methods", "models"]))
+@click.argument("what", required=False, type=click.Choice(KINDS))
 def list_(what: str | None) -> None:
-    """What can be named: tasks, strategies, engines, adapter methods, models, with hyperparameters and defaults."""
+    """What can be named, with hyperparameters and defaults: tasks, strategies, metrics, engines, methods, models."""
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
     from kshot.adapters.methods import METHODS
+    from kshot.eval.metrics import METRICS
     from kshot.eval.tasks import TASKS
     from kshot.harness.engines import ENGINES
     from kshot.harness.runs.console import print_known, print_models
     from kshot.prompts.strategies import STRATEGIES
 
-    registries: dict[str, Any] = {"tasks": TASKS, "strategies": STRATEGIES, "engines": ENGINES, "methods": METHODS}
+    registries: dict[str, Any] = {
+        "tasks": TASKS,
+        "strategies": STRATEGIES,
+        "metrics": METRICS,
+        "engines": ENGINES,
+        "methods": METHODS,
+    }
     for kind, registry in registries.items():
         if what in (None, kind):
             print_known(kind, registry)

@@ -41,15 +41,16 @@ def report(run: Path, baseline: str | None, out: Path | None) -> None:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
+@click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
 @click.option(
     "--trust-code", is_flag=True, help="Run the file.py:name that the RUN was made with. Off unless you trust it."
 )
-def rescore(run: Path, trust_code: bool) -> None:
-    """Read a RUN's stored completions again with today's extraction rules; no model is asked."""
+def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
+    """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""
     from kshot.harness.runs.console import finish
     from kshot.harness.runs.run import rescore as again
 
-    count, changed = again(run, trust_code=trust_code)
+    count, changed = again(run, metrics, trust_code=trust_code)
     click.echo(f"{count} records read again, {changed} changed")
     finish(run, None)
 

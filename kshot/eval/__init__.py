@@ -5,6 +5,7 @@ power        the smallest difference that so many samples show, and the samples 
 repeats      pass@k, and how much of a variance is of samples, seeds and draws
 calibration  whether a stated probability comes true
 answers/     what is asked for and how it is read, together
+metrics/     what an answer is worth beside its task's own score
 tasks/       samples, answer format and score
 report/      what a run showed, as values, and its renderers
 """

@@ -289,22 +289,26 @@ class Journal:
     # ------------------------------------------------------------ samples and records
 
     def add_samples(self, task: str, samples: Iterable[Sample]) -> None:
-        """Stores a task's samples. Raises UserError where a stored sample of the same id differs."""
-        query = "SELECT sample FROM samples WHERE task = ? AND id = ?"
-        bound = self.answered()
+        """Stores a task's samples. Raises UserError where those that answers were given to are others, or differ."""
         with explained(self.path):
-            for place, sample in enumerate(samples):
-                text = write({**asdict(sample)})
-                row = self.connection.execute(query, (task, sample.id)).fetchone()
-                if row is not None and row[0] == text:
-                    continue
-                if bound and row is not None and readable(row[0]):
-                    raise UserError(
-                        f"sample {sample.id} of {task} is not what the run in {self.folder} was made with (the data "
-                        "has changed): use another --run name."
-                    )
-                row = (task, sample.id, place, text)
-                self.connection.execute("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?)", row)
+            stored = dict(self.connection.execute("SELECT id, sample FROM samples WHERE task = ?", (task,)))
+            attempted = self.connection.execute("SELECT DISTINCT sample_id FROM records WHERE task = ?", (task,))
+            lost = {name for (name,) in attempted if name not in stored}
+        lost |= {name for name, text in stored.items() if not readable(text)}
+        given = {sample.id: write({**asdict(sample)}) for sample in samples}
+        changed = [name for name in {**given, **stored} if given.get(name) != stored.get(name)]
+        differing = next((name for name in changed if name not in lost or name not in given), None)
+        if stored and differing is not None and self.answered():
+            new, kept = differing not in stored, differing in given
+            raise UserError(
+                f"the samples of {task} are not what the run in {self.folder} was made with (the data has changed: "
+                f"{differing!r} {'is new' if new else 'differs' if kept else 'is gone'}): use another --run name."
+            )
+        if changed:
+            rows = [(task, name, place, text) for place, (name, text) in enumerate(given.items())]
+            with explained(self.path):
+                self.connection.execute("DELETE FROM samples WHERE task = ?", (task,))
+                self.connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
         self.commit()
 
     def samples(self) -> dict[tuple[str, str], Sample]:

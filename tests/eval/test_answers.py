@@ -220,6 +220,24 @@ def test_the_rule_that_fired_and_where(format: AnswerFormat, text: str, rule: st
     assert found.span is not None and text[slice(*found.span)] == read
 
 
+@pytest.mark.parametrize(
+    ("format", "text", "answer", "read"),
+    [
+        (NUMBER, "\uff35\uff33\uff24\uff1a The answer is \uff14\uff12\uff0e", "42", "\uff14\uff12"),
+        (NUMBER, "<think>3</think> The answer is minus five.", "-5", "minus five"),
+        (NUMBER, "e\u0301 \u7b54\u6848\u662f\uff0d\uff18\u3002", "-8", "\uff0d\uff18"),
+        (NUMBER, r"\boxed{\text{ab }1{,}234}", "1234", "1{,}234"),
+        (TEXT, r"The answer is \text{\textbf{Paris}}!", "paris", "Paris"),
+        (TEXT, "I say:\nZu\u0308rich.", "z\u00fcrich", "Zu\u0308rich"),
+        (LETTER, "\u200b\uff08\uff22\uff09", "B", "\uff22"),
+        (TEXT, '{"answer": "cold"}', "cold", "cold"),
+    ],
+)
+def test_a_span_points_into_the_text_as_it_was_written(format: AnswerFormat, text: str, answer: str, read: str) -> None:
+    found = format.extract(text, ANIMALS if format is LETTER else ())
+    assert found.answer == answer and found.span is not None and text[slice(*found.span)] == read
+
+
 def test_a_span_counts_from_the_beginning_of_a_text_longer_than_is_read() -> None:
     text = "x " * 30_000 + "The answer is 42."
     found = NUMBER.extract(text, ())
@@ -230,6 +248,12 @@ def test_a_span_counts_from_the_beginning_of_a_text_longer_than_is_read() -> Non
     ("text", "value"),
     [
         ("1000.0", "1000"),
+        ("3,5", "3.5"),
+        ("0,125", "0.125"),
+        ("1,2,3", None),
+        ("1.234,5", "1234.5"),
+        ("2 million", "2000000"),
+        ("minus 5", "-5"),
         ("007", "7"),
         ("-0", "0"),
         (".5", "0.5"),
@@ -249,6 +273,11 @@ def sample(target: str) -> Sample:
 def test_scores() -> None:
     assert exact("Mice", sample("mouses|mice")) == Score(1.0, True)
     assert exact("mous", sample("mouses|mice")) == Score(0.0, True)
+    assert exact("the beatles", sample("The Beatles.")) == Score(1.0, True)
+    assert exact("caf\u00e9", sample("\u201cCafe\u0301!\u201d")) == Score(1.0, True)
+    assert exact("beatles", sample("The Beatles.")) == Score(0.0, True)
+    assert exact("] )", sample("] ]")) == Score(0.0, True)
+    assert exact(".", sample("!")) == Score(0.0, True)
     assert exact(None, sample("mice")) == Score(0.0, False)
     assert numeric("29", sample("29.00")) == Score(1.0, True)
     assert numeric("0.6666666667", sample("0.6666666666666666")) == Score(1.0, True)

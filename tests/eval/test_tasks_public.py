@@ -34,12 +34,12 @@ SETS = {
     "cb": ("cb", "validation"),
 }
 BBH = bbh.NAMES
-SPECS = [*SETS, *("bbh" if name == "word_sorting" else f"bbh:name={name}" for name in BBH)]
+SPECS = [*SETS, *(f"bbh:name={name}" for name in BBH)]
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="no copies of the public sets beside this checkout")
 
 
 def rows_of(spec: str) -> list[dict[str, str]]:
-    folder, name = SETS.get(spec, ("bbh", spec.partition("name=")[2] or "word_sorting"))
+    folder, name = SETS.get(spec, ("bbh", spec.partition("name=")[2]))
     return [json.loads(line) for line in (SHARED / folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
 
 

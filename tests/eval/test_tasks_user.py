@@ -222,9 +222,9 @@ def test_an_own_score_is_a_number_or_several_by_metric(tmp_path: Path) -> None:
         "def load(split, source):\n"
         "    return [Sample('a', 'Say a', 'a')]\n"
         "def closeness(answer, sample):\n"
-        "    return Score(0.25 if answer else 0, answer is not None)\n"
+        "    return Score({'a': 1, None: 0}.get(answer, 0.25), answer is not None)\n"
         "def both(answer, sample):\n"
-        "    return Score({'closeness': 0.25, 'length': 1}, answer is not None)\n"
+        "    return Score({'closeness': closeness(answer, sample).value, 'length': 1}, answer is not None)\n"
         "number = Task('number', load, TEXT, closeness)\n"
         "several = Task('several', load, TEXT, both)\n"
     )

@@ -34,6 +34,8 @@ class HeadModel(nn.Module):
     def activation_checkpointing_enable(self, *args: Any, **options: Any) -> None:
         """Nothing is kept of the body for a backward pass, so there is nothing to save."""
 
+    gradient_checkpointing_enable = activation_checkpointing_enable  # its name in transformers before 5.23
+
     def features(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
         """The hidden state that the head reads: (batch, hidden), float32."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask

@@ -38,6 +38,11 @@ from kshot.adapters.training.memory import PeakMemory
 from kshot.adapters.training.recipe import OnProgress, Recipe, Trained
 from kshot.types import UserError
 
+# transformers' word for it from 5.23 on, and before: the other one is unknown or warned about
+CHECKPOINTING = next(
+    word for word in ("activation_checkpointing", "gradient_checkpointing") if hasattr(TrainingArguments, word)
+)
+
 Evaluate = Callable[[], Mapping[str, float]]
 
 
@@ -124,7 +129,7 @@ def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, see
         output_dir=str(folder / FOLDER),
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation_steps,
-        activation_checkpointing=recipe.gradient_checkpointing,
+        **{CHECKPOINTING: recipe.gradient_checkpointing},
         num_train_epochs=recipe.epochs,
         learning_rate=recipe.rate(adapted.spec),
         lr_scheduler_type="linear",

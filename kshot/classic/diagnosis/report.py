@@ -95,7 +95,6 @@ def ladder_figure(found: Diagnosis) -> Figure:
 
     @framed("ladder", "The ladder of models", caption, count=2, height=3.0)
     def drawn(left: Axes, right: Axes) -> None:
-        left.sharey(left)
         places = np.arange(len(found.ladder))
         names = [model.rung.name for model in found.ladder]
         left.plot(places, [model.train_loss for model in found.ladder], color=BLUE, marker="o", markersize=4.5)

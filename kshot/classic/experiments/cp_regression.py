@@ -165,8 +165,7 @@ def path_figure(x: Array, y: Array, goal: Array, paths: list[Path]) -> Figure:
             draw_path(axes, path.line, goal)
             axes.set(title=f"{path.name}, lr = {plain_number(path.lr)}")
         panels[0].set_ylabel("w (CP after a CP before)")
-        legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-        legend.get_frame().set_edgecolor("none")
+        panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey", edgecolor="none")
 
     return drawn
 
@@ -188,8 +187,7 @@ def scaled_figure(x: Array, y: Array, path: Path) -> Figure:
             aspect=1,
         )
         axes.locator_params(nbins=5)
-        legend = axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor="lightgrey")
-        legend.get_frame().set_edgecolor("none")
+        axes.legend(loc="upper right", fontsize=7.5, frameon=True, facecolor="lightgrey", edgecolor="none")
 
     return drawn
 

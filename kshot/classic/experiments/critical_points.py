@@ -238,8 +238,7 @@ def toy_figure(path: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Figur
                 *place, marker, color="white", markeredgecolor="black", markersize=size, linestyle="none", label=word
             )
         axes.set(xlabel="w1", ylabel="w2", aspect="equal")
-        legend = axes.legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-        legend.get_frame().set_edgecolor("none")
+        axes.legend(loc="upper left", fontsize=7.5, frameon=True, facecolor="lightgrey", edgecolor="none")
 
     return drawn
 

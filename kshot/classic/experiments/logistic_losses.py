@@ -168,7 +168,6 @@ def surface_figure(objectives: dict[str, Objective], paths: dict[tuple[str, str]
                         )
             axes.set(title=name, xlabel="w")
         panels[0].set_ylabel("b")
-        legend = panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey")
-        legend.get_frame().set_edgecolor("none")
+        panels[0].legend(loc="lower left", fontsize=7.5, frameon=True, facecolor="lightgrey", edgecolor="none")
 
     return drawn

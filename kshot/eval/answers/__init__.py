@@ -12,6 +12,21 @@ somewhere in a chain is not, nor one that may lack digits. Where a text says tha
     True
 
 docs/extraction.md has the rules one by one, and how they do on published outputs.
+
+reading.py     where a text states its answer, in whatever form
+thinking.py    what is thought aloud, which is no answer
+legible.py     each sign in one way of writing
+latex.py       LaTeX as the rules read it
+denials.py     what is named only to be denied
+numbers.py     which of a text's numbers is its answer
+numerals.py    what a numeral is worth
+choices.py     letters of choices
+classes.py     labels, yes and no among them
+texts.py       a few words, a line, a run of letters
+actions.py     sequences of SCAN's actions
+targets.py     a target as replies are read
+scoring.py     an answer held against its target
+languages/     the words of each language
 """
 
 from __future__ import annotations
@@ -19,8 +34,10 @@ from __future__ import annotations
 from kshot.eval.answers.actions import read_actions
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
-from kshot.eval.answers.numerals import canonical_number, read_number
+from kshot.eval.answers.numbers import read_number
+from kshot.eval.answers.numerals import canonical_number
 from kshot.eval.answers.scoring import exact, numeric
+from kshot.eval.answers.targets import read_target
 from kshot.eval.answers.texts import read_line, read_text, read_word
 from kshot.types import AnswerFormat, UserError
 
@@ -36,6 +53,7 @@ __all__ = [
     "exact",
     "labels",
     "numeric",
+    "read_target",
 ]
 
 NUMBER = AnswerFormat("number", "Answer with a number.", "Therefore, the answer (arabic numerals) is", read_number)

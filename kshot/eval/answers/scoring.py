@@ -5,15 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 
 from kshot.eval.answers.numerals import canonical_number
+from kshot.eval.answers.targets import comparable
 from kshot.types import Sample, Score
 
 
 def exact(answer: str | None, sample: Sample) -> Score:
-    """1 where the answer is the target, whatever its case; a target may list alternatives, "a|b"."""
+    """1 where the answer is the target, but for case and the stops around it; a target may list alternatives, "a|b"."""
     if answer is None:
         return Score(0.0, False)
-    wanted = {part.strip().casefold() for part in sample.target.split("|")}
-    return Score(float(answer.strip().casefold() in wanted), True)
+    wanted = {comparable(part) for part in sample.target.split("|")}
+    return Score(float(comparable(answer) in wanted), True)
 
 
 def numeric(answer: str | None, sample: Sample) -> Score:

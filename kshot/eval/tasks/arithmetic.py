@@ -6,13 +6,12 @@ row is asked; only GSM8K has a train split of worked solutions besides.
 
 from __future__ import annotations
 
-import re
-
-from kshot.eval.answers import NUMBER, canonical_number, numeric
+from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet
-from kshot.eval.tasks.source.jsonl import Row, text_of
+from kshot.eval.tasks.source.jsonl import Row, text_of, worked
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.told import number_of
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
 
@@ -25,14 +24,10 @@ INSTRUCTIONS = (
 
 def read(row: Row, name: str) -> Sample:
     """A question with a number; GSM8K's worked solution, without its calculator marks, is the rationale."""
-    answer = text_of(row, ("answer",), row["path"])
-    worked, mark, final = answer.rpartition("####")
-    target = canonical_number(final)
+    rationale, final = worked(text_of(row, ("answer",), row["path"]))
+    target = number_of(final)
     if target is None:
-        raise UserError(
-            f"{row['path']}, line {row['line']}: the answer {final[:40]!r} holds no number; mend that line."
-        )
-    rationale = re.sub(r"<<[^>]*>>", "", worked).strip().replace("\n", " ") if mark else ""
+        raise UserError(f"{row['path']}, line {row['line']}: the answer {final[:40]!r} is no number; mend that line.")
     return Sample(name, text_of(row, ("question",), row["path"]), target, rationale)
 
 
@@ -40,7 +35,7 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> 
     """A set of word problems; the exemplars of Wei et al. 2022 come first in its pool."""
     return Task(
         name=folder,
-        load=loader(folder, hub, read, train=train, pool=False),
+        load=loader(folder, hub, read, NUMBER, numeric, train=train, pool=False),
         format=NUMBER,
         score=numeric,
         instructions=INSTRUCTIONS,

@@ -33,8 +33,10 @@ FORMATS: dict[str, AnswerFormat] = {  # all others are multiple choice
 
 
 @task
-def bbh(*, name: str = "word_sorting") -> Task:
+def bbh(*, name: str = "") -> Task:
     """One of the 27 BIG-Bench Hard tasks, `name` as its file (Suzgun et al. 2022, arXiv 2210.09261)."""
+    if not name:
+        raise UserError(f"bbh is 27 tasks; name one as bbh:name=NAME, NAME one of {', '.join(NAMES)}.")
     if name not in NAMES:
         raise UserError(f"unknown bbh name {name!r}: {suggest(name, NAMES)}")
     form = FORMATS.get(name, LETTER)
@@ -50,12 +52,13 @@ def bbh(*, name: str = "word_sorting") -> Task:
         stem = re.split(r"\n?Options:\n", question)[0]
         return Sample(identifier, stem, answer.strip("()"), choices=tuple(text for _, text in listed))
 
+    score = numeric if form is NUMBER else exact
     hub = HubSet("SaylorTwift/bbh", lambda row: {"question": row["input"], "answer": row["target"]}, name, train=None)
     return Task(
         name="bbh",
-        load=loader("bbh", hub, read, test=name),
+        load=loader("bbh", hub, read, form, score, test=name),
         format=form,
-        score=numeric if form is NUMBER else exact,
+        score=score,
         labels=("yes", "no") if form is YES_NO else LABELS.get(name, ()),
         instructions=CHOOSE
         if form is LETTER

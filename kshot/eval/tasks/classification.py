@@ -35,10 +35,11 @@ def classification(
             )
         return Sample(name, text(row), label)
 
+    form = labels(names)
     return Task(
         name=folder,
-        load=loader(folder, hub, read, train="train", test=test),
-        format=labels(names),
+        load=loader(folder, hub, read, form, exact, train="train", test=test),
+        format=form,
         score=exact,
         labels=names,
         instructions=instructions,

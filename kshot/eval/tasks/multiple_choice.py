@@ -42,7 +42,7 @@ def multiple_choice(
         shared = question.split(passage)[0].strip() if passage and passage in question else None
         return Sample(name, question, answer, choices=choices, cluster=shared)
 
-    load = loader(folder, hub, read, train=train, test=test)
+    load = loader(folder, hub, read, LETTER, exact, train=train, test=test)
     return Task(name=folder, load=load, format=LETTER, score=exact, instructions=instructions)
 
 
@@ -114,7 +114,7 @@ def strategyqa() -> Task:
     hub = HubSet("ChilleD/StrategyQA", lambda row: {"question": row["question"], "answer": row["answer"]}, train=None)
     return Task(
         name="strategyqa",
-        load=loader("strategyqa", hub, read),
+        load=loader("strategyqa", hub, read, YES_NO, exact),
         format=YES_NO,
         score=exact,
         labels=("yes", "no"),

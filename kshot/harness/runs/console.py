@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from kshot.types import Prompt
 
 
-def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None) -> None:
+def run_plan(
+    plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None, metrics: Sequence[str] = ()
+) -> None:
     """Runs with a progress bar, and says how to resume where it was stopped.
 
     The engine is made once the plan is known to be right: a mistake is told before a model is loaded.
@@ -24,13 +27,14 @@ def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None 
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
+    from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.run import run_benchmark
     from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
 
-    loaded = load_plan(plan)
+    loaded = load_plan(plan, metrics)
     loaded.check()
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     check_folder(folder, plan)
@@ -38,7 +42,7 @@ def run_plan(plan: Plan, named: NamedEngine, folder: Path, baseline: str | None 
     console = Console(stderr=True)
     for task in loaded.tasks:
         if task.note:
-            console.print(task.note, highlight=False)
+            console.print(clean(task.note), highlight=False, markup=False)
     if note:
         console.print(f"{named.model}: {note}", highlight=False)
     engine = named()

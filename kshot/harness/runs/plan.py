@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
@@ -97,6 +98,7 @@ class Loaded:
     strategies: tuple[Strategy, ...]
     samples: Mapping[str, Sequence[Sample]]
     pools: Mapping[str, tuple[Sample, ...]]
+    metrics: tuple[Metric, ...] = ()  # beside each task's own
 
     @property
     def total(self) -> int:
@@ -139,8 +141,11 @@ class Loaded:
         return critical_path(strategy(task.question(self.samples[task.name][0], self.pools[task.name])))
 
 
-def load_plan(plan: Plan) -> Loaded:
-    """Loads what a plan names. Raises UserError for what is unknown, empty or given twice."""
+def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
+    """Loads what a plan names, and metrics to score by beside each task's own.
+
+    Raises UserError for what is unknown, empty or given twice.
+    """
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
     for kind, names in (("task", [t.name for t in tasks]), ("strategy", [s.name for s in strategies])):
@@ -160,7 +165,7 @@ def load_plan(plan: Plan) -> Loaded:
             for sample in (*task.exemplars, *task.load("train", plan.source))
             if sample.choices or sample.question not in asked
         )
-    return Loaded(plan, tasks, strategies, samples, pools)
+    return Loaded(plan, tasks, strategies, samples, pools, tuple(get_metric(spec) for spec in metrics))
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kshot.eval.metrics.registry import with_metrics
 from kshot.harness import provenance
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
@@ -53,11 +54,11 @@ def run_benchmark(
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
-def rescore(folder: Path, *, trust_code: bool = False) -> tuple[int, int]:
-    """Reads a run's generations again with today's extraction and scores. Returns (records, how many changed).
+def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = False) -> tuple[int, int]:
+    """Reads a run's generations again with today's extraction and scores, by further `metrics` too.
 
-    A folder may come from a stranger: files of code that its journal names are run only with `trust_code`. Raises
-    UserError.
+    Returns (records, how many changed). A folder may come from a stranger: files of code that its journal names are run
+    only with `trust_code`. Raises UserError.
     """
     with Journal.read(folder) as old:
         settings = old.settings()
@@ -67,7 +68,7 @@ def rescore(folder: Path, *, trust_code: bool = False) -> tuple[int, int]:
     plan = Plan.of(settings)
     if not trust_code:
         refuse_code(plan, folder)
-    loaded = load_plan(plan)
+    loaded = load_plan(plan, metrics)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -100,12 +101,12 @@ def record_of(
     assert isinstance(job.key, tuple)
     task_name, strategy, sample_id, repeat = job.key
     task = next(task for task in loaded.tasks if task.name == task_name)
-    score = task.score(prediction.answer, by_id[task_name, sample_id])
+    generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
+    score = with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample)
     if not all(map(math.isfinite, score.values.values())):
         raise UserError(
-            f"{task_name}, {sample_id}: the task's score is {dict(score.values)}; mend it, a score lies in [0, 1]."
+            f"{task_name}, {sample_id}: the score is {dict(score.values)}; mend the task, a score lies in [0, 1]."
         )
-    generations = [generation for _, generation in calls]
     return Record(
         task=task_name,
         strategy=strategy,

@@ -11,6 +11,7 @@ tables       the tables of every run
 figures      the figures of every run
 sweeps       what a hyperparameter does to accuracy
 repeats      what repeats tell: pass@k and the parts of the variance
+metrics      metrics beside the task's own
 consistency  accuracy against the number of chains
 confusion    targets against answers
 trust        whether a stated probability comes true

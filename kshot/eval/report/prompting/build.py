@@ -15,6 +15,7 @@ from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
+from kshot.eval.report.prompting.metrics import metrics_table
 from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
@@ -47,6 +48,9 @@ def build(run: RunData, *, baseline: str | None = None, extra: Sequence[Section]
         *pairs.all_at_once(found, run.samples),
     ]
     sections = [Section("Accuracy", accuracy)]
+    scored = metrics_table(listed)
+    if scored:
+        sections.append(Section("Other metrics", [scored]))
     if family:
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]

@@ -4,6 +4,8 @@ generated.py   seeded draws in which train and test never meet
 public.py      public sets, from local files or the hub
 hub.py         a set of the hub, through datasets
 jsonl.py       rows of a JSONL file
+told.py        which answer format a file's rows have
+perfect.py     a target is what a perfect reply reads as
 user.py        a user's own task: a Python file, or a JSONL file and no code
 wei2022.py     the published exemplars of Wei et al. 2022
 """

@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from kshot.eval.tasks.source.generated import in_train
 from kshot.eval.tasks.source.hub import HubSet, rows_of
 from kshot.eval.tasks.source.jsonl import Row, identified
-from kshot.types import Sample, Source, Split
+from kshot.eval.tasks.source.perfect import Scoring, hold
+from kshot.types import AnswerFormat, Sample, Source, Split
 
 
 def loader(
     folder: str,
     hub: HubSet | None,
     read: Callable[[Row, str], Sample | None],
+    format: AnswerFormat,
+    score: Scoring,
     *,
     train: str | None = None,
     test: str = "test",
@@ -27,7 +30,7 @@ def loader(
     """A Task.load: rows to samples; without a train split, a fixed quarter of the test rows is the pool.
 
     `pool` False: the task has published exemplars of its own, and all of its test rows are asked.
-    A row that `read` has no use for (None) is left out.
+    A row that `read` has no use for (None) is left out; one to which no reply could be right is named.
     """
 
     def load(split: Split, source: Source) -> list[Sample]:
@@ -43,6 +46,8 @@ def loader(
                 continue
             if train or not pool or in_train(kept_together(sample)) == (split == "train"):
                 samples.append(sample)
+        places = {name: f"{path}, line {row['line']}" for row, name in zip(rows, names, strict=True)}
+        hold(samples, format, score, lambda sample: places[sample.id], "mend that row.", shown=split == "train")
         return samples if split == "train" else samples[: source.limit]
 
     return load

@@ -1,6 +1,6 @@
 """Runs every experiment of the classic half and writes docs/classic.md with its figures, from that run.
 
-    python bench/classic_docs.py [--out docs]
+    python docs/build/classic.py [--out docs]
 
 The order is the course's; each experiment's formula and source are its docstring's, its finding the report's. The last
 line is one JSON object: experiments, seconds in all, and of each.
@@ -24,7 +24,7 @@ from kshot.eval.report.style import png
 HEAD = """# The classic half
 
 Regression, classification, networks, and why training fails: every algorithm written to be read next to the lecture,
-every finding below is from one run of `bench/classic_docs.py` (what `kshot classic run all` runs), {seconds:.0f} s on
+every finding below is from one run of `docs/build/classic.py` (what `kshot classic run all` runs), {seconds:.0f} s on
 {cores} cores.
 """
 
@@ -76,7 +76,7 @@ Folds that no row leaks through ([validation.py](../kshot/classic/selection/vali
 
 def algorithms(experiment: Path) -> list[Path]:
     """The files of kshot.classic that an experiment stands on, relative to the project."""
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     found = []
     for node in ast.walk(ast.parse(experiment.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kshot.classic."):
@@ -89,7 +89,7 @@ def algorithms(experiment: Path) -> list[Path]:
 def sources(name: str) -> str:
     """How an experiment is run, and links to it and to what it stands on."""
     file = Path(inspect.getsourcefile(EXPERIMENTS.find(name)) or "")
-    where = f"../{file.relative_to(Path(__file__).parents[1])}"
+    where = f"../{file.relative_to(Path(__file__).parents[2])}"
     used = ", ".join(f"[{path.name}](../{path.as_posix()})" for path in algorithms(file))
     return f"`kshot classic run {name}`: the experiment is [{file.name}]({where}){f', on {used}' if used else ''}."
 

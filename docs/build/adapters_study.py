@@ -1,6 +1,6 @@
 """Trains every adapter method on two tasks, beside prompting, and writes docs/adapters-study.md from what came of it.
 
-    python bench/adapters_study.py --data DIR [--runs runs/study] [--threads 1] [--only-report]
+    python docs/build/adapters_study.py --data DIR [--runs runs/study] [--threads 1] [--only-report]
 
 DIR holds `sst2`, `trec`, `agnews`, `rte`, `cb`, `commonsenseqa` and `strategyqa` as SET/SPLIT.jsonl. It takes about two
 hours; the same command goes on where it was stopped. Without --data only the study of word pairs runs. The last line is
@@ -125,7 +125,7 @@ def main() -> None:
     text = (
         "# Adapters beside prompting: a study\n\n"
         f"{sum(there.values())} trainings of SmolLM2-135M-Instruct (its Q4_1 quantisation, dequantised) as plain text, "
-        "float32, on a CPU, a thread a study. Made by `bench/adapters_study.py`; what it means is in "
+        "float32, on a CPU, a thread a study. Made by `docs/build/adapters_study.py`; what it means is in "
         "[adapters.md](adapters.md).\n\n"
     )
     (options.out / "adapters-study.md").write_text(text + "\n\n".join(sections) + "\n", encoding="utf-8")

@@ -1,0 +1,147 @@
+"""How the answers of a user's file are to be read: told from all of them, or said with `answer=`.
+
+The format is what most answers fit, and an answer that does not fit it is an error that names its row, so that one
+odd row never turns numbers into text, nor an odd answer into another. Concedes: numbers among mostly other answers
+are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_NO, canonical_number, labels
+from kshot.registry import suggest
+from kshot.types import AnswerFormat, Sample, UserError
+
+ANSWERS = ("number", "text", "letter", "label", "yes-no")
+WANTED = {"number": "a number", "letter": "a letter", "yes-no": "yes or no"}
+TRUTHS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
+MOST_LABELS = 1_000
+MOST_DIGITS = 100
+DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
+# all of an answer, so that neither a date nor a telephone number is one; a comma groups thousands
+NUMERAL = re.compile(
+    r"(?P<sign>[-\u2212+]?)\s?[$€£]?\s?(?P<minus>[-\u2212]?)"
+    r"(?P<digits>(?:\d{1,3}(?:,\d{2,3})*,\d{3}|\d+)(?:\.\d+)?|\.\d+)"
+    r"(?:[eE](?P<power>[-+]?\d{1,2})|\s?/\s?(?P<below>\d+))?\s?%?\.?",
+    re.ASCII,
+)
+
+
+def number_of(answer: str) -> str | None:
+    """An answer that is nothing but a number, as a plain decimal; None for any other.
+
+    >>> number_of("$1,000.50"), number_of("1e-5"), number_of("3/6"), number_of("3,5"), number_of("7 apples")
+    ('1000.5', '0.00001', '0.5', None, None)
+    """
+    if DIGITS.fullmatch(answer):
+        return answer
+    found = NUMERAL.fullmatch(answer.strip())
+    if found is None or (found["sign"] and found["minus"]):
+        return None
+    digits = found["digits"].replace(",", "")
+    if len(digits) + len(found["below"] or "") > MOST_DIGITS:
+        return None
+    value: str | None
+    if found["below"]:
+        value = canonical_number(f"{digits}/{found['below']}")
+    else:
+        whole, _, part = f"{Decimal(digits + 'e' + (found['power'] or '0')):f}".partition(".")
+        value = f"{whole.lstrip('0') or '0'}.{part}".rstrip("0").rstrip(".") if part else whole.lstrip("0") or "0"
+    negative = found["sign"] in ("-", "\u2212") or found["minus"]
+    return f"-{value}" if value and value != "0" and negative else value
+
+
+def truth_of(answer: str) -> str | None:
+    """Yes or no, from "Yes", "no", "True" or "false"; None for any other."""
+    return TRUTHS.get(answer.strip().lower())
+
+
+def lone_letter(answer: str) -> str | None:
+    """The letter that an answer is, "(b)" or "B."; None for any other."""
+    found = re.fullmatch(r"\(?([A-Za-z])[).:]{0,2}", answer.strip())
+    return found[1].upper() if found else None
+
+
+READ: dict[str, Callable[[str], str | None]] = {"number": number_of, "letter": lone_letter, "yes-no": truth_of}
+
+
+def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
+    """Which of ANSWERS most of the samples' targets are."""
+    if samples[0].choices:
+        return "letter"
+    truths = sum(truth_of(sample.target) is not None for sample in samples)
+    if truths == len(samples) or (not labelled and 2 * truths > len(samples)):
+        return "yes-no"
+    if labelled:
+        return "label"
+    numbers = sum(number_of(sample.target) is not None for sample in samples)
+    return "number" if 2 * numbers > len(samples) else "text"
+
+
+def fitted(samples: Sequence[Sample], kind: str, places: Mapping[str, str], *, said: bool) -> list[Sample]:
+    """The samples with their targets as the format writes them. Raises UserError for one that does not fit, by row."""
+    read = READ.get(kind)
+    if read is None or samples[0].choices:  # a choice's letter is read already
+        return list(samples)
+    found = []
+    for sample in samples:
+        target = read(sample.target)
+        if target is None:
+            raise UserError(odd(samples, sample, kind, places[sample.id], said=said))
+        found.append(sample if target == sample.target else replace(sample, target=target))
+    return found
+
+
+def odd(samples: Sequence[Sample], sample: Sample, kind: str, place: str, *, said: bool) -> str:
+    """The sentence about a row whose answer is not what the others are, or what was asked for."""
+    shown = sample.target if len(sample.target) <= 60 else f"{sample.target[:60]}..."
+    if said:
+        return f"{place}: the answer {shown!r} is not {WANTED[kind]}, as answer={kind} asks; mend that row, or ask for another."
+    fitting = sum(READ[kind](other.target) is not None for other in samples)
+    return (
+        f"{place}: the answer {shown!r} is not {WANTED[kind]}, as {fitting:,} of {len(samples):,} answers are; mend that "
+        "row, or say how all are to be read, such as --answer text."
+    )
+
+
+def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -> dict[str, str]:
+    """Every label as it stands, with its name: 1.0 is 1 where all are whole numbers.
+
+    Raises UserError for labels that are hidden, too many, or one but for their case.
+    """
+    found = sorted({sample.target for sample in samples})
+    if found == ["-1"] and len(samples) > 1:
+        raise UserError(f"{source}: all labels are -1, which stands for a hidden label; use a split that has labels.")
+    cases: dict[str, str] = {}
+    for sample in samples:
+        other = cases.setdefault(sample.target.casefold(), sample.target)
+        if other != sample.target:
+            raise UserError(
+                f"{places[sample.id]}: the label {sample.target!r} is {other!r} but for its case; write one of them."
+            )
+    if len(found) > MOST_LABELS:
+        raise UserError(
+            f"{source} has {len(found):,} different labels, and at most {MOST_LABELS:,} can be told apart; "
+            "read its answers as text with --answer text."
+        )
+    whole = all(re.fullmatch(r"-?\d+(?:\.0+)?", label, re.ASCII) for label in found)
+    return {label: label.partition(".")[0] if whole else label for label in found}
+
+
+def format_of(kind: str, names: Sequence[str]) -> tuple[AnswerFormat, tuple[str, ...]]:
+    """The answer format of a kind, and the labels where it is a classification."""
+    if kind == "label":
+        return labels(tuple(names)), tuple(names)
+    form = {"number": NUMBER, "text": TEXT, "letter": LETTER, "yes-no": YES_NO}[kind]
+    return form, ("yes", "no") if kind == "yes-no" else ()
+
+
+def known(answer: str) -> str:
+    """A kind of answers by its name. Raises UserError for another."""
+    if answer not in ANSWERS:
+        raise UserError(f"unknown kind of answers {answer!r}: {suggest(answer, ANSWERS)}")
+    return answer
