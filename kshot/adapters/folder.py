@@ -18,6 +18,7 @@ from kshot.adapters.methods.by_name import NOT_RUN, spelled
 from kshot.adapters.methods.peft import known_warnings
 from kshot.harness.models.cache import weights_hash
 from kshot.types import UserError
+from kshot.whole_file import write_whole
 
 FILE = "kshot_adapter.json"
 WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
@@ -69,7 +70,7 @@ def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: 
             "labels": list(adapted.labels),
             "versions": versions(),
         }
-        (path / FILE).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+        write_whole(path / FILE, json.dumps(described, indent=2) + "\n")
     except OSError as error:
         raise UserError(
             f"the adapter cannot be written to {path} ({error.strerror or error}); give another."
@@ -105,6 +106,14 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
             f"an adapter fits only its own base; give --model {kept.base}."
         )
     return kept
+
+
+def is_whole(path: Path) -> bool:
+    """Whether kshot has written an adapter into a folder to its end, and its description can be read."""
+    try:
+        return (path / FILE).is_file() and bool(described(path))
+    except UserError:
+        return False
 
 
 def described(path: Path) -> Kept:

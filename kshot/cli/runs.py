@@ -26,16 +26,17 @@ def show(
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Strategy that the others are compared with.")
-def report(run: Path, baseline: str | None) -> None:
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
+def report(run: Path, baseline: str | None, out: Path | None) -> None:
     """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
     if (run / "study.json").is_file():
         from kshot.adapters.study.console import finish as finish_study
 
-        finish_study(run, baseline)
+        finish_study(run, baseline, out)
     else:
         from kshot.harness.runs.console import finish
 
-        finish(run, baseline)
+        finish(run, baseline, out)
 
 
 @click.command()

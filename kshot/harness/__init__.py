@@ -3,6 +3,9 @@
 runner.py       drives all programs at once, and asks each request once
 schema.py       the journal's tables, today's and earlier ones
 rows.py         requests, generations and records as rows of them
+damage.py       what is wrong with a journal, in a sentence
+folder_lock.py  one writer of a folder at a time
+medium.py       a journal opened to be read, where nothing can be written too
 journal.py      what was asked and answered, on disk: a killed run goes on where it was
 provenance.py   what is needed to repeat a run: versions, hardware, hashes
 models/         a name to weights in memory

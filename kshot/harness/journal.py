@@ -3,29 +3,34 @@
 Crash-safe (write-ahead log; a killed process loses at most what the engine had not answered), one writer
 at a time (a lock that the kernel frees when its process ends), readable while a run is in flight. A
 request's key names everything that can change its answer, so a resume is a replay: what was answered is
-looked up here. Concedes: `fcntl` locks, so Linux and macOS only for writing.
+looked up here. What is damaged is named; a run that goes on makes it good.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any, TypeVar
 
 from kshot.harness import schema
+from kshot.harness.damage import UNREADABLE, explained, unreadable
+from kshot.harness.folder_lock import locked
+from kshot.harness.medium import connect_to_read
 from kshot.harness.rows import (
+    ASKED,
     CALLS,
     GENERATION,
+    askable,
+    asked_of,
     call_of,
     generation_of,
     marks,
@@ -33,9 +38,12 @@ from kshot.harness.rows import (
     record_of_row,
     row_of_call,
     row_of_record,
+    sample_of,
     write,
 )
 from kshot.types import Generation, Record, Request, Sample, SamplingParams, UserError
+
+T = TypeVar("T")
 
 LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
@@ -66,91 +74,61 @@ def request_key(engine_id: str, request: Request) -> str:
     return hashlib.blake2b(write(named).encode(), digest_size=16).hexdigest()
 
 
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors that a user can mend into a sentence with the remedy."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        text = str(error)
-        if "full" in text or "disk I/O" in text:
-            raise UserError(
-                f"{path} cannot be written ({text}): free some disk space, then give the same command again; "
-                "what was answered is kept."
-            ) from error
-        if "malformed" in text or "not a database" in text:
-            raise UserError(
-                f"{path} is damaged ({text}): delete the run's folder, or restore it, and run again."
-            ) from error
-        if "readonly" in text or "unable to open" in text:
-            raise UserError(f"{path} cannot be opened ({text}): check the folder's permissions.") from error
-        raise
-
-
 class Journal:
     """A run's journal. `Journal.open` for the one writer, `Journal.read` for any reader."""
 
-    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: IO[str] | None) -> None:
+    def __init__(self, folder: Path, connection: sqlite3.Connection, *, writes: bool) -> None:
         self.folder = folder
         self.path = folder / "journal.sqlite"
         self.connection = connection
-        self.lock = lock
+        self.writes = writes
+        self.held = ExitStack()  # what closing lets go of
+        self.lost_prompts: set[str] = set()  # hashes of prompts that a damaged journal has answers to and not the text
         self.committed = time.monotonic()
 
     @classmethod
     def open(cls, folder: Path, settings: Mapping[str, Any]) -> Journal:
         """Creates the run, or resumes it. Raises UserError where it is in use or was made with other settings."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = open(folder / "lock", "a+", encoding="utf-8")  # noqa: SIM115  held as long as the journal
-        except OSError as error:
-            raise UserError(
-                f"the run folder {folder} cannot be written: {error.strerror}; choose another with --runs."
-            ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            owner = lock.read().strip() or "another process"
-            lock.close()
-            raise UserError(
-                f"the run folder {folder} is in use by {owner}: wait for it, or use another --run name."
-            ) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()}")
-        lock.flush()
         path = folder / "journal.sqlite"
         with ExitStack() as undo, explained(path):
-            undo.callback(lock.close)
+            undo.callback(locked(folder, lambda: writer_of(folder)).release)
             connection = sqlite3.connect(path)
             undo.callback(connection.close)  # and with it all that was begun
+            connection.execute("PRAGMA trusted_schema=OFF")  # a stranger's tables may bring triggers
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             schema.begin(connection, schema.format_of(path, connection))
-            journal = cls(folder, connection, lock)
+            journal = cls(folder, connection, writes=True)
             journal.match(settings)
+            journal.lost_prompts = schema.drop_damaged_prompts(connection)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('note writer', ?)", (str(os.getpid()),))
             connection.commit()
-            undo.pop_all()
+            journal.held = undo.pop_all()
         return journal
 
     @classmethod
     def read(cls, folder: Path) -> Journal:
         """Opens a run for reading, also while it is being written. Raises UserError where there is none."""
         path = folder / "journal.sqlite"
-        if not path.is_file():
-            raise UserError(f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo.")
-        with ExitStack() as undo, explained(path):
-            connection = sqlite3.connect(path)
-            undo.callback(connection.close)
-            version = schema.format_of(path, connection)
-            if not version:
-                raise UserError(f"{folder} holds an empty run that has just begun; look again when it has answers.")
-            if version < schema.FORMAT:
-                schema.see_as_today(connection)
-            connection.execute("PRAGMA query_only=ON")
-            undo.pop_all()
-        return cls(folder, connection, None)
+        try:
+            if not path.is_file():
+                raise UserError(
+                    f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo."
+                )
+            with ExitStack() as undo, explained(path):
+                connection = connect_to_read(path, undo)
+                connection.execute("PRAGMA trusted_schema=OFF")
+                version = schema.format_of(path, connection)
+                if not version:
+                    raise UserError(f"{folder} holds an empty run that has just begun; look again when it has answers.")
+                if version < schema.FORMAT:
+                    schema.see_as_today(connection)
+                connection.execute("PRAGMA query_only=ON")
+                journal = cls(folder, connection, writes=False)
+                journal.held = undo.pop_all()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
+        return journal
 
     def __enter__(self) -> Journal:
         return self
@@ -163,12 +141,10 @@ class Journal:
     def close(self) -> None:
         """Commits and lets go of the run."""
         try:
-            if self.lock is not None:
+            if self.writes:
                 self.commit()
         finally:
-            self.connection.close()
-            if self.lock is not None:
-                self.lock.close()
+            self.held.close()
 
     # ------------------------------------------------------------ settings
 
@@ -186,46 +162,106 @@ class Journal:
             for key in sorted({*old, *new})
             if old.get(key) != new.get(key)
         ]
-        if changed:
+        if changed and self.answered():
             raise UserError(
                 f"the run in {self.folder} was made with other settings ({'; '.join(changed)}): "
                 "use another --run name, or delete that folder."
             )
+        if changed:  # nothing was answered, so nothing is bound
+            self.connection.execute("DELETE FROM meta")
+            self.connection.execute("DELETE FROM samples")
+            added = new
         self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()])
 
+    def answered(self) -> bool:
+        """Whether the run has an answer, or a record."""
+        with explained(self.path):
+            query = "SELECT EXISTS (SELECT 1 FROM generations) OR EXISTS (SELECT 1 FROM records)"
+            return bool(self.connection.execute(query).fetchone()[0])
+
     def settings_text(self) -> dict[str, str]:
-        rows = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'setting %'")
-        return {name.removeprefix("setting "): value for name, value in rows}
+        with explained(self.path):
+            rows = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'setting %'")
+            return {str(name).removeprefix("setting "): value for name, value in rows}
 
     def settings(self) -> dict[str, Any]:
-        """The settings that the run was made with."""
-        return {key: json.loads(value) for key, value in self.settings_text().items()}
+        """The settings that the run was made with. Raises UserError where they are damaged."""
+        found = {}
+        for key, value in self.settings_text().items():
+            try:
+                found[key] = json.loads(value)
+            except UNREADABLE as error:
+                raise unreadable(self.path, [f"the setting {key}"], error) from error
+        return found
 
     # ------------------------------------------------------------ generations
 
     def get(self, key: str) -> Generation | None:
-        """The generation of a request, or None where it has not been answered."""
-        row = self.connection.execute(f"SELECT {GENERATION} FROM generations WHERE key = ?", (key,)).fetchone()
-        return None if row is None else generation_of(row)
+        """The generation of a request, or None where it has not been answered, or its row is damaged."""
+        with explained(self.path):
+            query = f"SELECT {GENERATION} FROM generations WHERE key = ?"
+            row = self.connection.execute(query, (key,)).fetchone()
+        with suppress(*UNREADABLE):  # it is asked again
+            return None if row is None else generation_of(row)
+        return None
+
+    def replayed(self, key: str, request: Request) -> Generation | None:
+        """`get` for a program that goes on. What a damaged journal has lost of its request is put back."""
+        with explained(self.path):
+            query = f"SELECT {ASKED}, {GENERATION} FROM generations WHERE key = ?"
+            row = self.connection.execute(query, (key,)).fetchone()
+        if row is None:
+            return None
+        asked = asked_of(request)
+        said = row[: len(asked)]
+        try:
+            found = generation_of(row[len(asked) :])
+        except UNREADABLE:  # it is asked again
+            return None
+        whole = said == asked or (said[0] == asked[0] and askable(said))
+        if not whole or asked[0] in self.lost_prompts:
+            with explained(self.path):
+                change = f"UPDATE generations SET ({ASKED}) = ({marks(asked)}) WHERE key = ?"
+                self.connection.execute(change, (*asked, key))
+                self.connection.execute("INSERT OR REPLACE INTO prompts VALUES (?, ?)", prompt_text(request.prompt))
+            self.lost_prompts.discard(asked[0])
+        return found
 
     def call(self, key: str) -> tuple[Request, Generation]:
-        """A request and its generation. Raises KeyError where it is not in the journal."""
-        row = self.connection.execute(f"{CALLS} WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            raise KeyError(key)
-        return call_of(row[1:])
+        """A request and its generation. Raises UserError where it is not in the journal, or damaged."""
+        for _, request, generation in self.rows(f"{CALLS} WHERE key = ?", call_of_key, answer_named, (key,)):
+            return request, generation
+        raise unreadable(self.path, [f"the answer {key}"], "it is not there")
 
     def calls(self) -> Iterator[tuple[str, Request, Generation]]:
-        """Every answered request with its key, in the order of keys."""
-        for key, *row in self.connection.execute(f"{CALLS} ORDER BY key"):
-            yield (key, *call_of(row))
+        """Every answered request with its key, in the order of keys. Raises UserError, last, for damaged ones."""
+        yield from self.rows(f"{CALLS} ORDER BY key", call_of_key, answer_named)
+
+    def rows(
+        self, query: str, make: Callable[[Sequence[Any]], T], named: Callable[[Sequence[Any]], str], values: Any = ()
+    ) -> Iterator[T]:
+        """What a query's rows stand for; at its end UserError names those that cannot be read."""
+        unread: list[str] = []
+        why: BaseException | None = None
+        with explained(self.path):
+            for row in self.connection.execute(query, values):
+                try:
+                    made = make(row)
+                except UNREADABLE as error:
+                    unread.append(named(row))
+                    why = why or error
+                    continue
+                yield made
+        if unread:
+            raise unreadable(self.path, unread, why) from why
 
     def put(self, key: str, request: Request, generation: Generation) -> None:
         """Stores an answered request."""
         row = (key, *row_of_call(request, generation))
         with explained(self.path):
             self.connection.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompt_text(request.prompt))
-            self.connection.execute(f"INSERT OR IGNORE INTO generations VALUES ({marks(row)})", row)
+            columns = f"key, {ASKED}, {GENERATION}"  # by name: a journal may have got some of them later
+            self.connection.execute(f"INSERT OR REPLACE INTO generations ({columns}) VALUES ({marks(row)})", row)
 
     def commit(self) -> None:
         """Makes all that was stored so far survive a crash."""
@@ -246,36 +282,39 @@ class Journal:
 
     def noted(self, name: str) -> str | None:
         """What was noted, or None."""
-        row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (f"note {name}",)).fetchone()
+        with explained(self.path):
+            row = self.connection.execute("SELECT value FROM meta WHERE name = ?", (f"note {name}",)).fetchone()
         return None if row is None else str(row[0])
 
     # ------------------------------------------------------------ samples and records
 
     def add_samples(self, task: str, samples: Iterable[Sample]) -> None:
-        """Stores a task's samples. Raises UserError where those stored are others, or differ."""
-        stored = dict(self.connection.execute("SELECT id, sample FROM samples WHERE task = ?", (task,)))
+        """Stores a task's samples. Raises UserError where those that answers were given to are others, or differ."""
+        with explained(self.path):
+            stored = dict(self.connection.execute("SELECT id, sample FROM samples WHERE task = ?", (task,)))
+            attempted = self.connection.execute("SELECT DISTINCT sample_id FROM records WHERE task = ?", (task,))
+            lost = {name for (name,) in attempted if name not in stored}
+        lost |= {name for name, text in stored.items() if not readable(text)}
         given = {sample.id: write({**asdict(sample)}) for sample in samples}
-        differing = next((name for name in {**given, **stored} if given.get(name) != stored.get(name)), None)
-        if stored and differing is not None:
+        changed = [name for name in {**given, **stored} if given.get(name) != stored.get(name)]
+        differing = next((name for name in changed if name not in lost or name not in given), None)
+        if stored and differing is not None and self.answered():
             new, kept = differing not in stored, differing in given
             raise UserError(
                 f"the samples of {task} are not what the run in {self.folder} was made with (the data has changed: "
                 f"{differing!r} {'is new' if new else 'differs' if kept else 'is gone'}): use another --run name."
             )
-        if not stored:
+        if changed:
             rows = [(task, name, place, text) for place, (name, text) in enumerate(given.items())]
             with explained(self.path):
+                self.connection.execute("DELETE FROM samples WHERE task = ?", (task,))
                 self.connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
         self.commit()
 
     def samples(self) -> dict[tuple[str, str], Sample]:
-        """All samples by (task, id), in their tasks' order."""
-        rows = self.connection.execute("SELECT task, id, sample FROM samples ORDER BY task, place")
-        found = {}
-        for task, sample_id, text in rows:
-            value = json.loads(text)
-            found[task, sample_id] = Sample(**{**value, "choices": tuple(value["choices"])})
-        return found
+        """All samples by (task, id), in their tasks' order. Raises UserError for damaged ones."""
+        query = "SELECT task, id, sample FROM samples ORDER BY task, place"
+        return dict(self.rows(query, sample_of, lambda row: f"the sample {row[1]} of {row[0]}"))
 
     def add_record(self, record: Record) -> None:
         """Stores a record, in place of an earlier one of the same attempt."""
@@ -284,6 +323,36 @@ class Journal:
             self.connection.execute(f"INSERT OR REPLACE INTO records VALUES ({marks(row)})", row)
 
     def records(self) -> Iterator[Record]:
-        """All records, by task, strategy, sample and repeat."""
-        for row in self.connection.execute("SELECT * FROM records ORDER BY task, strategy, sample_id, repeat"):
-            yield record_of_row(row)
+        """All records, by task, strategy, sample and repeat. Raises UserError, last, for damaged ones."""
+        query = "SELECT * FROM records ORDER BY task, strategy, sample_id, repeat"
+        yield from self.rows(query, record_of_row, record_named)
+
+
+def writer_of(folder: Path) -> str:
+    """Who writes a run, for the sentence that it is in use."""
+    with suppress(UserError), Journal.read(folder) as journal:
+        return f"process {journal.noted('writer')}"
+    return "another process"
+
+
+def call_of_key(row: Sequence[Any]) -> tuple[str, Request, Generation]:
+    """A row of CALLS with its key."""
+    return (row[0], *call_of(row[1:]))
+
+
+def answer_named(row: Sequence[Any]) -> str:
+    """A row of CALLS for an error."""
+    return f"the answer {row[0]}"
+
+
+def record_named(row: Sequence[Any]) -> str:
+    """A row of records for an error."""
+    return f"the record of {', '.join(map(str, row[:4]))}"
+
+
+def readable(text: object) -> bool:
+    """Whether a sample's row can be read at all."""
+    with suppress(*UNREADABLE):
+        sample_of(("", "", text))
+        return True
+    return False

@@ -1,19 +1,50 @@
-"""Requests, generations and records as rows of the journal's tables, and back."""
+"""Requests, generations, samples and records as rows of the journal's tables, and back."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, get_args
 
-from kshot.types import Generation, Message, Prediction, Record, Request, SamplingParams, Score, Status
+from kshot.harness.damage import UNREADABLE
+from kshot.types import (
+    FinishReason,
+    Generation,
+    Message,
+    Prediction,
+    Prompt,
+    Record,
+    Request,
+    Sample,
+    SamplingParams,
+    Score,
+    Status,
+)
+
+V = TypeVar("V")
+FINISHED, STATUSES = get_args(FinishReason), get_args(Status)
+NUMBER, MAYBE = (int, float), (str, type(None))
+
+Kinds = Mapping[str, type | tuple[type, ...]]
+"""What the fields of a value are; a damaged row may hold anything."""
+
+TURN: Kinds = {"role": str, "content": str}
+SAMPLING: Kinds = {"temperature": NUMBER, "top_p": NUMBER, "max_new_tokens": int}
+REQUEST: Kinds = {"seed": int, "continuation": MAYBE}
+TOKENS: Kinds = {"prompt_tokens": int, "cached_tokens": int, "completion_tokens": int, "seconds": NUMBER}
+GENERATED: Kinds = {"text": str, "logprob": NUMBER, **TOKENS}
+SAMPLE: Kinds = {"id": str, "question": str, "target": str, "rationale": str, "cluster": MAYBE}
+PREDICTION: Kinds = {"answer": MAYBE}
+RECORD: Kinds = {"task": str, "strategy": str, "sample_id": str, "repeat": int, **TOKENS}
 
 GENERATION = (
     "text, finish_reason, prompt_tokens, cached_tokens, completion_tokens, logprob, seconds, tokens, token_logprobs"
 )
+ASKED = "prompt, params, seed, continuation, logprobs"
 CALLS = (
     f"SELECT key, prompts.prompt, params, seed, continuation, logprobs, {GENERATION} "
     "FROM generations JOIN prompts ON hash = generations.prompt"
@@ -46,13 +77,21 @@ def params_text(params: SamplingParams) -> str:
 # ---------------------------------------------------------------- requests and generations
 
 
-def row_of_call(request: Request, generation: Generation) -> tuple[Any, ...]:
-    """A request and its generation, in the order of the table, without the key."""
+def asked_of(request: Request) -> tuple[Any, ...]:
+    """A request as its columns, those of ASKED."""
     return (
         prompt_text(request.prompt)[0],
         params_text(request.params),
         request.seed,
         None if request.continuation is None else write(request.continuation),
+        request.logprobs or None,
+    )
+
+
+def row_of_call(request: Request, generation: Generation) -> tuple[Any, ...]:
+    """A request and its generation: the columns ASKED and GENERATION."""
+    return (
+        *asked_of(request),
         write(generation.text),
         generation.finish_reason,
         generation.prompt_tokens,
@@ -60,35 +99,97 @@ def row_of_call(request: Request, generation: Generation) -> tuple[Any, ...]:
         generation.completion_tokens,
         generation.logprob,
         generation.seconds,
-        request.logprobs or None,
         write(generation.tokens) if generation.tokens else None,
         write(generation.token_logprobs) if generation.token_logprobs else None,
     )
 
 
 def call_of(row: Sequence[Any]) -> tuple[Request, Generation]:
-    """A request and its generation from a row of CALLS, without its key."""
-    prompt, params = json.loads(row[0]), json.loads(row[1])
-    request = Request(
-        prompt if isinstance(prompt, str) else tuple(Message(role, content) for role, content in prompt),
-        SamplingParams(**{**params, "stop": tuple(params["stop"])}),
-        row[2],
-        None if row[3] is None else json.loads(row[3]),
-        bool(row[4]),
-    )
-    return request, generation_of(row[5:])
+    """A request and its generation from a row of CALLS without its key. Raises ValueError and kin for a damaged one."""
+    prompt = json.loads(row[0])
+    turns = prompt if isinstance(prompt, str) else tuple(fitting(Message(*turn), TURN) for turn in prompt)
+    return request_of(turns, row[1:5]), generation_of(row[5:])
+
+
+def request_of(prompt: Prompt, row: Sequence[Any]) -> Request:
+    """A request from what ASKED has beside the prompt. Raises ValueError and kin for damaged columns."""
+    params, seed, continuation, logprobs = row
+    said = json.loads(params)
+    sampling = fitting(SamplingParams(**{**said, "stop": texts(said["stop"])}), SAMPLING)
+    text = None if continuation is None else json.loads(continuation)
+    return fitting(Request(prompt, sampling, seed, text, bool(logprobs)), REQUEST)
+
+
+def askable(row: Sequence[Any]) -> bool:
+    """Whether the columns ASKED can be read."""
+    try:
+        request_of("", row[1:])
+    except UNREADABLE:
+        return False
+    return True
 
 
 def generation_of(row: Sequence[Any]) -> Generation:
-    """A generation from its columns, those of GENERATION."""
+    """A generation from its columns, those of GENERATION. Raises ValueError and kin for damaged ones."""
     text, *costs, tokens, token_logprobs = row
-    return Generation(json.loads(text), *costs, *(tuple(json.loads(each or "[]")) for each in (tokens, token_logprobs)))
+    lists = [json.loads(each or "[]") for each in (tokens, token_logprobs)]
+    found = fitting(Generation(json.loads(text), *costs, *map(tuple, lists)), GENERATED)
+    if found.finish_reason not in FINISHED or not all(isinstance(n, int | float) for each in lists for n in each):
+        raise ValueError(f"finish_reason is {found.finish_reason!r}"[:80])
+    return found
+
+
+def fitting(value: V, kinds: Kinds) -> V:
+    """The value, whose fields are of these kinds. Raises ValueError for what a damaged row has in their place."""
+    for name, kind in kinds.items():
+        if not isinstance(getattr(value, name), kind):
+            raise ValueError(f"{name} is {getattr(value, name)!r}"[:80])
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A tuple of texts from JSON's list. Raises ValueError where it is none."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{value!r} is no list of texts"[:80])
+    return tuple(value)
+
+
+# ---------------------------------------------------------------- samples
+
+
+def sample_of(row: Sequence[Any]) -> tuple[tuple[str, str], Sample]:
+    """A sample by its task and id from (task, id, sample). Raises ValueError and kin for a damaged row."""
+    value = json.loads(row[2])
+    return (row[0], row[1]), fitting(Sample(**{**value, "choices": texts(value["choices"])}), SAMPLE)
 
 
 # ---------------------------------------------------------------- records
 
-KEPT = {"rule": str, "span": list, "rejected": str, "answers": list, "probabilities": dict}
-"""A prediction's fields that stand in one JSON with its detail, in journals of every format, and their JSON's kind."""
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text."""
+    return isinstance(value, str)
+
+
+def is_span(value: Any) -> bool:
+    """Whether it is a place in a text."""
+    return isinstance(value, list) and [type(end) for end in value] == [int, int]
+
+
+def are_answers(value: Any) -> bool:
+    """Whether it is the answers of several chains, None for those that have none."""
+    return isinstance(value, list) and all(each is None or isinstance(each, str) for each in value)
+
+
+def are_probabilities(value: Any) -> bool:
+    """Whether it is a number for every answer."""
+    return isinstance(value, dict) and all(isinstance(each, int | float) for each in value.values())
+
+
+KEPT: dict[str, Callable[[Any], bool]] = {
+    "rule": is_text, "span": is_span, "rejected": is_text, "answers": are_answers, "probabilities": are_probabilities,
+}  # fmt: skip
+"""A prediction's fields that stand in one JSON with its detail, in journals of every format, and how they look."""
 
 NOTHING = Prediction(None, "unparsed")
 
@@ -103,7 +204,7 @@ def kept_of(prediction: Prediction) -> dict[str, Any]:
 def prediction_of(answer: str | None, status: Status, kept: Mapping[str, Any]) -> Prediction:
     """The prediction that had this beside its answer; what fits no field stays in its detail."""
     detail = {name: value for name, value in kept.items() if value is not None or name not in KEPT}
-    fields = {name: detail.pop(name) for name, kind in KEPT.items() if isinstance(detail.get(name), kind)}
+    fields = {name: detail.pop(name) for name, fits in KEPT.items() if fits(detail.get(name))}
     for name in {"span", "answers"} & set(fields):
         fields[name] = tuple(fields[name])
     return Prediction(answer, status, **fields, detail=detail)
@@ -132,8 +233,13 @@ def row_of_record(record: Record) -> tuple[Any, ...]:
 
 
 def record_of_row(row: Sequence[Any]) -> Record:
-    """A record from a row of the table."""
+    """A record from a row of the table. Raises ValueError and kin for a damaged one."""
     task, strategy, sample_id, repeat, answer, status, value, answered, detail, calls, *costs, scores = row
-    prediction = prediction_of(None if answer is None else json.loads(answer), status, json.loads(detail))
-    score = Score(value if scores is None else dict(json.loads(scores)), bool(answered))
-    return Record(task, strategy, sample_id, repeat, prediction, score, tuple(json.loads(calls)), *costs)
+    prediction = prediction_of(None if answer is None else json.loads(answer), status, dict(json.loads(detail)))
+    values = value if scores is None else {str(name): float(given) for name, given in json.loads(scores)}
+    score = Score(values, bool(answered))
+    if status not in STATUSES or not all(map(math.isfinite, score.values.values())):
+        raise ValueError(f"the status is {status!r}, the scores {dict(score.values)}"[:120])
+    fitting(prediction, PREDICTION)
+    keys = texts(json.loads(calls))
+    return fitting(Record(task, strategy, sample_id, repeat, prediction, score, keys, *costs), RECORD)

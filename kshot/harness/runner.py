@@ -102,7 +102,7 @@ class Run(Generic[T]):
                     self.waiters[key].append(flight)
                     flight.missing += 1
                 continue
-            known = self.journal.get(key)
+            known = self.journal.replayed(key, request)
             if known is not None:
                 flight.replies[key] = known
                 self.progress.replayed += 1

@@ -66,3 +66,10 @@ def see_as_today(connection: sqlite3.Connection) -> None:
         there = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
         nothing = [f"NULL AS {column.split()[0]}" for column in columns]
         connection.execute(f"CREATE TEMP VIEW {table} AS SELECT {', '.join([*there, *nothing])} FROM main.{table}")
+
+
+def drop_damaged_prompts(connection: sqlite3.Connection) -> set[str]:
+    """Takes out prompts that are no JSON. Gives the hashes of all that answers refer to and are not there."""
+    connection.execute("DELETE FROM prompts WHERE typeof(prompt) <> 'text' OR NOT json_valid(prompt)")
+    lost = "SELECT DISTINCT prompt FROM generations WHERE prompt NOT IN (SELECT hash FROM prompts)"
+    return {str(row[0]) for row in connection.execute(lost)}

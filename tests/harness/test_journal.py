@@ -47,9 +47,22 @@ def test_one_writer_at_a_time_and_readers_beside(tmp_path: Path) -> None:
 
 
 def test_other_settings_are_shown(tmp_path: Path) -> None:
-    Journal.open(tmp_path, {"limit": 10, "seed": 0}).close()
+    with Journal.open(tmp_path, {"limit": 10, "seed": 0}) as journal:
+        journal.put("k", Request("p"), Generation("text", "stop"))
     with pytest.raises(UserError, match=r"other settings \(limit: 10 -> 20\)"):
         Journal.open(tmp_path, {"limit": 20, "seed": 0})
+
+
+def test_a_run_without_an_answer_binds_nothing(tmp_path: Path) -> None:
+    with Journal.open(tmp_path, {"limit": 10, "old": 0}) as journal:
+        journal.add_samples("t", [Sample("s", "q", "t"), Sample("gone", "q", "t")])
+        journal.note("names", "{}")
+    with Journal.open(tmp_path, {"limit": 20}) as journal:
+        assert journal.settings() == {"limit": 20}
+        assert journal.noted("names") is None
+        journal.add_samples("t", [Sample("s", "another", "t")])
+        journal.add_samples("t", [Sample("s", "a third", "t")])
+        assert list(journal.samples().values()) == [Sample("s", "a third", "t")]
 
 
 def test_damage_and_a_full_disk_get_a_sentence(tmp_path: Path) -> None:

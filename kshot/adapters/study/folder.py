@@ -3,30 +3,40 @@
 `study.json` has the settings, `prompting/` the run of the strategies to compare with, `rates.json` what a search of
 learning rates has found and `search/` its scratch. Every training has a folder of its own: the adapter's files,
 `training.json`, `cell.json` (which training it is), `run/` (its evaluation), and at last `done`.
+
+Each is whole or not there. One that is damaged all the same is named, and made again by `kshot tune`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kshot.adapters.folder import is_whole
 from kshot.adapters.methods.by_name import spelled
 from kshot.adapters.study.plan import Study, Training
+from kshot.adapters.training.recipe import RESULT, Trained
+from kshot.eval.report.safe_text import clean
+from kshot.harness.models.cache import say
 from kshot.types import UserError
+from kshot.whole_file import DamagedFile, read_object, write_whole
 
 SETTINGS, PROMPTING, RATES, SEARCH = "study.json", "prompting", "rates.json", "search"
 TRAINING, RUN, DONE = "cell.json", "run", "done"
+KINDS = {"label": str, "method": str, "samples": int, "seed": int, "trained_on": int, "trainable": int, "total": int}
+"""What a training's folder says of it."""
 
 
 def check_settings(study: Study, folder: Path) -> None:
     """Writes the study's settings, or holds them against those that are there. Raises UserError where they differ."""
     path, said = folder / SETTINGS, json.loads(json.dumps(study.settings()))
-    if not path.is_file():
-        path.write_text(json.dumps(said, indent=2), encoding="utf-8")
+    before = told(path, "it is written anew from this command")
+    if before is None:
+        write_whole(path, json.dumps(said, indent=2))
         return
-    before = json.loads(path.read_text(encoding="utf-8"))
     differing = [key for key in said if before.get(key) != said[key]]
     if differing:
         key = differing[0]
@@ -40,8 +50,16 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """A study's settings. Raises UserError where the folder holds none."""
     if not (folder / SETTINGS).is_file():
         raise UserError(f"{folder} holds no study ({SETTINGS}); give a folder that `kshot tune` has written.")
-    said: dict[str, Any] = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    return said
+    return read_object(folder / SETTINGS, "give the same kshot tune command again, which writes it anew")
+
+
+def told(path: Path, consequence: str) -> dict[str, Any] | None:
+    """A file's JSON object; None where it is not there, or is damaged, which is said with what becomes of it."""
+    try:
+        return read_object(path, consequence) if path.is_file() else None
+    except DamagedFile as error:
+        say(clean(f"kshot: {error}"))
+        return None
 
 
 def place_of(training: Training, folder: Path) -> Path:
@@ -55,9 +73,27 @@ def place_of(training: Training, folder: Path) -> Path:
 def trainings_in(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The folders of all trainings that have come to an end, with what each says of its own."""
     for path in sorted(folder.glob(f"*/{TRAINING}")):
-        said = json.loads(path.read_text(encoding="utf-8"))
-        said["method"] = spelled(said["method"])
-        yield path.parent, said
+        said = read_training(path.parent)
+        if said is not None:
+            yield path.parent, said
+
+
+def read_training(place: Path) -> dict[str, Any] | None:
+    """Which training a folder is of, and how much it trained; None where that is not there or damaged."""
+    try:
+        found = read_object(place / TRAINING, "")
+    except (OSError, DamagedFile):
+        return None
+    if {name: type(found.get(name)) for name in KINDS} != KINDS:
+        return None
+    return {**{name: found[name] for name in KINDS}, "method": spelled(found["method"])}
+
+
+def say_damage(folder: Path) -> None:
+    """Names the files of trainings that cannot be read, so that a report lacks nothing without a word."""
+    for path in sorted([*folder.glob(f"*/{TRAINING}"), *folder.glob(f"*/{RESULT}")]):
+        if (read_training if path.name == TRAINING else Trained.read)(path.parent) is None:
+            say(clean(f"kshot: {path} is damaged: {path.parent.name} is left out until `kshot tune` has mended it."))
 
 
 def training_of(said: Mapping[str, Any]) -> Training:
@@ -76,12 +112,13 @@ def write_training(place: Path, training: Training, *, trained_on: int, trainabl
         "trainable": trainable,
         "total": total,
     }
-    (place / TRAINING).write_text(json.dumps(said), encoding="utf-8")
+    write_whole(place / TRAINING, json.dumps(said))
 
 
 def is_done(place: Path) -> bool:
-    """Whether a training is trained and evaluated."""
-    return (place / DONE).is_file()
+    """Whether a training is trained and evaluated, and all that says so can be read."""
+    whole = read_training(place) is not None and Trained.read(place) is not None and is_whole(place)
+    return (place / DONE).is_file() and whole
 
 
 def mark_done(place: Path) -> None:
@@ -92,10 +129,19 @@ def mark_done(place: Path) -> None:
 def read_rates(folder: Path) -> dict[str, dict[str, float]]:
     """What a search has found: method -> learning rate -> validation loss."""
     path = folder / RATES
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return {spelled(method): losses for method, losses in known.items()}
+    known = told(path, "the rates are searched again") or {}
+    return {spelled(method): losses for method, losses in known.items() if are_losses(losses)}
+
+
+def are_losses(value: object) -> bool:
+    """Whether it is a loss for every learning rate."""
+    if not isinstance(value, dict) or not value:
+        return False
+    with suppress(ValueError):
+        return all(float(rate) > 0 and isinstance(loss, int | float) for rate, loss in value.items())
+    return False
 
 
 def write_rates(folder: Path, known: Mapping[str, Mapping[str, float]]) -> None:
     """Keeps what a search has found."""
-    (folder / RATES).write_text(json.dumps(known, indent=1), encoding="utf-8")
+    write_whole(folder / RATES, json.dumps(known, indent=1))

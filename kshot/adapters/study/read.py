@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kshot.adapters.study.folder import PROMPTING, RUN, is_done, read_settings, training_of, trainings_in
+from kshot.adapters.study.folder import (
+    DONE,
+    PROMPTING,
+    RUN,
+    read_settings,
+    say_damage,
+    training_of,
+    trainings_in,
+)
 from kshot.adapters.training.recipe import Trained
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.journal import Journal
@@ -50,6 +58,7 @@ class Results:
 def read_study(folder: Path) -> Results:
     """A study's records and trainings. Raises UserError where the folder holds none."""
     info = read_settings(folder)
+    say_damage(folder)
     records: list[Record] = []
     samples: dict[tuple[str, str], Sample] = {}
     journals: list[Journal] = []
@@ -74,11 +83,13 @@ def read_study(folder: Path) -> Results:
         info["packages"] = run.info.get("packages", {})
     for here, said in trainings_in(folder):
         trained = Trained.read(here)
-        if trained is None or not is_done(here):
+        if trained is None or not (here / DONE).is_file():
             continue
         said["label"] = training_of(said).label
         run, journal = read_run(here / RUN)
         found = add(run, journal, said["label"], said["seed"])
+        if not found:
+            raise UserError(f"{here / RUN} has no records: give the same kshot tune command again to go on.")
         mean = sum(r.score.value for r in found) / len(found)
         outcomes.append(TrainingOutcome(trained=trained, accuracy=mean, **said))
     if not records:

@@ -18,11 +18,20 @@ from typing import Any
 
 from kshot.adapters.attach import load, save
 from kshot.adapters.encoder import names_encoder
-from kshot.adapters.folder import FILE
+from kshot.adapters.folder import is_whole
 from kshot.adapters.methods import get_method
 from kshot.adapters.study.base import StudyBase
 from kshot.adapters.study.evaluate import evaluate
-from kshot.adapters.study.folder import PROMPTING, RUN, check_settings, is_done, mark_done, place_of, write_training
+from kshot.adapters.study.folder import (
+    PROMPTING,
+    RUN,
+    check_settings,
+    is_done,
+    mark_done,
+    place_of,
+    read_training,
+    write_training,
+)
 from kshot.adapters.study.lock import alone_in
 from kshot.adapters.study.plan import MixturePart, Study, Training, trained_on
 from kshot.adapters.study.search import rate
@@ -51,6 +60,8 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
     """
     methods = [get_method(method) for method in study.methods]
     plan = load_plan(study.plan((study.strategy,)))
+    for asked in (plan, load_plan(study.plan(study.prompting))) if study.prompting else (plan,):
+        asked.check()
     labelled = not study.mixture and bool(plan.tasks[0].labels)
     lacking = [method.spec for method in methods if method.traits.needs_labels and not labelled]
     if lacking:
@@ -96,10 +107,12 @@ def run_training(
 ) -> None:
     """Trains and evaluates one adapter; goes on where it was stopped."""
     here = place_of(training, folder)
-    if Trained.read(here) is None or not (here / FILE).is_file():
+    if Trained.read(here) is None or not is_whole(here):
         train_into(here, base, training, parts, rate(base, training, parts, folder, on_progress), on_progress)
     model = base.model()
     adapted = load(model.model, model.tokenizer, here, base=model.source.name, base_hash=model.weights_hash)
+    if read_training(here) is None:  # a damaged one
+        write_training(here, training, trained_on=trained_on(parts), trainable=adapted.trainable, total=adapted.total)
     records = count(1)
 
     def on_record(_: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kshot.adapters.methods import get_method
 from kshot.types import UserError
+from kshot.whole_file import DamagedFile, read_object, write_whole
 
 RESULT = "training.json"
 HIGHEST_RATE = 1000.0  # some hundred thousand times what a method begins with
@@ -75,16 +76,17 @@ class Trained:
 
     @classmethod
     def read(cls, folder: Path) -> Trained | None:
-        """What a finished training left in its folder; None where it has not finished."""
-        path = folder / RESULT
-        if not path.is_file():
+        """What a finished training left in its folder; None where it has not finished, or what it left is damaged."""
+        try:
+            said = read_object(folder / RESULT, "")
+            found = cls(**{**said, "history": tuple(said["history"])})
+            numbers = [getattr(found, name) for name in cls.__slots__ if name != "history"]
+            numbers += [value for line in found.history for value in line.values()]
+        except (OSError, DamagedFile, KeyError, TypeError, AttributeError):
             return None
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**{**said, "history": tuple(said["history"])})
+        return found if all(isinstance(number, int | float) for number in numbers) else None
 
     def write(self, folder: Path) -> None:
         """Leaves it in the folder, whole or not at all."""
         said = {name: getattr(self, name) for name in self.__slots__}
-        scratch = folder / f"{RESULT}.new"
-        scratch.write_text(json.dumps(said, indent=1), encoding="utf-8")
-        scratch.replace(folder / RESULT)
+        write_whole(folder / RESULT, json.dumps(said, indent=1))

@@ -24,7 +24,16 @@ from transformers import Trainer, TrainerCallback, TrainingArguments
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.methods.peft import known_warnings
 from kshot.adapters.padding import pad_id
-from kshot.adapters.training.checkpoints import BEST, FOLDER, STATE, WHOLE, last_checkpoint, read_state, write_state
+from kshot.adapters.training.checkpoints import (
+    BEST,
+    FOLDER,
+    STATE,
+    last_checkpoint,
+    mark_whole,
+    read_state,
+    seconds_of,
+    write_state,
+)
 from kshot.adapters.training.data import IGNORED, Example, collate, pack
 from kshot.adapters.training.memory import PeakMemory
 from kshot.adapters.training.recipe import OnProgress, Recipe, Trained
@@ -87,7 +96,7 @@ def train(
             trainer.add_callback(curves(folder / "tensorboard"))
         checkpoint = last_checkpoint(folder)
         if checkpoint:
-            clock.spent = float((checkpoint / WHOLE).read_text(encoding="utf-8"))
+            clock.spent = seconds_of(checkpoint) or 0.0
         with known_warnings():
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast around it
@@ -240,7 +249,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / WHOLE).write_text(repr(self.spent), encoding="utf-8")
+        mark_whole(folder, self.spent)
         self.saved = time.monotonic()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:

@@ -32,8 +32,8 @@ def write(report: Report, folder: Path) -> Path:
         return html.write(report, folder)
     except OSError as error:
         raise UserError(
-            f"the report cannot be written into {folder} ({error.strerror or error}): give a folder that can be, on a "
-            "disk with room, and make it again with `kshot report`."
+            f"the report cannot be written into {folder} ({error.strerror or error}): make it again with `kshot report "
+            "RUN --out FOLDER`, into a folder that can be, on a disk with room."
         ) from error
 
 

@@ -35,6 +35,7 @@ def run_plan(
     from kshot.types import Record
 
     loaded = load_plan(plan, metrics)
+    loaded.check()
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     check_folder(folder, plan)
     note = named.note()
@@ -78,15 +79,15 @@ def run_plan(
             engine.close()
 
 
-def finish(folder: Path, baseline: str | None) -> None:
-    """Writes the report, prints it, and says where it is and what it found."""
+def finish(folder: Path, baseline: str | None, out: Path | None = None) -> None:
+    """Prints a run's report, writes it (into the run's folder), and says where it is and what it found."""
     from kshot.eval.report.prompting.build import build
     from kshot.eval.report.publish import publish
     from kshot.harness.runs.read import read_run
 
     run, journal = read_run(folder)
     with journal:
-        publish(build(run, baseline=baseline), folder, findings=1)
+        publish(build(run, baseline=baseline), out or folder, findings=1)
 
 
 def print_prompts(plan: Plan, named: NamedEngine) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
-from kshot.harness.runner import Job
+from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.strategies import get_strategy
 from kshot.prompts.templates import plain, solved
@@ -69,16 +69,24 @@ class Plan:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Plan:
-        """The plan that settings were made from."""
-        return cls(
-            tuple(settings["tasks"]),
-            tuple(settings["strategies"]),
-            Path(settings["data"]) if settings["data"] else None,
-            settings["limit"],
-            settings["seed"],
-            settings["repeats"],
-            {name: tuple(tasks) for name, tasks in settings["only"].items()},
-        )
+        """The plan that settings were made from. Raises UserError where they are damaged."""
+        try:
+            plan = cls(
+                tuple(settings["tasks"]),
+                tuple(settings["strategies"]),
+                Path(settings["data"]) if settings["data"] else None,
+                settings["limit"],
+                settings["seed"],
+                settings["repeats"],
+                {name: tuple(tasks) for name, tasks in settings["only"].items()},
+            )
+            named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
+            numbers = [plan.seed, plan.repeats, plan.limit or 0]
+            if not all(isinstance(n, str) for n in named) or not all(isinstance(n, int) for n in numbers):
+                raise TypeError("a setting is of another kind")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"the run's settings are damaged ({error!r}): restore its folder, or run again.") from error
+        return plan
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,17 @@ class Loaded:
                 chosen = self.plan.only.get(strategy.name)
                 if chosen is None or task.name in chosen:
                     yield task, strategy
+
+    def check(self) -> None:
+        """Begins every strategy on its tasks' first samples. Raises UserError, with these, for what cannot be asked."""
+        for task, strategy in self.pairs():
+            sample = self.samples[task.name][0]
+            program = strategy(task.question(sample, self.pools[task.name]))
+            try:
+                advance(program)
+            except UserError as error:
+                raise UserError(f"{describe((task.name, strategy.name, sample.id))}: {error}") from error
+            program.close()
 
     def jobs(self, *, chat: bool) -> Iterator[Job[Prediction]]:
         """A job for every task, strategy, sample and repeat, in an order that keeps shared prefixes together.

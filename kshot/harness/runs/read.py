@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.harness.damage import unreadable
 from kshot.harness.journal import Journal
 from kshot.harness.runs.names import names_of
 from kshot.registry import suggest
 from kshot.types import Record, UserError
+from kshot.whole_file import read_object
 
 
 def read_run(folder: Path) -> tuple[RunData, Journal]:
-    """A run's data for a report, and the open journal that its calls are read from."""
-    journal = Journal.read(folder)
-    settings = journal.settings()
-    info = {key: value for key, value in description(folder).items() if key != "settings"}
-    info.update(settings)
-    order, params = names_of(journal, settings)
-    run = RunData(folder.name, info, list(journal.records()), journal.samples(), journal.call, order, params)
+    """A run's data for a report, and the open journal that its calls are read from. Raises UserError for damage."""
+    with ExitStack() as undo:
+        journal = undo.enter_context(Journal.read(folder))
+        settings = journal.settings()
+        info = {key: value for key, value in description(folder).items() if key != "settings"}
+        info.update(settings)
+        order, params = names_of(journal, settings)
+        records, samples = list(journal.records()), journal.samples()
+        lacking = {(record.task, record.sample_id) for record in records} - samples.keys()
+        if lacking:
+            names = [f"the sample {sample} of {task}" for task, sample in sorted(lacking)]
+            raise unreadable(journal.path, names, "it is not there")
+        run = RunData(folder.name, info, records, samples, journal.call, order, params)
+        undo.pop_all()
     return run, journal
 
 
 def description(folder: Path) -> dict[str, Any]:
     """What run.json says of a run: model, versions, settings; {} where it is not there. Raises UserError."""
     path = folder / "run.json"
-    if not path.is_file():
-        return {}
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} cannot be read ({error}); delete it, it only describes the run.") from error
-    return found
+        return read_object(path, "delete it, it only describes the run") if path.is_file() else {}
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror or error}): check its permissions.") from error
 
 
 def find_attempts(

@@ -7,7 +7,9 @@ folder resumes it; `rescore` reads the stored generations again with today's ext
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
-from kshot.types import Engine, Prediction, Record, Sample
-from kshot.whole_file import write_whole
+from kshot.types import Engine, Prediction, Record, Sample, UserError
+from kshot.whole_file import DamagedFile, read_object, write_whole
+
+DESCRIPTION = "run.json"
 
 
 def run_benchmark(
@@ -35,6 +39,7 @@ def run_benchmark(
     """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError."""
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     settings = loaded.plan.settings(engine.id, engine.chat)
+    loaded.check()  # before anything is kept
     with Journal.open(folder, settings) as journal:
         begin(journal, loaded, settings, info or {})
         for task, samples in loaded.samples.items():
@@ -97,13 +102,18 @@ def record_of(
     task_name, strategy, sample_id, repeat = job.key
     task = next(task for task in loaded.tasks if task.name == task_name)
     generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
+    score = with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample)
+    if not all(map(math.isfinite, score.values.values())):
+        raise UserError(
+            f"{task_name}, {sample_id}: the score is {dict(score.values)}; mend the task, a score lies in [0, 1]."
+        )
     return Record(
         task=task_name,
         strategy=strategy,
         sample_id=sample_id,
         repeat=repeat,
         prediction=prediction,
-        score=with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample),
+        score=score,
         calls=tuple(key for key, _ in calls),
         prompt_tokens=sum(generation.prompt_tokens for generation in generations),
         cached_tokens=sum(generation.cached_tokens for generation in generations),
@@ -115,14 +125,21 @@ def record_of(
 def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
     check_sources(journal, loaded.plan)
-    describe(journal.folder, settings, info)
+    describe(journal, settings, info)
     keep_sources(journal, loaded.plan)
     note_names(journal, loaded)
     journal.note("total", str(loaded.total))
 
 
-def describe(folder: Path, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
-    """Writes what is needed to repeat a run, run.json, where it does not stand yet."""
-    if not (folder / "run.json").exists():
+def describe(journal: Journal, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Writes what is needed to repeat a run, run.json: where it does not stand yet, is damaged, or nothing was done."""
+    if description_of(journal.folder) is None or not journal.answered():
         described = {**info, "settings": settings, **provenance.collect()}
-        write_whole(folder / "run.json", json.dumps(described, indent=2))
+        write_whole(journal.folder / DESCRIPTION, json.dumps(described, indent=2))
+
+
+def description_of(folder: Path) -> dict[str, Any] | None:
+    """What run.json says; None where it is not there or damaged."""
+    with suppress(OSError, DamagedFile):
+        return read_object(folder / DESCRIPTION, "")
+    return None

@@ -54,7 +54,7 @@ def sources_of(plan: Plan) -> dict[str, bytes]:
 
 def check_sources(journal: Journal, plan: Plan) -> None:
     """Raises UserError where a file is not what the run was made with."""
-    before = kept_sources(journal)
+    before = kept_sources(journal) if journal.answered() else {}
     for named, content in sources_of(plan).items():
         was, now = before.get(named), hashlib.sha256(content).hexdigest()
         if was not in (None, now):

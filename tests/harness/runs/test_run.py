@@ -16,7 +16,7 @@ from kshot.harness.runs.console import run_plan
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import description, find_attempts, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
-from kshot.types import Engine, Request, UserError
+from kshot.types import Engine, Generation, Request, UserError
 
 BEFORE = Path(__file__).parents[2] / "before" / "run"  # of an earlier kshot
 PLAN = Plan(("coin-flip",), ("zero-shot", "few-shot:k=2"), limit=4)
@@ -68,7 +68,8 @@ def test_a_plain_run_from_before_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_always_was_is_not_added(tmp_path: Path) -> None:
-    Journal.open(tmp_path, {"limit": 10}).close()
+    with Journal.open(tmp_path, {"limit": 10}) as journal:
+        journal.put("k", Request("p"), Generation("text", "stop"))
     with pytest.raises(UserError, match=r"other settings \(seed: not set -> 0\)"):
         Journal.open(tmp_path, {"limit": 10, "seed": 0})
 
@@ -79,6 +80,10 @@ def test_a_setting_that_always_was_is_not_added(tmp_path: Path) -> None:
         (Plan(("coin-flop",), ("zero-shot",)), None, "coin-flip"),
         (Plan(("coin-flip",), ("zero-short",)), None, "zero-shot"),
         (Plan(("coin-flip",), ("zero-shot",)), "few-shot", "few-shot"),
+        (Plan(("coin-flip",), ("zero-shot", "few-shot:k=-1")), None, "coin-flip, few-shot:k=-1, test-0-0: k is -1"),
+        (Plan(("coin-flip",), ("few-shot:k=5000",)), None, "5000"),
+        (Plan(("coin-flip",), ("few-shot:noise=2",)), None, "noise"),
+        (Plan(("coin-flip",), ("self-consistency:n=0",)), None, "n is 0"),
     ],
 )
 def test_a_mistake_in_the_plan_is_told_before_an_engine_is_made(
@@ -90,6 +95,41 @@ def test_a_mistake_in_the_plan_is_told_before_an_engine_is_made(
     with pytest.raises(UserError, match=said):
         run_plan(plan, NamedEngine("boom", make, {}), tmp_path / "r", baseline)
     assert not (tmp_path / "r").exists()
+
+
+def test_a_mistake_leaves_nothing_behind(tmp_path: Path) -> None:
+    wrong = Plan(("coin-flip",), ("few-shot:k=-1",), limit=2)
+    with pytest.raises(UserError, match="coin-flip, few-shot:k=-1, test-0-0"):
+        run_benchmark(load_plan(wrong), echo(True), tmp_path / "r")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_corrected_command_goes_on_in_a_folder_without_answers(tmp_path: Path) -> None:
+    """As an earlier kshot has left it, which kept the settings before it made a program."""
+    wrong = Plan(("coin-flip",), ("few-shot:k=-1",), limit=2)
+    with Journal.open(tmp_path, wrong.settings("echo-1", True)) as journal:
+        journal.note("total", "2")
+    (tmp_path / "run.json").write_text(json.dumps({"settings": wrong.settings("echo-1", True)}))
+    run_benchmark(load_plan(PLAN), echo(True), tmp_path)
+    assert description(tmp_path)["settings"]["strategies"] == ["zero-shot", "few-shot:k=2"]
+    with Journal.read(tmp_path) as journal:
+        assert len(list(journal.records())) == 8
+
+
+@pytest.mark.parametrize("text", ["", '{"model": ', "[]", "\x00"])
+def test_a_damaged_description_is_made_again_by_the_run(tmp_path: Path, text: str) -> None:
+    run_benchmark(load_plan(PLAN), echo(True), tmp_path, info={"model": "m"})
+    (tmp_path / "run.json").write_text(text)
+    run_benchmark(load_plan(PLAN), echo(True), tmp_path, info={"model": "m"})
+    assert description(tmp_path)["model"] == "m"
+
+
+@pytest.mark.parametrize("changed", [{"limit": "x"}, {"only": 5}, {"strategies": [5]}, {"tasks": None}, {"data": 5}])
+def test_damaged_settings_are_told(changed: dict[str, Any]) -> None:
+    settings = PLAN.settings("e", True)
+    assert Plan.of(settings) == PLAN
+    with pytest.raises(UserError, match="settings are damaged"):
+        Plan.of({**settings, **changed})
 
 
 def test_an_engine_is_closed_and_its_model_is_named(tmp_path: Path) -> None:
@@ -126,5 +166,5 @@ def test_attempts_are_found_by_what_is_asked_for(tmp_path: Path) -> None:
 def test_a_damaged_description_is_told(tmp_path: Path) -> None:
     assert description(tmp_path) == {}
     (tmp_path / "run.json").write_text('{"model": ')
-    with pytest.raises(UserError, match=r"run\.json cannot be read"):
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
         description(tmp_path)

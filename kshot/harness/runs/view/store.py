@@ -7,13 +7,13 @@ so only ASCII letters are found in either case.
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.harness.journal import Journal
+from kshot.harness.damage import explained
+from kshot.harness.journal import Journal, record_named
 from kshot.harness.rows import record_of_row, write
 from kshot.types import Record, UserError
 
@@ -60,20 +60,28 @@ def opened(folder: Path) -> Iterator[Journal]:
 
 def state_of(journal: Journal) -> State:
     """How many attempts are done, of how many, and whether somebody is at it."""
-    done, right = journal.connection.execute(
-        "SELECT count(*), coalesce(sum(status = 'ok' AND value >= 0.5), 0) FROM records"
-    ).fetchone()
-    noted = journal.noted("total")
-    total = int(noted) if noted is not None else None
-    return State(done, total, right, (total is None or done < total) and writer_lives(journal.folder))
+    query = "SELECT count(*), coalesce(sum(status = 'ok' AND value >= 0.5), 0) FROM records"
+    with explained(journal.path):
+        done, right = journal.connection.execute(query).fetchone()
+    total = number_of(journal.noted("total"))
+    return State(done, total, right, (total is None or done < total) and writer_lives(journal))
 
 
-def writer_lives(folder: Path) -> bool:
-    """Whether the process that last wrote the run is still there."""
+def number_of(noted: str | None) -> int | None:
+    """A number that was noted; None where it was not, or is damaged."""
+    return int(noted) if noted is not None and noted.isdecimal() and len(noted) < 19 else None
+
+
+def writer_lives(journal: Journal) -> bool:
+    """Whether the process that last wrote the run is still there. Concedes: on Windows nobody is told to be."""
+    owner = number_of(journal.noted("writer"))
+    if owner is None or os.name == "nt":  # there, asking a process would end it
+        return False
     try:
-        owner = int((folder / "lock").read_text(encoding="utf-8").split()[-1])
         os.kill(owner, 0)
-    except (OSError, ValueError, IndexError):
+    except PermissionError:  # another user's
+        return True
+    except (OSError, OverflowError):
         return False
     return True
 
@@ -81,13 +89,10 @@ def writer_lives(folder: Path) -> bool:
 def find(journal: Journal, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Record]]:
     """How many records fit, and those from offset on, in the run's order. Raises UserError for an unknown `versus`."""
     source, values = selection(wanted)
-    with asked(journal):
+    with explained(journal.path):
         (count,) = journal.connection.execute(f"{source[0]} SELECT count(*) {source[1]}", values).fetchone()
-        rows = journal.connection.execute(
-            f"{source[0]} SELECT r.* {source[1]} ORDER BY r.task, r.strategy, r.sample_id, r.repeat LIMIT ? OFFSET ?",
-            [*values, limit, offset],
-        )
-        return count, [record_of_row(row) for row in rows]
+    query = f"{source[0]} SELECT r.* {source[1]} ORDER BY r.task, r.strategy, r.sample_id, r.repeat LIMIT ? OFFSET ?"
+    return count, list(journal.rows(query, record_of_row, record_named, [*values, limit, offset]))
 
 
 def selection(wanted: Wanted) -> tuple[tuple[str, str], list[str]]:
@@ -131,21 +136,12 @@ def selection(wanted: Wanted) -> tuple[tuple[str, str], list[str]]:
 
 def keys(journal: Journal) -> Iterator[tuple[str, str, str, int]]:
     """Every record's (task, strategy, sample id, repeat), in the run's order."""
-    yield from journal.connection.execute("SELECT task, strategy, sample_id, repeat FROM records ORDER BY 1, 2, 3, 4")
+    with explained(journal.path):
+        query = "SELECT task, strategy, sample_id, repeat FROM records ORDER BY 1, 2, 3, 4"
+        yield from journal.connection.execute(query)
 
 
 def get(journal: Journal, key: tuple[str, str, str, int]) -> Record | None:
     """One record."""
-    row = journal.connection.execute(
-        "SELECT * FROM records WHERE task = ? AND strategy = ? AND sample_id = ? AND repeat = ?", key
-    ).fetchone()
-    return None if row is None else record_of_row(row)
-
-
-@contextmanager
-def asked(journal: Journal) -> Iterator[None]:
-    """Turns an error of SQLite's into a sentence."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{journal.path} cannot be read: {error}.") from error
+    query = "SELECT * FROM records WHERE task = ? AND strategy = ? AND sample_id = ? AND repeat = ?"
+    return next(iter(list(journal.rows(query, record_of_row, record_named, key))), None)
