@@ -1,8 +1,10 @@
 """Trained instead of prompted: a few parameters added to a base model, kept in a folder, run by kshot's own engine.
 
 adapted.py      a base with what is trained on it: its size, its values, how to take it off
+base_state.py   a base as it was, and the way back to it
 attach.py       puts an adapter on a base, and takes one from its folder
-folder.py       an adapter's folder: what is written, what is refused
+folder.py       an adapter's folder: what is written, whose it is
+weights.py      the weights out of its file: whole, finite and its own
 engine.py       adapters through kshot's own engine
 registered.py   the engine `adapted`, by name
 encoder.py      encoders, and the cloze

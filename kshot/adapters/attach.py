@@ -122,7 +122,7 @@ def load_peft(model: Any, tokenizer: Any, kept: Kept) -> Adapted:
     total = sum(parameter.numel() for parameter in model.parameters())
     state = BaseState.of(model)
     try:
-        built, labels = filled_peft(model, kept)
+        built, labels = filled_peft(model, kept, state)
     except Exception:
         state.give_back()
         raise

@@ -1,8 +1,9 @@
-"""An adapter's folder: what is written, and what is refused when it is read.
+"""An adapter's folder: what is written, and whose it is when it is read.
 
-Only safetensors are written and read. kshot_adapter.json is written last, so that a folder with one is whole; it
-names the base model and its weights' hash, and both must agree. A folder that peft alone has written is read
-too, with the base's name as the only check.
+Only safetensors are written and read (`kshot.adapters.weights`). kshot_adapter.json is written last, so that a folder
+with one is whole; it names the base model and the hash of its weights, which decides. A folder that peft alone has
+written is read too: the hash of its base is that of the folder that it names, where that is here; else the base's
+name is the only check.
 """
 
 from __future__ import annotations

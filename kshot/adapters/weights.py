@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kshot.adapters.adapted import Adapted
+from kshot.adapters.base_state import BaseState
 from kshot.adapters.folder import MODEL, PEFT_WEIGHTS, WEIGHTS, Kept
 from kshot.adapters.methods.by_name import MEGATRON
 from kshot.adapters.methods.limits import check_limits
@@ -57,8 +58,8 @@ def whole_model(model: Any, kept: Kept) -> dict[str, torch.Tensor]:
     return values
 
 
-def filled_peft(model: Any, kept: Kept) -> tuple[Built, tuple[str, ...]]:
-    """An adapter that peft saved, on its base; and its labels where it classifies."""
+def filled_peft(model: Any, kept: Kept, state: BaseState) -> tuple[Built, tuple[str, ...]]:
+    """An adapter that peft saved, on its base, whose state was taken before; and its labels where it classifies."""
     from peft import PeftModel, PeftType
     from peft.auto import MODEL_TYPE_TO_PEFT_MODEL_MAPPING
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
@@ -70,7 +71,7 @@ def filled_peft(model: Any, kept: Kept) -> tuple[Built, tuple[str, ...]]:
             check_config(kept, config, base)
             config.inference_mode = True
             adapted = MODEL_TYPE_TO_PEFT_MODEL_MAPPING.get(config.task_type, PeftModel)(model, config)
-            load_checked(adapted, kept)
+            load_checked(adapted, kept, state)
         built = built_around(adapted, head=base.classifies)
         built.after_load(kept.folder / PEFT_WEIGHTS)
     except UserError:
@@ -110,7 +111,7 @@ def check_kind(kept: Kept, here: bool, *, classifies: bool | None = None) -> Non
         )
 
 
-def load_checked(adapted: Any, kept: Kept) -> None:
+def load_checked(adapted: Any, kept: Kept, state: BaseState) -> None:
     """Fills a peft model, by peft's own reading, from a file that was looked at first. Raises UserError."""
     from peft import get_peft_model_state_dict
     from peft.utils import load_peft_weights
@@ -128,6 +129,7 @@ def load_checked(adapted: Any, kept: Kept) -> None:
     overwritten = adapted.state_dict().keys() & set(foreign)  # peft would put these into the base without a word
     if config.is_prompt_learning or overwritten:  # of soft prompts what peft reports says nothing
         refuse_keys(kept, missing, foreign)
+    state.set_apart([p for name, p in adapted.named_parameters() if name in found])  # the base's own biases, as trained
     try:
         report = adapted.load_adapter(str(kept.folder), "default", key_mapping=mapping)
     except KeyError:  # so peft says that a trained copy of a module is not in the file

@@ -2,6 +2,7 @@
 
 plan.py       what is trained, and what it is compared with
 folder.py     the names in a study's folder
+lock.py       one process at a time in it
 base.py       the base in memory, with one adapter after the other on it
 search.py     a method's learning rate, looked for
 run.py        prompting, then training by training
