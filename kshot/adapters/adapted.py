@@ -37,7 +37,8 @@ class Adapted:
     trainable: int  # parameters that are trained, counted before training
     total: int  # parameters of the base
     labels: tuple[str, ...] = ()
-    dtypes: tuple[tuple[Any, Any], ...] = ()  # a trained parameter, and its dtype on this base
+    # what is in float32 while it is trained, and its dtype on this base: the trained parameters, and `norms_of` them
+    dtypes: tuple[tuple[Any, Any], ...] = ()
 
     @property
     def model(self) -> Any:
@@ -97,7 +98,7 @@ class Adapted:
         import torch
 
         for parameter, dtype in self.dtypes:
-            if parameter.requires_grad and dtype in (torch.float16, torch.bfloat16):
+            if dtype in (torch.float16, torch.bfloat16):
                 parameter.data = parameter.data.float()
 
     def settle(self) -> None:
@@ -182,3 +183,11 @@ class Adapted:
                 f"{self.spec} changes the base's own weights and cannot be taken off; load the model again."
             )
         return self.built.undo()
+
+
+def norms_of(model: Any) -> list[torch.nn.Parameter]:
+    """The scales and shifts of layer normalization, which autocast leaves alone on a CPU: there they must be of one
+    dtype, and of no narrower one than what is normalized."""
+    import torch
+
+    return [p for layer in model.modules() if isinstance(layer, torch.nn.LayerNorm) for p in layer.parameters()]

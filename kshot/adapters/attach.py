@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from kshot.adapters.adapted import Adapted
+from kshot.adapters.adapted import Adapted, norms_of
 from kshot.adapters.base_state import BaseState
 from kshot.adapters.folder import Kept, read_folder, write_folder
 from kshot.adapters.methods import Base, Built, get_method
@@ -60,7 +60,7 @@ def attach(
         trainable=sum(p.numel() for p in trained),
         total=total,
         labels=tuple(labels) if built.head else (),
-        dtypes=tuple((p, p.dtype) for p in trained),
+        dtypes=tuple((p, p.dtype) for p in {id(p): p for p in (*trained, *norms_of(built.model))}.values()),
     )
 
 

@@ -251,6 +251,19 @@ def test_a_method_brings_the_same_after_another_as_alone(folder: str, first: str
 
 
 @pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+def test_an_encoder_in_bfloat16_is_tuned(folder: str, tmp_path: Path) -> None:
+    """Its normalization, which autocast leaves alone on a CPU, takes scales and shifts of one dtype only."""
+    study = Study(
+        model=folder, tasks=("coin-flip",), methods=("bitfit", "ln-tuning", "lora:r=2"), samples=(4,), limit=4,
+        max_length=40, recipe=Recipe(epochs=1, batch_size=4, evaluations=1),
+    )  # fmt: skip
+    run_study(study, tmp_path, {"device": "cpu", "dtype": "bfloat16"})
+    results = read_study(tmp_path)
+    assert len(results.outcomes) == 3
+    results.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 def test_an_encoder_is_tuned_and_evaluated_like_any_model(folder: str, tmp_path: Path) -> None:
     study = Study(
         model=folder, tasks=("coin-flip",), methods=("head", "lora:r=2", "full"), samples=(4,), limit=6, max_length=40,

@@ -1,4 +1,4 @@
-"""What the methods of peft share: putting a configuration on a model, and taking it off again."""
+"""What the methods of peft share: putting a configuration on a model, and refusing what cannot be put there."""
 
 from __future__ import annotations
 

@@ -272,8 +272,7 @@ def check_bounds(adapted: Adapted, examples: Sequence[Example], step: int, confi
 
 def left_all_bounds(adapted: Adapted, what: str, step: int, config: TrainingArguments) -> UserError:
     """The sentence for a training that gives no numbers, with its likely reason."""
-    trained = {id(parameter) for parameter, _ in adapted.dtypes}
-    base = {name: p for name, p in adapted.model.named_parameters() if id(p) not in trained}
+    base = {name: p for name, p in adapted.model.named_parameters() if not p.requires_grad}
     wrong = not_finite(base)
     if wrong is not None:
         return UserError(f"{adapted.spec}: {what}: the model's own weights are not finite ({wrong}); give another.")
