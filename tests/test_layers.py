@@ -69,7 +69,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
     ),
     "cli": (
-        *("eval.metrics", "eval.tasks", "prompts.strategies", "harness.engines", "harness.runs", "harness.runs.view"),
+        *("eval.metrics", "eval.report", "eval.tasks", "prompts.strategies"),
+        *("harness.engines", "harness.runs", "harness.runs.view"),
         *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic"),
     ),
 }

@@ -13,7 +13,7 @@ import click
 @click.option("--strategy", "-s", help="Strategy, as the report names it.")
 @click.option("--sample", help="Sample id.")
 @click.option("--outcome", type=click.Choice(["right", "wrong", "unparsed", "truncated"]), help="Only such attempts.")
-@click.option("--count", "-n", default=1, show_default=True, help="How many to show.")
+@click.option("--count", "-n", type=click.IntRange(min=1), default=1, show_default=True, help="How many to show.")
 def show(
     run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int
 ) -> None:

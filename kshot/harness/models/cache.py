@@ -10,18 +10,28 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kshot.types import UserError
+from kshot.whole_file import write_whole
+
+STALE = 3600  # seconds after which a scratch folder of an earlier kshot is nobody's
 
 
 def cache_folder() -> Path:
-    """The folder for converted models: $KSHOT_CACHE, or kshot in the user's cache."""
+    """The folder for converted models: $KSHOT_CACHE, or kshot in the user's cache. Raises UserError without a home."""
     given = os.environ.get("KSHOT_CACHE")
-    return Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot"
+    if given:
+        return Path(given)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kshot"
+    except RuntimeError as error:  # neither HOME nor an entry for this user
+        raise UserError("this user has no home folder to keep models in: set KSHOT_CACHE to a folder.") from error
 
 
 def say(text: str) -> None:
@@ -31,11 +41,11 @@ def say(text: str) -> None:
 
 def once(folder: Path, make: Callable[[Path], None]) -> Path:
     """The folder, made by `make(scratch)` if it is not there yet. Raises UserError where it cannot be written."""
-    if folder.is_dir():
-        return folder
     from filelock import FileLock, Timeout
 
-    try:
+    with writable(folder.parent):
+        if folder.is_dir():
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
         try:
@@ -43,24 +53,34 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
         except Timeout:
             say("Another process is preparing this model; waiting for it ...")
             lock.acquire()
-        try:
-            if not folder.is_dir():
-                make_whole(folder, make)
-        finally:
-            lock.release()
-    except PermissionError as error:
-        raise UserError(
-            f"{folder.parent} cannot be written ({error}); set KSHOT_CACHE to a folder that can."
-        ) from error
+    try:
+        if not folder.is_dir():
+            make_whole(folder, make)
+    finally:
+        lock.release()
     return folder
 
 
-def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
-    """Makes a folder beside its place and moves it there when it is done."""
-    scratch = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(scratch, ignore_errors=True)  # a killed process left it; whoever holds the lock is alone here
+@contextlib.contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Turns what the system says of a folder that cannot be written into a sentence."""
     try:
+        yield
+    except OSError as error:
+        if disk_full(error):
+            raise UserError(f"the disk that holds {folder} is full; free some space, or set KSHOT_CACHE.") from error
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror or error}); set KSHOT_CACHE to a folder that can."
+        ) from error
+
+
+def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
+    """Makes a folder beside its place and moves it there when it is done. Whoever calls it holds the folder's lock."""
+    scratch = folder.with_name(folder.name + ".partial")
+    forget(scratch)
+    with writable(folder.parent):
         scratch.mkdir()
+    try:
         make(scratch)
         scratch.rename(folder)
     except Exception as error:  # safetensors has its own error for a full disk
@@ -70,7 +90,24 @@ def make_whole(folder: Path, make: Callable[[Path], None]) -> None:
             ) from error
         raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        forget(scratch)
+
+
+def beside(scratch: Path) -> Path:
+    """A folder for what is needed while another is made, and not kept; `make_whole` removes it, after a kill too."""
+    place = scratch.with_name(scratch.name + ".parts")
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def forget(scratch: Path) -> None:
+    """Removes what a making, also one that was killed, has left; of an earlier kshot under names like tmpab12cd."""
+    for path in (scratch, scratch.with_name(scratch.name + ".parts")):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in scratch.parent.glob("tmp*"):
+        with contextlib.suppress(OSError):
+            if path.is_dir() and not path.is_symlink() and time.time() - path.stat().st_mtime > STALE:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def disk_full(error: BaseException) -> bool:
@@ -92,7 +129,7 @@ def file_hash(path: Path) -> str:
 def weights_hash(folder: Path) -> str:
     """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times."""
     kinds = {".json", ".safetensors", ".jinja", ".model", ".txt"}
-    files = sorted(path for path in folder.iterdir() if path.suffix in kinds)
+    files = sorted(path for path in folder.iterdir() if path.suffix in kinds and path.is_file())
 
     def compute() -> str:
         total = hashlib.sha256()
@@ -106,13 +143,15 @@ def weights_hash(folder: Path) -> str:
 def remembered(files: list[Path], compute: Callable[[], str]) -> str:
     """What `compute` gives for these files, kept in the cache for as long as their sizes and times stay."""
     state = json.dumps([[str(p.resolve()), p.name, p.stat().st_size, p.stat().st_mtime_ns] for p in files])
-    memory = cache_folder() / "hashes" / hashlib.sha256(state.encode()).hexdigest()
-    if memory.is_file():
-        return memory.read_text()
+    try:
+        memory = cache_folder() / "hashes" / hashlib.sha256(state.encode()).hexdigest()
+    except UserError:  # no home: nothing is remembered
+        return compute()
+    with contextlib.suppress(OSError, ValueError):
+        if re.fullmatch(r"[0-9a-f]{16,64}", found := memory.read_text(encoding="ascii")):
+            return found
     found = compute()
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
         memory.parent.mkdir(parents=True, exist_ok=True)
-        scratch = memory.with_name(f"{memory.name}.{os.getpid()}")
-        scratch.write_text(found)
-        scratch.replace(memory)
+        write_whole(memory, found, sync=False)
     return found

@@ -22,11 +22,20 @@ class Renderer:
         """
         if not self.chat:
             raise EngineError("messages were sent to a model without a chat template")
+        if not messages:
+            raise UserError("a strategy sent no messages; give it one at least.")
         turns = [{"role": m.role, "content": m.content} for m in messages]
         open_turn = messages[-1].role == "assistant"
-        text: str = self.tokenizer.apply_chat_template(
-            turns[:-1] if open_turn else turns, tokenize=False, add_generation_prompt=True
-        )
+        try:
+            text: str = self.tokenizer.apply_chat_template(
+                turns[:-1] if open_turn else turns, tokenize=False, add_generation_prompt=True
+            )
+        except Exception as error:  # a template is a model's own program, and may raise anything
+            roles = ", ".join(dict.fromkeys(turn["role"] for turn in turns))
+            raise UserError(
+                f"the chat template of {self.tokenizer.name_or_path} fails on messages of {roles} "
+                f"({type(error).__name__}: {error}): give --template plain, or mend the template."
+            ) from error
         return text + messages[-1].content if open_turn else text
 
     def text(self, prompt: Prompt) -> str:

@@ -44,7 +44,7 @@ def run_plan(
         if task.note:
             console.print(clean(task.note), highlight=False, markup=False)
     if note:
-        console.print(f"{named.model}: {note}", highlight=False)
+        console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
     engine = named()
     right = done = 0
     columns = (
@@ -95,10 +95,13 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
 
     Of an engine whose tokenizer is not here, the text alone.
     """
+    from kshot.eval.report.safe_text import clean
     from kshot.harness.runs.plan import load_plan, start
+    from kshot.program import Done, advance
     from kshot.types import Request
 
     loaded = load_plan(plan)
+    loaded.check()
     renderer = named.renderer()
     chat = renderer.chat if renderer else named.chat
     for task, strategy in loaded.pairs():
@@ -106,11 +109,15 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
         shown: list[Request] = []
         for sample in loaded.samples[task.name]:
             question = task.question(sample, loaded.pools[task.name])
-            requests = next(start(strategy, question, 0, chat)())
+            step = advance(start(strategy, question, 0, chat)())
+            requests = [] if isinstance(step, Done) else step
             total += sum(len(renderer.encode(request.prompt)) for request in requests) if renderer else 0
             shown = shown or list(requests)
-        click.secho(f"== {task.name} / {strategy.name}", bold=True)
-        click.echo(renderer.text(shown[0].prompt) if renderer else text_of(shown[0].prompt))
+        click.secho(clean(f"== {task.name} / {strategy.name}"), bold=True)
+        if not shown:
+            click.echo("it asks nothing")
+            continue
+        click.echo(clean(renderer.text(shown[0].prompt) if renderer else text_of(shown[0].prompt)))
         if len(shown) > 1:
             click.echo(f"... and {len(shown) - 1} more requests of this sample")
         count = len(loaded.samples[task.name])
