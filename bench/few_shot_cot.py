@@ -5,7 +5,7 @@
 GSM8K's test questions behind the exemplars of Wei et al. 2022, at most 96 new tokens. The last line is one JSON object:
 
     ratio        lm-evaluation-harness' seconds (at its best batch size) over kshot's
-    floor_share  the floor's seconds over kshot's (see both.py)
+    floor_share  the floor's seconds over kshot's (see sides.py)
     agreement    share of the questions whose two texts are equal; every other one is explained above it
     seconds      of each side
 """

@@ -7,7 +7,7 @@ CommonsenseQA, five choices. `--score text` scores the words of each choice; `le
 one JSON object:
 
     ratio        lm-evaluation-harness' seconds (at its best batch size) over kshot's
-    floor_share  the floor's seconds over kshot's (see both.py)
+    floor_share  the floor's seconds over kshot's (see sides.py)
     agreement    share of the log-likelihoods within 1e-4 of the other's; largest_gap is the largest difference
     seconds      of each side
 """

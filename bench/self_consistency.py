@@ -7,7 +7,7 @@ what is checked is that kshot's are draws from the model: the log-likelihood of 
 drawn with shared prefixes, against one plain forward pass over prompt and draw. The last line is one JSON object:
 
     ratio        lm-evaluation-harness' seconds (at its best batch size) over kshot's
-    floor_share  the floor's seconds over kshot's (see both.py)
+    floor_share  the floor's seconds over kshot's (see sides.py)
     agreement    share of the checked draws whose log-likelihoods are within 1e-3
     seconds      of each side
 """

@@ -39,7 +39,7 @@ for module in pkgutil.walk_packages(kshot.__path__, "kshot."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 
-from kshot.harness.engines import load_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.types import Request, SamplingParams
 
 engine = load_engine(sys.argv[1], device="cpu")
