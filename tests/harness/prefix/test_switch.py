@@ -12,6 +12,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM
 
+from kshot.harness.decoding import packed
 from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.types import Generation, SamplingParams
 
@@ -80,6 +81,8 @@ def check(model: Any, plain: Any, shares: bool) -> None:
     generator = random.Random(1)
     head = [generator.randrange(3, 97) for _ in range(30)]
     prompts = [head[: 30 * (at % 2)] + [generator.randrange(3, 97) for _ in range(3 + at)] for at in range(4)]
+    if packed.can_pack(model):  # as it is when a model is loaded by name
+        packed.pack(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         engine = TransformersEngine(model, None, id="x", chat=False, context_length=256, rows=4, memory=1 << 22)
