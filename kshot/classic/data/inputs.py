@@ -129,7 +129,7 @@ def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
     return X[rows] if isinstance(X, np.ndarray) else _safe_indexing(X, rows)
 
 
-def centred(X: Array) -> tuple[Array, Array]:
+def centred(X: Array, out: Array | None = None) -> tuple[Array, Array]:
     """X less its columns' means, and the means: taken twice, or long sums would leave a constant column their rounding.
 
     >>> away, mean = centred(np.full((5000, 1), 0.1))
@@ -137,7 +137,7 @@ def centred(X: Array) -> tuple[Array, Array]:
     (True, 0.1)
     """
     mean: Array = X.mean(axis=0)
-    away = X - mean
+    away: Array = np.subtract(X, mean, out=out)
     rest = away.mean(axis=0)
     away -= rest
     return away, mean + rest

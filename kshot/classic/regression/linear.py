@@ -26,6 +26,8 @@ from kshot.classic.data.inputs import Array, centred, choice, features, number, 
 from kshot.classic.descent.solvers import Minimum, Objective, gradient_descent
 
 SOLVERS = ("closed-form", "gradient-descent", "sgd")
+BLOCK = 1024
+"""Rows that are decomposed at a time."""
 APART = 1e4
 """Columns whose lengths are further apart than this are scaled before they are decomposed."""
 
@@ -77,10 +79,11 @@ def least_squares(X: Array, y: Array, alphas: Array) -> tuple[Array, Array]:
     where units are apart, and for alpha = 0, whose w should not hang on units, each is `solved` by itself.
     """
     (n, columns), y_mean = X.shape, y.mean()
-    away, x_mean = centred(X)
-    both = np.column_stack([away, y - y_mean])
-    triangle: Array = np.asarray(np.linalg.qr(both, mode="r"))
-    turned, target = triangle[:, :-1], triangle[:, -1]  # Q^T X, Q^T y
+    both = np.empty((n, columns + 1))
+    x_mean = centred(X, both[:, :-1])[1]
+    np.subtract(y, y_mean, out=both[:, -1])
+    R = both if n <= columns else triangle(both)  # of few rows it would be no smaller
+    turned, target = R[:, :-1], R[:, -1]  # Q^T X, Q^T y
     turned[:, unvarying(turned, n, x_mean)] = 0.0
     lengths = np.linalg.norm(turned, axis=0)
     lengths = lengths[lengths > 0]
@@ -100,6 +103,18 @@ def least_squares(X: Array, y: Array, alphas: Array) -> tuple[Array, Array]:
         coefs[together] = (shares * (u.T @ target)) @ vt
     biases: Array = y_mean - coefs @ x_mean
     return coefs, biases
+
+
+def triangle(X: Array) -> Array:
+    """R of X = Q R; a tall X by blocks of rows, whose triangles are one more X (Demmel et al. 2012, "TSQR").
+
+    A block stays in the processor's cache and is no work for several threads, which would wait for one another.
+    """
+    blocks = len(X) // BLOCK
+    if blocks > 2 and 16 * X.shape[1] <= BLOCK:
+        parts = X[: blocks * BLOCK].reshape(blocks, BLOCK, -1)
+        X = np.vstack([np.asarray(np.linalg.qr(parts, mode="r")).reshape(-1, X.shape[1]), X[blocks * BLOCK :]])
+    return np.asarray(np.linalg.qr(X, mode="r"))
 
 
 def solved(X: Array, y: Array, alpha: float, size: int) -> Array | None:
