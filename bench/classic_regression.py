@@ -148,12 +148,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=11)
     args = parser.parse_args()
     found = {"bias_variance": bias_variance(args.refits, max(3, args.repeats // 3)), "ridge": ridge(args.repeats)}
-    print(f"{'':46}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'spread':>15}{'apart':>9}  their fastest way")
+    print(f"{'':46}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'spread':>18}{'apart':>9}  their fastest way")
     for part, result in found.items():
         for name, one in result["each"].items():
             print(
                 f"{part + ': ' + name:46}{1e3 * one['ours']:>10.2f}{1e3 * one['theirs']:>11.2f}{one['ratio']:>8.2f}"
-                f"{'{:.2f} to {:.2f}'.format(*one['spread']):>15}{one['agreement']:>9.0e}  {one['their_way']}"
+                f"{'{:.2f} to {:.2f}'.format(*one['spread']):>18}{one['agreement']:>9.0e}  {one['their_way']}"
             )
     ratios = {
         part: {name: round(one["ratio"], 3) for name, one in result["each"].items()} for part, result in found.items()

@@ -33,6 +33,7 @@ def features(estimator: BaseEstimator, X: Any, *, fitting: bool, reach: int = RE
     fitting, none but 0 of 1e-`reach` or more.
     """
     name = type(estimator).__name__
+    refuse_other_kinds(name, "X", X)
     try:
         checked: Array = validate_data(estimator, X, reset=fitting, dtype=np.float64, ensure_all_finite=False)
     except ValueError as error:
@@ -64,16 +65,19 @@ def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[A
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     checked = features(estimator, X, fitting=True)
     try:
+        refuse_other_kinds(name, "y", y, dates=True)
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError(f"y holds NaN or inf in row {np.flatnonzero(~np.isfinite(labels))[0]}; drop such rows.")
         texts = sum(isinstance(label, str) for label in labels) if labels.dtype == object else 0
         if 0 < texts < len(labels):
             raise ValueError("y mixes text with other labels; make them all text or all whole numbers.")
+        if labels.dtype.kind == "S":
+            raise ValueError("y holds bytes; decode them to text.")
         check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
     if len(labels) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(labels)}; they must be as many.")
     if len(classes) < 2:
@@ -88,6 +92,7 @@ def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     checked = features(estimator, X, fitting=True)
     try:
+        refuse_other_kinds(name, "y", y)
         targets = column_or_1d(y, warn=True)
         if targets.dtype.kind == "c":
             raise ValueError("Complex data not supported: y holds complex numbers.")
@@ -109,10 +114,18 @@ def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
                 f"scale it by a power of ten to between 1e-{REACH} and 1e+{REACH}."
             )
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
     if len(numbers) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(numbers)}; they must be as many.")
     return checked, numbers
+
+
+def refuse_other_kinds(name: str, what: str, values: Any, *, dates: bool = False) -> None:
+    """Raises ValueError for what NumPy would turn into numbers that it does not stand for: dates, and masked values."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name}: {what} is a masked array, whose masked values would count; drop or fill them.")
+    if getattr(values, "dtype", np.dtype(float)).kind in "mM" and not dates:
+        raise ValueError(f"{name}: {what} holds dates or durations; make them numbers, such as days since the first.")
 
 
 def is_number(value: Any) -> bool:
@@ -141,6 +154,12 @@ def centred(X: Array, out: Array | None = None) -> tuple[Array, Array]:
     rest = away.mean(axis=0)
     away -= rest
     return away, mean + rest
+
+
+def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
+    """Which columns, less their means (and turned or not), hold nothing but the rounding of their mean."""
+    flat: NDArray[np.bool_] = np.linalg.norm(moved, axis=0) <= 16 * np.finfo(float).eps * np.sqrt(rows) * np.abs(mean)
+    return flat
 
 
 def powers_of_two(X: Array) -> Array:

@@ -14,8 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, centred, features, number, refuse_unbounded, targeted
-from kshot.classic.regression.linear import unvarying
+from kshot.classic.data.inputs import Array, centred, features, number, refuse_unbounded, targeted, unvarying
 
 
 def soft_threshold(value: float, by: float) -> float:

@@ -16,13 +16,12 @@ from itertools import combinations_with_replacement
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, centred, choice, features, number, refuse_unbounded, targeted
+from kshot.classic.data.inputs import Array, centred, choice, features, number, refuse_unbounded, targeted, unvarying
 from kshot.classic.descent.solvers import Minimum, Objective, gradient_descent
 
 SOLVERS = ("closed-form", "gradient-descent", "sgd")
@@ -132,12 +131,6 @@ def solved(X: Array, y: Array, alpha: float, size: int) -> Array | None:
         return None
     w[varying] = found / lengths[varying]
     return w
-
-
-def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
-    """Which columns, less their means (and turned or not), hold nothing but the rounding of their mean."""
-    flat: NDArray[np.bool_] = np.linalg.norm(moved, axis=0) <= 16 * np.finfo(float).eps * np.sqrt(rows) * np.abs(mean)
-    return flat
 
 
 class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn carries no types

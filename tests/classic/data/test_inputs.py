@@ -192,6 +192,45 @@ def test_a_cascade_whose_units_are_stuck_says_so() -> None:
         CascadedLogisticRegression(n_init=1).fit(X * 1e20, TWO)
 
 
+@pytest.mark.parametrize("offset", [1e2, 1e5, 1e8])
+def test_columns_far_from_0_give_the_same(offset: float) -> None:
+    """A year, a time stamp: scikit-learn's own solvers stop at once there, 0.6 off."""
+    for name in ("line", "cubic", "logistic", "logistic, lbfgs", "softmax", "Gaussians", "naive Bayes", "RBF kernel"):
+        case = CASES[name]
+        model = case.make(np.ones(3)).fit(X + offset, case.labels)
+        np.testing.assert_allclose(case.output(model, X + offset), case.truth, atol=2e-5, err_msg=name)
+    held = LogisticRegression(tol=1e-10).fit(X + offset, TWO).predict_proba(X + offset)
+    np.testing.assert_allclose(held, HELD.fit(X, TWO).predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [GaussianNaiveBayes(), RidgeRegression()], ids=lambda model: type(model).__name__)
+def test_what_numpy_would_turn_into_numbers_without_a_word_is_refused(model: Any) -> None:
+    name, y = type(model).__name__, TWO.astype(int)
+    masked = np.ma.masked_array(X, X > 1)
+    dates = np.full(X.shape, np.datetime64("2020-01-01"))
+    for rows, labels, message in (
+        (masked, y, "X is a masked array, whose masked values would count; drop or fill them"),
+        (X, np.ma.masked_array(y, y > 0), "y is a masked array"),
+        (dates, y, "X holds dates or durations; make them numbers"),
+        (dates - dates[0], y, "X holds dates or durations"),
+    ):
+        with pytest.raises(ValueError, match=f"^{name}: {message}"):
+            model.fit(rows, labels)
+    model.fit(np.ma.masked_array(X), y)  # nothing is masked
+    with pytest.raises(ValueError, match=f"^{name}: X is a masked array"):
+        model.predict(masked)
+    if name == "GaussianNaiveBayes":
+        assert set(model.fit(X, np.where(TWO, dates[:, 0], dates[:, 0] + 1)).predict(X)) == {
+            dates[0, 0],
+            dates[0, 0] + 1,
+        }
+        with pytest.raises(ValueError, match=r"^GaussianNaiveBayes: y holds bytes; decode them to text"):
+            model.fit(X, np.where(TWO, b"a", b"b"))
+    else:
+        with pytest.raises(ValueError, match=r"^RidgeRegression: y holds dates or durations"):
+            model.fit(X, dates[:, 0])
+
+
 @pytest.mark.parametrize("rows", [442, 30_000])
 def test_a_constant_column_is_constant_however_many_rows_it_has(rows: int) -> None:
     """The mean of many 0.1 is not 0.1, and what is left is no spread to divide by."""
