@@ -166,6 +166,10 @@ class Decomposition:
     steps: tuple[tuple[str, str], ...]  # (subquestion, answer); the last subquestion is the question itself
 
 
+REPLY_TOKENS = 32
+"""Room for an answer and a few words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """All that a strategy may see of a sample: never the target."""
@@ -177,6 +181,11 @@ class Question:
     exemplars: tuple[Sample, ...] = ()  # the pool, in the task's own order; a strategy chooses from it
     instructions: tuple[str, ...] = ()  # the task said in words, several wordings
     decompositions: tuple[Decomposition, ...] = ()
+    reply_tokens: int = REPLY_TOKENS  # as the task's
+
+
+RIGHT = 1 - 1e-9
+"""The value from which a score is right, of whatever metric: full, but for rounding. Less is partial, 0 is wrong."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -202,6 +211,16 @@ class Score:
     def value(self) -> float:
         """What the task itself scores by."""
         return next(iter(self.values.values()))
+
+    @property
+    def metric(self) -> str:
+        """What the task itself scores by is called."""
+        return next(iter(self.values))
+
+    @property
+    def right(self) -> bool:
+        """Whether it is full."""
+        return self.value >= RIGHT
 
 
 Split = Literal["train", "test"]
@@ -231,6 +250,7 @@ class Task:
     decompositions: tuple[Decomposition, ...] = ()
     exemplars: tuple[Sample, ...] = ()  # fixed, published exemplars, first in the pool (Wei et al. for gsm8k)
     note: str = ""  # what its user should know before it runs
+    reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
 
     def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
         """What a strategy may see of a sample, with the exemplars it may choose from."""
@@ -242,6 +262,7 @@ class Task:
             exemplars=tuple(pool),
             instructions=self.instructions,
             decompositions=self.decompositions,
+            reply_tokens=self.reply_tokens,
         )
 
 

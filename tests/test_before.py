@@ -2,6 +2,7 @@
 
 `before/keys.json` has a hash of the journal keys that each strategy asked for on each generated task; `before/run` is
 a run folder, and `before/numbers.json` what its report said. `python -m tests.test_before FOLDER` writes all three.
+`CHANGED` has the defaults that are other ones since.
 """
 
 from __future__ import annotations
@@ -17,13 +18,17 @@ import pytest
 
 from kshot.eval.report.model import Table
 from kshot.eval.report.prompting.build import build
+from kshot.eval.tasks import TASKS as TASKS_KNOWN
+from kshot.eval.tasks import get_task
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runner import run_jobs
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import read_run
 from kshot.harness.runs.run import run_benchmark
-from kshot.types import Request, UserError
+from kshot.program import advance
+from kshot.prompts.strategies import get_strategy
+from kshot.types import Request, Sample, UserError
 
 BEFORE = Path(__file__).parent / "before"
 TASKS = ("word-pairs", "coin-flip", "last-letters", "last-letters:words=4", "scan", "word-problems")
@@ -33,6 +38,12 @@ STRATEGIES = (
     *("few-shot:k=3,select=bm25", "chain-of-thought", "chain-of-thought:k=2,order=shuffled", "least-to-most"),
     *("self-consistency:n=3", "self-consistency:base=zero-shot-cot,n=2,temperature=1.0", "choice-logprob:k=2"),
 )
+CHANGED = {  # (strategy, task): the tokens of a reply, before and since
+    # chat models work a story out although they are asked for the number alone: 32 cut off three replies in four
+    (strategy, task): (32, 256)
+    for strategy in ("zero-shot", "instruction", "few-shot")
+    for task in ("gsm8k", "svamp", "multiarith", "addsub", "singleeq")
+}
 CHOSEN = Plan(
     ("word-problems", "coin-flip"),
     ("zero-shot", "few-shot:k=4", "chain-of-thought", "self-consistency:n=4", "least-to-most"),
@@ -121,6 +132,20 @@ def test_the_keys_of_all_requests_are_what_they_were(task: str, tmp_path: Path) 
             if name == task:
                 now = keys_of(task, strategy, chat, tmp_path / f"{at}{chat}")
                 assert now == before[f"{task} {strategy} {'chat' if chat else 'plain'}"], strategy
+
+
+def test_only_the_defaults_that_are_listed_are_other_ones() -> None:
+    assert {name for name in TASKS_KNOWN if get_task(spec_of(name)).reply_tokens != 32} == {t for _, t in CHANGED}
+    for (strategy, task), (before, since) in CHANGED.items():
+        question = get_task(task).question(Sample("s", "How many?", "3"), get_task(task).exemplars)
+        for given, tokens in (("", since), (f":max_new_tokens={before}", before)):
+            [request] = advance(get_strategy(strategy + given)(question))
+            assert request.params.max_new_tokens == tokens
+
+
+def spec_of(task: str) -> str:
+    """A task's name with what it cannot do without."""
+    return {"bbh": "bbh:name=word_sorting"}.get(task, task)
 
 
 def test_an_old_run_says_the_same_numbers(old: Path) -> None:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
+OUTCOMES = ("right", "partial", "wrong", "unparsed", "truncated")  # of kshot.eval.report.model
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--task", "-t", help="Task, as the report names it.")
 @click.option("--strategy", "-s", help="Strategy, as the report names it.")
 @click.option("--sample", help="Sample id.")
-@click.option("--outcome", type=click.Choice(["right", "wrong", "unparsed", "truncated"]), help="Only such attempts.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only such attempts.")
 @click.option("--count", "-n", type=click.IntRange(min=1), default=1, show_default=True, help="How many to show.")
 def show(
     run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int
@@ -59,11 +61,17 @@ def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--format", "-f", "format_", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN/export]")
-def export(run: Path, format_: str, out: Path | None) -> None:
-    """Write a RUN's records and calls as tables: records.parquet, calls.parquet (or .csv)."""
+@click.option(
+    "--as-is", is_flag=True, help="Write CSV text as it is; a spreadsheet may run what begins with = + - or @."
+)
+def export(run: Path, format_: str, out: Path | None, as_is: bool) -> None:
+    """Write a RUN's scores, records and calls as tables: scores.parquet, records.parquet, calls.parquet (or .csv).
+
+    In CSV, text that a spreadsheet would run as a formula has a ' before it.
+    """
     from kshot.harness.runs.export import export as write
 
-    for path, count in write(run, out or run / "export", format_):
+    for path, count in write(run, out or run / "export", format_, as_is=as_is):
         click.echo(f"{path}: {count:,} rows")
 
 

@@ -1,7 +1,8 @@
 """How many samples a comparison takes: the power of exact McNemar, summed over what may turn up.
 
 Meets: exact to what a float holds, checked by simulation and against Connor's formula (1987); fast for tens of
-thousands of samples. Concedes: two strategies, scores of 0 and 1, samples independent.
+thousands of samples. For scores between 0 and 1 the power of the paired t-test, checked against statsmodels.
+Concedes: two strategies, samples independent, and sign flips taken to find what a t-test finds.
 """
 
 from __future__ import annotations
@@ -84,4 +85,49 @@ def samples_needed(difference: float, *, discordant: float, power: float = 0.8, 
             high = middle
         else:
             low = middle
+    return high
+
+
+def paired_t_power(n: int, difference: float, spread: float, level: float = 0.05) -> float:
+    """The probability that a paired t-test on n samples rejects; `spread` is the differences' standard deviation.
+
+    By the noncentral t distribution (Cohen 1988, section 2.2), squared: both tails of t are one of F.
+    """
+    from scipy import stats
+
+    if n < 2:
+        return 0.0
+    if spread <= 0:
+        return float(difference != 0)
+    critical = stats.f.ppf(1 - level, 1, n - 1)
+    power = float(stats.ncf.sf(critical, 1, n - 1, n * (difference / spread) ** 2))
+    return 1.0 if math.isnan(power) else power  # so far out that no float can tell
+
+
+def smallest_mean_difference(n: int, spread: float, *, power: float = 0.8, level: float = 0.05) -> float:
+    """The smallest difference of means that a paired t-test on n samples finds with probability `power`; at most 1.0.
+
+    1.0 as well where nothing is known of the spread.
+    """
+    if n < 2 or spread <= 0 or paired_t_power(n, 1.0, spread, level) < power:
+        return 1.0
+    low, high = 0.0, 1.0
+    while high - low > 1e-5:
+        middle = (low + high) / 2
+        low, high = (low, middle) if paired_t_power(n, middle, spread, level) >= power else (middle, high)
+    return high
+
+
+def samples_for_mean(difference: float, spread: float, *, power: float = 0.8, level: float = 0.05) -> int:
+    """How many samples a paired t-test needs to find this difference of means; at most a million. Raises ValueError."""
+    if difference == 0:
+        raise ValueError("no difference has no sample size")
+    low, high = 1, 2
+    while paired_t_power(high, difference, spread, level) < power:
+        low, high = high, 2 * high
+        if high > 1_000_000:
+            raise ValueError(f"a difference of {difference} needs more than a million samples")
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if paired_t_power(middle, difference, spread, level) >= power else (middle, high)
     return high

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 CHUNK = 4_000_000
 """Numbers held at once while resampling: 32 MB."""
 
+WILSON, STUDENT, CLUSTERED = "Wilson", "Student's t", "Student's t over clusters"
+"""How `named_interval` came by an interval."""
+
+MCNEMAR, SIGN_FLIPS = "exact McNemar", "sign flips"
+"""The tests of `paired`: the one for scores of 0 and 1, the other (a permutation test) for fractions and clusters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -47,10 +53,12 @@ class Paired:
     n: int  # samples
     difference: float  # mean of a minus mean of b
     interval: Interval  # of the difference
-    p: float  # two-sided: exact McNemar for 0/1 scores; sign flips for fractions and clusters
+    p: float  # two-sided, by `test`
     only_a: int  # samples on which a scored higher
     only_b: int
     clusters: int | None = None  # how many were resampled, where samples come in clusters
+    test: str = MCNEMAR
+    spread: float = 0.0  # standard deviation of the differences between samples (clusters: of their mean differences)
 
 
 def wilson(successes: float, n: int, level: float = 0.95) -> Interval:
@@ -107,7 +115,14 @@ def normal_quantile(level: float) -> float:
 
 
 def mean_interval(values: Sequence[float], level: float = 0.95, clusters: Sequence[Hashable] | None = None) -> Interval:
-    """Interval of the mean of scores in [0, 1]: Wilson for 0/1 scores, Student's t for fractions.
+    """Interval of the mean of scores in [0, 1]: Wilson for 0/1 scores, Student's t for fractions (`named_interval`)."""
+    return named_interval(values, level, clusters)[0]
+
+
+def named_interval(
+    values: Sequence[float], level: float = 0.95, clusters: Sequence[Hashable] | None = None
+) -> tuple[Interval, str]:
+    """The interval of the mean of scores in [0, 1], and how it was come by: WILSON, STUDENT or CLUSTERED.
 
     With `clusters` (one each value), the standard error is that of sums over clusters (Miller 2024,
     arXiv 2411.00640, section 2.2), scaled by G / (G - 1), with t of G - 1 degrees of freedom. Where scores
@@ -120,16 +135,16 @@ def mean_interval(values: Sequence[float], level: float = 0.95, clusters: Sequen
     n = len(scores)
     total = float(scores.sum())
     if n < 2 or (clusters is None and bool(np.isin(scores, (0.0, 1.0)).all())):
-        return wilson(min(max(total, 0.0), n), n, level)
+        return wilson(min(max(total, 0.0), n), n, level), WILSON
     groups = list(range(n)) if clusters is None else list(clusters)
     mean = total / n
     sums = np.bincount(indices(groups), weights=scores - mean)
     count = len(sums)
     error = float(np.sqrt((sums**2).sum() * count / (count - 1)) / n) if count > 1 else 0.0
     if error < 1e-12:  # no spread to measure: be as careful as with the fewest independent samples
-        return wilson(min(max(mean * count, 0.0), count), count, level)
+        return wilson(min(max(mean * count, 0.0), count), count, level), WILSON
     half = float(stats.t.ppf(0.5 + level / 2, count - 1)) * error
-    return Interval(max(0.0, mean - half), min(1.0, mean + half))
+    return Interval(max(0.0, mean - half), min(1.0, mean + half)), STUDENT if clusters is None else CLUSTERED
 
 
 def t_interval(values: Sequence[float] | NDArray[np.float64], level: float = 0.95) -> Interval:
@@ -283,9 +298,11 @@ def paired(
     rng = np.random.default_rng(seed)
     interval = bootstrap(sums, sizes, rng, draws, level)
     binary = bool(np.isin(first, (0.0, 1.0)).all() and np.isin(second, (0.0, 1.0)).all())
-    p = mcnemar_exact(only_a, only_b) if binary and clusters is None else sign_flips(sums, rng, draws)
+    test = MCNEMAR if binary and clusters is None else SIGN_FLIPS
+    p = mcnemar_exact(only_a, only_b) if test == MCNEMAR else sign_flips(sums, rng, draws)
     number = None if clusters is None else len(sums)
-    return Paired(len(a), float(differences.mean()), interval, p, only_a, only_b, number)
+    spread = float((sums / sizes).std(ddof=1)) if len(sums) > 1 else 0.0
+    return Paired(len(a), float(differences.mean()), interval, p, only_a, only_b, number, test, spread)
 
 
 def bootstrap(

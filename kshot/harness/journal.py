@@ -179,6 +179,13 @@ class Journal:
             query = "SELECT EXISTS (SELECT 1 FROM generations) OR EXISTS (SELECT 1 FROM records)"
             return bool(self.connection.execute(query).fetchone()[0])
 
+    def has_messages(self) -> bool:
+        """Whether any prompt was sent as messages; the others are texts."""
+        with explained(self.path):
+            return (
+                self.connection.execute("SELECT 1 FROM prompts WHERE prompt LIKE '[%' LIMIT 1").fetchone() is not None
+            )
+
     def settings_text(self) -> dict[str, str]:
         with explained(self.path):
             rows = self.connection.execute("SELECT name, value FROM meta WHERE name LIKE 'setting %'")

@@ -56,3 +56,25 @@ def test_the_samples_needed_reach_the_power_and_fewer_do_not(difference: float, 
     assert found == pytest.approx(0.8, abs=0.05)
     with pytest.raises(ValueError, match="no sample size"):
         power.samples_needed(0.3, discordant=0.2)
+
+
+@pytest.mark.parametrize("spread", [0.2, 0.45])
+@pytest.mark.parametrize("n", [12, 200])
+def test_the_power_for_fractional_scores_is_statsmodels(n: int, spread: float) -> None:
+    from statsmodels.stats.power import TTestPower
+
+    theirs = TTestPower()
+    assert power.paired_t_power(n, 0.1, spread) == pytest.approx(theirs.power(0.1 / spread, n, 0.05), abs=1e-6)
+    smallest = theirs.solve_power(None, n, 0.05, 0.8) * spread
+    assert power.smallest_mean_difference(n, spread) == pytest.approx(smallest, abs=2e-5)
+    needed = power.samples_for_mean(0.1, spread)
+    assert theirs.power(0.1 / spread, needed, 0.05) >= 0.8 > theirs.power(0.1 / spread, needed - 1, 0.05)
+
+
+def test_the_power_for_fractional_scores_has_ends() -> None:
+    assert power.smallest_mean_difference(1, 0.3) == power.smallest_mean_difference(50, 0.0) == 1.0
+    assert power.paired_t_power(10_000, 0.9, 0.1) == 1.0
+    with pytest.raises(ValueError, match="no difference"):
+        power.samples_for_mean(0.0, 0.3)
+    with pytest.raises(ValueError, match="more than a million"):
+        power.samples_for_mean(1e-5, 0.3)

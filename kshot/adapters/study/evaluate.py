@@ -39,17 +39,21 @@ def evaluate(
     chat: bool,
     on_record: Callable[[Record], None] | None = None,
 ) -> None:
-    """Runs or resumes a plan of one strategy with an adapter; its records are in the folder's journal."""
+    """Runs or resumes a plan of one strategy with an adapter; its records are in the folder's journal.
+
+    The folder lies in the adapter's own.
+    """
+    info = {"model": loaded.source.name, "adapter": str(folder.parent)}
     if adapted.kind == "generation":
         engine = engine_of(adapted, loaded, chat)
         try:
-            run_benchmark(plan, engine, folder, info={"model": loaded.source.name}, on_record=on_record)
+            run_benchmark(plan, engine, folder, info=info, on_record=on_record)
         finally:
             engine.close()
         return
     settings = plan.plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
     with Journal.open(folder, settings) as journal:
-        begin(journal, plan, settings, {"model": loaded.source.name})
+        begin(journal, plan, settings, info)
         for task, strategy in plan.pairs():
             samples = plan.samples[task.name]
             journal.add_samples(task.name, samples)

@@ -1,4 +1,4 @@
-"""A study's figures: accuracy against what training cost, against training samples, and the curves of learning."""
+"""A study's figures: scores against what training cost, against training samples, and the curves of learning."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kshot.adapters.study.read import TrainingOutcome, groups_of, method_of
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.measures import Measure
+from kshot.eval.report.prompting.scale import Scale, common
 from kshot.eval.report.style import COLOURS, GREY, MARKERS, short, small_multiples, styled
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def scatter(
     """Every training size's methods against a cost; prompting as lines across. A panel a training size."""
     sizes = sorted({group[0].trained_on for group in groups.values()})
     found = {m.strategy: m for m in listed}
+    scale = common(m.scale for m in listed)
     methods = list(dict.fromkeys(method_of(label) for label in groups))
     costs = [statistics.median(x(one) for one in group) for group in groups.values()]
     ends = 0.6 * min(costs), 1.6 * max(costs)  # the same in every panel
@@ -61,7 +63,7 @@ def scatter(
                 axes.grid(True, axis="y")
                 axes.label_outer()
                 axes.tick_params(labelbottom=True)
-            drawing.supylabel("accuracy (%), 95% interval", fontsize=9)
+            drawing.supylabel(scale.upright, fontsize=9)
             drawing.supxlabel(axis, fontsize=9)
             named = sorted(handles, key=lambda key: methods.index(key) if key in methods else len(methods))
             texts = [short(key, 30) for key in named]
@@ -69,12 +71,12 @@ def scatter(
             return drawing
 
     what = name if name == "seconds" else f"trained {name}"
-    caption = f"Accuracy against {what}; points are means over seeds, lines prompting without training."
-    return Figure(f"tuned-{name}", f"Accuracy against {what}", caption, draw)
+    caption = f"{scale.title} against {what}; points are means over seeds, lines prompting without training."
+    return Figure(f"tuned-{name}", f"{scale.title} against {what}", caption, draw)
 
 
-def samples_figure(outcomes: Sequence[TrainingOutcome]) -> Figure:
-    """Accuracy against training samples, a line a method, a dot a seed."""
+def samples_figure(outcomes: Sequence[TrainingOutcome], scale: Scale) -> Figure:
+    """The score against training samples, a line a method, a dot a seed."""
     methods = list(dict.fromkeys(method_of(one.label) for one in outcomes))
     several = [name for name in methods if len({o.trained_on for o in outcomes if method_of(o.label) == name}) > 1]
 
@@ -92,21 +94,21 @@ def samples_figure(outcomes: Sequence[TrainingOutcome]) -> Figure:
                     axes.plot([size] * len(values), values, marker, color=colour, markersize=3.5, alpha=0.5)
                 axes.plot(sizes, means, color=colour, marker=marker, markersize=6, label=name)
             ticks = sorted({one.trained_on for one in outcomes})
-            axes.set(xscale="log", ylim=(0, 100), xlabel="training samples (log scale)", ylabel="accuracy (%)")
+            axes.set(xscale="log", ylim=(0, 100), xlabel="training samples (log scale)", ylabel=scale.axis)
             axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
             axes.minorticks_off()
             axes.grid(True, axis="y")
             axes.legend(loc="best", fontsize=8)
             return drawing
 
-    caption = "Accuracy against training samples: lines are means over seeds, small marks single seeds."
-    return Figure("tuned-samples", "Accuracy against training samples", caption, draw)
+    caption = f"{scale.title} against training samples: lines are means over seeds, small marks single seeds."
+    return Figure("tuned-samples", f"{scale.title} against training samples", caption, draw)
 
 
-def curve_figure(outcomes: Sequence[TrainingOutcome]) -> Figure:
+def curve_figure(outcomes: Sequence[TrainingOutcome], scale: Scale) -> Figure:
     """Learning curves: loss, and what was measured on the validation set."""
     shown = [group[0] for group in groups_of(outcomes).values()]
-    titles = {"loss": "training loss", "validation_loss": "validation loss", "accuracy": "validation accuracy (%)"}
+    titles = {"loss": "training loss", "validation_loss": "validation loss", "accuracy": f"validation {scale.axis}"}
     logged = {key for one in shown for line in one.trained.history for key in line}
     drawn = ["loss", *(key for key in titles if key != "loss" and key in logged)]
 
@@ -137,5 +139,5 @@ def curve_figure(outcomes: Sequence[TrainingOutcome]) -> Figure:
             drawing.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=3)
             return drawing
 
-    caption = "The first seed of every method and training size: loss a token (left), validation accuracy (right)."
+    caption = f"The first seed of every method and training size: loss a token (left), validation {scale.name} (right)."
     return Figure("tuned-curves", "Learning curves", caption, draw)

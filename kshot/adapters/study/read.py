@@ -87,6 +87,7 @@ def read_study(folder: Path) -> Results:
             continue
         said["label"] = training_of(said).label
         run, journal = read_run(here / RUN)
+        info.setdefault("packages", run.info.get("packages", {}))
         found = add(run, journal, said["label"], said["seed"])
         if not found:
             raise UserError(f"{here / RUN} has no records: give the same kshot tune command again to go on.")

@@ -7,17 +7,21 @@ parameters, memory, time, training samples, curves. Seeds count as repeats of a 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from kshot.adapters.study.figures import curve_figure, samples_figure, scatter
 from kshot.adapters.study.read import Results, TrainingOutcome, groups_of, method_of
-from kshot.eval.report.model import Block, Column, Report, Section, Table
+from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table
 from kshot.eval.report.numbers import number, percent
 from kshot.eval.report.prompting.build import build as build_comparison
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
+from kshot.eval.report.prompting.constant import quoted
 from kshot.eval.report.prompting.measures import Measure, measure
+from kshot.eval.report.prompting.scale import ACCURACY, common
 from kshot.eval.report.prompting.short_names import abbreviated, resolve
+from kshot.eval.report.prompting.tables import best_of, variety
+from kshot.eval.report.prompting.words import TIE, enumerated
 
 
 def build(results: Results, *, baseline: str | None = None) -> Report:
@@ -38,7 +42,7 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     drawn = figures_of(outcomes, listed) if single else []
     extra = [Section("What was trained", [trained_table(outcomes, listed), *drawn])]
     if any(one.trained.history for one in outcomes):
-        extra.append(Section("Learning curves", [curve_figure(outcomes)]))
+        extra.append(Section("Learning curves", [curve_figure(outcomes, common(m.scale for m in listed))]))
     report = build_comparison(results.run, baseline=baseline, extra=extra, repeats=False)
     said = (
         in_words(outcomes, listed)
@@ -50,14 +54,16 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
 
 
 def figures_of(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> list[Block]:
-    """Accuracy against parameters, training samples and seconds."""
+    """The score against parameters, training samples and seconds."""
     groups = groups_of(outcomes)
     blocks: list[Block] = [
         scatter("parameters", "trained parameters (log scale)", groups, listed, lambda one: float(one.trainable)),
         scatter("seconds", "seconds of training (log scale)", groups, listed, lambda one: one.trained.seconds),
     ]
     if len({one.trained_on for one in outcomes}) > 1:
-        blocks += [samples_figure(outcomes), levels_table(outcomes, listed)]
+        blocks.append(samples_figure(outcomes, common(m.scale for m in listed)))
+        if any(m.accuracy > 0 for m in listed):  # there is no level to reach where nothing is right
+            blocks.append(levels_table(outcomes, listed))
     return blocks
 
 
@@ -67,20 +73,23 @@ def spread(values: Sequence[float]) -> str:
 
 
 def trained_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> Table:
-    """Accuracy beside parameters, memory and time; prompting in the same table."""
+    """The score beside the best constant answer, parameters, memory and time; prompting in the same table."""
     found = by_strategy(listed)
     several = len({m.task for m in listed}) > 1
     groups = groups_of(outcomes)
-    titles = ("trained on", "seeds", "parameters", "share", "accuracy", "95% interval", "st. dev. over seeds")
+    scale = common(m.scale for m in listed)
+    titles = ["trained on", "seeds", "parameters", "share", scale.metric, "95% interval", "best constant"]
+    titles += ["distinct answers", "st. dev. over seeds"]
     columns = [Column("strategy or method"), *(Column(title, numeric=True) for title in titles)]
     columns += [Column(title, numeric=True) for title in ("seconds", "memory (MB)", "learning rate")]
-    rows: list[list[str]] = []
+    rows: list[list[str | Cell]] = []
     for name, measures in found.items():
         low, high = 100 * measures[0].interval.low, 100 * measures[0].interval.high
         interval = "–" if several else f"{low:.1f}–{high:.1f}"
         accuracy = percent(statistics.fmean(m.accuracy for m in measures))
+        held = over_constants(measures) if several else (best_of(measures[0]), variety(measures[0]))
         if name not in groups:
-            rows.append([name, "0", "–", "0", "0%", accuracy, interval, *["–"] * 4])
+            rows.append([name, "0", "–", "0", "0%", accuracy, interval, *held, *["–"] * 4])
             continue
         group = groups[name]
         one = group[0]
@@ -88,13 +97,27 @@ def trained_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]
         seconds = number(statistics.median(each.trained.seconds for each in group))
         memory = f"{statistics.fmean(each.trained.peak_memory for each in group) / 1e6:,.0f}"
         row = [name, f"{one.trained_on:,}", str(len(group)), f"{one.trainable:,}", share(one), accuracy, interval]
-        rows.append([*row, over_seeds, seconds, memory, f"{one.trained.lr:.2g}"])
+        rows.append([*row, *held, over_seeds, seconds, memory, f"{one.trained.lr:.2g}"])
+    every = " (over tasks the mean, and on how many the strategy is not shown to be above it)" if several else ""
     caption = (
-        f"Accuracy is the mean over {'tasks and ' if several else ''}seeds with its 95% interval over samples. "
-        "Parameters: those trained, and their share of the base model's. Seconds: of training alone, the median over "
-        "seeds. Memory: the most that training held above the base."
+        f"{scale.title} is the mean over {'tasks and ' if several else ''}seeds with its 95% interval over samples. "
+        f"Best constant: what the same answer to every sample would score{every}; ! where no better is shown, or one "
+        "answer was given to everything. Parameters: those trained, and their share of the base model's. Seconds: of "
+        "training alone, the median over seeds. Memory: the most that training held above the base."
     )
     return Table("Trained and prompted", columns, rows, caption)
+
+
+def over_constants(measures: Sequence[Measure]) -> tuple[str | Cell, str | Cell]:
+    """The mean of the tasks' best constant answers, and on how many tasks a strategy gave one answer alone."""
+    known = [m for m in measures if m.constant is not None]
+    level, same = sum(m.no_better for m in known), sum(m.answers.constant for m in measures)
+    mean = percent(statistics.fmean(m.constant.share for m in known if m.constant)) if known else "–"
+    fewest = f"{min(m.answers.distinct for m in measures):,} or more"
+    return (
+        Cell(f"{mean}, {level} of {len(known)} no better !", "bad") if level else mean,
+        Cell(f"1 on {same} of {len(measures)} !", "bad") if same else fewest,
+    )
 
 
 def by_strategy(listed: Sequence[Measure]) -> dict[str, list[Measure]]:
@@ -109,16 +132,32 @@ def over_tasks(
     found: Mapping[tuple[str, str], Measure], outcomes: Sequence[TrainingOutcome], family: Sequence[Comparison]
 ) -> str:
     """Before and after on tasks that were not trained on."""
-    best = max(groups_of(outcomes), key=lambda label: mean_of(found.values(), label))
-    chosen = [c for c in family if c.strategy == best]
-    before = chosen[0].baseline if chosen else ""
+    measures = list(found.values())
+    labels = list(groups_of(outcomes))
+    best = highest(labels, lambda label: mean_of(measures, label))
+    name = best[0]
+    chosen = [c for c in family if c.strategy == name]
+    before = f", {chosen[0].baseline} before {percent(mean_of(measures, chosen[0].baseline))}" if chosen else ""
     words = [c.word for c in chosen]
+    mean, over = percent(mean_of(measures, name)), f"on average over {len({m.task for m in measures})} tasks"
+    mine = [m for m in measures if m.strategy == name and m.constant is not None]
+    constant = percent(statistics.fmean(m.constant.share for m in mine if m.constant)) if mine else ""
+    said = f"; the best constant answers would have {constant}" if mine else ""
+    none = f"None of {len(labels)} trained scores" if len(labels) > 1 else f"{name} does not score"
+    if mean_of(measures, name) == 0:
+        return f"{none} anything on {len({m.task for m in measures})} other tasks{before}."
+    shared = f"{enumerated(best)} share the highest score of {len(labels)} trained: {name}" if len(best) > 1 else name
     return (
-        f"{best}, trained on {next(o.trained_on for o in outcomes if o.label == best):,} samples of other tasks: "
-        f"{percent(mean_of(found.values(), best))} on average over {len({m.task for m in found.values()})} tasks, "
-        f"{before} before {percent(mean_of(found.values(), before))}; better on {words.count('better')}, worse on "
-        f"{words.count('worse')} (Holm over {len(family)})."
+        f"{shared}, trained on {next(o.trained_on for o in outcomes if o.label == name):,} samples of other tasks: "
+        f"{mean} {over}{before}{said}; better on {words.count('better')}, worse on {words.count('worse')} "
+        f"(Holm over {len(family)})."
     )
+
+
+def highest(names: Sequence[str], score: Callable[[str], float]) -> list[str]:
+    """The names that share the highest score, in order."""
+    top = max(map(score, names))
+    return [name for name in names if score(name) >= top - TIE]
 
 
 def mean_of(measures: Iterable[Measure], strategy: str) -> float:
@@ -136,8 +175,8 @@ def levels_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure])
     """The fewest training samples with which each method reaches a level, of the sizes that were tried."""
     best = max(one.accuracy for one in outcomes)
     prompts = [m for m in listed if m.strategy not in groups_of(outcomes)]
-    levels = {"90% of the best trained": 0.9 * best}
-    if prompts:
+    levels = {"90% of the best trained": 0.9 * best} if best > 0 else {}
+    if prompts and max(m.accuracy for m in prompts) > 0:
         top = max(prompts, key=lambda m: m.accuracy)
         levels[f"as good as {top.strategy}"] = top.accuracy
     rows = []
@@ -158,17 +197,45 @@ def levels_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure])
 
 
 def in_words(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> str:
-    """What training brought against the best prompt, and what it took."""
+    """What training brought against the best prompt and the best constant answer, and what it took."""
     groups = groups_of(outcomes)
-    tuned = [m for m in listed if m.strategy in groups]
-    prompts = [m for m in listed if m.strategy not in groups]
-    best = max(tuned, key=lambda m: m.accuracy)
-    one = groups[best.strategy][0]
-    said = (
-        f"{best.strategy} is the best of {len(tuned)} trained: {percent(best.accuracy)} with {one.trainable:,} "
-        f"parameters ({share(one)}) and {one.trained_on:,} training samples"
-    )
+    tuned = {m.strategy: m for m in listed if m.strategy in groups}
+    prompts = {m.strategy: m for m in listed if m.strategy not in groups}
+    said = best_in_words(tuned, outcomes)
     if prompts:
-        top = max(prompts, key=lambda m: m.accuracy)
-        said += f"; the best of {len(prompts)} prompts, {top.strategy}, has {percent(top.accuracy)}"
+        names = highest(list(prompts), lambda name: prompts[name].accuracy)
+        top, count = prompts[names[0]], len(prompts)
+        if top.accuracy == 0 and all(m.accuracy == 0 for m in tuned.values()):
+            said += f"; nor does {f'the prompt {names[0]}' if count == 1 else f'any of {count} prompts'}"
+        elif top.accuracy == 0:
+            said += f"; {f'the prompt {names[0]} scores' if count == 1 else f'{count} prompts score'} nothing"
+        elif count == 1:
+            said += f"; the prompt {names[0]} has {percent(top.accuracy)}"
+        elif len(names) > 1:
+            said += f"; of {count} prompts {enumerated(names)} are the best with {percent(top.accuracy)} each"
+        else:
+            said += f"; the best of {count} prompts, {names[0]}, has {percent(top.accuracy)}"
+    constant = next((m.constant for m in tuned.values() if m.constant is not None), None)
+    if constant is not None:
+        said += f"; always answering {quoted(constant.answer)} would have {percent(constant.share)}"
     return f"{said}."
+
+
+def best_in_words(tuned: Mapping[str, Measure], outcomes: Sequence[TrainingOutcome]) -> str:
+    """The best of what was trained, or that there is none; of equals the one with the fewest parameters is told."""
+    groups, count = groups_of(outcomes), len(tuned)
+    names = highest(list(tuned), lambda name: tuned[name].accuracy)
+    name = min(names, key=lambda label: groups[label][0].trainable)
+    m, one = tuned[name], groups[name][0]
+    took = f"{one.trainable:,} parameters ({share(one)}) and {one.trained_on:,} training samples"
+    what = "" if m.scale.metric == ACCURACY else f"{m.scale.name} "
+    if m.accuracy == 0:
+        return f"{name} does not score anything" if count == 1 else f"None of {count} trained scores anything"
+    if count == 1:
+        return f"{name}, trained: {what}{percent(m.accuracy)} with {took}"
+    if len(names) == 1:
+        return f"{name} is the best of {count} trained: {what}{percent(m.accuracy)} with {took}"
+    return (
+        f"{enumerated(names)} share the highest score of {count} trained: {what}{percent(m.accuracy)}, {name} with "
+        f"the fewest parameters ({one.trainable:,}, {share(one)}) and {one.trained_on:,} training samples"
+    )

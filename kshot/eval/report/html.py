@@ -16,7 +16,17 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.model import Alternatives, Call, Cell, Figure, Report, Table, Transcript, Transcripts
+from kshot.eval.report.model import (
+    Alternatives,
+    Call,
+    Cell,
+    Figure,
+    Report,
+    Table,
+    Transcript,
+    Transcripts,
+    outcomes,
+)
 from kshot.eval.report.safe_text import clean
 from kshot.whole_file import write_whole
 
@@ -68,7 +78,8 @@ def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
 
 def kinds_of(items: Sequence[Transcript]) -> dict[str, list[str]]:
     """What a reader can choose from."""
-    return {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}
+    found = {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}
+    return {**found, "outcome": outcomes(partial=any(item.outcome == "partial" for item in items))}
 
 
 def render(
@@ -89,8 +100,7 @@ def render(
     template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
     return template.render(
         report=report, style=style, script=script, policy=policy(style, script, served is not None), svg=draw or svg,
-        shown=shown, total=total, kinds={**kinds, "outcome": ["right", "wrong", "unparsed", "truncated"]}, parts=parts,
-        prompts=embeddable(prompts), anchor=anchor, served=served,
+        shown=shown, total=total, kinds=kinds, parts=parts, prompts=embeddable(prompts), anchor=anchor, served=served,
     )  # fmt: skip
 
 

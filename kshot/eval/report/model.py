@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
+
+CARE = "Take care: "
+"""How a sentence of a summary begins that nobody may overlook."""
 
 Tone = Literal["plain", "good", "bad", "quiet"]
 
@@ -67,7 +70,13 @@ class Figure:
     draw: Callable[[], Drawing]
 
 
-Outcome = Literal["right", "wrong", "unparsed", "truncated"]
+Outcome = Literal["right", "partial", "wrong", "unparsed", "truncated"]
+"""partial: more than nothing and less than the full score."""
+
+
+def outcomes(*, partial: bool) -> list[str]:
+    """What an attempt can come to; `partial` where a metric gives parts of a score."""
+    return [outcome for outcome in get_args(Outcome) if partial or outcome != "partial"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,7 @@ class Transcript:
     rule: str
     detail: tuple[tuple[str, str], ...]  # what else the strategy kept, as (name, text)
     calls: Callable[[], Sequence[Call]]  # read from the journal only when shown
+    score: str = ""  # by its metrics, where it is more than right or wrong: "token-f1 0.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +158,11 @@ class Report:
     title: str
     summary: Sequence[str]
     sections: Sequence[Section]
+
+    @property
+    def cautions(self) -> list[str]:
+        """The sentences of the summary that nobody may overlook."""
+        return [line for line in self.summary if line.startswith(CARE)]
 
     def blocks(self) -> list[Plain]:
         """All blocks in order, of alternatives the first."""

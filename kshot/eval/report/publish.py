@@ -11,12 +11,13 @@ from kshot.types import UserError
 
 
 def publish(report: Report, folder: Path, *, findings: int = 0) -> None:
-    """Prints the report, writes it and says where it is; then `findings` sentences of its summary, now far above."""
+    """Prints the report, writes it and says where it is; then of its summary, now far above, `findings` sentences
+    and all that nobody may overlook."""
     from rich.console import Console
 
     terminal.render(report, Console())
     announce(write(report, folder))
-    for sentence in report.summary[:findings]:
+    for sentence in dict.fromkeys([*report.summary[:findings], *report.cautions]):
         say(sentence)
 
 

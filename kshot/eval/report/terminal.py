@@ -107,4 +107,5 @@ def show(transcript: Transcript, console: Console) -> None:
     where = f", characters {span[0]} to {span[1]} of the last completion" if span else ""
     unused = f"; {transcript.rejected!r} was seen and not counted" if transcript.rejected is not None else ""
     say("extracted", f"{answer} (rule: {transcript.rule}{where}{unused})")
-    say("target", f"{transcript.target} ({transcript.outcome})")
+    score = f": {transcript.score}" if transcript.score else ""
+    say("target", f"{transcript.target} ({transcript.outcome}{score})")

@@ -15,6 +15,7 @@ from kshot.eval.tasks.source.told import number_of
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
 
+REPLY_TOKENS = 256  # a chat model works a story out although it was asked for the number alone
 INSTRUCTIONS = (
     "Solve the arithmetic problem.",
     "Read the story and work out the number it asks for.",
@@ -41,6 +42,7 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> 
         instructions=INSTRUCTIONS,
         decompositions=DECOMPOSITIONS,
         exemplars=EXEMPLARS,
+        reply_tokens=REPLY_TOKENS,
     )
 
 

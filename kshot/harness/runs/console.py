@@ -27,6 +27,7 @@ def run_plan(
     from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
+    from kshot.eval.report.prompting.scale import Tally
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
@@ -46,12 +47,12 @@ def run_plan(
     if note:
         console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
     engine = named()
-    right = done = 0
+    tally = Tally()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
+        TextColumn("{task.fields[state]}", markup=False),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -60,20 +61,22 @@ def run_plan(
         line = bar.add_task("attempts", total=loaded.total, state="")
 
         def on_record(record: Record) -> None:
-            nonlocal right, done
-            right, done = right + int(record.score.value >= 1), done + 1
+            tally.add(record.score)
             bar.advance(line)
 
         def on_progress(state: Progress) -> None:
-            share = f"accuracy {100 * right / done:.0f}%" if done else ""
-            bar.update(line, state=f"{share}  {state.generated_tokens:,} tokens  {state.in_flight} in flight")
+            bar.update(
+                line, state=f"{clean(str(tally))}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
+            )
 
         info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
         try:
             run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
         except KeyboardInterrupt:
             bar.stop()
-            click.echo(f"\nkshot: stopped after {done} of {loaded.total} attempts, all kept in {folder}.", err=True)
+            click.echo(
+                f"\nkshot: stopped after {tally.done} of {loaded.total} attempts, all kept in {folder}.", err=True
+            )
             raise
         finally:
             engine.close()
@@ -136,8 +139,11 @@ def print_attempts(
     """Prints the first attempts of those that fit; the strategy by its short name or its whole one."""
     from rich.console import Console
 
+    from kshot.eval.report.prompting.measures import measured
     from kshot.eval.report.prompting.short_names import abbreviated, resolve
     from kshot.eval.report.prompting.transcripts import transcript
+    from kshot.eval.report.prompting.words import beside, notes
+    from kshot.eval.report.publish import say
     from kshot.eval.report.terminal import show
     from kshot.harness.runs.read import find_attempts, read_run
 
@@ -147,7 +153,11 @@ def print_attempts(
         found = find_attempts(run, task=task, strategy=resolve(strategy, names), sample=sample, outcome=outcome)
         for record in found[:count]:
             show(transcript(run, record), Console())
-    click.echo(f"{min(count, len(found))} of {len(found)} fitting attempts")
+        click.echo(f"{min(count, len(found))} of {len(found)} fitting attempts")
+        shown = dict.fromkeys((record.task, record.strategy) for record in found[:count])
+        measures = [each for key, each in measured(run).items() if key in shown]
+    for sentence in [*map(beside, measures), *notes(measures)]:
+        say(sentence)
 
 
 def print_comparison(first: Path, second: Path) -> None:

@@ -1,21 +1,26 @@
-"""A run's records and calls as tables for other tools: Parquet (exact types) or CSV.
+"""A run's scores, records and calls as tables for other tools: Parquet (exact types) or CSV.
 
-Meets: read in pieces, so that memory does not grow with the run. Concedes: half of a surrogate pair, which
-neither format can hold, becomes "?"; CSV has text as it is, so a spreadsheet may take "=1+1" for a formula.
+Meets: records and calls are read in pieces; of the whole run no more is held than each attempt's answer and score,
+from which the scores are made. In CSV no text of models or datasets can be a spreadsheet's formula: a cell of text
+that begins like one gets a ' before it (OWASP, CSV injection), which `restored` takes off again. Concedes: half of a
+surrogate pair, which neither format can hold, becomes "?".
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.prompting.measures import outcome_of
+from kshot.eval.report.prompting.measures import measure, outcome_of
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.journal import Journal
 from kshot.harness.rows import kept_of
-from kshot.types import Sample, UserError
+from kshot.types import Prediction, Sample, UserError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,9 +29,17 @@ FORMATS = ("parquet", "csv")
 PIECE = 5_000  # rows held at once
 RECORDS = {
     **dict.fromkeys(("task", "strategy", "sample_id"), "string"), "repeat": "int64",
-    **dict.fromkeys(("question", "target", "answer", "rule", "outcome"), "string"), "score": "double",
+    **dict.fromkeys(("question", "target", "answer", "rule", "outcome"), "string"),
+    "metric": "string", "score": "double",
     "answered": "bool", **dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), "int64"),
     "seconds": "double", "calls": "string", "detail": "string",
+}  # fmt: skip
+SCORES = {
+    **dict.fromkeys(("task", "strategy", "metric"), "string"), **dict.fromkeys(("samples", "attempts"), "int64"),
+    **dict.fromkeys(("mean", "low", "high"), "double"), "interval": "string",
+    **dict.fromkeys(("unparsed", "truncated", "best_constant"), "double"), "best_constant_answer": "string",
+    "p_best_constant": "double", "distinct_answers": "int64", "commonest_answer": "string",
+    "commonest_share": "double", "note": "string",
 }  # fmt: skip
 CALLS = {
     **dict.fromkeys(("key", "prompt", "continuation"), "string"), "temperature": "double", "top_p": "double",
@@ -36,20 +49,75 @@ CALLS = {
 }  # fmt: skip
 
 
-def export(run: Path, folder: Path, format: str) -> list[tuple[Path, int]]:
-    """Writes records and calls of a run into the folder. Gives each file and its number of rows. Raises UserError."""
+FORMULA = re.compile("'*[-=+@\t\r\n\uff0d\uff1d\uff0b\uff20]")  # and their full-width forms
+PLAIN_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+
+
+def export(run: Path, folder: Path, format: str, *, as_is: bool = False) -> list[tuple[Path, int]]:
+    """Writes scores, records and calls of a run into the folder. Gives each file and its number of rows.
+
+    CSV is safe to open in a spreadsheet unless its text is wanted `as_is`. Raises UserError.
+    """
     if format not in FORMATS:
         raise UserError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}.")
     with Journal.read(run) as journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tables = {
+                "scores": (SCORES, score_rows(journal)),
                 "records": (RECORDS, record_rows(journal, journal.samples())),
                 "calls": (CALLS, call_rows(journal)),
             }
+            if format == "csv" and not as_is:
+                tables = {name: (types, map(safe, rows)) for name, (types, rows) in tables.items()}
             return [write(folder / f"{name}.{format}", types, rows, format) for name, (types, rows) in tables.items()]
         except OSError as error:
             raise UserError(f"{folder} cannot be written ({error.strerror or error}); give another --out.") from error
+
+
+def safe(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row without a text that a spreadsheet would run."""
+    return {name: neutral(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def neutral(text: str) -> str:
+    """A text that no spreadsheet takes for a formula; what is a number stays one.
+
+    >>> neutral("=1+1"), neutral("-5"), neutral("-5+1"), neutral("a=b")
+    ("'=1+1", '-5', "'-5+1", 'a=b')
+    """
+    return f"'{text}" if FORMULA.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
+
+
+def restored(text: str) -> str:
+    """What `neutral` was given.
+
+    >>> [restored(neutral(text)) for text in ("=1+1", "-5", "'=1", "'tis")]
+    ['=1+1', '-5', "'=1", "'tis"]
+    """
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def score_rows(journal: Journal) -> Iterator[dict[str, Any]]:
+    """A row for every strategy on every task, with what its score has to be held against."""
+    records = [
+        replace(record, calls=(), prediction=Prediction(record.prediction.answer, record.prediction.status))
+        for record in journal.records()
+    ]
+    run = RunData("", {}, records, journal.samples(), journal.call)
+    for (task, strategy), m in measure(run).items():
+        answers, constant = m.answers, m.constant
+        notes = ["one answer to everything"] if answers.constant else []
+        notes += ["not shown to be above the best constant answer"] if m.no_better else []
+        yield {
+            "task": task, "strategy": strategy, "metric": m.scale.metric, "samples": m.n, "attempts": answers.attempts,
+            "mean": m.accuracy, "low": m.interval.low, "high": m.interval.high, "interval": f"95%, {m.method}",
+            "unparsed": m.unparsed, "truncated": m.truncated, "best_constant": constant.share if constant else None,
+            "best_constant_answer": constant.answer if constant else None,
+            "p_best_constant": m.above_constant if constant else None, "distinct_answers": answers.distinct,
+            "commonest_answer": answers.commonest, "commonest_share": answers.of_commonest / answers.attempts,
+            "note": "; ".join(notes),
+        }  # fmt: skip
 
 
 def record_rows(journal: Journal, samples: Mapping[tuple[str, str], Sample]) -> Iterator[dict[str, Any]]:
@@ -60,7 +128,8 @@ def record_rows(journal: Journal, samples: Mapping[tuple[str, str], Sample]) -> 
             "task": record.task, "strategy": record.strategy, "sample_id": record.sample_id, "repeat": record.repeat,
             "question": sample.question if sample else None, "target": sample.target if sample else None,
             "answer": record.prediction.answer, "rule": record.prediction.rule,
-            "outcome": outcome_of(record), "score": record.score.value, "answered": record.score.answered,
+            "outcome": outcome_of(record), "metric": record.score.metric,
+            "score": record.score.value, "answered": record.score.answered,
             "prompt_tokens": record.prompt_tokens, "cached_tokens": record.cached_tokens,
             "completion_tokens": record.completion_tokens, "seconds": record.seconds,
             "calls": json.dumps(record.calls),

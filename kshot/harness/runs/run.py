@@ -61,7 +61,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
     only with `trust_code`. Raises UserError.
     """
     with Journal.read(folder) as old:
-        settings = old.settings()
+        settings, chat = old.settings(), chat_of(old)
         before = {
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
         }
@@ -83,15 +83,19 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
             changed += before.get(job.key) != (prediction.answer, record.score.value)
             journal.add_record(record)
 
-        finished = [job for job in loaded.jobs(chat=chat_of(settings)) if job.key in before]
+        finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
         keep_sources(journal, plan)
     return count, changed
 
 
-def chat_of(settings: Mapping[str, Any]) -> bool:
-    """Whether a run's messages went through a chat template; of a run before that was kept, as its engine's id says."""
-    return bool(settings["chat"]) if "chat" in settings else "/plain/" not in settings["engine"]
+def chat_of(journal: Journal) -> bool:
+    """Whether a run's messages went through a chat template; of a run before that was kept, whether it sent any.
+
+    Without a template every message is made text before it is sent, so that a journal of texts alone had none.
+    """
+    settings = journal.settings()
+    return bool(settings["chat"]) if "chat" in settings else journal.has_messages()
 
 
 def record_of(

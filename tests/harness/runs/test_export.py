@@ -14,10 +14,10 @@ from pyarrow import parquet
 from kshot.cli import main
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.export import export
+from kshot.harness.runs.export import export, neutral, restored
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
-from kshot.types import UserError
+from kshot.types import Request, UserError
 
 NASTY = 'a "quoted",\ncomma\x00 <b> =1+1 \ud800 ünï'
 
@@ -33,11 +33,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("format", ["parquet", "csv"])
 def test_what_is_exported_is_what_the_journal_holds(run: Path, tmp_path: Path, format: str) -> None:
     written = export(run, tmp_path / "out", format)
-    assert [(path.name, count) for path, count in written] == [(f"records.{format}", 8), (f"calls.{format}", 8)]
+    names = [(path.name, count) for path, count in written]
+    assert names == [(f"scores.{format}", 2), (f"records.{format}", 8), (f"calls.{format}", 8)]
     if format == "parquet":
-        records, calls = (parquet.read_table(path).to_pylist() for path, _ in written)
+        records, calls = (parquet.read_table(path).to_pylist() for path, _ in written[1:])
     else:
-        texts = (path.read_text(encoding="utf-8") for path, _ in written)
+        texts = (path.read_text(encoding="utf-8") for path, _ in written[1:])
         records, calls = (list(csv.DictReader(io.StringIO(text, newline=""))) for text in texts)
     with Journal.read(run) as journal:
         expected = list(journal.records())
@@ -68,3 +69,74 @@ def test_what_cannot_be_exported_is_said_in_a_sentence(run: Path, tmp_path: Path
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="cannot be written"):
         export(run, tmp_path / "file", "csv")
+
+
+def made(folder: Path, replies: dict[str, str]) -> Path:
+    """A run of one text a sample, on a task of the user's own: target to reply."""
+    rows = [{"question": f"q{i}", "answer": target, "id": i} for i, target in enumerate(replies)]
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    plan = Plan((f"{folder / 'rows.jsonl'}:answer=text",), ("zero-shot",))
+    texts = list(replies.values())
+
+    def reply(request: Request) -> str:
+        asked = str(request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content)
+        return max(text for text in enumerate(texts) if f"q{text[0]}" in asked)[1]
+
+    run_benchmark(load_plan(plan), ScriptedEngine(reply), folder / "run")
+    return folder / "run"
+
+
+def cells(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8"), newline="")))
+
+
+HARMFUL = ("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1+1", "\uff0b1", "'=1", "''-x")
+HARMLESS = ("-5", "plain", "'tis", "a=b")
+
+
+def test_no_cell_of_csv_is_a_formula(tmp_path: Path) -> None:
+    run = made(tmp_path, {f"target {i}": text for i, text in enumerate([*HARMFUL, *HARMLESS])})
+    export(run, tmp_path / "safe", "csv")
+    export(run, tmp_path / "as-is", "csv", as_is=True)
+    for name in ("scores", "records", "calls"):
+        safe, as_is = (cells(tmp_path / kind / f"{name}.csv") for kind in ("safe", "as-is"))
+        for row in safe:
+            begin = [text for text in row.values() if text.startswith((*"=+@\t\r\uff1d\uff0b", "-1+"))]
+            assert not set(begin) - {"+1"}, row  # which is a number
+        assert [{key: restored(text) for key, text in row.items()} for row in safe] == as_is
+    safe_texts, texts = ({row["text"] for row in cells(tmp_path / kind / "calls.csv")} for kind in ("safe", "as-is"))
+    assert {"-5", "'tis", "a=b", "''=1", "'''-x"} <= safe_texts
+    assert {"-5", "'tis", "a=b", "'=1", "''-x"} <= texts
+    result = CliRunner().invoke(main, ["export", str(run), "-f", "csv", "--as-is", "--out", str(tmp_path / "cli")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "cli" / "calls.csv").read_bytes() == (tmp_path / "as-is" / "calls.csv").read_bytes()
+
+
+@pytest.mark.parametrize("text", [*HARMFUL, "-5", "+1.5e-3", "-.5", "-", "", "'", "''", "x", "-5\n", "\n=1"])
+def test_what_was_made_harmless_comes_back(text: str) -> None:
+    assert restored(neutral(text)) == text
+    assert (neutral(text) == text) == (text in ("-5", "+1.5e-3", "-.5", "", "'", "''", "x"))
+
+
+def test_numbers_of_csv_stay_numbers(run: Path, tmp_path: Path) -> None:
+    export(run, tmp_path / "out", "csv")
+    for row in cells(tmp_path / "out" / "calls.csv"):
+        assert float(row["logprob"]) <= 0
+        assert float(row["temperature"]) == 0.0
+
+
+def test_the_scores_have_what_they_are_to_be_held_against(tmp_path: Path) -> None:
+    loaded = load_plan(Plan(("coin-flip",), ("zero-shot",), limit=10))
+    targets = [sample.target for sample in loaded.samples["coin-flip"]]
+    run_benchmark(loaded, ScriptedEngine(lambda _: "No."), tmp_path / "run")
+    [(path, count), *_] = export(tmp_path / "run", tmp_path / "out", "csv")
+    [row] = cells(path)
+    assert count == 1
+    best = max(("no", "yes"), key=targets.count)
+    shown = ("metric", "samples", "best_constant_answer", "distinct_answers", "commonest_answer", "interval", "note")
+    assert [row[name] for name in shown] == [
+        *("accuracy", "10", best, "1", "no", "95%, Wilson"),
+        "one answer to everything; not shown to be above the best constant answer",
+    ]
+    assert (float(row["mean"]), float(row["best_constant"])) == (targets.count("no") / 10, targets.count(best) / 10)
+    assert {each["metric"] for each in cells(tmp_path / "out" / "records.csv")} == {"accuracy"}

@@ -49,7 +49,7 @@ def test_a_run_from_before_goes_on_and_keeps_it_from_then_on(tmp_path: Path) -> 
         settings = journal.settings()
         assert "chat" not in settings
         count = len(list(journal.records()))
-    assert rescore(tmp_path / "r") == (count, 0)  # as the id of its engine tells
+    assert rescore(tmp_path / "r") == (count, 0)  # as its prompts tell
     engine = ScriptedEngine(reply)
     run_benchmark(load_plan(Plan.of(settings)), engine, tmp_path / "r")
     assert engine.asked == []
@@ -59,10 +59,12 @@ def test_a_run_from_before_goes_on_and_keeps_it_from_then_on(tmp_path: Path) -> 
         run_benchmark(load_plan(Plan.of(settings)), ScriptedEngine(reply, chat=False), tmp_path / "r")
 
 
-def test_a_plain_run_from_before_is_read_again(tmp_path: Path) -> None:
-    engine = ScriptedEngine(reply, id="transformers/abc/float32/plain/decoding-2", chat=False)
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize("name", ["transformers/abc/float32/plain/decoding-2", "server/https://host/v1"])
+def test_a_run_from_before_is_read_again_whatever_its_engine_was_called(name: str, chat: bool, tmp_path: Path) -> None:
+    engine = ScriptedEngine(reply, id=name, chat=chat)
     run_benchmark(load_plan(PLAN), engine, tmp_path / "r")
-    with Journal.open(tmp_path / "r", load_plan(PLAN).plan.settings(engine.id, False)) as journal:
+    with Journal.open(tmp_path / "r", load_plan(PLAN).plan.settings(engine.id, chat)) as journal:
         journal.connection.execute("DELETE FROM meta WHERE name = 'setting chat'")
     assert rescore(tmp_path / "r") == (8, 0)
 

@@ -169,3 +169,36 @@ def test_a_wrong_address_is_said_in_a_sentence(client: TestClient) -> None:
 def test_no_run_is_said_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no run"):
         find_runs([tmp_path])
+
+
+def test_another_metric_is_called_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from kshot.eval.answers import TEXT\nfrom kshot.types import Sample, Score, Task\n"
+        "def half(answer, sample):\n"
+        "    value = 1.0 if answer == sample.target else len(answer or '') % 2 / 2\n"
+        "    return Score({'half-right': value}, answer is not None)\n"
+        "def mine():\n"
+        "    return Task('mine', lambda *_: [Sample(f's{i}', f'q{i}', 'xxx') for i in range(9)], TEXT, half)\n"
+    )
+    loaded = load_plan(Plan((f"{file}:mine",), ("zero-shot",)))
+    texts = {f"q{i}": "x" * (i % 3 + 1) for i in range(9)}
+
+    def words(request: Request) -> str:
+        return next(text for name, text in texts.items() if name in str(request.prompt[-1].content))  # type: ignore[union-attr]
+
+    run_benchmark(loaded, ScriptedEngine(words), tmp_path / "run")
+    with Journal.read(tmp_path / "run") as journal:
+        state = store.state_of(journal)
+        records = list(journal.records())
+        for outcome in ("right", "partial", "wrong"):
+            count, _ = store.find(journal, store.Wanted(outcome=outcome), limit=100, offset=0)
+            assert count == sum(outcome_of(record) == outcome for record in records) == 3
+    assert state.score == "mean half-right 50.0%"
+    client = TestClient(make_app(find_runs([tmp_path]), TOKEN), base_url="http://127.0.0.1")
+    for address in (f"/{TOKEN}/", f"/{TOKEN}/run/0/"):
+        page = client.get(address).text
+        assert state.score in page
+        assert "ccuracy" not in page
+        assert "% right" not in page
+    assert "<option>partial</option>" in page

@@ -4,6 +4,8 @@ build        the report of a run
 compare      the report of a run against another
 run_data     what a report is made of: records, samples, calls
 short_names  strategies by a name that a table has room for
+scale        what a task's scores are called
+constant     the best constant answer, and how many answers were given
 measures     accuracy, unread answers and cost of each strategy on each task
 comparisons  pairs of strategies on the same samples, and whether a difference is real
 words        the findings in sentences
@@ -14,6 +16,7 @@ repeats      what repeats tell: pass@k and the parts of the variance
 metrics      metrics beside the task's own
 consistency  accuracy against the number of chains
 confusion    targets against answers
+ranking      area under the ROC curve
 trust        whether a stated probability comes true
 transcripts  what the model wrote, record by record
 """

@@ -16,12 +16,14 @@ from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
 from kshot.eval.report.prompting.metrics import metrics_table
+from kshot.eval.report.prompting.ranking import area_table
 from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.scale import common
 from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
 from kshot.eval.report.prompting.tables import accuracy_table, cost_table, difference_table, names_table, settings_table
 from kshot.eval.report.prompting.transcripts import transcripts_of
-from kshot.eval.report.prompting.trust import trust_section
+from kshot.eval.report.prompting.trust import trust_blocks
 from kshot.eval.report.prompting.words import cluster_note, finding, notes, task_sentence
 
 MOST_BASELINES = 12
@@ -47,7 +49,7 @@ def build(run: RunData, *, baseline: str | None = None, extra: Sequence[Section]
         accuracy_table(listed),
         *pairs.all_at_once(found, run.samples),
     ]
-    sections = [Section("Accuracy", accuracy)]
+    sections = [Section(common(m.scale for m in listed).title, accuracy)]
     scored = metrics_table(listed)
     if scored:
         sections.append(Section("Other metrics", [scored]))
@@ -80,8 +82,9 @@ def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params, repe
     classes = confusion_figures(run, listed)
     if classes:
         sections.append(Section("Targets against answers", classes))
-    trusted = trust_section(listed)
-    return [*sections, trusted] if trusted else sections
+    ranked = area_table(listed, run.samples)
+    trusted = [block for block in (*trust_blocks(listed), ranked) if block]
+    return [*sections, Section("Probabilities", trusted)] if trusted else sections
 
 
 def paired_blocks(family: Sequence[Comparison], against: str, view: int) -> list[str | Table | Figure]:

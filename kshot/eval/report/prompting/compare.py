@@ -6,15 +6,18 @@ Meets: a sample counts as shared where its whole text is the same, not its id al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from kshot.eval.report.model import Block, Report, Section
+from kshot.eval.report.model import CARE, Block, Report, Section
 from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Key, Measure, measured, tasks_of
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.scale import ACCURACY, common
 from kshot.eval.report.prompting.short_names import abbreviated
 from kshot.eval.report.prompting.tables import accuracy_table, cost_table, difference_table, names_table, settings_table
+from kshot.eval.report.prompting.words import notes
 from kshot.types import UserError
 
 
@@ -54,16 +57,24 @@ def compare(a: RunData, b: RunData) -> Report:
     better, worse = (sum(c.word == word for c in family) for word in ("better", "worse"))
     summary = [
         f"{b.name} against {a.name}: {better} of {len(family)} comparisons better, {worse} worse, "
-        f"{len(family) - better - worse} with no difference shown (exact McNemar, Holm over {len(family)})."
+        f"{len(family) - better - worse} with no difference shown ({pairs.tests_of(family)}, Holm over {len(family)})."
     ]
     summary += [
-        f"{c.task}, {c.strategy}: {c.word}, {c.sentence}." for c in sorted(family, key=lambda c: c.adjusted)[:5]
+        f"{c.task}, {c.strategy}{'' if c.scale.metric == ACCURACY else f', {c.scale.name}'}: {c.word}, {c.sentence}."
+        for c in sorted(family, key=lambda c: c.adjusted)[:5]
     ]
+    for run, measures in ((a, first), (b, second)):
+        summary += [said.replace(CARE, f"{CARE}in {run.name}, ", 1) for said in notes(list(measures.values()))]
     blocks: list[Block] = [figures.forest_figure(family, a.name), difference_table(family), *apart]
     costs = []
     for run, measures in ((a, first), (b, second)):
         listed = list(measures.values())
-        costs.append(Section(f"Accuracy and cost of {run.name}", [accuracy_table(listed), cost_table(listed)]))
+        costs.append(
+            Section(
+                f"{common(m.scale for m in listed).title} and cost of {run.name}",
+                [accuracy_table(listed), cost_table(listed)],
+            )
+        )
     ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)
     sections = [Section("Paired comparisons", blocks), *costs, ran]
     return Report(f"kshot: {b.name} against {a.name}", summary, sections)
@@ -81,8 +92,7 @@ def matched(first: Mapping[Key, Measure], second: Mapping[Key, Measure]) -> list
 
 def restricted(measure_: Measure, sample_ids: Sequence[str]) -> Measure:
     """The measure with only these samples' scores."""
-    scores = {key: measure_.scores[key] for key in sample_ids}
-    return Measure(measure_.task, measure_.strategy, measure_.records, scores, measure_.interval)
+    return replace(measure_, scores={key: measure_.scores[key] for key in sample_ids})
 
 
 def listing(found: Mapping[Key, Measure]) -> str:

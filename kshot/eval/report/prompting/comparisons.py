@@ -1,7 +1,8 @@
 """Pairs of strategies on the same samples: the difference, whether it is real, and what could have been seen.
 
 Meets: only samples that both answered are paired; p-values are corrected by Holm over every comparison of the
-report at once. Concedes: the smallest detectable difference is that of one uncorrected test at 80% power.
+report at once. Concedes: the smallest detectable difference is that of one uncorrected test at 80% power, of exact
+McNemar or, where scores are no 0 or 1, of a paired t-test.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from functools import lru_cache
 
 from kshot.eval import power, statistics
 from kshot.eval.report.numbers import as_relation, percent, percent_range, points, unsigned
-from kshot.eval.report.prompting.measures import Measure, clusters_of
+from kshot.eval.report.prompting.measures import LEVEL, Measure, clusters_of
+from kshot.eval.report.prompting.scale import PLAIN, Scale
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Comparison:
     detectable: float  # the smallest difference that this n would have shown with 80% power
     needed: int | None = None  # samples on which the difference seen would be shown with 80% power; None: too many
     adjusted: float = 1.0  # p after Holm over the family
+    scale: Scale = PLAIN
 
     @property
     def real(self) -> bool:
@@ -69,10 +70,16 @@ def pair(
         return None
     clusters = clusters_of(samples, a.task, shared)
     result = statistics.paired([a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters)
-    discordant = (result.only_a + result.only_b) / result.n
-    detectable = power.smallest_detectable(result.clusters or result.n, discordant=discordant)
-    needed = needed_samples(result.difference, discordant) if clusters is None else None
-    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable, needed)
+    scale = a.scale | b.scale
+    whole = all(score in (0.0, 1.0) for each in (a, b) for score in each.scores.values())  # not the mean of repeats
+    units, discordant = result.clusters or result.n, (result.only_a + result.only_b) / result.n
+    if whole:
+        detectable = power.smallest_detectable(units, discordant=discordant)
+        needed = needed_samples(result.difference, discordant) if clusters is None else None
+    else:
+        detectable = power.smallest_mean_difference(units, result.spread)
+        needed = needed_for_mean(result.difference, result.spread) if clusters is None else None
+    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable, needed, scale=scale)
 
 
 @lru_cache(maxsize=4096)
@@ -85,6 +92,28 @@ def needed_samples(difference: float, discordant: float) -> int | None:
     except ValueError:
         return None
     return n if n <= 100_000 else None
+
+
+@lru_cache(maxsize=4096)
+def needed_for_mean(difference: float, spread: float) -> int | None:
+    """The same for scores between 0 and 1, by the spread of their differences."""
+    if abs(difference) < 1e-3:
+        return None
+    try:
+        n = power.samples_for_mean(difference, spread)
+    except ValueError:
+        return None
+    return n if n <= 100_000 else None
+
+
+def tests_of(family: Iterable[Comparison]) -> str:
+    """The tests that a family's p-values come from, in words."""
+    tests = list(dict.fromkeys(comparison.result.test for comparison in family))
+    if statistics.SIGN_FLIPS not in tests:
+        return statistics.MCNEMAR
+    if statistics.MCNEMAR in tests:
+        return f"{statistics.MCNEMAR} (sign flips for fractions, repeats and clusters)"
+    return "a permutation test by sign flips"
 
 
 def all_at_once(measures: Mapping[tuple[str, str], Measure], samples: Mapping[tuple[str, str], Sample]) -> list[str]:
@@ -150,5 +179,5 @@ def task_baseline(strategies: Sequence[str], wanted: str | None = None) -> str:
 
 
 def described(measure: Measure) -> str:
-    """Accuracy and its interval: "45.0% (29.3–61.5%)"."""
+    """The mean score and its interval: "45.0% (29.3–61.5%)"."""
     return f"{percent(measure.accuracy)} ({percent_range(measure.interval.low, measure.interval.high)}%)"

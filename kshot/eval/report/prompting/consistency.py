@@ -1,6 +1,7 @@
 """Accuracy of self-consistency against the number of chains, from the draws that were made anyway.
 
-Concedes: a chain counts as right where its answer equals the target, or the voted answer where that scored.
+Concedes: a chain counts as right where its answer equals the target, or the voted answer where that scored. It is
+a share of answers also where the task's own metric gives parts of a score, and is then called so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.scale import ACCURACY, PLAIN, Scale, scale_of
 from kshot.eval.report.style import look, short
 from kshot.eval.statistics import Interval
 from kshot.types import Record
@@ -33,6 +35,7 @@ class Curve:
     ns: Sequence[int]
     accuracy: Sequence[float]
     intervals: Sequence[Interval]
+    scale: Scale = PLAIN  # the task's own
 
 
 def curves_of(run: RunData) -> list[Curve]:
@@ -50,29 +53,38 @@ def curves_of(run: RunData) -> list[Curve]:
             del ns[-2]  # too near to the end to be told apart from it
         table = statistics.majority_expectations(answers, [target_of(run, record) for record in records], ns)
         intervals = [statistics.mean_interval(column.tolist()) for column in table.T]
-        curves.append(Curve(task, strategy, ns, [float(value) for value in table.mean(axis=0)], intervals))
+        scale = scale_of(record.score for record in records)
+        curves.append(Curve(task, strategy, ns, [float(value) for value in table.mean(axis=0)], intervals, scale))
     return curves
 
 
 def target_of(run: RunData, record: Record) -> str:
     """The answer that a chain has to reach: as the vote wrote it, where the vote was right."""
-    if record.prediction.answer is not None and record.score.value == 1:
+    if record.prediction.answer is not None and record.score.right:
         return record.prediction.answer
     sample = run.samples.get((record.task, record.sample_id))
     return sample.target if sample else ""
 
 
+def called(curves: Sequence[Curve]) -> str:
+    """What the curves show: accuracy, or the share that equals the target where the tasks score otherwise."""
+    return ACCURACY if all(curve.scale.metric == ACCURACY for curve in curves) else "share equal to the target"
+
+
 def chains_figure(curves: Sequence[Curve]) -> Figure:
     """Accuracy of self-consistency against the number of chains."""
+    name = called(curves)
     tasks = list(dict.fromkeys(curve.task for curve in curves))
     strategies = list(dict.fromkeys(curve.strategy for curve in curves))
 
     caption = (
-        "Expected accuracy of the majority of n chains, from one set of draws by subsampling without replacement; "
+        f"Expected {name} of the majority of n chains, from one set of draws by subsampling without replacement; "
         "the band is the 95% interval over samples."
     )
 
-    @framed("self-consistency", "Accuracy against the number of chains", caption, count=len(tasks), height=3.0)
+    title = f"{name[0].upper()}{name[1:]} against the number of chains"
+
+    @framed("self-consistency", title, caption, count=len(tasks), height=3.0)
     def drawn(*panels: Axes) -> None:
         from matplotlib.ticker import FixedLocator, NullLocator
 
@@ -93,7 +105,7 @@ def chains_figure(curves: Sequence[Curve]) -> Figure:
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xticklabels([str(tick) for tick in ticks])
             axes.grid(True)
-        panels[0].figure.supylabel("accuracy (%), 95% interval")
+        panels[0].figure.supylabel(f"{name} (%), 95% interval")
         panels[0].figure.supxlabel("chains n (log scale)")
         key_above(panels[0], {name: lines[name] for name in strategies}, width=60, columns=1)
 
@@ -109,4 +121,5 @@ def chains_table(curves: Sequence[Curve]) -> Table:
         rows.append([curve.task, curve.strategy, *(percent(values.get(n)) for n in ns)])
     caption = "Expected over subsets of the chains; ties split evenly, no answer never votes."
     heads = columns("task", "strategy", *(f"n = {n}#" for n in ns))
-    return Table("Accuracy of the majority of n", heads, rows, caption)
+    name = called(curves)
+    return Table(f"{name[0].upper()}{name[1:]} of the majority of n", heads, rows, caption)

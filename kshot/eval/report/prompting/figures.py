@@ -1,4 +1,4 @@
-"""The figures of the prompting half: accuracy, paired differences, accuracy against cost.
+"""The figures of the prompting half: scores, paired differences, scores against cost.
 
 Meets: every estimate has its 95% interval drawn, every axis its unit; one panel a task, so that tasks are not
 read as if they were comparable. Concedes: with dozens of strategies the panels grow tall rather than clever.
@@ -13,6 +13,7 @@ from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Measure
+from kshot.eval.report.prompting.scale import ACCURACY, common
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short
 
 if TYPE_CHECKING:
@@ -20,15 +21,20 @@ if TYPE_CHECKING:
 
 
 def accuracy_figure(measures: Sequence[Measure]) -> Figure:
-    """A dot and its Wilson interval for every strategy, one panel a task."""
+    """A dot and its interval for every strategy, one panel a task, with the best constant answer as a line."""
     tasks, strategies = names(measures)
     found = {(measure.task, measure.strategy): measure for measure in measures}
+    scale = common(measure.scale for measure in measures)
 
-    caption = "Accuracy over all samples, no answer counted as wrong; the bars are 95% intervals."
+    none = "wrong" if scale.binary else "0"
+    caption = (
+        f"{scale.name[0].upper()}{scale.name[1:]} over all samples, no answer counted as {none}; the bars are 95% "
+        "intervals. Dashed: what the best constant answer would score, the same answer to every sample."
+    )
 
     @framed(
-        "accuracy",
-        "Accuracy by task and strategy",
+        "accuracy" if scale.metric == ACCURACY else "scores",
+        f"{scale.title} by task and strategy",
         caption,
         count=len(tasks),
         height=row_height(strategies),
@@ -45,8 +51,11 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
                 low, high = 100 * measure.interval.low, 100 * measure.interval.high
                 axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6, solid_capstyle="butt")
                 axes.plot(100 * measure.accuracy, row, "o", color=BLUE, markersize=5, clip_on=False, zorder=3)
+                if measure.constant is not None:  # a piece a row: strategies may have been asked other samples
+                    share = 100 * measure.constant.share
+                    axes.plot([share] * 2, [row - 0.5, row + 0.5], color=VERMILLION, linewidth=1, linestyle="--")
             axes.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100], title=short(task, 24))
-        panels[0].figure.supxlabel("accuracy (%), 95% interval")
+        panels[0].figure.supxlabel(f"{scale.axis}, 95% interval")
 
     return drawn
 
@@ -60,6 +69,7 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
     high_end = 100 * max(
         0.0, *(c.result.interval.high for c in comparisons), *(c.result.difference for c in comparisons)
     )
+    scale = common(comparison.scale for comparison in comparisons)
     margin = max(2.0, 0.08 * (high_end - low_end))
 
     caption = (
@@ -96,7 +106,7 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
                 )  # fmt: skip
             axes.set(xlim=(low_end - margin, high_end + margin), title=short(task, 24))
             axes.locator_params(axis="x", nbins=5)
-        panels[0].figure.supxlabel(f"difference from {short(against, 60, 1)} (percentage points), 95% interval")
+        panels[0].figure.supxlabel(f"difference from {short(against, 60, 1)} ({scale.points}), 95% interval")
         words = {
             word: Line2D([], [], color=colour, marker=marker, markersize=5.5,
                          markerfacecolor="white" if colour == GREY else colour)
@@ -108,15 +118,16 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
 
 
 def cost_figure(measures: Sequence[Measure]) -> Figure:
-    """Accuracy against generated tokens, with the frontier of what nothing cheaper beats."""
+    """The score against generated tokens, with the frontier of what nothing cheaper beats."""
     tasks, strategies = names(measures)
+    scale = common(measure.scale for measure in measures)
 
     caption = (
-        "The dashed line is the frontier: no strategy with as few generated tokens was more accurate. "
+        "The dashed line is the frontier: no strategy with as few generated tokens scored higher. "
         "A strategy that only scores options stands at the tokens that it scores."
     )
 
-    @framed("cost", "Accuracy against cost", caption, count=len(tasks), height=3.0)
+    @framed("cost", f"{scale.title} against cost", caption, count=len(tasks), height=3.0)
     def drawn(*panels: Axes) -> None:
         lines = {}
         for task, axes in zip(tasks, panels, strict=True):
@@ -135,7 +146,7 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
             axes.grid(True)
             axes.label_outer()
             axes.tick_params(labelbottom=True)
-        panels[0].figure.supylabel("accuracy (%), 95% interval")
+        panels[0].figure.supylabel(scale.upright)
         panels[0].figure.supxlabel("generated tokens a sample (log scale)")
         key_above(panels[0], {name: lines[name] for name in strategies if name in lines})
 

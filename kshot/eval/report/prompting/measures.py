@@ -1,4 +1,4 @@
-"""What is measured of each strategy on each task: accuracy, what could not be read, and what it cost.
+"""What is measured of each strategy on each task: its mean score, what could not be read, and what it cost.
 
 Meets: unparsed and truncated answers are counted apart from wrong ones; repeats of a sample are averaged
 before anything else, so that a sample counts once. Concedes: clusters are used only where there are at least
@@ -8,17 +8,22 @@ before anything else, so that a sample counts once. Concedes: clusters are used 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kshot.eval import statistics
 from kshot.eval.report.model import Outcome
+from kshot.eval.report.prompting.constant import Answers, Constant, answers_of, best_constant
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.types import Record, Sample, UserError
+from kshot.eval.report.prompting.scale import PLAIN, Scale, scale_of
+from kshot.types import RIGHT, Record, Sample, UserError
 
 FEWEST_CLUSTERS = 10
 
 MANY = 0.2
 """Above this share, unparsed or truncated answers are named unasked."""
+
+LEVEL = 0.05
+"""Of p after Holm's correction, below which a difference is shown."""
 
 Key = tuple[str, str]
 """(task, strategy)"""
@@ -32,7 +37,23 @@ class Measure:
     strategy: str
     records: Sequence[Record]
     scores: Mapping[str, float]  # sample id -> score, the mean over its repeats
-    interval: statistics.Interval  # of the accuracy over all samples
+    interval: statistics.Interval  # of the mean score over all samples
+    method: str = statistics.WILSON  # how the interval was come by
+    scale: Scale = PLAIN  # of all scores of the task
+    constant: Constant | None = None  # None where a sample is not known
+    above_constant: float = 1.0  # two-sided p of the difference from the constant, after Holm over the report
+
+    @property
+    def answers(self) -> Answers:
+        """The answers given, over all records."""
+        return answers_of(self.records)
+
+    @property
+    def no_better(self) -> bool:
+        """Whether it is not shown to be above the best constant answer."""
+        if self.constant is None:
+            return False
+        return self.accuracy <= self.constant.share or self.above_constant >= LEVEL
 
     @property
     def n(self) -> int:
@@ -41,7 +62,7 @@ class Measure:
 
     @property
     def accuracy(self) -> float:
-        """Over all samples; no answer counts as wrong."""
+        """The mean score over all samples, the share right where scores are 0 or 1; no answer counts as wrong."""
         return sum(self.scores.values()) / self.n
 
     @property
@@ -78,15 +99,31 @@ def measure(run: RunData) -> dict[Key, Measure]:
     strategies = list(dict.fromkeys([*run.strategies, *(strategy for _, strategy in grouped)]))
     found = {}
     for task in tasks:
+        scale = scale_of(record.score for (name, _), records in grouped.items() if name == task for record in records)
         for strategy in strategies:
             records = grouped.get((task, strategy))
             if not records:
                 continue
             scores = per_sample(records)
             clusters = clusters_of(run.samples, task, list(scores))
-            interval = statistics.mean_interval(list(scores.values()), clusters=clusters)
-            found[task, strategy] = Measure(task, strategy, records, scores, interval)
-    return found
+            interval, method = statistics.named_interval(list(scores.values()), clusters=clusters)
+            constant = best_constant(run.samples, task, list(scores))
+            found[task, strategy] = Measure(task, strategy, records, scores, interval, method, scale, constant)
+    return against_constant(found, run.samples)
+
+
+def against_constant(found: Mapping[Key, Measure], samples: Mapping[tuple[str, str], Sample]) -> dict[Key, Measure]:
+    """Every measure with the p of its difference from the best constant answer, corrected over all of them."""
+    tested = [key for key, measure_ in found.items() if measure_.constant is not None]
+    raw = []
+    for key in tested:
+        mine, constant = found[key].scores, found[key].constant
+        assert constant is not None
+        clusters = clusters_of(samples, key[0], list(mine))
+        result = statistics.paired(list(mine.values()), [constant.scores[i] for i in mine], clusters=clusters)
+        raw.append(result.p)
+    adjusted = dict(zip(tested, statistics.holm(raw), strict=True))
+    return {key: replace(measure_, above_constant=adjusted.get(key, 1.0)) for key, measure_ in found.items()}
 
 
 def measured(run: RunData) -> dict[Key, Measure]:
@@ -120,7 +157,7 @@ def clusters_of(samples: Mapping[tuple[str, str], Sample], task: str, sample_ids
 
 
 def outcome_of(record: Record) -> Outcome:
-    """right, wrong, or why there is no answer. A fractional score is right from one half."""
+    """right, wrong, partial, or why there is no answer."""
     if record.prediction.status != "ok":
         return record.prediction.status
-    return "right" if record.score.value >= 0.5 else "wrong"
+    return "right" if record.score.value >= RIGHT else "partial" if record.score.value > 0 else "wrong"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kshot.eval.report.model import Table, columns
 from kshot.eval.report.numbers import percent, percent_range
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.statistics import mean_interval
+from kshot.eval.statistics import named_interval
 
 
 def metrics_table(listed: Sequence[Measure]) -> Table | None:
@@ -17,11 +17,15 @@ def metrics_table(listed: Sequence[Measure]) -> Table | None:
         names = list(dict.fromkeys(name for record in measure.records for name in record.score.values))
         for name in names[1:]:
             values = [record.score.values.get(name, 0.0) for record in measure.records]
-            interval = mean_interval(values, clusters=[record.sample_id for record in measure.records])
-            shown = (percent(sum(values) / len(values)), percent_range(interval.low, interval.high))
+            ids = [record.sample_id for record in measure.records]
+            interval, method = named_interval(values, clusters=ids if len(set(ids)) < len(ids) else None)
+            shown = (percent(sum(values) / len(values)), percent_range(interval.low, interval.high), method)
             rows.append([measure.task, measure.strategy, name, *shown])
     if not rows:
         return None
-    heads = columns("task", "strategy", "metric", "mean#", "95% interval#")
-    caption = "Beside the task's own score; no answer counts as 0. Intervals take a sample's repeats together."
+    heads = columns("task", "strategy", "metric", "mean#", "95% interval#", "interval by")
+    caption = (
+        "Beside the task's own score, in percent of the full score, higher is better; no answer counts as 0. "
+        "Intervals take a sample's repeats together."
+    )
     return Table("Other metrics", heads, rows, caption)

@@ -14,6 +14,7 @@ from kshot.eval.report.numbers import percent, unsigned
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.sweeps import Params, parsed
 from kshot.spec import write_spec
+from kshot.types import RIGHT
 
 
 def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
@@ -34,7 +35,9 @@ def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
         parts = variance_parts([[table[sample][:draws] for table in tables] for sample in shared])
         first = next(iter(members.values()))
         passed = [
-            statistics.fmean(pass_at_k(draws, sum(s >= 0.5 for s in tables[0][sample][:draws]), k) for sample in shared)
+            statistics.fmean(
+                pass_at_k(draws, sum(s >= RIGHT for s in tables[0][sample][:draws]), k) for sample in shared
+            )
             for k in (1, draws)
         ]
         rows.append([
@@ -49,8 +52,8 @@ def repeat_table(listed: Sequence[Measure], params: Params) -> Table | None:
         *("variance of samples#", "of seeds#", "of draws#", "standard error (points)#"),
     )
     caption = (
-        "pass@k without bias (Chen et al. 2021). The variance of one score in its parts; the standard error is of the "
-        "mean over all, for new samples, seeds and draws."
+        "pass@k without bias, of draws with the full score (Chen et al. 2021). The variance of one score in its parts; "
+        "the standard error is of the mean over all, for new samples, seeds and draws."
     )
     return Table("Repeats", heads, rows, caption)
 

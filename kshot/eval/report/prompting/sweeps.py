@@ -1,4 +1,4 @@
-"""What a hyperparameter does to accuracy, and how far accuracy hangs on choices that should not matter.
+"""What a hyperparameter does to the score, and how far the score hangs on choices that should not matter.
 
 Strategies (or tasks) that differ in one hyperparameter alone form a sweep. Of a number, such as k exemplars or the
 steps that a problem takes, it is drawn as a curve; of a wording, an order or a seed as a spread, beside the interval
@@ -18,6 +18,7 @@ from kshot.eval.report.model import Figure, Section, Table, columns
 from kshot.eval.report.numbers import percent, unsigned
 from kshot.eval.report.prompting.figures import label_rows, row_height
 from kshot.eval.report.prompting.measures import Measure
+from kshot.eval.report.prompting.scale import Scale, common
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short, whiskers
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
@@ -58,6 +59,8 @@ def sweeps_of(listed: Sequence[Measure], params: Params) -> list[Sweep]:
         for name in (measure.strategy, measure.task):
             head, found = parsed(name, params)
             for key, value in found.items():
+                if (key, value) == ("max_new_tokens", -1):  # the task's own number, which is not known here
+                    continue
                 rest = write_spec(head, {other: item for other, item in found.items() if other != key})
                 panel, line = (measure.task, rest) if name == measure.strategy else (rest, measure.strategy)
                 groups.setdefault((key, panel, line), {})[str(value)] = (value, measure)
@@ -121,21 +124,30 @@ def sweep_sections(listed: Sequence[Measure], params: Params) -> list[Section]:
         curves = [sweep for sweep in curves if all(numeric(value) for value, _ in sweep.points)]
         if curves:
             said = SAID.get(over, over)
-            sections.append(Section(f"Accuracy against {said}", [curve_figure(over, said, curves)]))
+            title = scale_of_sweeps(curves).title
+            sections.append(Section(f"{title} against {said}", [curve_figure(over, said, curves)]))
     spreads = [sweep for sweep in found if sweep.over in INDIFFERENT]
     if spreads:
         sections.append(Section("Sensitivity", [spread_figure(spreads), spread_table(spreads)]))
     return sections
 
 
+def scale_of_sweeps(sweeps: Sequence[Sweep]) -> Scale:
+    """The scale of all measures of sweeps."""
+    return common(measure.scale for sweep in sweeps for _, measure in sweep.points)
+
+
 def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
-    """Accuracy against a number, a panel a task, a line a strategy."""
+    """The score against a number, a panel a task, a line a strategy."""
+    scale = scale_of_sweeps(sweeps)
     panels = list(dict.fromkeys(sweep.panel for sweep in sweeps))
     lines = list(dict.fromkeys(sweep.line for sweep in sweeps))
 
-    caption = f"Accuracy against {said}, all else equal; the bars are 95% intervals."
+    caption = f"{scale.title} against {said}, all else equal; the bars are 95% intervals."
 
-    @framed(f"against-{over.replace('_', '-')}", f"Accuracy against {said}", caption, count=len(panels), height=3.0)
+    @framed(
+        f"against-{over.replace('_', '-')}", f"{scale.title} against {said}", caption, count=len(panels), height=3.0
+    )
     def drawn(*all_axes: Axes) -> None:
         handles: dict[str, Any] = {}
         for panel, axes in zip(panels, all_axes, strict=True):
@@ -155,7 +167,7 @@ def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
             axes.grid(True)
             axes.label_outer()
             axes.tick_params(labelbottom=True)
-        all_axes[0].figure.supylabel("accuracy (%), 95% interval")
+        all_axes[0].figure.supylabel(scale.upright)
         all_axes[0].figure.supxlabel(said)
         key_above(all_axes[0], {name: handles[name] for name in lines if name in handles})
 
@@ -209,7 +221,7 @@ def spread_figure(spreads: Sequence[Sweep]) -> Figure:
                     markerfacecolor="none",
                 )  # fmt: skip
                 axes.plot(statistics.fmean(values), row, "|", color=VERMILLION, markersize=12, zorder=4)
-        all_axes[0].figure.supxlabel("accuracy (%)")
+        all_axes[0].figure.supxlabel(scale_of_sweeps(spreads).axis)
 
     return drawn
 
@@ -219,20 +231,30 @@ def label(sweep: Sweep) -> str:
     return f"{sweep.line}, {sweep.over.replace('_', ' ')}"
 
 
+def end_of(found: Sequence[tuple[float, str]], score: float) -> tuple[float, str]:
+    """A score and the values that have it: one by its name, of equals how many.
+
+    >>> end_of([(0.5, "first"), (0.5, "random"), (0.4, "bm25")], 0.5)
+    (0.5, '2 of 3 alike')
+    """
+    names = [name for value, name in found if abs(value - score) < 1e-12]
+    return score, names[0] if len(names) == 1 else f"{len(names)} of {len(found)} alike"
+
+
 def spread_table(spreads: Sequence[Sweep]) -> Table:
     """The spreads in numbers."""
     rows = []
     for sweep in spreads:
         found = [(measure.accuracy, str(value)) for value, measure in sweep.points]
-        (worst, low_at), (best, high_at) = min(found), max(found)
-        values = [accuracy for accuracy, _ in found]
+        values = [score for score, _ in found]
+        (worst, low_at), (best, high_at) = (end_of(found, end(values)) for end in (min, max))
         rows.append([
             sweep.panel, sweep.line, sweep.over.replace("_", " "), str(len(found)), percent(statistics.fmean(values)),
             f"{percent(worst)} ({low_at})", f"{percent(best)} ({high_at})", unsigned(best - worst),
             unsigned(statistics.stdev(values)),
         ])  # fmt: skip
     heads = columns(
-        *("task", "strategy", "varied", "values#", "mean accuracy#", "lowest#", "highest#"),
+        *("task", "strategy", "varied", "values#", f"mean {scale_of_sweeps(spreads).metric}#", "lowest#", "highest#"),
         *("range (points)#", "st. dev. (points)#"),
     )
     return Table("Sensitivity", heads, rows, "The same samples each time; part of the spread is chance.")

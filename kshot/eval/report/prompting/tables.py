@@ -7,30 +7,64 @@ from dataclasses import replace
 
 from kshot.eval.report.model import Cell, Column, Table, Tone, columns
 from kshot.eval.report.numbers import number, percent, percent_range, points, probability, unsigned
-from kshot.eval.report.prompting.comparisons import Comparison
+from kshot.eval.report.prompting.comparisons import Comparison, tests_of
+from kshot.eval.report.prompting.constant import quoted
 from kshot.eval.report.prompting.measures import MANY, Measure
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.scale import common
+from kshot.eval.statistics import CLUSTERED, STUDENT, WILSON
 
-WIDE_ONLY = ("samples", "p", "would show", "would take")
-"""Columns of the differences that a narrow terminal leaves out."""
+WIDE_ONLY = ("metric", "samples", "of answered", "p", "would show", "would take")
+"""Columns that a narrow terminal leaves out."""
 
 
 def accuracy_table(listed: Sequence[Measure]) -> Table:
-    """Accuracy with its interval, over all and over answered, and what has no answer."""
+    """The mean score with its interval beside the best constant answer, over answered, and what has no answer."""
+    scale = common(m.scale for m in listed)
+    named = len({m.scale.metric for m in listed}) > 1
     heads = columns(
-        "task", "strategy", "samples#", "accuracy#", "95% interval#", "of answered#", "unparsed#", "truncated#"
+        *("task", "strategy", *(["metric"] if named else []), "samples#", f"{scale.metric}#", "95% interval#"),
+        *("best constant", "distinct answers#", "of answered#", "unparsed#", "truncated#"),
     )
-    rows = []
+    heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
+    rows: list[list[str | Cell]] = []
     for m in listed:
         rows.append([
-            m.task, m.strategy, f"{m.n:,}", percent(m.accuracy), percent_range(m.interval.low, m.interval.high),
-            percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
+            m.task, m.strategy, *([m.scale.metric] if named else []), f"{m.n:,}", percent(m.accuracy),
+            percent_range(m.interval.low, m.interval.high), best_of(m), variety(m), percent(m.accuracy_answered),
+            warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
+    scored = "" if scale.binary else f"Scores are {scale.unit}. "
     caption = (
-        "Wilson intervals; 'of answered' leaves out what has no answer. Unparsed: no answer could be read. "
-        "Truncated: cut off before one."
+        f"{scored}{intervals_of(listed)}. Best constant: what the one answer would score that fits most of the samples"
+        f"{'' if scale.binary else ', at least'}; ! where the strategy is not shown to be above it (paired, Holm over "
+        "all strategies), or always gives the same answer. 'Of answered' leaves out what has no answer. Unparsed: no "
+        "answer could be read. Truncated: cut off before one."
     )
-    return Table("Accuracy", heads, rows, caption)
+    return Table(scale.title, heads, rows, caption)
+
+
+def intervals_of(listed: Sequence[Measure]) -> str:
+    """How the intervals were come by, in words.
+
+    Of few samples without spread the interval is Wilson's also where the others are not.
+    """
+    methods = [method for method in (WILSON, STUDENT, CLUSTERED) if method in {m.method for m in listed}]
+    return f"Intervals by {' or '.join('Wilson' if name == WILSON else name for name in methods)}"
+
+
+def best_of(m: Measure) -> str | Cell:
+    """The best constant answer with its share, marked where the strategy is not shown to be above it."""
+    if m.constant is None:
+        return "–"
+    text = f"{percent(m.constant.share)} {quoted(m.constant.answer)}"
+    return Cell(f"{text} !", "bad") if m.no_better else text
+
+
+def variety(m: Measure) -> str | Cell:
+    """How many distinct answers there are, marked where there is one alone."""
+    found = m.answers
+    return Cell(f"1: {quoted(found.commonest)} !", "bad") if found.constant else f"{found.distinct:,}"
 
 
 def warned(share: float) -> str | Cell:
@@ -41,7 +75,8 @@ def warned(share: float) -> str | Cell:
 def cost_table(listed: Sequence[Measure]) -> Table:
     """Tokens and seconds a sample."""
     heads = columns(
-        "task", "strategy", "accuracy#", "prompt tokens#", "of which cached#", "generated#", "seconds#", "calls#"
+        *("task", "strategy", f"{common(m.scale for m in listed).metric}#", "prompt tokens#", "of which cached#"),
+        *("generated#", "seconds#", "calls#"),
     )
     rows = [[
         m.task, m.strategy, percent(m.accuracy), number(m.mean("prompt_tokens")), number(m.mean("cached_tokens")),
@@ -56,9 +91,10 @@ def difference_table(family: Sequence[Comparison]) -> Table:
     """Every comparison with its test and its verdict."""
     baselines = list(dict.fromkeys(c.baseline for c in family))
     several = len(baselines) > 1
+    scale = common(c.scale for c in family)
     heads = columns(
         *("task", "strategy", *(["against"] if several else []), "samples#", "difference#", "95% interval#"),
-        *("won : lost#", "p#", "p (Holm)#", "verdict", "would show#", "would take#"),
+        *(f"{scale.versus}#", "p#", "p (Holm)#", "verdict", "would show#", "would take#"),
     )
     heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
@@ -69,12 +105,13 @@ def difference_table(family: Sequence[Comparison]) -> Table:
         Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
         unsigned(c.detectable, 0) if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
     ] for c in family]  # fmt: skip
+    unit = f"{scale.points[0].upper()}{scale.points[1:]}{'' if scale.binary else ','}"
     caption = (
-        f"{'' if several else f'Against {baselines[0]}. '}Percentage points on the same samples; paired bootstrap "
-        f"intervals, exact McNemar (sign flips for repeats and clusters), Holm over all {len(family)}. Won : lost: "
-        "samples that only the one, or only the other, has right. Would show: the smallest difference, in points, "
-        "that one uncorrected test on so many samples finds with 80% probability. Would take: the samples on which "
-        "such a test finds the difference seen."
+        f"{'' if several else f'Against {baselines[0]}. '}{unit} on the same samples; paired bootstrap intervals, "
+        f"{tests_of(family)}, Holm over all {len(family)}. {scale.versus.capitalize()}: samples that only the one, or "
+        f"only the other, {'has right' if scale.binary else 'scores higher on'}. Would show: the smallest difference, "
+        "in points, that one uncorrected test on so many samples finds with 80% probability. Would take: the samples "
+        "on which such a test finds the difference seen."
     )
     return Table("Differences", heads, rows, caption)
 

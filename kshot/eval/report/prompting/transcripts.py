@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from kshot.eval.report.model import Call, Transcript
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.types import Generation, Prediction, Record, Request
+from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL
+from kshot.types import Generation, Prediction, Record, Request, Score
 
 
 def transcripts_of(run: RunData) -> list[Transcript]:
@@ -38,6 +39,17 @@ def transcript(run: RunData, record: Record) -> Transcript:
         rule=prediction.rule,
         detail=tuple(kept(prediction)),
         calls=reader(run, record),
+        score=score_of(record.score),
+    )
+
+
+def score_of(score: Score) -> str:
+    """A score by its metrics; "" where the outcome says it all."""
+    if len(score.values) == 1 and score.value in (0.0, 1.0):
+        return ""
+    return ", ".join(
+        f"{SEVERAL if name == ACCURACY and value not in (0.0, 1.0) else name} {value:.3g}"
+        for name, value in score.values.items()
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.calibration import Bin, brier, expected_calibration_error, reliability
 from kshot.eval.report.frame import framed, key_above
-from kshot.eval.report.model import Figure, Section, Table, columns
+from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.style import GREY, look, short, whiskers
@@ -58,18 +58,17 @@ def stated_by(listed: Sequence[Measure]) -> list[Stated]:
     found = []
     for measure in listed:
         pairs = [(given, record) for record in measure.records if (given := probability_of(record)) is not None]
-        pairs = [(given, record) for given, record in pairs if record.score.value in (0, 1)]
-        if len(pairs) >= FEWEST:
+        if len(pairs) >= FEWEST and measure.scale.binary:  # a part of a score is neither a hit nor a miss
             probabilities = [min(1.0, max(0.0, value)) for (_, value), _ in pairs]
             outcomes = [float(record.score.value) for _, record in pairs]
             found.append(Stated(measure.task, measure.strategy, pairs[0][0][0], probabilities, outcomes))
     return found
 
 
-def trust_section(listed: Sequence[Measure]) -> Section | None:
-    """Curve and table; None where no strategy states probabilities."""
+def trust_blocks(listed: Sequence[Measure]) -> list[Figure | Table]:
+    """Curve and table; [] where no strategy states probabilities."""
     found = stated_by(listed)
-    return Section("Calibration", [reliability_figure(found), calibration_table(found)]) if found else None
+    return [reliability_figure(found), calibration_table(found)] if found else []
 
 
 def reliability_figure(found: Sequence[Stated]) -> Figure:

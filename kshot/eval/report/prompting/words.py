@@ -1,77 +1,188 @@
 """A comparison in words: the main finding, a sentence a task, and what nobody asked and everybody should know.
 
-Concedes: "best" is the highest accuracy seen; whether it is real is the paired test's matter.
+Concedes: "best" is the highest score seen; whether it is real is the paired test's matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kshot.eval.report.model import Block
+from kshot.eval.report.model import CARE, Block
 from kshot.eval.report.numbers import as_relation, number, percent, points, unsigned
 from kshot.eval.report.prompting.comparisons import Comparison, described
+from kshot.eval.report.prompting.constant import quoted
 from kshot.eval.report.prompting.measures import MANY, Key, Measure, clusters_of, tasks_of
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.scale import ACCURACY
+
+TIE = 1e-12  # scores that differ by less are the same
+MOST = 12  # strategies, or tasks, that a sentence names
 
 
 def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     """The main finding: the largest difference that is real, or that there is none."""
     if not family:
-        best = max(found.values(), key=lambda m: m.accuracy)
-        return (
-            f"{best.strategy} on {best.task}: {described(best)} of {best.n} samples right; nothing to compare it with."
-        )
+        listed = list(found.values())
+        said = "; ".join(f"{m.strategy} on {m.task}: {outcome(m)}" for m in listed[:3])
+        more = f"; and {len(listed) - 3} more" if len(listed) > 3 else ""
+        return f"{said}{more}; nothing to compare {'it' if len(listed) == 1 else 'them'} with."
     real = [c for c in family if c.real]
     tested = f"{len(family)} comparison{'s' if len(family) > 1 else ''}"
     if not real:
-        top = max(family, key=lambda c: c.result.difference)
-        return (
-            f"No difference is shown in {tested}; the largest lead is {top.strategy} over {top.baseline} "
-            f"on {top.task}, "
-            f"{top.sentence}, where {top.result.n} samples would show {unsigned(top.detectable, 0)} points or more."
-        )
+        return f"No difference is shown in {tested}; {largest(found, family)}."
     top = max(real, key=lambda c: (c.result.difference > 0, abs(c.result.difference)))
     a, b = found[top.task, top.strategy], found[top.task, top.baseline]
+    what = "" if a.scale.metric == ACCURACY else f"{a.scale.name} "
+    beside = f"; it is not shown to be above {always(a)}" if top.result.difference > 0 and a.no_better else ""
     return (
-        f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: "
+        f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: {what}"
         f"{percent(a.accuracy)} against {percent(b.accuracy)} "
-        f"of {top.result.n} samples, {top.sentence}; {len(real)} of {tested} show a difference."
+        f"of {top.result.n} samples, {top.sentence}{beside}; {len(real)} of {tested} show a difference."
     )
 
 
+def largest(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
+    """The largest lead of a family in which nothing is shown, or that there is none."""
+    top, last = (pick(family, key=lambda c: c.result.difference) for pick in (max, min))
+    if all(m.accuracy == 0 for m in found.values()):
+        return "no strategy scores anything on any task"
+    if top.result.difference <= TIE <= -last.result.difference:
+        lead, top = f"no strategy leads its baseline, and the farthest behind is {last.strategy}", last
+        lead += f" against {top.baseline}"
+    elif top.result.difference <= TIE:
+        return "every strategy has the very score of its baseline"
+    else:
+        lead = f"the largest lead is {top.strategy} over {top.baseline}"
+    shown = (
+        f"{top.result.n} samples would show {unsigned(top.detectable, 0)} points or more"
+        if top.detectable < 1
+        else f"{top.result.n} samples are too few to show any"
+    )
+    what = "" if top.scale.metric == ACCURACY else f" in {top.scale.name}"
+    return f"{lead} on {top.task}, {top.sentence}{what}, where {shown}"
+
+
+def outcome(m: Measure) -> str:
+    """A mean score over its samples: "45.0% (29.3–61.5%) of 40 samples right"."""
+    if not m.scale.binary:
+        return f"{m.scale.name} {described(m)} over {m.n:,} samples"
+    by = "" if m.scale.metric == ACCURACY else f" by {m.scale.metric}"
+    return f"{described(m)} of {m.n:,} samples right{by}"
+
+
+def beside(m: Measure) -> str:
+    """A score with what it has to be held against: the best constant answer, and how many answers were given."""
+    found = m.answers
+    known = "" if m.constant is None else f"; {always(m)} would be the best constant answer"
+    answers = f"{found.distinct:,} distinct answer{'' if found.distinct == 1 else 's'} in {found.attempts:,} attempts"
+    return f"{m.strategy} on {m.task}: {outcome(m)}{known}; {answers}."
+
+
+def always(m: Measure) -> str:
+    """The best constant answer on a measure's samples, in words."""
+    assert m.constant is not None
+    return f"always answering {quoted(m.constant.answer)} ({percent(m.constant.share)})"
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
-    """A task's best strategy, by how much, whether that is real, and what it cost."""
+    """A task's best strategy, by how much, whether that is real, and what it cost; of equals that they are."""
     here = [m for (name, _), m in found.items() if name == task]
-    best = max(here, key=lambda m: (m.accuracy, -m.mean("completion_tokens")))
-    text = f"{task}: {best.strategy} has the highest accuracy, {described(best)} of {best.n} samples"
+    if len(here) == 1:
+        return f"{task}: {here[0].strategy} alone was run; {outcome(here[0])}."
+    top = max(m.accuracy for m in here)
+    if top == 0:
+        return f"{task}: none of {len(here)} strategies scores anything."
+    best = [m for m in here if m.accuracy >= top - TIE]
+    cheapest = min(best, key=lambda m: m.mean("completion_tokens"))
+    over = f"{described(cheapest)} of {cheapest.n:,} samples"
+    subject = "It is not" if len(best) == 1 else "None of them is"
+    beside = f" {subject} shown to be above {always(cheapest)}." if cheapest.no_better else ""
+    if len(best) == len(here):
+        return f"{task}: all {len(here)} strategies have the same {cheapest.scale.name}, {over}.{beside}"
+    names = enumerated([m.strategy for m in best])
+    has = "has the highest" if len(best) == 1 else "share the highest"
+    text = f"{task}: {names} {has} {cheapest.scale.name}, {over}"
+    return f"{text}{against_others(task, cheapest, len(best) > 1, found, family)}.{beside}"
+
+
+def against_others(
+    task: str, best: Measure, shared: bool, found: Mapping[Key, Measure], family: Sequence[Comparison]
+) -> str:
+    """How a task's best stands against its baseline, and what it cost; of several best, the one that wrote least."""
     against = [c for c in family if c.task == task]
     if not against:
-        return text + "."
+        return ""
     base = found[task, against[0].baseline]
-    mine = next((c for c in against if c.strategy == best.strategy), None)
-    if mine is None:
+    if base.accuracy >= best.accuracy - TIE:
         worse = sum(c.word == "worse" for c in against)
-        return f"{text}; it is the baseline, and {worse} of {len(against)} others are shown to be worse."
+        is_ = "one of them is" if shared else "it is"
+        return f"; {is_} the baseline, and {worse} of {len(against)} others are shown to be worse"
+    mine = next((c for c in against if c.strategy == best.strategy), None)
+    if mine is None:  # they have no samples in common
+        return ""
     spent, least = best.mean("completion_tokens"), base.mean("completion_tokens")
-    cost = f"{number(spent)} generated tokens a sample against {number(least)}"
     seen = "the difference is real" if mine.real else mine.verdict
     lead = f"{points(mine.result.difference)} points on {base.strategy} (p {as_relation(mine.adjusted)})"
-    return f"{text}; {lead}: {seen}. It took {cost}."
+    took = f"{best.strategy}, which wrote least of them, took" if shared else "It took"
+    return f"; {lead}: {seen}. {took} {number(spent)} generated tokens a sample against {number(least)}"
 
 
 def notes(listed: Sequence[Measure]) -> list[str]:
-    """What nobody asked and everybody should know: answers that could not be read, or were cut off."""
-    said = []
+    """What nobody asked and everybody should know: answers that show no skill, could not be read, or were cut off."""
+    said = [line for line in (one_answer(listed), no_better(listed)) if line]
     for what, share, remedy in (
-        ("no answer could be read in", "unparsed", "read some of them before trusting the accuracy"),
-        ("the text was cut off before an answer in", "truncated", "allow more with max_new_tokens"),
+        ("no answer could be read in", "unparsed", "read some of them before trusting the {name}"),
+        ("the text was cut off before an answer in", "truncated", "allow more, as in {strategy}:max_new_tokens=256"),
     ):
         many = sorted((m for m in listed if m.share(share) > MANY), key=lambda m: -m.share(share))
         if many:
             shown = ", ".join(f"{percent(m.share(share))} of {m.strategy} on {m.task}" for m in many[:4])
             more = f" and {len(many) - 4} more" if len(many) > 4 else ""
-            said.append(f"Take care: {what} {shown}{more}; {remedy}.")
+            advice = remedy.format(name=many[0].scale.name, strategy=many[0].strategy.partition(":")[0])
+            said.append(f"{CARE}{what} {shown}{more}; {advice}.")
     return said
+
+
+def one_answer(listed: Sequence[Measure]) -> str:
+    """Which strategies gave one and the same answer to everything; "" where none did."""
+    shown = []
+    for m in listed:
+        found, constant = m.answers, m.constant
+        if not found.constant:
+            continue
+        told = f"{quoted(found.commonest)} in {found.of_commonest:,} of {found.attempts:,}, {percent(m.accuracy)}"
+        if constant is not None:
+            same = constant.answer == found.commonest
+            other = constant.second if same else (constant.answer, constant.share)
+            told += f"; always {quoted(other[0])} would have {percent(other[1])}" if other else ""
+        shown.append(f"{m.strategy} on {m.task} ({told})")
+    if not shown:
+        return ""
+    return f"{CARE}the same answer to everything, which shows no skill: {listing(shown)}."
+
+
+def no_better(listed: Sequence[Measure]) -> str:
+    """Which strategies are not shown to be above the best constant answer; "" where all are."""
+    shown = []
+    for task in dict.fromkeys(m.task for m in listed):
+        here = [m for m in listed if m.task == task and m.no_better]
+        for constant in dict.fromkeys(always(m) for m in here):
+            names = [f"{m.strategy} {percent(m.accuracy)}" for m in here if always(m) == constant]
+            shown.append(f"on {task} than {constant}: {', '.join(names)}")
+    if not shown:
+        return ""
+    return f"{CARE}not shown to be better {listing(shown, '; ')}."
+
+
+def listing(shown: Sequence[str], between: str = ", ") -> str:
+    """The first of many, and how many more the table marks."""
+    more = f"{between}and {len(shown) - MOST} more, marked in the table" if len(shown) > MOST else ""
+    return f"{between.join(shown[:MOST])}{more}"
 
 
 def cluster_note(run: RunData, found: Mapping[Key, Measure]) -> list[Block]:

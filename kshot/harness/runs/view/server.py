@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from kshot.eval.report import html
-from kshot.eval.report.model import Figure, Report, Transcript, Transcripts
+from kshot.eval.report.model import Figure, Report, Transcript, Transcripts, outcomes
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.run_data import RunData
@@ -210,7 +210,10 @@ def report_page(run: ServedRun, query: dict[str, str]) -> str:
         said=said(state),
         beside=frozenset(map(html.anchor, beside)),
     )
-    kinds = {"task": run.tasks, "strategy": list(dict.fromkeys(run.names.values()))}
+    kinds = {
+        "task": run.tasks, "strategy": list(dict.fromkeys(run.names.values())),
+        "outcome": outcomes(partial=not state.binary),
+    }  # fmt: skip
     return html.render(run.report, shown, prompts, count, kinds, served, draw)
 
 
@@ -220,7 +223,7 @@ def said(state: store.State) -> str:
         return "running, no attempt is done" if state.running else "no attempt is done"
     of = f" of {state.total:,}" if state.total is not None else ""
     how = "running" if state.running else "at its end" if state.done == state.total else "not running"
-    return f"{how}: {state.done:,}{of} attempts, {100 * state.right / state.done:.1f}% right"
+    return f"{how}: {state.done:,}{of} attempts, {state.score}"
 
 
 @lru_cache(maxsize=256)
@@ -236,7 +239,7 @@ def runs_page(runs: Sequence[ServedRun]) -> tuple[str, str]:
     rows = []
     for number, run in enumerate(runs):
         row = {"name": run.folder.name, "number": number, "link": f"run/{number}/", "model": "", "done": "0",
-               "right": "–", "state": "", "when": ""}  # fmt: skip
+               "score": "–", "state": "", "when": ""}  # fmt: skip
         try:
             with store.opened(run.folder) as journal:
                 state = store.state_of(journal)
@@ -247,7 +250,7 @@ def runs_page(runs: Sequence[ServedRun]) -> tuple[str, str]:
         written = max(path.stat().st_mtime for path in run.folder.glob("journal.sqlite*"))
         rows.append({
             **row, "model": model, "done": f"{state.done:,}",
-            "right": f"{100 * state.right / state.done:.1f}%" if state.done else "–",
+            "score": state.score or "–",
             "state": said(state).split(":")[0], "when": time.strftime("%Y-%m-%d %H:%M", time.localtime(written)),
         })  # fmt: skip
     return simple_page("kshot: runs", runs=rows)

@@ -12,19 +12,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL, Scale, said
 from kshot.harness.damage import explained
 from kshot.harness.journal import Journal, record_named
 from kshot.harness.rows import record_of_row, write
-from kshot.types import Record, UserError
+from kshot.types import RIGHT, Record, UserError
 
-OUTCOME = "CASE WHEN r.status <> 'ok' THEN r.status WHEN r.value >= 0.5 THEN 'right' ELSE 'wrong' END"
+IS_RIGHT = f"({{0}}.status = 'ok' AND {{0}}.value >= {RIGHT!r})"
+OUTCOME = (
+    f"CASE WHEN r.status <> 'ok' THEN r.status WHEN {IS_RIGHT.format('r')} THEN 'right' "
+    "WHEN r.value > 0 THEN 'partial' ELSE 'wrong' END"
+)
 """What kshot.eval.report.prompting.measures.outcome_of says, in SQL."""
 
+THIS, OTHER = IS_RIGHT.format("r"), IS_RIGHT.format("o")
 VERSUS = {
-    "won": "r.value >= 0.5 AND r.status = 'ok' AND NOT (o.value >= 0.5 AND o.status = 'ok')",
-    "lost": "o.value >= 0.5 AND o.status = 'ok' AND NOT (r.value >= 0.5 AND r.status = 'ok')",
-    "both": "r.value >= 0.5 AND r.status = 'ok' AND o.value >= 0.5 AND o.status = 'ok'",
-    "neither": "NOT (r.value >= 0.5 AND r.status = 'ok') AND NOT (o.value >= 0.5 AND o.status = 'ok')",
+    "won": f"{THIS} AND NOT {OTHER}",
+    "lost": f"{OTHER} AND NOT {THIS}",
+    "both": f"{THIS} AND {OTHER}",
+    "neither": f"NOT {THIS} AND NOT {OTHER}",
 }
 COLUMNS = ("task", "strategy", "sample_id", "repeat")
 
@@ -49,6 +55,14 @@ class State:
     total: int | None  # None for a run of an older version
     right: int
     running: bool
+    metric: str = ACCURACY  # what the attempts are scored by; of several metrics: score
+    binary: bool = True  # whether every score is 0 or 1
+    mean: float = 0.0  # score of an attempt
+
+    @property
+    def score(self) -> str:
+        """The mean score under its metric's name."""
+        return said(Scale(self.metric, self.binary), self.mean) if self.done else ""
 
 
 @contextmanager
@@ -60,11 +74,18 @@ def opened(folder: Path) -> Iterator[Journal]:
 
 def state_of(journal: Journal) -> State:
     """How many attempts are done, of how many, and whether somebody is at it."""
-    query = "SELECT count(*), coalesce(sum(status = 'ok' AND value >= 0.5), 0) FROM records"
+    query = (
+        f"SELECT count(*), coalesce(sum({IS_RIGHT.format('r')}), 0), coalesce(avg(value), 0), "
+        "coalesce(sum(value NOT IN (0, 1)), 0) FROM records r"
+    )
+    named = "SELECT DISTINCT CASE WHEN json_valid(scores) THEN json_extract(scores, '$[0][0]') END FROM records"
     with explained(journal.path):
-        done, right = journal.connection.execute(query).fetchone()
+        done, right, mean, fractions = journal.connection.execute(query).fetchone()
+        metrics = {str(name or ACCURACY) for (name,) in journal.connection.execute(named)}
     total = number_of(journal.noted("total"))
-    return State(done, total, right, (total is None or done < total) and writer_lives(journal))
+    metric = metrics.pop() if len(metrics) == 1 else SEVERAL if metrics else ACCURACY
+    running = (total is None or done < total) and writer_lives(journal)
+    return State(done, total, right, running, metric, not fractions, mean)
 
 
 def number_of(noted: str | None) -> int | None:
