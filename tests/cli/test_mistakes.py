@@ -200,7 +200,7 @@ def test_a_report_that_is_a_folder_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_at_the_report_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patched:
-        patched.setattr("os.fdopen", failing(full))
+        patched.setattr("tempfile.mkstemp", failing(full))
         patched.setattr("kshot.harness.runs.run.write_whole", lambda *_: None)
         said = sentence_of(kshot(*scripted(tmp_path, "--limit", "2")))
     assert "No space left on device" in said and "kshot report" in said
