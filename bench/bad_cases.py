@@ -345,9 +345,8 @@ def code(place: Place) -> Sequence[Step]:
         return [Step((*without(TUNE, ("--method",)), "--method", spec, "--runs", "."), MISTAKE)]
     good = ("bench", "--task", "rows.jsonl", "--strategy", "zero-shot", *SCRIPT)
     args = (*(good if option == "--metric" else without(good, (option,))), option, spec)
-    said_so = name == "prints"  # the file's own output is its own
-    steps = [Step(args, (2,) if not said_so else (0, 2)), Step(good, FINE, after=2, corrected=True)]
-    return steps if not said_so else [Step(good, FINE)]
+    exits = EITHER if data != CODE[name].encode("latin-1") else MISTAKE
+    return [Step(args, exits), Step(good, FINE, after=2, corrected=True)]
 
 
 def damage_bytes(data: bytes, draw: random.Random) -> bytes:

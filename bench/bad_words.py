@@ -93,5 +93,5 @@ CODE = {
     "odd sample": TASK + "x = Task('t', lambda *a: [Sample(1, None, 4)], NUMBER, numeric)\n",
     "task of rubbish": "from kshot.types import *\nx = Task(None, None, None, None)\n",
     "no such package": "import nosuchpackage\n",
-    "prints": "print('\\x1b[2J')\ndef x(): pass\n",
+    "prints": "print('said')\ndef x(): pass\n",
 }
