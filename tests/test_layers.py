@@ -63,7 +63,10 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "classic.classification": ("classic.data", "classic.descent", "classic.networks"),
     "classic.selection": ("eval", "classic.data", "classic.regression"),
     "classic.landscape": ("classic.data",),
-    "classic.diagnosis": (*(*REPORT, "classic.data", "classic.descent", "classic.classification", "classic.networks"),),
+    "classic.diagnosis": (
+        *(*REPORT, "classic.data", "classic.descent", "classic.regression", "classic.classification"),
+        "classic.networks",
+    ),
     "classic.experiments": (
         *(*REPORT, "classic.data", "classic.descent", "classic.regression", "classic.networks"),
         *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),

@@ -13,12 +13,12 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.classification.logistic import cross_entropy, sigmoid
-from kshot.classic.data.inputs import Array, features, labelled, number, two_classes
+from kshot.classic.data.inputs import Array, draws, features, labelled, number, two_classes
 from kshot.classic.descent.solvers import minimise
 
 SATURATED = 1e-9
@@ -60,8 +60,8 @@ class CascadedLogisticRegression(Classifier):
 
     def fit(self, X: Any, y: Any) -> Self:
         """All layers together. Raises ValueError; warns where a start did not reach a minimum."""
-        for parameter in ("hidden", "n_init"):
-            number(self, parameter, low=1, whole=True)
+        number(self, "hidden", low=1, high=1_000_000, whole=True)
+        number(self, "n_init", low=1, whole=True)
         number(self, "l2", low=0)
         X, self.classes_, codes = labelled(self, X, y)
         two_classes(self, self.classes_)
@@ -83,7 +83,7 @@ class CascadedLogisticRegression(Classifier):
             gradient = np.concatenate([(down_first + self.l2 * kept_first).ravel(), down_last + self.l2 * kept_last])
             return float(total) / n, gradient / n
 
-        random = check_random_state(self.random_state)
+        random = draws(self)
         starts = [random.normal(size=h * (d + 1) + h + 1) for _ in range(self.n_init)]
         found = min((minimise(self, objective, start) for start in starts), key=lambda minimum: minimum.losses[-1])
         first, last = found.weights[: h * (d + 1)].reshape(h, d + 1), found.weights[h * (d + 1) :]

@@ -211,7 +211,10 @@ class GaussianNaiveBayes(Classifier):
 def class_priors(estimator: GaussianClassifier | GaussianNaiveBayes, counts: NDArray[np.intp]) -> Array:
     """P(C_k) = N_k / N, or the estimator's own. Raises ValueError where those are no distribution over the classes."""
     name = type(estimator).__name__
-    priors: Array = counts / counts.sum() if estimator.priors is None else np.asarray(estimator.priors, dtype=float)
+    try:
+        priors: Array = counts / counts.sum() if estimator.priors is None else np.asarray(estimator.priors, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: priors is {estimator.priors!r}; give a probability a class.") from None
     if priors.shape != counts.shape:
         raise ValueError(f"{name}: priors holds {priors.size} values for {len(counts)} classes; give one a class.")
     if not (priors > 0).all() or not np.isclose(priors.sum(), 1):

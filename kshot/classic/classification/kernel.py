@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.classification.logistic import cross_entropy, sigmoid
-from kshot.classic.data.inputs import Array, choice, features, labelled, number, two_classes
+from kshot.classic.data.inputs import Array, choice, features, labelled, number, refuse_too_many_terms, two_classes
 
 KERNELS = ("linear", "polynomial", "rbf")
 ROUNDED = 1e-5
@@ -174,14 +174,15 @@ class PolynomialMap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Learns the columns only. Raises ValueError."""
         number(self, "degree", low=1, whole=True)
         number(self, "coef0", low=0)
-        features(self, X, fitting=True)
+        X = features(self, X, fitting=True)
+        refuse_too_many_terms(self, X.shape[1], self.degree)
         return self
 
     def transform(self, X: Any) -> Array:
         """phi of each row. Raises ValueError."""
         check_is_fitted(self)
         X = features(self, X, fitting=False)
-        extended = np.column_stack([X, np.full(len(X), np.sqrt(self.coef0))])
+        extended = np.column_stack([X, np.full(len(X), np.sqrt(float(self.coef0)))])
         made = []
         for chosen in combinations_with_replacement(range(extended.shape[1]), self.degree):
             repeats = [chosen.count(column) for column in set(chosen)]

@@ -20,7 +20,7 @@ from sklearn.utils import Tags
 
 from kshot.classic.classification.classifier import Classifier
 from kshot.classic.data.inputs import Array, centred, choice, labelled, number, two_classes, unvarying
-from kshot.classic.descent.solvers import Minimum, Objective, minimise
+from kshot.classic.descent.solvers import SOLVERS, Minimum, Objective, minimise
 
 sigmoid = expit
 """sigma(z) = 1 / (1 + exp(-z))."""
@@ -104,6 +104,7 @@ class LogisticRegression(Classifier):
     def fit(self, X: Any, y: Any) -> Self:
         """w and b. Raises ValueError; warns where the minimum was not reached, or there is none."""
         choice(self, "loss", LOSSES)
+        choice(self, "solver", SOLVERS)
         number(self, "l2", low=0)
         X, self.classes_, codes = labelled(self, X, y)
         two_classes(self, self.classes_)
@@ -158,6 +159,7 @@ class SoftmaxRegression(Classifier):
 
     def fit(self, X: Any, y: Any) -> Self:
         """w_k and b_k. Raises ValueError; warns where the minimum was not reached, or there is none."""
+        choice(self, "solver", SOLVERS)
         number(self, "l2", low=0)
         X, self.classes_, codes = labelled(self, X, y)
         k, (n, d) = len(self.classes_), X.shape

@@ -11,10 +11,9 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.data.inputs import Array, choice, labelled, number
+from kshot.classic.data.inputs import Array, choice, draws, labelled, number
 from kshot.classic.descent.optimizers import SGD, Adam, Optimizer
 from kshot.classic.networks.layers import ACTIVATIONS, softmax_cross_entropy
 from kshot.classic.networks.network import perceptron, train
@@ -69,8 +68,8 @@ class NetworkClassifier(Classifier):
         """Trains from a fresh start. Raises ValueError, also where the loss leaves all bounds."""
         self._check()
         X, self.classes_, codes = labelled(self, X, y)
-        draws = check_random_state(self.random_state)
-        rng = np.random.default_rng(draws.randint(2**31 - 1))
+        random = draws(self)
+        rng = np.random.default_rng(random.randint(2**31 - 1))
         with np.errstate(over="ignore"):
             a = X.astype(self.dtype)
         if not np.isfinite(a).all():
@@ -89,7 +88,7 @@ class NetworkClassifier(Classifier):
         if self.patience is not None:
             try:
                 a, apart, codes, theirs = train_test_split(
-                    a, codes, test_size=self.validation_fraction, random_state=draws, stratify=codes
+                    a, codes, test_size=self.validation_fraction, random_state=random, stratify=codes
                 )
             except ValueError as error:
                 raise ValueError(f"{type(self).__name__}: rows to hold out for patience: {error}") from None
@@ -139,10 +138,10 @@ class NetworkClassifier(Classifier):
         number(self, "lr", low=0, open_low=True)
         number(self, "momentum", low=0, high=1)
         number(self, "weight_decay", low=0)
-        number(self, "batch_size", low=2 if self.batch_norm else 1, whole=True)
-        number(self, "epochs", low=1, whole=True)
         if not isinstance(self.batch_norm, bool | np.bool_):
             raise ValueError(f"{name}: batch_norm is {self.batch_norm!r}; it must be True or False.")
+        number(self, "batch_size", low=2 if self.batch_norm else 1, whole=True)
+        number(self, "epochs", low=1, whole=True)
         number(self, "dropout", low=0, high=1)
         if self.dropout == 1:
             raise ValueError(f"{name}: dropout is 1, which leaves no output; set it below 1.")
@@ -150,9 +149,8 @@ class NetworkClassifier(Classifier):
             number(self, "patience", low=1, whole=True)
             number(self, "validation_fraction", low=0, high=1, open_low=True)
         try:
-            units = [int(width) for width in self.hidden]
-            fits = all(width >= 1 and width == given for width, given in zip(units, self.hidden, strict=True))
-        except (TypeError, ValueError):
-            fits = False
-        if not fits or isinstance(self.hidden, str):
+            widths = tuple(self.hidden)
+        except TypeError:
+            widths = (0,)
+        if not all(isinstance(width, int | np.integer) and width >= 1 for width in widths):
             raise ValueError(f"{name}: hidden is {self.hidden!r}; give whole numbers of at least 1, a layer each.")

@@ -7,13 +7,15 @@ holds with room to spare: whatever is larger or smaller is refused, not turned i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Sequence
+from math import comb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -24,6 +26,8 @@ Values = NDArray[Any]
 """An array of float32 or float64; whatever comes in stays in its precision."""
 REACH = 100
 """Estimators take numbers from 1e-100 to 1e+100 in size, and 0: they square them, and divide by the squares."""
+MOST_TERMS = 100_000
+"""Columns that a polynomial may make of those given."""
 
 
 def features(estimator: BaseEstimator, X: Any, *, fitting: bool, reach: int = REACH) -> Array:
@@ -211,13 +215,34 @@ def number(
 ) -> None:
     """Raises ValueError where a hyperparameter is not a finite (or a whole) number between low and high."""
     value = getattr(estimator, parameter)
-    kinds = (int, np.integer) if whole else (int, float, np.integer, np.floating)
-    fits = isinstance(value, kinds) and not isinstance(value, bool) and bool(np.isfinite(value))
+    kinds: Any = (int, np.integer) if whole else (int, float, np.integer, np.floating)
+    fits = isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     if not fits or value < low or value > high or (open_low and value == low):
         kind = "a whole number, " if whole else ""
         least = f"above {low:g}" if open_low else f"at least {low:g}"
         most = "" if high == np.inf else f" and at most {high:g}"
         raise ValueError(f"{type(estimator).__name__}: {parameter} is {value!r}; it must be {kind}{least}{most}.")
+
+
+def draws(estimator: BaseEstimator) -> np.random.RandomState:
+    """The generator that its `random_state` stands for. Raises ValueError where it is none."""
+    try:
+        found: np.random.RandomState = check_random_state(estimator.random_state)
+    except ValueError:
+        raise ValueError(
+            f"{type(estimator).__name__}: random_state is {estimator.random_state!r}; it must be None, a whole number "
+            "from 0 to 2**32 - 1, or a RandomState."
+        ) from None
+    return found
+
+
+def refuse_too_many_terms(estimator: BaseEstimator, columns: int, degree: int) -> None:
+    """Raises ValueError where the products of columns up to a degree are more than any memory holds."""
+    if degree > MOST_TERMS or comb(columns + degree, degree) > MOST_TERMS:
+        raise ValueError(
+            f"{type(estimator).__name__}: degree is {degree}, which of {columns} columns makes more than "
+            f"{MOST_TERMS:,} products; lower it."
+        )
 
 
 def column_names(estimator: BaseEstimator, columns: Sequence[Any] | NDArray[Any]) -> str:

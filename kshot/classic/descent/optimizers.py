@@ -10,6 +10,7 @@ w: the weights, g: the gradient of the loss at w, both of one shape and of eithe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,13 +34,14 @@ class Optimizer:
         """Raises ValueError where a hyperparameter is not a number from low up to, and without, high."""
         for name, (low, high) in {"lr": (0, math.inf), **bounds}.items():
             value = getattr(self, name)
-            if not low <= value < high:
+            if not isinstance(value, int | float | np.integer | np.floating) or not low <= value < high:
                 below = "" if high == math.inf else f" and below {high:g}"
                 raise ValueError(f"{type(self).__name__}: {name} is {value!r}; it must be at least {low:g}{below}.")
 
     def check_betas(self, betas: tuple[float, float]) -> None:
         """Raises ValueError where one of the two shares is not in [0, 1)."""
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        pair = isinstance(betas, Sequence) and len(betas) == 2
+        if not pair or not all(isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas):
             raise ValueError(
                 f"{type(self).__name__}: betas is {betas!r}; it must be two numbers of at least 0, below 1."
             )
@@ -138,7 +140,7 @@ class RMSprop(Optimizer):
     ) -> None:
         self.lr, self.alpha, self.eps = lr, alpha, eps
         self.weight_decay, self.momentum, self.centered = weight_decay, momentum, centered
-        self.check(**dict.fromkeys(("alpha", "eps", "weight_decay", "momentum"), (0, math.inf)))
+        self.check(alpha=(0, 1), **dict.fromkeys(("eps", "weight_decay", "momentum"), (0, math.inf)))
         self.means: tuple[Values, Values, Values] | None = None  # s, m and v
 
     def step(self, w: Values, g: Values) -> None:

@@ -121,14 +121,15 @@ def newton(
 def lbfgs(objective: Objective, start: Array, *, max_iter: int, tol: float) -> Minimum:
     """L-BFGS of SciPy (Liu and Nocedal 1989): curvature from the last gradients instead of a Hessian."""
     losses = [objective(start)[0]]
-    result = minimize(
-        objective,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0, "maxls": 50},
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # a trial may go too far; a loss that ends there is said
+        result = minimize(
+            objective,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
+            options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol, "ftol": 0.0, "maxls": 50},
+        )
     if len(losses) == 1:
         losses.append(float(result.fun))
     return Minimum(result.x, tuple(losses), float(np.abs(result.jac).max()))

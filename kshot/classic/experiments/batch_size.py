@@ -108,14 +108,7 @@ def batch_size(
     better = np.array(values["test"][0]) - values["test"][-1]
     sharp = np.array(values["sharpness"][-1]) - values["sharpness"][0]
     longer = np.mean(values["epochs"][-1]) / np.mean(values["epochs"][0])
-    came = [sum(run.reached for run in runs[size]) for size in (small, large)]
-    if came == [repeats, repeats]:
-        how, against = "Trained to the same loss", f"to the same loss all rows at once need {longer:.0f} times as many"
-    else:
-        how = (
-            f"Trained to the same loss or {most_updates:,} updates, the loss {came[0]} and {came[1]} times of {repeats}"
-        )
-        against = f"until they stopped all rows at once took {longer:.2g} times as many"
+    how, against = stopped([sum(run.reached for run in runs[size]) for size in (small, large)], repeats, most_updates)
     summary = [
         f"{how}, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
         f"{large} rows at once at {told['sharpness'][-1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} "
@@ -123,13 +116,22 @@ def batch_size(
         f"are right, the small batch {verdict(better, 'more accurate', 'less accurate')} "
         f"({mean_plus_minus(better, signed=True)} points).",
         f"An update with {max(seconds)} rows takes {last / first:.1f} times as long as with 1, so that an epoch takes "
-        f"{first * rows / last:.0f} times less; but {against} epochs as batches of {small}.",
+        f"{first * rows / last:.0f} times less; but {against} {longer:.{0 if longer >= 10 else 1}f} times as "
+        f"many epochs as batches of {small}.",
     ]
     sections = [
         Section("What a batch costs", [time_figure(seconds, rows), costs]),
         Section("What it reaches", [outcome_figure(list(runs), values), reached]),
     ]
     return Report("Batch size", summary, sections)
+
+
+def stopped(came: list[int], repeats: int, most_updates: int) -> tuple[str, str]:
+    """Where runs with the smallest and with the largest batch stopped: at the same loss only if all came there."""
+    if came == [repeats, repeats]:
+        return "Trained to the same loss", "to the same loss all rows at once need"
+    how = f"Trained to the same loss or {most_updates:,} updates, the loss {came[0]} and {came[1]} times of {repeats}"
+    return how, "until they stopped all rows at once took"
 
 
 def network(hidden: int, generator: torch.Generator) -> nn.Sequential:

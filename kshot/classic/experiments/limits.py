@@ -126,11 +126,9 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
     lower = {
         name: share_lower(starts, lr, amount, updates) for name, amount in zip(LOOKS, (0.0, momentum), strict=True)
     }
-    sure = lower[with_] == len(starts)
-    way = "a sure way here" if sure else "no sure way"
     summary.append(
-        f"Momentum is {way} out of a local minimum: of {len(starts)} starts from {starts[0]:g} to "
-        f"{starts[-1]:g}, {lower[with_]} end in the lower valley with it and {lower[without]} without."
+        f"Momentum is {of_ends(lower[with_], len(starts))} out of a local minimum: of {len(starts)} starts from "
+        f"{starts[0]:g} to {starts[-1]:g}, {lower[with_]} end in the lower valley with it and {lower[without]} without."
     )
     pictures = [
         line_figure("plateau", found, stops),
@@ -144,6 +142,11 @@ def one(surface: Surface, w: Array, rows: Rows) -> tuple[float, Array]:
     """A surface as `descend` asks for it; there are no rows."""
     loss, gradient = surface(w)
     return float(loss), gradient
+
+
+def of_ends(lower: int, starts: int) -> str:
+    """What momentum is, by how many of its starts ended in the lower valley."""
+    return "a sure way here" if lower == starts else "no sure way"
 
 
 def share_lower(starts: Array, lr: float, momentum: float, updates: int) -> int:

@@ -18,10 +18,20 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, centred, choice, features, number, refuse_unbounded, targeted, unvarying
+from kshot.classic.data.inputs import (
+    Array,
+    centred,
+    choice,
+    draws,
+    features,
+    number,
+    refuse_too_many_terms,
+    refuse_unbounded,
+    targeted,
+    unvarying,
+)
 from kshot.classic.descent.solvers import Minimum, Objective, gradient_descent
 
 SOLVERS = ("closed-form", "gradient-descent", "sgd")
@@ -201,8 +211,9 @@ class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scik
         else:
             longest = (rows**2).sum(axis=1).max() + penalty.max() / n
             lr = 1 / (2 * longest) if self.lr is None else float(self.lr)
-            random = check_random_state(self.random_state)
-            found = stochastic_descent(rows, y, penalty, start, lr=lr, max_iter=self.max_iter, tol=tol, random=random)
+            found = stochastic_descent(
+                rows, y, penalty, start, lr=lr, max_iter=self.max_iter, tol=tol, random=draws(self)
+            )
         if not np.isfinite(found.losses[-1]):
             raise ValueError(f"{name}: the loss left all bounds; scale the columns of X, or set lr below {lr:g}.")
         if found.steepest > tol:
@@ -333,6 +344,7 @@ class PolynomialRegression(LeastSquares):
 
     def learn_design(self, X: Array) -> None:
         number(self, "degree", low=1, whole=True)
+        refuse_too_many_terms(self, X.shape[1], self.degree)
         low, high = X.min(axis=0), X.max(axis=0)
         self.middle_ = low / 2 + high / 2
         self.half_ = np.where(high > low, high / 2 - low / 2, 1.0)

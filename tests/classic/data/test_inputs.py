@@ -231,6 +231,37 @@ def test_what_numpy_would_turn_into_numbers_without_a_word_is_refused(model: Any
             model.fit(X, dates[:, 0])
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (RidgeRegression(alpha=2**2000), "alpha is .*; it must be at least 0"),
+        (RidgeRegression(alpha=np.nan), "alpha is nan; it must be at least 0"),
+        (LogisticRegression(max_iter=2**2000), "max_iter is .*; it must be a whole number, at least 1"),
+        (LogisticRegression(solver=np.ones(2)), "solver is .*; it must be one of"),
+        (GaussianClassifier(priors="half"), "priors is 'half'; give a probability a class"),
+        (GaussianNaiveBayes(priors=object()), "priors is .*; give a probability a class"),
+        (GaussianNaiveBayes(priors=[np.nan, 1.0]), "must be above 0 and sum to 1"),
+        (CascadedLogisticRegression(random_state=-1), "random_state is -1; it must be None, a whole number"),
+        (CascadedLogisticRegression(hidden=10**9), r"hidden is 1000000000; .* at most 1e\+06"),
+        (NetworkClassifier(random_state="x"), "random_state is 'x'"),
+        (NetworkClassifier(hidden=(1.0,)), r"hidden is \(1.0,\); give whole numbers"),
+        (NetworkClassifier(batch_norm=np.ones(2)), "batch_norm is .*; it must be True or False"),
+        (LinearRegression(solver="sgd", random_state=0.5), "random_state is 0.5"),
+        (
+            PolynomialRegression(degree=10**9),
+            "degree is 1000000000, which of 3 columns makes more than 100,000 products",
+        ),
+        (PolynomialMap(degree=200), "degree is 200, which of 3 columns"),
+        (Distances(points=[["a", "b", "c"]]), "points is .*; give"),
+        (Distances(points=[[np.nan, 0.0, 0.0]]), "points is .*; its numbers must be finite"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseEstimator) else None,
+)
+def test_hyperparameters_that_cannot_be_are_named(model: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{type(model).__name__}: .*{message}"):
+        model.fit(X, TWO.astype(int))
+
+
 @pytest.mark.parametrize("rows", [442, 30_000])
 def test_a_constant_column_is_constant_however_many_rows_it_has(rows: int) -> None:
     """The mean of many 0.1 is not 0.1, and what is left is no spread to divide by."""

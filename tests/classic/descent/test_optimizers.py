@@ -121,6 +121,21 @@ def test_a_wrong_hyperparameter_is_refused(name: str, given: dict, says: str) ->
             getattr(torch.optim, name)([torch.zeros(1)], **given)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "says"),
+    [
+        ("SGD", {"lr": "fast"}, "SGD: lr is 'fast'; it must be at least 0"),
+        ("Adagrad", {"eps": None}, "Adagrad: eps is None"),
+        ("RMSprop", {"alpha": 2.0}, "RMSprop: alpha is 2.0; it must be at least 0 and below 1"),  # s would go below 0
+        ("Adam", {"betas": 0.9}, "Adam: betas is 0.9; it must be two numbers"),
+        ("Adam", {"betas": ("a", "b")}, "betas is ('a', 'b')"),
+    ],
+)
+def test_what_torch_would_take_or_trip_over_is_refused(name: str, given: dict, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        getattr(optimizers, name)(**given)
+
+
 def test_the_lectures_adagrad_is_this_one() -> None:
     """w <- w - eta^t / sigma^t g with eta^t = eta / sqrt(t + 1), sigma^t the root mean square of g^0 .. g^t."""
     ours, w, lecture, seen = optimizers.Adagrad(lr=0.4), START.copy(), START, []

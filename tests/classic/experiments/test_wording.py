@@ -10,6 +10,7 @@ import pytest
 from kshot.classic.experiments import (
     batch_size,
     critical_points,
+    limits,
     mismatch,
     optimization_or_bias,
     optimizers,
@@ -84,6 +85,8 @@ def test_counts_decide() -> None:
     assert "as far as the valley lies along a weight" in optimizers.of_each_weight([50, None])
     assert "does not need" in optimizers.of_each_weight([90, 50])
     assert "does not need" in optimizers.of_each_weight([None, None])
+    assert limits.of_ends(91, 91) == "a sure way here"
+    assert limits.of_ends(90, 91) == "no sure way"
     assert mismatch.of_kinds(ABOVE) == "but only"
     assert mismatch.of_kinds(AROUND) == "and, with no sure difference,"
     assert batch_size.verdict(np.array([-2.0, -2.1, -1.9]), "sharper", "flatter") == "flatter"
