@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
 
 import pytest
 
@@ -133,7 +132,6 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("name", NAMES)
 def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
-    began = perf_counter()
     spec = f"{name}:n=3" if name == "self-consistency" else name
     for chat in (True, False):
         asked, prediction = run(spec, QUESTION, lambda request: HOSTILE[kind], finish, chat=chat)
@@ -141,7 +139,6 @@ def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
         assert (prediction.answer is None) == (prediction.status != "ok")
         kept = json.loads(json.dumps(kept_of(prediction), allow_nan=False))
         assert prediction_of(prediction.answer, prediction.status, kept) == prediction
-    assert perf_counter() - began < 5
 
 
 @pytest.mark.parametrize("name", NAMES)
