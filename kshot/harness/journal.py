@@ -41,7 +41,7 @@ from kshot.harness.rows import (
     sample_of,
     write,
 )
-from kshot.types import Generation, Record, Request, Sample, SamplingParams, UserError
+from kshot.types import Generation, Prompt, Record, Request, Sample, SamplingParams, UserError
 
 T = TypeVar("T")
 
@@ -58,6 +58,11 @@ def params_key(params: SamplingParams) -> str:
     return write(named)
 
 
+def last_of(prompt: Prompt) -> str:
+    """A prompt's text, or its last message's."""
+    return prompt if isinstance(prompt, str) else prompt[-1].content if prompt else ""
+
+
 def request_key(engine_id: str, request: Request) -> str:
     """Names everything that can change the answer, and nothing else.
 
@@ -67,6 +72,8 @@ def request_key(engine_id: str, request: Request) -> str:
     prompt, params = prompt_text(request.prompt)[0], request.params
     if request.continuation is not None:
         named = [engine_id, prompt, request.continuation]
+        if last_of(request.prompt)[-1:].isspace():
+            named.append("blanks")  # they were scored as a token of the prompt's once, and as the continuation's now
     else:
         named = [engine_id, prompt, params_key(params), str(request.seed if params.temperature else None)]
     if request.logprobs:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,16 @@ def test_keys_name_what_changes_an_answer_and_nothing_else() -> None:
     assert key(continuation=" a") == key(continuation=" a", params=HOT, seed=3) != key(continuation=" b")
     assert key(logprobs=True) == key(logprobs=True, seed=5) != key()
     assert key(logprobs=True, continuation=" a") not in (key(logprobs=True), key(continuation=" a"))
+    # scores behind blanks were of other tokens once: a run from then asks for them anew, and for nothing else
+    assert key(continuation="a") == old_key("e", "p", "a")
+    assert key(prompt="p ", continuation="a") != old_key("e", "p ", "a")
+
+
+def old_key(engine: str, prompt: str, continuation: str) -> str:
+    def hashed(value: object) -> str:
+        return blake2b(json.dumps(value, separators=(",", ":")).encode(), digest_size=16).hexdigest()
+
+    return hashed([engine, hashed(prompt), continuation])
 
 
 def test_one_writer_at_a_time_and_readers_beside(tmp_path: Path) -> None:
