@@ -45,7 +45,7 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
             if (what, phase) != under_way:
                 under_way = (what, phase)
                 bar.reset(line, total=steps, description=f"{what}  {phase}")
-            shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "accuracy"}
+            shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
             state = "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown)
             bar.update(line, completed=step, state=state)
 

@@ -92,7 +92,7 @@ def test_over_several_tasks_too() -> None:
     assert rows["lora"][7:9] == ["56.0%, 2 of 2 no better !", "1 on 2 of 2 !"]
     assert "the best constant answers would have 56.0%" in report.summary[1]
     nothing = build(results({"zero-shot": NONE, LORA: NONE}, {LORA: 2000}, tasks=("a", "b"))).summary[1]
-    assert nothing == "lora does not score anything on 2 other tasks, zero-shot before 0.0%."
+    assert nothing == "lora does not score anything over 2 tasks, zero-shot before 0.0%."
 
 
 def test_another_metric_goes_by_its_name_in_a_study() -> None:
