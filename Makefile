@@ -37,7 +37,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
-	@for script in few_shot_cot self_consistency multiple_choice mixed memory kill_resume replay report_scale tuning_overhead classic; do \
+	@for script in few_shot_cot self_consistency multiple_choice mixed memory kill_resume bad_input replay report_scale tuning_overhead classic; do \
 		echo "== bench/$$script.py"; $(BIN)/python bench/$$script.py || exit 1; \
 	done
 

@@ -1,12 +1,14 @@
 """Bias and variance of many refits against mlxtend's; the ridge path against scikit-learn's: seconds on the same data.
 
-    python bench/classic_regression.py [--refits 1000] [--repeats 5]
+    python bench/classic_regression.py [--refits 1000] [--repeats 11]
 
-Both sides in one run, in turns, the best of `--repeats` each; equal results are asserted, not assumed. mlxtend refits
-scikit-learn's estimator and kshot's, and the faster counts; both sides draw the same bootstrap samples. scikit-learn's
-path is timed in three ways (a loop of Ridge fits, `ridge_regression` with the targets repeated and a penalty each, by
-SVD and by Cholesky), and the fastest counts. Prints a table; the last line is one JSON object: per size a ratio, theirs
-over ours for the refits (higher is better), ours over theirs for the path (lower is better), and the worst of each.
+Both sides in one run, in turns, each going first in every other round; equal results are asserted, not assumed. Their
+fastest way is the one of the least median of seconds; the ratio is the median of the rounds' ratios, the lowest and
+the highest beside it. mlxtend refits scikit-learn's estimator and kshot's; both sides draw the same bootstrap samples.
+scikit-learn's path is timed in three ways (a loop of Ridge fits, `ridge_regression` with the targets repeated and a
+penalty each, by SVD and by Cholesky). Prints a table; the last line is one JSON object: per size a ratio, theirs over
+ours for the refits (higher is better), ours over theirs for the path (lower is better), the spread, and the worst of
+each.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -33,14 +36,14 @@ PATHS = ((442, 10, 100), (2_000, 100, 100), (20_000, 30, 50), (200, 400, 100))
 """(rows, columns, alphas)."""
 
 
-def best(jobs: dict[str, Job], repeats: int) -> dict[str, float]:
-    """The fewest seconds of each, timed in turns."""
-    seconds = {name: float("inf") for name in jobs}
-    for _ in range(repeats):
-        for name, job in jobs.items():
+def timed(jobs: dict[str, Job], repeats: int) -> dict[str, list[float]]:
+    """The seconds of each in every round; the order turns around from round to round."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for at in range(repeats):
+        for name in list(jobs)[:: 1 if at % 2 == 0 else -1]:
             start = perf_counter()
-            job()
-            seconds[name] = min(seconds[name], perf_counter() - start)
+            jobs[name]()
+            seconds[name].append(perf_counter() - start)
     return seconds
 
 
@@ -82,10 +85,10 @@ def refitted(ours: Any, theirs: Any, data: tuple[np.ndarray, ...], refits: int, 
         "mlxtend, scikit-learn's": lambda: mlxtends(theirs),
         "mlxtend, kshot's": lambda: mlxtends(ours),
     }
-    return summed(best(ways, repeats), off, higher_is_better=True)
+    return summed(timed(ways, repeats), off, higher_is_better=True)
 
 
-def ridge(repeats: int = 5) -> dict[str, Any]:
+def ridge(repeats: int = 11) -> dict[str, Any]:
     """Seconds for a path of alphas, ours and scikit-learn's fastest way; the worst ratio of several sizes."""
     each = {
         f"{rows}x{columns}, {alphas} alphas": paths(rows, columns, np.logspace(-3, 4, alphas), repeats)
@@ -114,15 +117,23 @@ def paths(rows: int, columns: int, alphas: np.ndarray, repeats: int) -> dict[str
         "ridge_regression, svd": lambda: repeated("svd"),
         "ridge_regression, cholesky": lambda: repeated("cholesky"),
     }
-    return summed(best(ways, repeats), off, higher_is_better=False)
+    return summed(timed(ways, repeats), off, higher_is_better=False)
 
 
-def summed(seconds: dict[str, float], off: float, *, higher_is_better: bool) -> dict[str, Any]:
-    """Ours, theirs at their fastest, which that was, the ratio, and how far the results are apart."""
+def summed(seconds: dict[str, list[float]], off: float, *, higher_is_better: bool) -> dict[str, Any]:
+    """Median seconds of ours and of their fastest way, the median of the rounds' ratios, and its spread."""
     ours = seconds.pop("kshot")
-    way = min(seconds, key=seconds.__getitem__)
-    ratio = seconds[way] / ours if higher_is_better else ours / seconds[way]
-    return {"ours": ours, "theirs": seconds[way], "their_way": way, "ratio": ratio, "agreement": off}
+    way = min(seconds, key=lambda name: median(seconds[name]))
+    pairs = zip(seconds[way], ours, strict=True) if higher_is_better else zip(ours, seconds[way], strict=True)
+    ratios = sorted(over / under for over, under in pairs)
+    return {
+        "ours": median(ours),
+        "theirs": median(seconds[way]),
+        "their_way": way,
+        "ratio": median(ratios),
+        "spread": (ratios[0], ratios[-1]),
+        "agreement": off,
+    }
 
 
 def worst(each: dict[str, dict[str, Any]], *, higher_is_better: bool) -> dict[str, Any]:
@@ -134,20 +145,25 @@ def worst(each: dict[str, dict[str, Any]], *, higher_is_better: bool) -> dict[st
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--refits", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=11)
     args = parser.parse_args()
-    found = {"bias_variance": bias_variance(args.refits, args.repeats), "ridge": ridge(args.repeats)}
-    print(f"{'':46}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'apart':>9}  their fastest way")
+    found = {"bias_variance": bias_variance(args.refits, max(3, args.repeats // 3)), "ridge": ridge(args.repeats)}
+    print(f"{'':46}{'kshot ms':>10}{'theirs ms':>11}{'ratio':>8}{'spread':>18}{'apart':>9}  their fastest way")
     for part, result in found.items():
         for name, one in result["each"].items():
             print(
                 f"{part + ': ' + name:46}{1e3 * one['ours']:>10.2f}{1e3 * one['theirs']:>11.2f}{one['ratio']:>8.2f}"
-                f"{one['agreement']:>9.0e}  {one['their_way']}"
+                f"{'{:.2f} to {:.2f}'.format(*one['spread']):>18}{one['agreement']:>9.0e}  {one['their_way']}"
             )
     ratios = {
         part: {name: round(one["ratio"], 3) for name, one in result["each"].items()} for part, result in found.items()
     }
-    print(json.dumps(ratios | {f"{part}_worst": round(result["ratio"], 3) for part, result in found.items()}))
+    spreads = {
+        f"{part}_spread": {name: [round(end, 3) for end in one["spread"]] for name, one in result["each"].items()}
+        for part, result in found.items()
+    }
+    worsts = {f"{part}_worst": round(result["ratio"], 3) for part, result in found.items()}
+    print(json.dumps(ratios | spreads | worsts))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Training with kshot against a plain peft + Trainer script: the same model, samples, seed and steps.
 
-    python bench/tuning_overhead.py [--model smollm2-135m] [--samples 48] [--rounds 2]
+    python bench/tuning_overhead.py [--model smollm2-135m] [--samples 48] [--rounds 5]
 
-Each side runs in a process of its own, in turns; of each the fastest round counts. The last line is one JSON object:
+Each side runs in a process of its own; a round is a pair, one side after the other, and who goes first turns. The last
+line is one JSON object:
 
-    ratio           kshot's seconds of training over the plain script's (1.05 is the most that is allowed)
+    ratio           kshot's seconds of training over the plain script's, the median of the rounds' (1.05 is the most
+                    that is allowed), and `spread`, the lowest and the highest
     memory_ratio    the same of the processes' peak memory
     loss            last step's loss of both: they train the same
-    seconds, memory_mb, steps
+    seconds, memory_mb, steps: medians
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 EPOCHS, BATCH, RATE, SEED = 2, 8, 1e-3, 0
@@ -98,7 +101,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--samples", type=int, default=48)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--side", choices=["kshot", "plain"], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
@@ -110,12 +113,15 @@ def main() -> None:
     for at in range(options.rounds):
         for side in list(rounds)[:: 1 if at % 2 == 0 else -1]:
             rounds[side].append(run(side, options.model, options.samples))
-    seconds = {side: min(one["seconds"] for one in found) for side, found in rounds.items()}
-    memory = {side: min(one["memory_mb"] for one in found) for side, found in rounds.items()}
+    seconds = {side: median(one["seconds"] for one in found) for side, found in rounds.items()}
+    memory = {side: median(one["memory_mb"] for one in found) for side, found in rounds.items()}
+    pairs = list(zip(rounds["kshot"], rounds["plain"], strict=True))
+    ratios = sorted(ours["seconds"] / theirs["seconds"] for ours, theirs in pairs)
     print(
         json.dumps({
-            "ratio": round(seconds["kshot"] / seconds["plain"], 3),
-            "memory_ratio": round(memory["kshot"] / memory["plain"], 3),
+            "ratio": round(median(ratios), 3),
+            "spread": [round(ratios[0], 3), round(ratios[-1], 3)],
+            "memory_ratio": round(median(ours["memory_mb"] / theirs["memory_mb"] for ours, theirs in pairs), 3),
             "seconds": {side: round(value, 2) for side, value in seconds.items()},
             "memory_mb": {side: round(value) for side, value in memory.items()},
             "loss": {side: round(found[0]["loss"], 4) for side, found in rounds.items()},

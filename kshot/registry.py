@@ -41,8 +41,9 @@ class Registry(Generic[F]):
     4
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, takes: int = 0) -> None:
         self.kind = kind
+        self.takes = takes  # arguments by place that a function is called with
         self.entries: dict[str, F] = {}
 
     def add(self, name: str) -> Callable[[F], F]:
@@ -75,8 +76,10 @@ class Registry(Generic[F]):
         function = self.find(name)
         try:
             defaults = hyperparameters(function)
+            inspect.signature(function).bind(*[None] * self.takes)
         except (TypeError, ValueError) as error:  # only a user's own file can hold such a thing: `add` refuses it
-            raise UserError(f"{name} cannot be a {self.kind}: {error}; mend the file.") from error
+            article = "an" if self.kind[0] in "aeiou" else "a"
+            raise UserError(f"{name} cannot be {article} {self.kind}: {error}; mend the file.") from error
         params = dict(defaults)
         for key, text in given.items():
             if key not in defaults:
@@ -133,8 +136,18 @@ def load_from_file(spec: str, kind: str) -> Any:
         raise
     except BaseException as error:  # the user's own code may raise anything, an exit too, and the sentence must name it
         del sys.modules[module_name]
-        raise UserError(f"{path} could not be loaded: {type(error).__name__}: {error}; mend the file.") from error
+        raise UserError(
+            f"{path} could not be loaded: {type(error).__name__}: {words_of(error)}; mend the file."
+        ) from error
     return attribute(module, path, name)
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says; nothing where saying it fails too, as it may of a user's own kind."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
 
 
 def attribute(module: ModuleType, path: Path, name: str) -> Any:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,28 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = True) -> None:
     whole machine may lose it.
     """
     data = content.encode("utf-8", "replace") if isinstance(content, str) else content
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(file.fileno())
-        os.chmod(scratch, 0o666 & ~umask())  # mkstemp's own mode is for secrets
-        os.replace(scratch, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(scratch)
-        raise
+    with scratch_for(path) as scratch, scratch.open("wb") as file:
+        file.write(data)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     if sync:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def scratch_for(path: Path) -> Iterator[Path]:
+    """A file to write, which takes the path's place at the end; where that fails nothing is left of it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".new")
+    os.close(handle)
+    try:
+        yield Path(name)
+        os.chmod(name, 0o666 & ~umask())  # mkstemp's own mode is for secrets
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
 
 
 def umask() -> int:

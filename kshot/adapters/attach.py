@@ -47,6 +47,8 @@ def attach(
         model.requires_grad_(False)
         try:
             built = method.build(Base(model, tokenizer, tuple(labels), total_steps))
+            if not isinstance(built, Built):  # of a user's own file
+                raise UserError(f"the method {spec} gave a {type(built).__name__} in place of a Built; mend it.")
         except Exception:
             state.give_back()
             raise

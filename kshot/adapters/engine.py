@@ -73,7 +73,7 @@ class AdaptedEngine(TransformersEngine):
 
 
 def adapted_engine(
-    adapted: Adapted, loaded: LoadedModel, *, rows: int, memory: int, chat: bool, share: bool = True
+    adapted: Adapted, loaded: LoadedModel, *, rows: int, memory: int | None = None, chat: bool, share: bool = True
 ) -> AdaptedEngine:
     """An engine for an adapter in memory, on the base `loaded`; training goes on afterwards as if it had not been.
 
@@ -88,6 +88,7 @@ def adapted_engine(
         rows=rows,
         memory=memory,
         share=share,
+        name=f"{loaded.source.name} with {adapted.method}",
     )
 
 

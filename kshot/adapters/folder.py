@@ -19,7 +19,7 @@ from kshot.adapters.methods.by_name import NOT_RUN, spelled
 from kshot.adapters.methods.peft import known_warnings
 from kshot.harness.models.cache import weights_hash
 from kshot.types import UserError
-from kshot.whole_file import write_whole
+from kshot.whole_file import umask, write_whole
 
 FILE = "kshot_adapter.json"
 WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
@@ -63,6 +63,8 @@ def write_folder(adapted: Adapted, folder: str | Path, *, base: str, base_hash: 
             adapted.tokenizer.save_pretrained(str(path))
         else:
             save_file({name: p.detach().cpu().contiguous() for name, p in adapted.parameters()}, path / WEIGHTS)
+        for weights in path.glob("*.safetensors"):  # which are written for their owner alone, and nothing else is
+            weights.chmod(0o666 & ~umask())
         described = {
             "spec": adapted.spec,
             "base": base,

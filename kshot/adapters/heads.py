@@ -38,7 +38,9 @@ def checked(logits: torch.Tensor) -> torch.Tensor:
 @torch.inference_mode()
 def logits_of(model: Any, tokenizer: Any, inputs: Sequence[str | Sequence[int]], batch: int = 16) -> torch.Tensor:
     """(inputs, labels): a classifying model's logits, inputs of like length together."""
-    encoded = [tokenizer(one).input_ids if isinstance(one, str) else list(one) for one in inputs]
+    encoded = [
+        tokenizer(one, split_special_tokens=True).input_ids if isinstance(one, str) else list(one) for one in inputs
+    ]
     order = sorted(range(len(encoded)), key=lambda at: len(encoded[at]))
     device = next(model.parameters()).device
     pad = pad_id(tokenizer)

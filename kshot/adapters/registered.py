@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.harness.engines.registry import DEFAULT_MODEL, engine
-from kshot.harness.engines.transformers import rows_of
+from kshot.harness.engines.transformers import bytes_of, rows_of
 from kshot.types import Engine, UserError
 
 
@@ -16,6 +16,7 @@ def adapted(
     dtype: str = "auto",
     template: str = "auto",
     batch: str = "auto",
+    memory: str = "auto",
     share: bool = True,
     merge: bool = True,
     trust_remote_code: bool = False,
@@ -32,6 +33,7 @@ def adapted(
         dtype=dtype,
         rows=rows_of(batch),
         template=template,
+        memory=bytes_of(memory),
         share=share,
         merge=merge,
         trust_remote_code=trust_remote_code,

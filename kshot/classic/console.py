@@ -11,6 +11,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from kshot.classic.experiments import COURSE, EXPERIMENTS
+from kshot.classic.experiments.registry import carried_out, check_bounds, check_seed
 from kshot.eval.report import terminal
 from kshot.eval.report.model import Alternatives, Block, Figure, Report
 from kshot.eval.report.publish import announce, publish, write
@@ -36,11 +37,12 @@ def run_experiments(names: Sequence[str], out: Path) -> None:
     specs = list(dict.fromkeys(COURSE if "all" in names else map(EXPERIMENTS.canonical, names)))
     console, reports = Console(), []
     for spec in specs:
-        EXPERIMENTS.parse(spec)
+        name, _, params = EXPERIMENTS.parse(spec)
+        check_bounds(name, params)
     for number, spec in enumerate(specs, 1):
         began = time.perf_counter()
         with Console(stderr=True).status(f"{spec}  ({number} of {len(specs)})"):
-            report = EXPERIMENTS.get(spec)()
+            report = carried_out(spec)
         folder = out / spec.replace(":", "-").replace("/", "-")
         page = write(report, folder)
         reports.append((spec, report))
@@ -78,6 +80,7 @@ def diagnosed(data: Path | None, target: str | None, out: Path, seed: int) -> No
     """Runs the diagnosis, prints it and leaves its report. Raises UserError for a file that cannot be used."""
     from kshot.classic.diagnosis.report import diagnose
 
+    check_seed("--seed", seed)
     if data is not None and not data.is_file():
         raise UserError(f"{data} does not exist; give a .csv or .jsonl file, or none for the digits.")
     publish(diagnose(data, target=target, seed=seed), out)

@@ -45,7 +45,7 @@ class Commands(click.Group):
             leave(ctx, f"stopped.{kept}", 130)
         except BrokenPipeError:  # who reads the output has gone, as `| head` does
             raise
-        except Exception as error:
+        except BaseException as error:  # a user's own file may exit, too
             sentence = of_the_machine(error)
             if sentence:
                 leave(ctx, sentence, 2)
@@ -77,7 +77,7 @@ def leave(ctx: click.Context, sentence: str, code: int) -> None:
     ctx.exit(code)
 
 
-def of_the_machine(error: Exception) -> str | None:
+def of_the_machine(error: BaseException) -> str | None:
     """The sentence for a path or a disk that does not do; None for any other error."""
     if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
         which = error.filename if error.filename is not None else "a file"

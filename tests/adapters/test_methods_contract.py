@@ -586,3 +586,20 @@ def test_a_model_with_a_head_of_its_own_trains_it_too(
     assert found.labels == LABELS
     torch.testing.assert_close(logits(found.model), logits(adapted.model), atol=1e-6, rtol=0)
     assert found.predict([[5, 9, 14]])[0].label in LABELS
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("def x(base):\n    return None\n", "gave a NoneType in place of a Built"),
+        ("def x(base):\n    yield 1\n", "gave a generator in place of a Built"),
+        ("def x():\n    return None\n", "cannot be an adapter method: too many positional arguments"),
+    ],
+)
+def test_a_users_own_method_that_builds_nothing_is_named(tmp_path: Path, body: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(body)
+    model = make(LLAMA)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(UserError, match=said):
+        attach(model, None, f"{tmp_path}/mine.py:x", seed=0)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

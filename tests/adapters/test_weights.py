@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
 import time
 from pathlib import Path
@@ -270,6 +271,18 @@ def test_patterns_that_people_write_are_taken(pattern: str, tokenizer: Any, tmp_
 
 
 # ---------------------------------------------------------------- whose it is
+
+
+@pytest.mark.parametrize("spec", ["lora", "bitfit", "full"])
+def test_all_files_of_an_adapter_have_the_modes_of_the_umask(spec: str, tokenizer: Any, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        folder = kept(tmp_path / "kept", tokenizer, spec)
+    finally:
+        os.umask(before)
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()} == {
+        path.name: "0o640" for path in folder.iterdir()
+    }
 
 
 def test_hashes_decide_where_they_are_known(

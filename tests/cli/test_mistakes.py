@@ -118,6 +118,41 @@ def test_a_users_own_file_that_fails_is_named_with_its_line(tmp_path: Path) -> N
     assert f"{tmp_path}/mine.py, line 3, failed (KeyError: 'a key'): mend the file; the traceback is in " in said
 
 
+WORDLESS = "class E(Exception):\n    def __str__(self): 1 / 0\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "body", "said"),
+    [
+        (
+            "--strategy",
+            "import sys\ndef x(question):\n    sys.exit(0)\n    yield []\n",
+            "line 3, failed (SystemExit: 0)",
+        ),
+        (
+            "--strategy",
+            WORDLESS + "def x(question):\n    raise E\n",
+            "failed (E):",
+        ),
+        ("--task", WORDLESS + "def x():\n    raise E\n", "failed: E: ; mend"),
+        ("--task", WORDLESS + "raise E\n", "could not be loaded: E: ; mend"),
+        ("--metric", "def x(answer, sample):\n    return None\n", "gave None in place of a number"),
+        ("--metric", "def x(answer):\n    return 1\n", "cannot be a metric: too many positional arguments"),
+        ("--metric", "import sys\ndef x(answer, sample):\n    sys.exit(0)\n", "line 3, failed (SystemExit: 0)"),
+        ("--engine", "def x(size):\n    return None\n", "cannot be an engine: missing a required argument: 'size'"),
+    ],
+)
+def test_a_users_own_file_is_told_whatever_it_does(tmp_path: Path, option: str, body: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(body)
+    args = scripted(tmp_path)
+    args[args.index("scripted")] = "scripted:reply=Yes."
+    if option in args:
+        args[args.index(option) + 1] = f"{tmp_path}/mine.py:x"
+    else:
+        args += [option, f"{tmp_path}/mine.py:x"]
+    assert said in sentence_of(kshot(*args))
+
+
 def test_a_run_that_is_stopped_is_told_how_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "run_plan", failing(KeyboardInterrupt()))
     assert "give the same command again to resume" in sentence_of(kshot(*scripted(tmp_path)), 130)
@@ -200,7 +235,7 @@ def test_a_report_that_is_a_folder_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_at_the_report_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patched:
-        patched.setattr("os.fdopen", failing(full))
+        patched.setattr("tempfile.mkstemp", failing(full))
         patched.setattr("kshot.harness.runs.run.write_whole", lambda *_: None)
         said = sentence_of(kshot(*scripted(tmp_path, "--limit", "2")))
     assert "No space left on device" in said and "kshot report" in said

@@ -215,6 +215,20 @@ def test_a_mistake_in_a_python_file_is_named(tmp_path: Path, name: str, named: s
         get_task(f"{file}:{name}")
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ("[Sample('1', 'q', '4'), Sample('2', 'p', '4'), Sample('1', 'r', '4')]", "2 samples of .* have the id '1'"),
+        ("[Sample(1, 'q', '4')]", "id or question is no text"),
+        ("[Sample('1', None, '4')]", "id or question is no text"),
+    ],
+)
+def test_samples_of_a_python_file_are_told_apart(tmp_path: Path, samples: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(f"{SOURCE}\nodd = Task('odd', lambda *_: {samples}, NUMBER, numeric)\n")
+    with pytest.raises(UserError, match=said):
+        load_plan(Plan((f"{tmp_path}/mine.py:odd",), ("zero-shot",)))
+
+
 def test_an_own_score_is_a_number_or_several_by_metric(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text(
         "from kshot.eval.answers import TEXT\n"

@@ -152,6 +152,27 @@ def test_a_damaged_setting_is_named_and_nothing_is_thrown_away(run: Path) -> Non
         run_again(run)
 
 
+@pytest.mark.parametrize("value", [None, "5", "[1]", '{"a": 1}', "null", '"x"', "[[]]", "-1", "1e99"])
+def test_settings_of_another_kind_end_in_a_sentence_or_in_nothing(run: Path, value: str | None) -> None:
+    with Journal.read(run) as journal:
+        names = list(journal.settings())
+    for name in names:
+        with closing(sqlite3.connect(run / "journal.sqlite")) as connection:
+            [kept] = connection.execute("SELECT value FROM meta WHERE name = ?", (f"setting {name}",)).fetchone()
+            if value is None:
+                connection.execute("DELETE FROM meta WHERE name = ?", (f"setting {name}",))
+            else:
+                connection.execute("UPDATE meta SET value = ? WHERE name = ?", (value, f"setting {name}"))
+            connection.commit()
+        for use in (read_all, rescore, read_all):
+            with suppress(UserError):
+                use(run)
+        with closing(sqlite3.connect(run / "journal.sqlite")) as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"setting {name}", kept))
+            connection.commit()
+    assert run_again(run) == 0
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_flipped_bytes_and_a_cut_end_in_a_sentence_or_in_nothing(run: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -501,3 +502,49 @@ def test_unknown_names_suggest() -> None:
         get_strategy("self-consistency:base=chain-of-thougt")
     with pytest.raises(UserError, match="'few-shot' has no parameter 'shots'"):
         get_strategy("few-shot:shots=3")
+
+
+OWN = """
+import sys
+from kshot.types import Message, Prediction, Request
+def none(question): return None
+def number(question): yield 5
+def text(question): yield "abc"
+def numbers(question): yield [1, 2]
+def odd(question): yield [Request(5)]
+def listed(question): yield [Request([Message("user", "a")])]
+def silent(question): yield []
+def word(question):
+    yield [Request("a")]
+    return "four"
+def placeless(): yield []
+def needy(question, sample): yield []
+def good(question, *, k: int = 2):
+    [reply] = yield (Request("a"),)
+    return Prediction(reply.text, "ok")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("none", "gave None in place of a program"),
+        ("number", "yielded 5 in place of a list of Requests"),
+        ("text", "yielded 'abc' in place"),
+        ("numbers", r"yielded \[1, 2\] in place"),
+        ("odd", r"yielded \[Request\(prompt=5"),
+        ("listed", r"yielded \[Request\(prompt=\[Message"),
+        ("silent", "returned None in place of a Prediction"),
+        ("word", "returned 'four' in place of a Prediction"),
+        ("placeless", "cannot be a strategy: too many positional arguments"),
+        ("needy", "cannot be a strategy: missing a required argument: 'sample'"),
+    ],
+)
+def test_a_users_own_strategy_that_is_no_program_is_named(tmp_path: Path, name: str, said: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(OWN)
+    question = Question("a", "?", (), AnswerFormat("x", "", "", number))
+    with pytest.raises(UserError, match=said):
+        drive(get_strategy(f"{file}:{name}")(question), lambda request: Generation("4", "stop"))
+    good = drive(get_strategy(f"{file}:good")(question), lambda request: Generation("4", "stop"))
+    assert good.answer == "4" and get_strategy(f"{file}:good:k=2").name == f"{file}:good"

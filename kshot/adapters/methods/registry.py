@@ -92,7 +92,7 @@ class Traits:
 
 
 M = TypeVar("M", bound=Callable[..., Built])
-METHODS: Registry[Callable[..., Built]] = Registry("adapter method")
+METHODS: Registry[Callable[..., Built]] = Registry("adapter method", takes=1)
 TRAITS: dict[Callable[..., Built], Traits] = {}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kshot.adapters.study.folder import SETTINGS
 from kshot.adapters.study.plan import Study
@@ -18,43 +17,35 @@ from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
 from kshot.eval.report.prompting.build import check_baseline
 from kshot.eval.report.publish import publish
+from kshot.harness.runs.progress import shown_on
 from kshot.prompts.strategies import get_strategy
 from kshot.types import UserError
 
 
 def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | None) -> None:
-    """Runs or resumes a study with a progress bar, then writes and prints its report.
+    """Runs or resumes a study and shows how far it is, then writes and prints its report.
 
     Raises UserError before anything is trained where the baseline is none of what will be reported.
     """
     check_baseline(names_in_report(study, folder), baseline)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as bar:
-        line = bar.add_task("loading", total=None, state="")
-        under_way = ("", "")
+    bar = shown_on(Console(stderr=True))
+    under_way = ("", "")
 
-        def on_progress(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
-            nonlocal under_way
-            phase = "evaluating" if "evaluated" in said else "training" if said else ""
-            if (what, phase) != under_way:
-                under_way = (what, phase)
-                bar.reset(line, total=steps, description=f"{what}  {phase}")
-            shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
-            state = "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown)
-            bar.update(line, completed=step, state=state)
+    def on_progress(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
+        nonlocal under_way
+        phase = "evaluating" if "evaluated" in said else "training" if said else ""
+        if (what, phase) != under_way:
+            under_way = (what, phase)
+            bar.begin(f"{what}  {phase}".rstrip(), steps)
+        shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
+        bar.show(step, "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown))
 
-        try:
+    try:
+        with bar:
             run_study(study, folder, options, on_progress)
-        except KeyboardInterrupt:
-            bar.stop()
-            click.echo(f"\nkshot: stopped; what was trained and answered is kept in {folder}.", err=True)
-            raise
+    except KeyboardInterrupt:
+        click.echo(f"\nkshot: stopped; what was trained and answered is kept in {folder}.", err=True)
+        raise
     finish(folder, baseline)
 
 

@@ -15,7 +15,7 @@ from kshot.adapters.methods.registry import is_classifier
 from kshot.adapters.training.data import examples
 from kshot.harness.engines.transformers import engine_id
 from kshot.harness.journal import Journal
-from kshot.harness.models.load import LoadedModel, free_memory
+from kshot.harness.models.load import LoadedModel
 from kshot.harness.models.render import Renderer
 from kshot.harness.runs.plan import Loaded, start
 from kshot.harness.runs.run import begin, run_benchmark
@@ -26,8 +26,8 @@ ROWS = 64
 
 
 def engine_of(adapted: Adapted, loaded: LoadedModel, chat: bool) -> Engine:
-    """An engine for an adapter in memory, as large as what is free allows."""
-    return adapted_engine(adapted, loaded, rows=ROWS, memory=free_memory(loaded.device) // 4, chat=chat)
+    """An engine for an adapter in memory, with the usual memory."""
+    return adapted_engine(adapted, loaded, rows=ROWS, chat=chat)
 
 
 def evaluate(

@@ -119,7 +119,11 @@ def examples(
         request = taught(task, strategy, sample, shown, chat=renderer.chat)
         assert request.continuation is not None
         if head:
-            ids = renderer.tokenizer(sample.question).input_ids if bare else renderer.encode(request.prompt)
+            ids = (
+                renderer.tokenizer(sample.question, split_special_tokens=True).input_ids
+                if bare
+                else renderer.encode(request.prompt)
+            )
             made.append(Example(ids, task.labels.index(sample.target)))
         else:
             ids, added = renderer.continued(request.prompt, request.continuation)

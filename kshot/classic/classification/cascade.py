@@ -8,9 +8,11 @@ two classes; deeper networks are the autograd's.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,6 +20,9 @@ from kshot.classic.classification.classifier import Classifier
 from kshot.classic.classification.logistic import cross_entropy, sigmoid
 from kshot.classic.data.inputs import Array, features, labelled, number, two_classes
 from kshot.classic.descent.solvers import minimise
+
+SATURATED = 1e-9
+"""A unit this near to 0 or 1 hands back next to no slope."""
 
 
 class CascadedLogisticRegression(Classifier):
@@ -84,6 +89,14 @@ class CascadedLogisticRegression(Classifier):
         first, last = found.weights[: h * (d + 1)].reshape(h, d + 1), found.weights[h * (d + 1) :]
         self.coefs_ = [first[:, :-1], last[None, :-1]]  # (hidden, columns), (1, hidden)
         self.intercepts_ = [first[:, -1], last[-1:]]
+        made = self._made(X)
+        if ((made < SATURATED) | (made > 1 - SATURATED)).all():
+            warnings.warn(
+                "CascadedLogisticRegression: every hidden unit is 0 or 1 on every row, where there is no slope to "
+                "learn from, so that the first layer is as it was drawn; scale the columns of X to numbers near 1.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         self.losses_ = np.array(found.losses)
         self.n_iter_ = max(1, found.n_iter)
         return self

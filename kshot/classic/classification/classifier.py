@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, features
+from kshot.classic.data.inputs import Array, features, refuse_unbounded
 
 
 class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn carries no types
@@ -26,9 +27,15 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         raise NotImplementedError
 
     def scores(self, X: Any) -> Array:
-        """`log_joint` of checked rows. Raises NotFittedError, and ValueError where the columns are not those fitted."""
+        """`log_joint` of checked rows.
+
+        Raises NotFittedError, and ValueError where the columns are not those fitted or a row has no probability.
+        """
         check_is_fitted(self)
-        return self.log_joint(features(self, X, fitting=False))
+        with np.errstate(over="ignore", invalid="ignore"):
+            joint = self.log_joint(features(self, X, fitting=False))
+        refuse_unbounded(self, joint)
+        return joint
 
     def decision_function(self, X: Any) -> Array:
         """Two classes: ln P(C_1 | x) / P(C_0 | x), (rows,); more: a score each, (rows, classes)."""

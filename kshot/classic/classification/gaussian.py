@@ -17,8 +17,10 @@ from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpotrf
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.data.inputs import Array, choice, column_names, labelled, number
+from kshot.classic.data.inputs import Array, centred, choice, column_names, labelled, number
 
+ROUNDING = 64 * np.finfo(float).eps
+"""A column whose spread is this share of its size, or less, does not vary."""
 SINGULAR = 1e-10
 """A column is taken for a combination of others where they leave this share of its variance unexplained, or less."""
 
@@ -32,9 +34,8 @@ def covariance(X: Array) -> tuple[Array, Array]:
     >>> mean.tolist(), sigma.tolist()
     ([1.0, 2.0], [[1.0, 2.0], [2.0, 4.0]])
     """
-    mean = X.mean(axis=0)
-    centred = X - mean
-    return mean, centred.T @ centred / len(X)
+    away, mean = centred(X)
+    return mean, away.T @ away / len(X)
 
 
 def log_density(X: Array, mean: Array, factor: Array) -> Array:
@@ -131,7 +132,7 @@ class GaussianClassifier(Classifier):
         """
         name = f"{type(self).__name__}: the covariance {whose} is singular"
         spread = np.sqrt(np.diag(sigma))
-        flat = np.flatnonzero(spread <= 64 * np.finfo(float).eps * largest)
+        flat = np.flatnonzero(spread <= ROUNDING * largest)
         remedy = "set shrinkage above 0"
         if freedom < len(sigma):
             other = "covariance='shared' or " if self.covariance == "own" else ""
@@ -179,13 +180,15 @@ class GaussianNaiveBayes(Classifier):
         groups = [X[codes == k] for k in range(len(self.classes_))]
         counts = np.array([len(group) for group in groups])
         self.priors_ = class_priors(self, counts)
-        self.means_ = np.array([group.mean(axis=0) for group in groups])  # (classes, D)
-        self.variances_ = np.array([group.var(axis=0) for group in groups])  # sum_n (x_nd - mu_kd)^2 / N_k
+        aways, means = zip(*map(centred, groups), strict=True)
+        self.means_ = np.array(means)  # (classes, D)
+        self.variances_ = np.array([(away**2).mean(axis=0) for away in aways])  # sum_n (x_nd - mu_kd)^2 / N_k
         if self.variance == "shared":
             self.variances_[:] = counts / len(X) @ self.variances_
         self.variances_ += self.var_smoothing * X.var(axis=0).max()
+        largest = np.abs(X).max(axis=0)
         for label, variances in zip(self.classes_.tolist(), self.variances_, strict=True):
-            flat = np.flatnonzero(variances <= 0)
+            flat = np.flatnonzero(np.sqrt(variances) <= ROUNDING * largest)
             if len(flat):
                 raise ValueError(
                     f"GaussianNaiveBayes: the variance of class {label!r} is zero: {column_names(self, flat)} does not "

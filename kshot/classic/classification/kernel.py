@@ -26,6 +26,8 @@ from kshot.classic.classification.logistic import cross_entropy, sigmoid
 from kshot.classic.data.inputs import Array, choice, features, labelled, number, two_classes
 
 KERNELS = ("linear", "polynomial", "rbf")
+ROUNDED = 1e-5
+"""The most that rounding may move a row's z: the sum of alpha_n K(x_n, x) of terms that nearly cancel."""
 
 
 def linear_kernel(A: Array, B: Array) -> Array:
@@ -41,9 +43,14 @@ def polynomial_kernel(A: Array, B: Array, *, degree: int, coef0: float) -> Array
 
 def rbf_kernel(A: Array, B: Array, *, gamma: float) -> Array:
     """K(a, b) = exp(-gamma |a - b|^2): an inner product in infinitely many dimensions."""
+    centre = B.mean(axis=0)  # distances are the same from anywhere, and lose no digits from near by
+    A, B = A - centre, B - centre
     squares = (A * A).sum(axis=1)[:, None] - 2 * A @ B.T + (B * B).sum(axis=1)
     kernel: Array = np.exp(-gamma * np.maximum(squares, 0.0))  # rounding may leave a distance of 0 just below it
     return kernel
+
+
+REMEDY = "scale the columns of X"
 
 
 class KernelLogisticRegression(Classifier):
@@ -93,7 +100,10 @@ class KernelLogisticRegression(Classifier):
         self.X_fit_ = X.copy()  # the caller may change theirs
         spread = float(X.var())
         self.gamma_ = self.gamma if self.gamma is not None else 1 / (X.shape[1] * spread) if spread > 0 else 1.0
-        K, target = self.kernel_matrix(X, X), codes.astype(float)
+        with np.errstate(over="ignore", invalid="ignore"):
+            K, target = self.kernel_matrix(X, X), codes.astype(float)
+        if not np.isfinite(K).all():
+            raise ValueError(f"KernelLogisticRegression: the kernel left all bounds; {REMEDY}, or lower degree.")
 
         def loss(alpha: Array, b: float) -> float:
             return float(cross_entropy(K @ alpha + b, target)[0].sum() + 0.5 * self.l2 * alpha @ K @ alpha)
@@ -109,11 +119,16 @@ class KernelLogisticRegression(Classifier):
             bent = (f * (1 - f))[:, None] * np.column_stack([K, np.ones(n)])
             system = np.vstack([bent, bent.sum(axis=0)])
             system[:n, :n] += self.l2 * np.eye(n)
-            step, t = np.linalg.solve(system, slope), 1.0
+            try:
+                step, t = np.linalg.solve(system, slope), 1.0
+            except np.linalg.LinAlgError:
+                raise ValueError(f"KernelLogisticRegression: {self._too_large(K)}") from None
             while (new := loss(alpha - t * step[:n], b - t * step[n])) > value and t > 1e-8:
                 t /= 2
             alpha, b, value = alpha - t * step[:n], b - t * float(step[n]), new
         self.n_iter_ = max(1, step_number)
+        if np.finfo(float).eps * float((np.abs(K) @ np.abs(alpha)).max()) > ROUNDED:
+            raise ValueError(f"KernelLogisticRegression: {self._too_large(K)}")
         if np.abs(slope).max() > self.tol * n:
             warnings.warn(
                 f"KernelLogisticRegression: a slope of {np.abs(slope).max() / n:.1e} a row is left after {step_number} "
@@ -123,6 +138,12 @@ class KernelLogisticRegression(Classifier):
             )
         self.dual_coef_, self.intercept_ = alpha, b  # (rows,)
         return self
+
+    def _too_large(self, K: Array) -> str:
+        """Why the sums over rows cannot be trusted."""
+        return (
+            f"beside l2={self.l2:g} the kernel, up to {np.abs(K).max():.2g}, leaves no digits; {REMEDY}, or raise l2."
+        )
 
     def kernel_matrix(self, A: Array, B: Array) -> Array:
         """K(a, b) of all rows, (rows of A, rows of B)."""
@@ -165,8 +186,12 @@ class PolynomialMap(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         for chosen in combinations_with_replacement(range(extended.shape[1]), self.degree):
             repeats = [chosen.count(column) for column in set(chosen)]
             coefficient = factorial(self.degree) / prod(factorial(repeat) for repeat in repeats)
-            made.append(np.sqrt(coefficient) * extended[:, list(chosen)].prod(axis=1))
-        return np.column_stack(made)
+            with np.errstate(over="ignore", invalid="ignore"):
+                made.append(np.sqrt(coefficient) * extended[:, list(chosen)].prod(axis=1))
+        phi = np.column_stack(made)
+        if not np.isfinite(phi).all():
+            raise ValueError(f"PolynomialMap: a product of columns left all bounds; {REMEDY}, or lower degree.")
+        return phi
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -191,7 +216,12 @@ class Distances(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """Learns the corners where no points are given. Raises ValueError."""
         X = features(self, X, fitting=True)
         points = [X.min(axis=0), X.max(axis=0)] if self.points is None else self.points
-        self.points_ = np.array(points, dtype=float)
+        try:
+            self.points_ = np.array(points, dtype=float)
+        except (TypeError, ValueError):
+            raise ValueError(f"Distances: points is {points!r}; give (points, {X.shape[1]}) numbers.") from None
+        if not np.isfinite(self.points_).all():
+            raise ValueError(f"Distances: points is {points!r}; its numbers must be finite.")
         if self.points_.ndim != 2 or self.points_.shape[1] != X.shape[1]:
             raise ValueError(
                 f"Distances: points is of shape {self.points_.shape}; give (points, {X.shape[1]}) as X has."

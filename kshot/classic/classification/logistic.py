@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 
 from kshot.classic.classification.classifier import Classifier
-from kshot.classic.data.inputs import Array, choice, labelled, number, two_classes
+from kshot.classic.data.inputs import Array, centred, choice, labelled, number, two_classes, unvarying
 from kshot.classic.descent.solvers import Minimum, Objective, minimise
 
 sigmoid = expit
@@ -75,7 +75,8 @@ class LogisticRegression(Classifier):
 
     loss: C, "cross-entropy" (the negative log-likelihood) or "squared-error". l2: lambda, 0 for none; b is not
     penalised. solver: "newton", "lbfgs" or "gradient-descent", the last with step `lr` on the loss a row. tol: the
-    steepest slope left of the loss a row. `losses_` has that loss before the first step and after each.
+    steepest slope left of the loss a row; the first two measure it with each column centred and scaled, so that neither
+    the weights nor where they stop hang on units. `losses_` has that loss before the first step and after each.
     """
 
     def __init__(
@@ -107,8 +108,9 @@ class LogisticRegression(Classifier):
         X, self.classes_, codes = labelled(self, X, y)
         two_classes(self, self.classes_)
         target = codes.astype(float)
-        rows = np.column_stack([X, np.ones(len(X))])  # a column of ones, so that b is the last weight
-        penalty = np.append(np.full(X.shape[1], float(self.l2)), 0.0)
+        mean, sizes = even(self, X)
+        rows = np.column_stack([(X - mean) / sizes, np.ones(len(X))])  # a column of ones, so that b is the last weight
+        penalty = np.append(self.l2 / sizes**2, 0.0)
 
         objective = logistic_objective(rows, target, loss=self.loss, penalty=penalty)
 
@@ -119,8 +121,8 @@ class LogisticRegression(Classifier):
 
         convex = self.loss == "cross-entropy"
         found = minimise(self, objective, np.zeros(rows.shape[1]), hessian=hessian if convex else None)
-        self.coef_ = found.weights[None, :-1]  # (1, columns)
-        self.intercept_ = found.weights[-1:]
+        self.coef_ = found.weights[None, :-1] / sizes  # (1, columns)
+        self.intercept_ = found.weights[-1:] - self.coef_ @ mean
         learned(self, found)
         warn_if_separable(self, X, codes)
         return self
@@ -160,8 +162,9 @@ class SoftmaxRegression(Classifier):
         X, self.classes_, codes = labelled(self, X, y)
         k, (n, d) = len(self.classes_), X.shape
         target = np.eye(k)[codes]  # (rows, classes)
-        rows = np.column_stack([X, np.ones(n)])
-        penalty = np.append(np.full(d, float(self.l2)), 0.0)
+        mean, sizes = even(self, X)
+        rows = np.column_stack([(X - mean) / sizes, np.ones(n)])
+        penalty = np.append(self.l2 / sizes**2, 0.0)
 
         def objective(flat: Array) -> tuple[float, Array]:
             w = flat.reshape(k, d + 1)
@@ -186,7 +189,8 @@ class SoftmaxRegression(Classifier):
 
         found = minimise(self, objective, np.zeros(k * (d + 1)), hessian=hessian)
         weights = found.weights.reshape(k, d + 1)
-        self.coef_, self.intercept_ = weights[:, :-1], weights[:, -1]  # (classes, columns), (classes,)
+        self.coef_ = weights[:, :-1] / sizes  # (classes, columns)
+        self.intercept_ = weights[:, -1] - self.coef_ @ mean  # (classes,)
         learned(self, found)
         warn_if_separable(self, X, codes)
         return self
@@ -195,6 +199,20 @@ class SoftmaxRegression(Classifier):
         """z_k = w_k x + b_k."""
         scores: Array = X @ self.coef_.T + self.intercept_
         return scores
+
+
+def even(estimator: LogisticRegression | SoftmaxRegression, X: Array) -> tuple[Array, Array]:
+    """What to take off each column, its mean, and what to divide it by, a power of two near its curvature's root.
+
+    The loss is then about as curved along every weight and b is apart from them, which changes neither it nor its
+    minimum, as b is not penalised; gradient descent goes down the loss as it is.
+    """
+    if estimator.solver == "gradient-descent":
+        return np.zeros(X.shape[1]), np.ones(X.shape[1])
+    away, mean = centred(X)
+    away[:, unvarying(away, len(X), mean)] = 0.0
+    curvature = (away * away).mean(axis=0) + estimator.l2 / len(X)
+    return mean, np.exp2(np.round(np.log2(np.where(curvature > 0, curvature, 1.0)) / 2))
 
 
 def learned(estimator: LogisticRegression | SoftmaxRegression, found: Minimum) -> None:

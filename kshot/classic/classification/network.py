@@ -71,7 +71,10 @@ class NetworkClassifier(Classifier):
         X, self.classes_, codes = labelled(self, X, y)
         draws = check_random_state(self.random_state)
         rng = np.random.default_rng(draws.randint(2**31 - 1))
-        a = X.astype(self.dtype)
+        with np.errstate(over="ignore"):
+            a = X.astype(self.dtype)
+        if not np.isfinite(a).all():
+            raise ValueError(f"{type(self).__name__}: X holds numbers too large for float32; scale its columns.")
         network = perceptron(
             a.shape[1],
             tuple(self.hidden),

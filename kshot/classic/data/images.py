@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from kshot.classic.data.digits import SIDE, load_digits
@@ -30,60 +30,158 @@ CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
 
 
 class ToTensor:
-    """A Pillow image or (height, width[, channels]) bytes -> (channels, height, width) float32, 0 to 1."""
+    """A Pillow image or (height, width[, channels]) bytes -> (channels, height, width) float32, 0 to 1.
+
+    Raises TypeError for what is neither, a tensor among them, and ValueError for an array of other axes.
+    """
 
     def __call__(self, image: Any) -> torch.Tensor:
+        if not isinstance(image, Image.Image | np.ndarray):
+            raise TypeError(f"ToTensor takes a Pillow image or an array, not {type(image).__name__}.")
         pixels = np.array(image)
+        if pixels.ndim not in (2, 3):
+            raise ValueError(f"ToTensor takes (height, width) or (height, width, channels), not {pixels.shape}.")
         scaled = torch.from_numpy(pixels[..., None] if pixels.ndim == 2 else pixels).permute(2, 0, 1).contiguous()
         return scaled.to(torch.float32) / 255 if scaled.dtype == torch.uint8 else scaled.to(torch.float32)
 
 
 class Normalize:
-    """(x - mean) / std, a number each a channel. Raises ValueError where a std is 0."""
+    """(x - mean) / std, a number each a channel. Raises ValueError where a std is 0 or the channels are others."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         if 0 in std:
             raise ValueError(f"Normalize: std is {list(std)}; none may be 0.")
-        self.mean = torch.tensor(mean).view(-1, 1, 1)
-        self.std = torch.tensor(std).view(-1, 1, 1)
+        self.mean, self.std = (torch.tensor(values, dtype=torch.float64).view(-1, 1, 1) for values in (mean, std))
 
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        return (image - self.mean) / self.std
+        if not isinstance(image, torch.Tensor) or not image.is_floating_point() or image.ndim < 3:
+            raise TypeError("Normalize takes a tensor of floats, (channels, height, width); put ToTensor before it.")
+        for values in (self.mean, self.std):
+            if len(values) not in (1, image.shape[-3]):
+                raise ValueError(f"Normalize has {len(values)} numbers for {image.shape[-3]} channels; give one each.")
+        return (image - self.mean.to(image)) / self.std.to(image)
 
 
 class Resize:
-    """A Pillow image to (height, width), by bilinear interpolation; with one number its shorter side becomes that."""
+    """To (height, width), by bilinear interpolation that averages where it shrinks; of one number the shorter side.
 
-    def __init__(self, size: int | tuple[int, int]) -> None:
-        self.size = size
+    A Pillow image, or a tensor (..., height, width), whose whole numbers are rounded. `antialias` is for tensors: a
+    Pillow image is always averaged. Raises TypeError for anything else, ValueError for a size that is none.
+    """
 
-    def __call__(self, image: Image.Image) -> Image.Image:
-        if isinstance(self.size, tuple):
-            height, width = self.size
+    def __init__(self, size: int | Sequence[int], *, antialias: bool = True) -> None:
+        self.size = sides_of("Resize", size)
+        self.antialias = antialias
+
+    def __call__(self, image: Any) -> Any:
+        size = here = sides_in("Resize", image)
+        if len(self.size) == 2:
+            size = (self.size[0], self.size[1])
         else:
-            shorter = min(image.size)
-            width, height = (int(self.size * side / shorter) for side in image.size)
-        return image.resize((width, height), Image.Resampling.BILINEAR)
+            short = min(here)
+            size = (int(self.size[0] * here[0] / short), int(self.size[0] * here[1] / short))
+        if size == here:
+            return image
+        if isinstance(image, Image.Image):
+            return image.resize(size[::-1], Image.Resampling.BILINEAR)
+        flat = image.reshape(1, -1, *here)
+        exact = flat.dtype in (torch.float32, torch.float64)
+        resized = torch.nn.functional.interpolate(
+            flat if exact else flat.to(torch.float32), size, mode="bilinear", antialias=self.antialias
+        ).reshape(*image.shape[:-2], *size)
+        return (resized if image.is_floating_point() else resized.round()).to(image.dtype)
 
 
 class RandomCrop:
-    """`size` x `size` pixels at a random place of a tensor, which first gets `padding` zeros on each side.
+    """`size` x `size` pixels, or (height, width), at a random place of a Pillow image or of a tensor (..., h, w).
 
-    Draws from its own generator. Raises ValueError where the image is smaller than the crop.
+    First it gets `padding` on each side: a number, (left and right, top and bottom), or (left, top, right, bottom);
+    with `pad_if_needed` also as much as the crop is larger. What is put there is `fill`, or by `padding_mode` "edge",
+    "reflect" or "symmetric" of the image itself. Draws from its own generator, else from torch's. Raises ValueError
+    where the image is smaller than the crop, TypeError where it is neither kind of image.
     """
 
-    def __init__(self, size: int, *, padding: int = 0, generator: torch.Generator | None = None) -> None:
-        self.size = size
-        self.padding = padding
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        padding: int | Sequence[int] | None = None,
+        pad_if_needed: bool = False,
+        fill: Any = 0,
+        padding_mode: str = "constant",
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        sides = sides_of("RandomCrop", size)
+        self.size = (sides[0], sides[-1])  # height, width
+        around = (padding or 0,) if isinstance(padding, int) or padding is None else tuple(padding)
+        if len(around) not in (1, 2, 4) or min(around) < 0:
+            raise ValueError(f"RandomCrop: padding is {padding!r}; give 1, 2 or 4 whole numbers of at least 0.")
+        if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
+            raise ValueError(
+                f"RandomCrop: padding_mode is {padding_mode!r}; give constant, edge, reflect or symmetric."
+            )
+        self.padding = around * (4 // len(around))  # left, top, right, bottom
+        self.pad_if_needed = pad_if_needed
+        self.fill = fill
+        self.padding_mode = padding_mode
         self.generator = generator
 
-    def __call__(self, image: torch.Tensor) -> torch.Tensor:
-        padded = torch.nn.functional.pad(image, (self.padding,) * 4)
-        room = [side - self.size for side in padded.shape[-2:]]
+    def __call__(self, image: Any) -> Any:
+        sides_in("RandomCrop", image)
+        image = self._padded(image, self.padding)
+        if self.pad_if_needed:
+            down, across = (max(0, new - old) for new, old in zip(self.size, sides_in("", image), strict=True))
+            image = self._padded(image, (across, down, across, down))
+        (height, width), here = self.size, sides_in("", image)
+        room = (here[0] - height, here[1] - width)
         if min(room) < 0:
-            raise ValueError(f"RandomCrop takes {self.size} x {self.size} of an image of {tuple(padded.shape[-2:])}.")
-        top, left = (int(torch.randint(0, free + 1, (), generator=self.generator)) for free in room)
-        return padded[..., top : top + self.size, left : left + self.size]
+            raise ValueError(
+                f"RandomCrop takes {height} x {width} of an image of {here[0]} x {here[1]}; crop less, or set padding "
+                "or pad_if_needed."
+            )
+        top = left = 0
+        if room != (0, 0):
+            top, left = (int(torch.randint(0, free + 1, (1,), generator=self.generator)) for free in room)
+        if isinstance(image, Image.Image):
+            return image.crop((left, top, left + width, top + height))
+        return image[..., top : top + height, left : left + width]
+
+    def _padded(self, image: Any, around: tuple[int, ...]) -> Any:
+        """With so many pixels more on the left, on top, on the right and at the bottom."""
+        left, top, right, bottom = around
+        if not any(around):
+            return image
+        if self.padding_mode == "constant":
+            if isinstance(image, Image.Image):
+                bands = len(image.getbands())
+                fill = (self.fill,) * bands if bands > 1 and isinstance(self.fill, int) else self.fill
+                return ImageOps.expand(image, (left, top, right, bottom), fill)
+            return torch.nn.functional.pad(image, (left, right, top, bottom), value=self.fill)
+        height, width = sides_in("RandomCrop", image)
+        rows = np.pad(np.arange(height), (top, bottom), mode=self.padding_mode)  # type: ignore[call-overload]
+        columns = np.pad(np.arange(width), (left, right), mode=self.padding_mode)  # type: ignore[call-overload]
+        if isinstance(image, Image.Image):
+            return Image.fromarray(np.asarray(image)[rows[:, None], columns])
+        return image[..., torch.as_tensor(rows)[:, None], torch.as_tensor(columns)]
+
+
+def sides_of(name: str, size: int | Sequence[int]) -> tuple[int, ...]:
+    """A transform's size as one side or as (height, width). Raises ValueError."""
+    sides = (size,) if isinstance(size, int) else tuple(size) if isinstance(size, Sequence) else ()
+    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if len(sides) not in (1, 2) or not whole:
+        raise ValueError(f"{name}: size is {size!r}; give a whole number above 0, or two, (height, width).")
+    return sides
+
+
+def sides_in(name: str, image: Any) -> tuple[int, int]:
+    """An image's height and width. Raises TypeError where it is neither a Pillow image nor a tensor with both."""
+    if isinstance(image, Image.Image):
+        return image.height, image.width
+    if isinstance(image, torch.Tensor) and image.ndim >= 2:
+        return image.shape[-2], image.shape[-1]
+    kind = f"a tensor of shape {tuple(image.shape)}" if isinstance(image, torch.Tensor) else type(image).__name__
+    raise TypeError(f"{name} takes a Pillow image or a tensor (..., height, width), not {kind}.")
 
 
 class Compose:
@@ -119,6 +217,11 @@ class ArrayImages(Dataset[tuple[torch.Tensor, int]]):
     def __init__(self, images: NDArray[Any], labels: NDArray[Any], transform: Transform | None = None) -> None:
         if len(images) != len(labels):
             raise ValueError(f"ArrayImages: {len(images)} images and {len(labels)} labels; they must be as many.")
+        wrong = [row for row, label in enumerate(labels) if label != int(label)]
+        if wrong:
+            raise ValueError(
+                f"ArrayImages: label {labels[wrong[0]]} of image {wrong[0]} is no class index; give 0, 1 ..."
+            )
         self.images = torch.as_tensor(images)
         self.labels = [int(label) for label in labels]
         self.transform = transform

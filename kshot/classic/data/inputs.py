@@ -1,7 +1,8 @@
 """What an estimator asks of its input, and the sentence it raises where the input is something else.
 
 Meets: scikit-learn's contract (`n_features_in_`, `feature_names_in_`, its own validation underneath); every error
-names the estimator, and the column where there is one. Concedes: dense numbers only.
+names the estimator, and the column where there is one. Concedes: dense numbers only, of sizes whose squares a float64
+holds with room to spare: whatever is larger or smaller is refused, not turned into infinity, 0 or NaN.
 """
 
 from __future__ import annotations
@@ -21,24 +22,39 @@ Labels = NDArray[np.intp]
 """A class's index for each row."""
 Values = NDArray[Any]
 """An array of float32 or float64; whatever comes in stays in its precision."""
+REACH = 100
+"""Estimators take numbers from 1e-100 to 1e+100 in size, and 0: they square them, and divide by the squares."""
 
 
-def features(estimator: BaseEstimator, X: Any, *, fitting: bool) -> Array:
+def features(estimator: BaseEstimator, X: Any, *, fitting: bool, reach: int = REACH) -> Array:
     """X as finite numbers, (rows, columns); while fitting its columns are learned, else held against those learned.
 
-    Raises ValueError, naming the column that holds NaN, infinity or text.
+    Raises ValueError, naming the column that holds NaN, infinity or text, a number of 1e+`reach` or more, or, while
+    fitting, none but 0 of 1e-`reach` or more.
     """
     name = type(estimator).__name__
+    refuse_other_kinds(name, "X", X)
     try:
         checked: Array = validate_data(estimator, X, reset=fitting, dtype=np.float64, ensure_all_finite=False)
     except ValueError as error:
         raise ValueError(f"{name}: {text_column(X) or error}") from None
-    if not np.isfinite(checked.sum()):  # one pass without a mask; an overflowing sum is looked at again
-        row, column = next(iter(np.argwhere(~np.isfinite(checked))), (None, None))
-        if row is not None:
-            kind = "NaN" if np.isnan(checked[row, column]) else "inf"
-            where = column_names(estimator, [column])
+    sizes = np.maximum(checked.max(axis=0), -checked.min(axis=0))
+    for column in np.flatnonzero(~(sizes < 10.0**reach)):
+        row = int(np.flatnonzero(~(np.abs(checked[:, column]) < 10.0**reach))[0])
+        value, where = checked[row, column], column_names(estimator, [column])
+        if not np.isfinite(value):
+            kind = "NaN" if np.isnan(value) else "inf"
             raise ValueError(f"{name}: {where} of X holds {kind} in row {row}; drop such rows or impute them.")
+        raise ValueError(
+            f"{name}: {where} of X holds {value:.3g} in row {row}, too large to compute with; divide the column by a "
+            f"power of ten, so that its numbers stay below 1e+{reach}."
+        )
+    small = np.flatnonzero((sizes > 0) & (sizes < 10.0**-reach))
+    if fitting and len(small):
+        raise ValueError(
+            f"{name}: {column_names(estimator, small[:1])} of X holds no number above {sizes[small[0]]:.3g} in size, "
+            f"too small to compute with; multiply the column by a power of ten, so that they are 1e-{reach} or more."
+        )
     return checked
 
 
@@ -49,16 +65,19 @@ def labelled(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, NDArray[A
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     checked = features(estimator, X, fitting=True)
     try:
+        refuse_other_kinds(name, "y", y, dates=True)
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f" and not np.isfinite(labels).all():
             raise ValueError(f"y holds NaN or inf in row {np.flatnonzero(~np.isfinite(labels))[0]}; drop such rows.")
         texts = sum(isinstance(label, str) for label in labels) if labels.dtype == object else 0
         if 0 < texts < len(labels):
             raise ValueError("y mixes text with other labels; make them all text or all whole numbers.")
+        if labels.dtype.kind == "S":
+            raise ValueError("y holds bytes; decode them to text.")
         check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
     if len(labels) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(labels)}; they must be as many.")
     if len(classes) < 2:
@@ -73,6 +92,7 @@ def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
         raise ValueError(f"{name} requires y to be passed, but the target y is None.")
     checked = features(estimator, X, fitting=True)
     try:
+        refuse_other_kinds(name, "y", y)
         targets = column_or_1d(y, warn=True)
         if targets.dtype.kind == "c":
             raise ValueError("Complex data not supported: y holds complex numbers.")
@@ -87,11 +107,25 @@ def targeted(estimator: BaseEstimator, X: Any, y: Any) -> tuple[Array, Array]:
         if len(wrong):
             kind = "NaN" if np.isnan(numbers[wrong[0]]) else "inf"
             raise ValueError(f"y holds {kind} in row {wrong[0]}; drop such rows.")
+        size = float(np.abs(numbers).max(initial=0.0))
+        if size >= 10.0**REACH or 0 < size < 10.0**-REACH:
+            raise ValueError(
+                f"y holds numbers up to {size:.3g} in size, too {'large' if size > 1 else 'small'} to compute with; "
+                f"scale it by a power of ten to between 1e-{REACH} and 1e+{REACH}."
+            )
     except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
+        raise ValueError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
     if len(numbers) != len(checked):
         raise ValueError(f"{name}: X has {len(checked)} rows and y has {len(numbers)}; they must be as many.")
     return checked, numbers
+
+
+def refuse_other_kinds(name: str, what: str, values: Any, *, dates: bool = False) -> None:
+    """Raises ValueError for what NumPy would turn into numbers that it does not stand for: dates, and masked values."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(f"{name}: {what} is a masked array, whose masked values would count; drop or fill them.")
+    if getattr(values, "dtype", np.dtype(float)).kind in "mM" and not dates:
+        raise ValueError(f"{name}: {what} holds dates or durations; make them numbers, such as days since the first.")
 
 
 def is_number(value: Any) -> bool:
@@ -106,6 +140,47 @@ def is_number(value: Any) -> bool:
 def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
     """Some rows of an array, a frame or a list; of an array without the wrappers that take most of a small fit."""
     return X[rows] if isinstance(X, np.ndarray) else _safe_indexing(X, rows)
+
+
+def centred(X: Array, out: Array | None = None) -> tuple[Array, Array]:
+    """X less its columns' means, and the means: taken twice, or long sums would leave a constant column their rounding.
+
+    >>> away, mean = centred(np.full((5000, 1), 0.1))
+    >>> float(np.abs(away).max()) < 1e-17, float(mean[0])
+    (True, 0.1)
+    """
+    mean: Array = X.mean(axis=0)
+    away: Array = np.subtract(X, mean, out=out)
+    rest = away.mean(axis=0)
+    away -= rest
+    return away, mean + rest
+
+
+def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
+    """Which columns, less their means (and turned or not), hold nothing but the rounding of their mean."""
+    flat: NDArray[np.bool_] = np.linalg.norm(moved, axis=0) <= 16 * np.finfo(float).eps * np.sqrt(rows) * np.abs(mean)
+    return flat
+
+
+def powers_of_two(X: Array) -> Array:
+    """For each column the power of two at or below its largest number's size, 1 for zeros: division by it is exact.
+
+    >>> powers_of_two(np.array([[3.0, 0.0, 0.3], [-5.0, 0.0, 0.1]])).tolist()
+    [4.0, 1.0, 0.25]
+    """
+    sizes = np.abs(X).max(axis=0)
+    powers: Array = np.ldexp(1.0, np.frexp(sizes)[1] - 1)
+    return np.where(sizes > 0, powers, 1.0)
+
+
+def refuse_unbounded(estimator: BaseEstimator, values: Array) -> None:
+    """Raises ValueError where what was computed for a row, one value or several, is infinite or NaN."""
+    rows = np.flatnonzero(~np.isfinite(values if values.ndim == 1 else values.max(axis=1)))
+    if len(rows):
+        raise ValueError(
+            f"{type(estimator).__name__}: row {rows[0]} of X is so far from the rows that were fitted that what it is "
+            "given is no number; scale the columns, or drop such rows."
+        )
 
 
 def two_classes(estimator: BaseEstimator, classes: Sequence[Any] | NDArray[Any]) -> None:

@@ -91,6 +91,8 @@ def finite(cell: Any, where: str) -> float:
         number = float(cell)
     except (TypeError, ValueError):
         raise UserError(f"{where} holds {cell!r}, no number; encode it or drop the column.") from None
+    except OverflowError:
+        raise UserError(f"{where} holds a number of {len(str(cell))} digits; drop such rows or scale them.") from None
     if not np.isfinite(number):
         raise UserError(f"{where} holds {cell!r}; drop such rows or fill them.")
     return number
@@ -170,6 +172,8 @@ def objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 item = json.loads(line)
             except json.JSONDecodeError as error:
                 raise UserError(f"{path}: line {number} is no JSON: {error.msg}.") from None
+            except (ValueError, RecursionError):  # thousands of digits; nested thousands deep
+                raise UserError(f"{path}: line {number} holds a number or a nesting too long to read.") from None
             if not isinstance(item, dict):
                 raise UserError(f"{path}: line {number} holds {type(item).__name__}, not an object; write {{...}}.")
             yield number, item

@@ -19,6 +19,7 @@ from kshot.classic.data.tables import DataTable
 from kshot.classic.descent.optimizers import Adam
 from kshot.classic.networks.layers import softmax_cross_entropy, squared_error
 from kshot.classic.networks.network import perceptron, train
+from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.types import UserError
 
 STEPS = 4000
@@ -101,15 +102,15 @@ def divided(table: DataTable, seed: int) -> dict[str, TablePart]:
         place[order[:first]], place[order[first:second]], place[order[second:]] = "train", "validation", "test"
     if table.test is not None:
         place[table.test] = "test"
-    train_rows = table.X[place == "train"]
-    mean, spread = train_rows.mean(axis=0), train_rows.std(axis=0)
-    X = (table.X - mean) / np.where(spread > 0, spread, 1.0)
     y = np.asarray(table.y)
-    if table.classes is None:
-        some = y[place == "train"]
-        if some.std() == 0:
-            raise UserError(f"{table.name}: {table.target} does not vary over the train rows; give others.")
-        y = ((y - some.mean()) / some.std())[:, None]
+    try:
+        X = Standardisation().fit(table.X[place == "train"]).transform(table.X)
+        if table.classes is None:
+            if len(np.unique(y[place == "train"])) == 1:
+                raise UserError(f"{table.name}: {table.target} does not vary over the train rows; give others.")
+            y = Standardisation().fit(y[place == "train", None]).transform(y[:, None])
+    except ValueError as error:
+        raise UserError(f"{table.name}: {error}") from None
     return {part: TablePart(X[place == part], y[place == part]) for part in ("train", "validation", "test")}
 
 

@@ -11,6 +11,8 @@ from scipy import stats
 from kshot.classic.data.tables import DataTable
 from kshot.classic.diagnosis.ladder import Fitted, Rung, TablePart
 from kshot.classic.diagnosis.questions import Apart, Evidence, Verdict, share
+from kshot.eval.report.numbers import brackets
+from kshot.eval.statistics import t_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ def optimisation(evidence: Evidence, apart: Apart | None) -> Conclusion:
     largest, best = evidence.largest, evidence.best
     base = largest.rung
     again = evidence.fit(Rung(f"{base.name}, batch norm", base.hidden, base.activation, batch_norm=True))
-    helps = "lowers" if again.train_loss < largest.train_loss - 0.01 else "does not lower"
+    gained = largest.train_loss - again.train_loss
+    helps = "lowers" if gained > 0.01 else "hardly lowers" if gained > 0 else "does not lower"
     return Conclusion(
         f"Optimisation fails: the training loss of the {base.name} is {share(largest.train_loss)} of what guessing "
         f"loses, though the smaller {best.rung.name} reaches {share(best.train_loss)}.",
@@ -91,6 +94,7 @@ def overfitting(evidence: Evidence, apart: Apart | None) -> Conclusion:
     )
     better = min([*evidence.ladder[:-1], *remedies], key=lambda model: model.error("validation"))
     held, fewer = largest.error("validation"), half.error("validation")
+    worse = t_interval(half.errors["validation"] - largest.errors["validation"])  # on the same rows
     return Conclusion(
         f"Overfitting: the {base.name} has a training loss of {share(largest.train_loss)} of what guessing loses, but "
         f"its {evidence.thing} is {held:.3f} on rows held out against {largest.error('train'):.3f} on those it was "
@@ -100,8 +104,8 @@ def overfitting(evidence: Evidence, apart: Apart | None) -> Conclusion:
             f"{better.error('test'):.3f} on test rows."
             if better.error("validation") < held
             else "Nothing of what was tried does better on rows held out.",
-            f"More rows {'would' if fewer - held > 0.1 * held else 'may not'} help: with half of them it is "
-            f"{fewer:.3f} instead of {held:.3f}.",
+            f"More rows {'would' if worse.low > 0 else 'may not'} help: with half of them it is {fewer:.3f} instead of "
+            f"{held:.3f} (difference {fewer - held:+.3f} {brackets(worse, 3, signed=True)}).",
             "Augmentation, where what leaves the target unchanged is known.",
         ],
         [*remedies, half],

@@ -1,6 +1,7 @@
 """The experiments, one small file each: `COURSE` names them in the order of the course. What they stand on:
 
 registry.py     the decorator, and what an experiment keeps to
+wording.py      words that numbers decide
 drawing.py      means with intervals, images: what several draw alike
 boundaries.py   a classifier of two columns, drawn
 """

@@ -16,6 +16,7 @@ from kshot.classic.data.inputs import Array
 from kshot.classic.descent.descend import batches
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import by_interval
 from kshot.classic.landscape.critical_points import hessian_product, lanczos, read
 from kshot.classic.networks.modules import accuracy, update
 from kshot.eval.report.frame import framed
@@ -107,15 +108,22 @@ def batch_size(
     better = np.array(values["test"][0]) - values["test"][-1]
     sharp = np.array(values["sharpness"][-1]) - values["sharpness"][0]
     longer = np.mean(values["epochs"][-1]) / np.mean(values["epochs"][0])
+    came = [sum(run.reached for run in runs[size]) for size in (small, large)]
+    if came == [repeats, repeats]:
+        how, against = "Trained to the same loss", f"to the same loss all rows at once need {longer:.0f} times as many"
+    else:
+        how = (
+            f"Trained to the same loss or {most_updates:,} updates, the loss {came[0]} and {came[1]} times of {repeats}"
+        )
+        against = f"until they stopped all rows at once took {longer:.2g} times as many"
     summary = [
-        f"Trained to the same loss, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
+        f"{how}, batches of {small} end at a largest eigenvalue of {told['sharpness'][0]} and all "
         f"{large} rows at once at {told['sharpness'][-1]}, a minimum that is {verdict(sharp, 'sharper', 'flatter')} "
         f"({mean_plus_minus(sharp, 2, signed=True)}); of the test digits {told['test'][0]}% and {told['test'][-1]}% "
         f"are right, the small batch {verdict(better, 'more accurate', 'less accurate')} "
         f"({mean_plus_minus(better, signed=True)} points).",
         f"An update with {max(seconds)} rows takes {last / first:.1f} times as long as with 1, so that an epoch takes "
-        f"{first * rows / last:.0f} times less; but to the same loss all rows at once need {longer:.0f} times as many "
-        f"epochs as batches of {small}.",
+        f"{first * rows / last:.0f} times less; but {against} epochs as batches of {small}.",
     ]
     sections = [
         Section("What a batch costs", [time_figure(seconds, rows), costs]),
@@ -176,8 +184,7 @@ def train(
 
 def verdict(gap: Array, above: str, below: str) -> str:
     """Differences in words, where 0 is outside the interval of their mean."""
-    span = t_interval(gap)
-    return above if span.low > 0 else below if span.high < 0 else f"neither {above} nor {below} for certain"
+    return by_interval(t_interval(gap), above, below, f"neither {above} nor {below} for certain")
 
 
 def label_rows(axes: Axes, sizes: list[int]) -> None:

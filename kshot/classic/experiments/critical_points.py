@@ -89,16 +89,14 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
     before, after = np.array([one.found.loss for one in saddles]), np.array([one.after for one in saddles])
     small = [one.trained for one in done if one.trained.slope <= 0.01]
     negative = sum(float(point.eigenvalues[0]) < 0 for point in small)
-    verdict = "lower" if p < 0.05 and relation < 0 else "not for certain lower"
     summary = [
         f"{len(points)} of {searches} searches in a small network end where the gradient is 0, {len(saddles)} of them "
         f"at saddles and {len(minima)} at minima; the minimum ratio is {min(ratios, default=np.nan):.2f} to "
-        f"{max(ratios, default=np.nan):.2f}, {verdict} where the loss is higher (rank correlation {relation:.2f}, "
-        f"p = {p:.2g}).",
+        f"{max(ratios, default=np.nan):.2f}, {of_relation(float(relation), float(p))}.",
         f"The loss falls along the eigenvector of the smallest eigenvalue at {int((fell > 0).sum())} of {len(saddles)} "
         f"saddles; training that goes on from there brings its median from {median(before)} to {median(after)}.",
         f"Training alone had come to a gradient norm of 0.01 or less {len(small)} times, and {negative} times with a "
-        "negative eigenvalue: a small gradient was no minimum there.",
+        f"negative eigenvalue{': a small gradient was no minimum there' if negative else ''}.",
         escape_words,
     ]
     sections = [
@@ -106,6 +104,15 @@ def critical_points(*, searches: int = 40, width: int = 6, l2: float = 1e-3, see
         Section("A small network", [ratio_figure(points), kinds, escape_figure(saddles)]),
     ]
     return Report("Critical points", summary, sections)
+
+
+def of_relation(relation: float, p: float) -> str:
+    """How the minimum ratio goes with the loss, by a rank correlation and its p."""
+    if not np.isfinite(relation):
+        return "too few different ones to tell how it goes with the loss"
+    sure = "lower" if relation < 0 else "higher"
+    told = sure if p < 0.05 else f"not for certain {sure}"
+    return f"{told} where the loss is higher (rank correlation {relation:.2f}, p = {p:.2g})"
 
 
 class Product(nn.Module):

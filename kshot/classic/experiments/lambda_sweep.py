@@ -12,6 +12,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import within
 from kshot.classic.regression.feature_scaling import Standardisation
 from kshot.classic.regression.lasso import LassoRegression
 from kshot.classic.regression.linear import ridge_path
@@ -49,6 +50,7 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
     training rows, tested on the other rows.
     """
     X, y = load_diabetes(return_X_y=True)
+    within("lambda-sweep: train_rows", train_rows, 10, len(y) - 10)
     X = PolynomialFeatures(2, include_bias=False).fit_transform(X)
     random = np.random.RandomState(seed)
     orders: list[Rows] = [random.permutation(len(y)) for _ in range(draws)]
@@ -79,12 +81,14 @@ def lambda_sweep(*, draws: int = 12, train_rows: int = 150, seed: int = 0) -> Re
     best = int(test.argmin())
     gain = l2.errors["test"][:, 0] - l2.errors["test"][:, best]
     rises = "only rises" if (np.diff(train) >= -1e-9).all() else "does not only rise"
+    down = f"goes from {test[0]:.1f} down to" if best else "is least with the least,"
+    up = f" and up to {test[-1]:.1f} again" if best < len(test) - 1 else ", the largest tried"
     zeros = (sweeps["L1"].weights == 0).sum(axis=1)
     l1_best = int(sweeps["L1"].errors["test"].mean(axis=0).argmin())
     summary = [
-        f"With L2, training error {rises} with lambda, from {train[0]:.1f} to {train[-1]:.1f}, while test error goes "
-        f"from {test[0]:.1f} down to {test[best]:.1f} at lambda = {plain_number(float(f'{l2.lambdas[best]:.2g}'))} "
-        f"(gain {mean_plus_minus(gain)}) and up to {test[-1]:.1f} again.",
+        f"With L2, training error {rises} with lambda, from {train[0]:.1f} to {train[-1]:.1f}, while test error "
+        f"{down} {test[best]:.1f} at lambda = {plain_number(float(f'{l2.lambdas[best]:.2g}'))} "
+        f"(gain {mean_plus_minus(gain)}){up}.",
         "Choosing lambda for each draw by five folds of its training rows alone gives a test error of "
         f"{mean_plus_minus(chosen)}.",
         f"L1's best lambda sets {zeros[l1_best]} of {X.shape[1]} weights to exactly 0, "

@@ -115,7 +115,9 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
         if stop is not None
     )
     summary = [
-        f"Descent that stops where the gradient is {tol:g} or shorter stops with {left} of the way down still to go.",
+        f"Descent that stops where the gradient is {tol:g} or shorter stops with {left} of the way down still to go."
+        if left
+        else f"In {updates} updates descent comes nowhere to a gradient of {tol:g} or shorter.",
         "Going on, it takes "
         + "; ".join(f"{told(place, without)} updates ({place}), with momentum {told(place, with_)}" for place in PLACES)
         + ", to 1% of the way.",
@@ -124,8 +126,10 @@ def limits(*, lr: float = 0.1, momentum: float = 0.9, updates: int = 4000, tol: 
     lower = {
         name: share_lower(starts, lr, amount, updates) for name, amount in zip(LOOKS, (0.0, momentum), strict=True)
     }
+    sure = lower[with_] == len(starts)
+    way = "a sure way here" if sure else "no sure way"
     summary.append(
-        f"Momentum is no sure way out of a local minimum: of {len(starts)} starts from {starts[0]:g} to "
+        f"Momentum is {way} out of a local minimum: of {len(starts)} starts from {starts[0]:g} to "
         f"{starts[-1]:g}, {lower[with_]} end in the lower valley with it and {lower[without]} without."
     )
     pictures = [

@@ -77,13 +77,17 @@ def logistic_losses(*, lr: float = 0.5, max_iter: int = 20000, seed: int = 0) ->
     def told(name: str) -> str:
         return f"not within {max_iter} steps" if steps[name] is None else f"in {steps[name]} steps"
 
+    near = {
+        name: f"more than {max_iter}" if steps_to["near", name] is None else str(steps_to["near", name])
+        for name in objectives
+    }
     wrong = 100 * (1 - accuracy(np.array(STARTS[far])))
     summary = [
         f"From a start with {wrong:.1f}% of the rows wrong, cross-entropy comes within a point of the best accuracy "
         f"({100 * best:.1f}%) {told('cross-entropy')}, squared error {told('squared-error')}: the gradient there is "
         f"{slopes['cross-entropy']:.2g} against {slopes['squared-error']:.2g}.",
-        f"From w = b = 0 the steps are {steps_to['near', 'cross-entropy']} with cross-entropy and "
-        f"{steps_to['near', 'squared-error']} with squared error.",
+        f"From w = b = 0 the steps are {near['cross-entropy']} with cross-entropy and {near['squared-error']} with "
+        "squared error.",
     ]
     sections = [
         Section("The two surfaces", [surface_figure(objectives, paths), descent]),

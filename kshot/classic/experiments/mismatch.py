@@ -14,11 +14,12 @@ from kshot.classic.data.inputs import Array, Values
 from kshot.classic.diagnosis.examine import examine
 from kshot.classic.experiments.drawing import draw_image, draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import by_interval, within
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, COLOURS, VERMILLION
-from kshot.eval.statistics import t_interval
+from kshot.eval.statistics import Interval, t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,7 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     read and the test rows are not, it is mismatch; a classifier that tells train from test rows confirms it. A few
     rows of the test's kind among the training rows do what many of the old kind do not.
     """
+    within("mismatch: shift", shift, 1, 7)
     digits = load_digits()
     found = np.empty((draws, len(SIZES), 2))  # error on unseen digits: of the same kind, moved
     with_some = np.empty((draws, 2))
@@ -59,14 +61,16 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
     rows = digits.X.copy()
     rows[test] = moved(rows[test], shift, rng)
     diagnosis = examine(replace(digits_table(), name="moved digits", X=rows, test=test), seed=seed, steps=1500)
-    gain = t_interval(100 * (found[:, -1, 1] - with_some[:, 1]))
+    gain = t_interval(100 * (with_some[:, 1] - found[:, -1, 1]))
+    fell = np.log(np.maximum(found[:, 0], 0.5 / KEPT) / np.maximum(found[:, -1], 0.5 / KEPT))  # same kind, moved
+    verdict = by_interval(gain, "surely up", "surely down", "not surely down")
     summary = [
-        f"With {SIZES[-1] // SIZES[0]} times the training digits the error falls from {100 * first[0]:.1f}% to "
-        f"{100 * last[0]:.1f}% on unseen digits of the same kind, but only from {100 * first[1]:.1f}% to "
-        f"{100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; with {SOME} of the "
-        f"{SIZES[-1]:,} moved it is {100 * with_some[:, 1].mean():.1f}%.",
-        f"Those {SOME} take {100 * (found[:, -1, 1] - with_some[:, 1]).mean():.1f} points {brackets(gain)} off the "
-        f"error on moved digits, over {draws} draws.",
+        f"With {SIZES[-1] // SIZES[0]} times the training digits the error goes from {100 * first[0]:.1f}% to "
+        f"{100 * last[0]:.1f}% on unseen digits of the same kind, {of_kinds(t_interval(fell[:, 0] - fell[:, 1]))} "
+        f"from {100 * first[1]:.1f}% to {100 * last[1]:.1f}% on ones moved by {shift} pixel{'s' if shift > 1 else ''}; "
+        f"with {SOME} of the {SIZES[-1]:,} moved it is {100 * with_some[:, 1].mean():.1f}%.",
+        f"Those {SOME} change the error on moved digits by {100 * (with_some[:, 1] - found[:, -1, 1]).mean():+.1f} "
+        f"points {brackets(gain, signed=True)}, {verdict}, over {draws} draws.",
         f"The diagnosis says: {diagnosis.sentence}",
     ]
     questions = Table(
@@ -89,6 +93,11 @@ def mismatch(*, shift: int = 1, draws: int = 6, epochs: int = 40, seed: int = 0)
         Section("The two kinds", [kinds_figure(digits.X[order[:6]], rows[order[:6]])]),
     ]
     return Report("Mismatch of training and test rows", summary, sections)
+
+
+def of_kinds(span: Interval) -> str:
+    """Whether the error fell more times over on the same kind, by the interval of the ratio's logarithm."""
+    return by_interval(span, "but only", "and even", "and, with no sure difference,")
 
 
 def moved(X: Values, shift: int, rng: np.random.Generator) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from kshot.classic.data.digits import Digits, load_digits, split_by_class
 from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import by_interval
 from kshot.classic.networks.layers import Dense, Layer, Relu, Residual, softmax_cross_entropy
 from kshot.classic.networks.network import Network, train
 from kshot.classic.regression.feature_scaling import Standardisation
@@ -18,7 +19,7 @@ from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import mean_in_brackets
 from kshot.eval.report.style import BLUE, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
-from kshot.eval.statistics import t_interval
+from kshot.eval.statistics import Interval, t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,15 +59,15 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     losses = {key: [one.train_loss for one in some] for key, some in runs.items()}
     plain, residual = (np.array(losses[kind, 56]) - losses[kind, 20] for kind in ("plain", "residual"))
     means = {key: float(np.mean(some)) for key, some in losses.items()}
-    harder = "is larger" if t_interval(plain).low > 0 else "is not surely larger"
-    easier = "it stays small" if means["residual", 56] < 0.5 * means["plain", 56] else "it is no smaller"
+    gain = np.array(losses["plain", 56]) - losses["residual", 56]
     summary = [
-        f"The training loss of the plain network {harder} with 56 layers, {means['plain', 56]:.2f} against "
-        f"{means['plain', 20]:.2f} with 20: optimisation fails, not the model, since 36 copying layers on top of the "
-        f"20 have {np.mean(copies):.2f}; with residual connections {easier}, {means['residual', 56]:.3f} against "
-        f"{means['residual', 20]:.3f}.",
+        f"The training loss of the plain network {of_depth(t_interval(plain))} with 56 layers, "
+        f"{means['plain', 56]:.2f} against {means['plain', 20]:.2f} with 20, and 36 copying layers on top of the 20 "
+        f"have {np.mean(copies):.2f}: {cause(t_interval(plain))}; with residual connections 56 layers have "
+        f"{means['residual', 56]:.3f}, {of_skips(t_interval(gain))}, against {means['residual', 20]:.3f} with 20.",
         f"56 minus 20 layers, over {seeds} starts: plain {mean_in_brackets(plain, 2, signed=True)}, residual "
-        f"{mean_in_brackets(residual, 3, signed=True)}.",
+        f"{mean_in_brackets(residual, 3, signed=True)}; 56 layers, plain minus residual "
+        f"{mean_in_brackets(gain, 2, signed=True)}.",
     ]
     rows_ = []
     for (kind, depth), some in runs.items():
@@ -107,6 +108,21 @@ def optimization_or_bias(*, units: int = 32, epochs: int = 20, seeds: int = 4, s
     return Report(
         "20 against 56 layers: optimisation or model bias", summary, [Section("Training", [loss_figure(runs), table])]
     )
+
+
+def of_depth(span: Interval) -> str:
+    """What the interval of 56 minus 20 layers says."""
+    return by_interval(span, "is larger", "is smaller", "is not surely larger")
+
+
+def cause(span: Interval) -> str:
+    """What follows of it: copying layers show that the model could."""
+    return by_interval(span, "optimisation fails, not the model", "optimisation does not fail", "no failure is sure")
+
+
+def of_skips(span: Interval) -> str:
+    """What the interval of plain minus residual says."""
+    return by_interval(span, "surely less than without", "surely more than without", "not surely less than without")
 
 
 def layers_of(residual: bool, depth: int, units: int) -> list[Layer]:

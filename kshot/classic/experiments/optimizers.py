@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,10 +63,8 @@ def optimizers(
         for where, objective in valleys.items()
         for name in IN_VALLEY
     }
-    steps = {}
-    for key, (_, found) in best.items():
-        needed = found.updates_to(goal(found))
-        steps[key] = f"more than {updates}" if needed is None else str(needed)
+    needed = {key: found.updates_to(goal(found)) for key, (_, found) in best.items()}
+    steps = {key: f"more than {updates}" if made is None else str(made) for key, made in needed.items()}
     table = Table(
         f"Updates to a millionth of the first loss, {condition:g} times as steep across as along",
         columns("optimiser", *(f"{where}: {what}#" for where in valleys for what in ("lr", "updates"))),
@@ -106,7 +105,7 @@ def optimizers(
     summary = [
         f"In a valley {condition:g} times as steep across as along, gradient descent takes {straight[0]} updates, "
         f"momentum {straight[1]} and Adagrad {straight[2]}; turned by {angle:g}° it is {turned[0]}, {turned[1]} and "
-        f"{turned[2]}: a step for each weight helps as far as the valley lies along a weight.",
+        f"{turned[2]}: {of_each_weight([needed['Adagrad', where] for where in valleys])}.",
         f"On digits, each with its best lr, the training losses run from {least[first]:.4f} ({first}) to "
         f"{least[last]:.4f} ({last}); the best lr is {lrs['gradient descent']} for gradient descent and {lrs['Adam']} "
         "for Adam.",
@@ -119,6 +118,14 @@ def optimizers(
         Section("Digits", [curves_figure(curves, leasts, per_epoch), sensitivity_figure(final), real]),
     ]
     return Report("Optimisers", summary, sections)
+
+
+def of_each_weight(needed: Sequence[int | None]) -> str:
+    """What Adagrad's updates along the weights and turned say of a step for each weight; None: not reached."""
+    straight, turned = (math.inf if made is None else made for made in needed)
+    if straight < turned:
+        return "a step for each weight helps as far as the valley lies along a weight"
+    return "here a step for each weight does not need the valley to lie along a weight"
 
 
 def valley(condition: float, angle: float) -> RowsObjective:

@@ -12,6 +12,7 @@ from kshot.classic.data.digits import Digits, load_digits
 from kshot.classic.data.inputs import Values
 from kshot.classic.descent.optimizers import Adam
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import by_interval, listed, within
 from kshot.classic.networks.layers import (
     Convolution,
     Dense,
@@ -28,7 +29,7 @@ from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_in_brackets
 from kshot.eval.report.style import BLUE, GREY, VERMILLION
 from kshot.eval.report.ticks import plain_logarithms
-from kshot.eval.statistics import t_interval
+from kshot.eval.statistics import Interval, t_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,6 +105,8 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     remedies, `wrong` of their labels another digit's; tested on the rest, with right labels.
     """
     digits = load_digits(np.float32)
+    within("overfitting: rows", rows, 10, len(digits) // 4 - 1)  # 4 times as many, and some to test on
+    within("overfitting: wrong", wrong, 0, 1)
     found: dict[str, list[RemedyRun]] = {remedy.name: [] for remedy in REMEDIES}
     for at in range(seeds):
         order = np.random.default_rng(seed + at).permutation(len(digits))
@@ -116,19 +119,18 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
     base = scores[BASE]
     gains = {name: 100 * (values - base) for name, values in scores.items() if name != BASE}
     spans = {name: t_interval(values) for name, values in gains.items()}
-    helps = [name for name in gains if spans[name].low > 0 and name != REMEDIES[-1].name]
-    first = max((name for name in gains if name != REMEDIES[-1].name), key=lambda name: gains[name].mean())
+    more_rows = REMEDIES[-1].name
+    first = max((name for name in gains if name != more_rows), key=lambda name: gains[name].mean())
     turned = [one.test_losses[-1] / min(one.test_losses) for one in found[BASE]]
     last = np.mean([one.train_losses[-1] for one in found[BASE]])
     summary = [
-        f"On {rows} digits, {100 * wrong:.0f}% of them with a wrong label, the large network's training loss falls to "
-        f"{last:.3f} and it reads {100 * base.mean():.1f}% of unseen ones; of what was tried on the same rows {first} "
-        f"helps most, {100 * scores[first].mean():.1f}% ({gains[first].mean():+.1f} points "
+        f"On {rows} digits, {100 * wrong:.0f}% of them with a wrong label, the large network's training loss ends at "
+        f"{last:.3f} and it reads {100 * base.mean():.1f}% of unseen ones; of what was tried on the same rows "
+        f"{most_help(first, spans[first])}, {100 * scores[first].mean():.1f}% ({gains[first].mean():+.1f} points "
         f"{brackets(spans[first], signed=True)}).",
-        f"Surely better over {seeds} draws: {', '.join(helps) or 'none'}; not surely: "
-        f"{', '.join(name for name in gains if name not in helps and name != REMEDIES[-1].name) or 'none'}.",
+        sorted_out({name: span for name, span in spans.items() if name != more_rows}, seeds),
         f"Its test loss ends {np.mean(turned):.2f} times as high as it was at its least.",
-        f"4 times as many rows give {gains[REMEDIES[-1].name].mean():+.1f} points.",
+        f"4 times as many rows give {gains[more_rows].mean():+.1f} points {brackets(spans[more_rows], signed=True)}.",
     ]
     table = Table(
         f"{rows} train digits, {seeds} draws",
@@ -148,6 +150,22 @@ def overfitting(*, rows: int = 200, wrong: float = 0.2, epochs: int = 60, seeds:
         Section("Curves", [curve_figure(found)]),
     ]
     return Report("Overfitting, and what helps", summary, sections)
+
+
+def most_help(first: str, span: Interval) -> str:
+    """What the best remedy comes to, by the interval of what it adds."""
+    unsure = f"nothing surely helps, {first} does best"
+    return by_interval(span, f"{first} helps most", f"nothing helps, {first} harms least", unsure)
+
+
+def sorted_out(spans: dict[str, Interval], seeds: int) -> str:
+    """The remedies by what their intervals say."""
+    kinds = ("better", "worse", "neither")
+    found = {kind: [name for name, span in spans.items() if by_interval(span, *kinds) == kind] for kind in kinds}
+    return (
+        f"Surely better over {seeds} draws: {listed(found['better'])}; surely worse: {listed(found['worse'])}; not "
+        f"surely either: {listed(found['neither'])}."
+    )
 
 
 def mislabelled(digits: Digits, share: float, rng: np.random.Generator) -> Digits:

@@ -10,6 +10,7 @@ import numpy as np
 from kshot.classic.data.cp import load_cp
 from kshot.classic.data.inputs import Array
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import within
 from kshot.classic.regression.linear import PolynomialRegression
 from kshot.classic.selection.validation import n_folds
 from kshot.eval.report.frame import framed
@@ -31,6 +32,7 @@ def overfitting_ladder(*, degrees: int = 5, seed: int = 0) -> Report:
     nine others. Nothing is drawn, so `seed` has no use.
     """
     X, y = load_cp()
+    within("overfitting-ladder: degrees", degrees, 2, len(y) - 2)
     ladder = range(1, degrees + 1)
     models = [PolynomialRegression(degree=degree).fit(X, y) for degree in ladder]
     train = np.array([y - model.predict(X) for model in models])  # (degrees, points)
@@ -57,15 +59,17 @@ def overfitting_ladder(*, degrees: int = 5, seed: int = 0) -> Report:
         "the largest CP lie outside of the nine, where a polynomial is free, so the last column leaves them out.",
     )
     worst = errors["held out"][-1] / errors["held out"][best]
+    times = f"{worst:,.{0 if worst >= 10 else 1}f} times"
     steps = "falls with every degree" if (np.diff(errors["train"]) < 0).all() else "does not fall with every degree"
+    outer = 100 * (1 - (held[-1, inner] ** 2).sum() / (held[-1] ** 2).sum())
     inner_best = int(errors["held out, inner"].argmin())
     summary = [
         f"Training error {steps}, from {errors['train'][0]:.1f} at degree 1 to {errors['train'][-1]:.1f} at degree "
         f"{degrees}, while the error on held-out points is least at degree {best + 1} "
-        f"({errors['held out'][best]:,.1f}) and {worst:,.0f} times as large at degree {degrees} "
+        f"({errors['held out'][best]:,.1f}) and {times} as large at degree {degrees} "
         f"({errors['held out'][-1]:,.1f}).",
-        f"Most of that is the two outermost points, each beyond the other nine; on the inner eight alone degree "
-        f"{inner_best + 1} is best, with {errors['held out, inner'][inner_best]:,.1f} against "
+        f"{outer:.0f}% of its square is the two outermost points, each beyond the other nine; on the inner eight alone "
+        f"degree {inner_best + 1} is best, with {errors['held out, inner'][inner_best]:,.1f} against "
         f"{errors['held out, inner'][-1]:,.1f} at degree {degrees}.",
     ]
     sections = [

@@ -15,11 +15,12 @@ from kshot.classic.data.pokemon import STATS, load_pokemon
 from kshot.classic.experiments.boundaries import draw_boundary
 from kshot.classic.experiments.drawing import draw_means
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import by_interval
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets, mean_plus_minus
 from kshot.eval.report.style import BLUE, VERMILLION
-from kshot.eval.statistics import paired, t_interval, wilson
+from kshot.eval.statistics import Interval, paired, t_interval, wilson
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -92,9 +93,8 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
     shared, own = (hits[SIX, kind].astype(float) for kind in ("shared", "own"))
     lecture = paired(shared.tolist(), own.tolist())
     span = brackets(lecture.interval, scale=100, signed=True)
-    surely = [t_interval(gain).low > 0 for gain in gains[SIX]]
-    verdict = "helps" if all(surely) else "helps where rows are few" if surely[0] else "does not help"
-    alone = "shows" if 0.0 not in lecture.interval else "is too small to tell"
+    verdict = of_sharing([t_interval(gain) for gain in gains[SIX]])
+    alone = by_interval(lecture.interval, "shows it", "shows the opposite", "is too small to tell")
     summary = [
         f"Sharing one covariance {verdict}: with all six stats {100 * shared.mean():.1f}% of the lecture's {len(test)} "
         f"unseen Pokemon are right against {100 * own.mean():.1f}% with own covariances, and over random draws it adds "
@@ -109,6 +109,14 @@ def pokemon_types(*, draws: int = 100, seed: int = 0) -> Report:
         Section("What sharing does to the boundary", [boundary_figure(X[train], y[train])]),
     ]
     return Report("Water or Normal: a Gaussian a class", summary, sections)
+
+
+def of_sharing(spans: Sequence[Interval]) -> str:
+    """What the intervals of shared minus own say, from few train rows to many."""
+    signs = [by_interval(span, "+", "-", "0") for span in spans]
+    if set(signs) <= {"+"} or set(signs) <= {"-"}:
+        return "helps" if signs[0] == "+" else "harms"
+    return {"+": "helps where rows are few", "-": "harms where rows are few", "0": "does not surely help"}[signs[0]]
 
 
 def learning_curve(X: Array, y: NDArray[Any], sizes: Sequence[int], draws: int, seed: int) -> Array:

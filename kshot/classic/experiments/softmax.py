@@ -65,9 +65,10 @@ def softmax(*, l2: float = 1.0, shrinkage: float = 0.1, test_share: float = 0.5,
     )
     right = int(np.trace(counts))
     span = brackets(wilson(right, len(unseen)), scale=100)
+    mistake = f"its commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}"
     summary = [
-        f"Softmax regression reads {100 * right / len(unseen):.1f}% {span} of {len(unseen)} unseen digits; its "
-        f"commonest mistake is to read {true} as {read}, {wrong[true, read]} times in {counts[true].sum()}.",
+        f"Softmax regression reads {100 * right / len(unseen):.1f}% {span} of {len(unseen)} unseen digits; "
+        f"{mistake if wrong.any() else 'it makes no mistake'}.",
         f"Newton's method took {model.n_iter_} steps over {model.coef_.size + model.intercept_.size} weights.",
     ]
     sections = [

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kshot.classic.data.inputs import Values
 from kshot.classic.experiments.drawing import draw_image
 from kshot.classic.experiments.registry import experiment
+from kshot.classic.experiments.wording import within
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure, Report, Section, Table, columns
 from kshot.eval.report.numbers import brackets
@@ -60,6 +61,7 @@ def vision(*, epochs: int = 15, train_rows: int = 1000, log_dir: str = "", seed:
     from kshot.classic.networks.vision import SmallCNN, fit, predict
 
     order = np.random.default_rng(seed).permutation(len(digit_images()))
+    within("vision: train_rows", train_rows, 1, len(order) - 1)
     train, test = order[:train_rows], order[train_rows:]
     normalize = Normalize(MEAN, STD)
     unseen = digit_images(normalize, test)

@@ -73,14 +73,19 @@ def xor_limit(*, rows: int = 200, noise: float = 0.1, starts: int = 40, seed: in
         f"regressions, and kernels get {min(others):.1f} to {max(others):.1f}%, the cascade {cascade:.1f}%.",
         f"Of the four corners themselves the best line gets {reachable} right, found by trying "
         f"{len(directions())} directions with every threshold.",
-        f"Two hidden units are enough but not safe: {solved[2]} of {starts} random starts end in a solution; of eight "
-        f"units {solved[8]} do.",
+        f"Two hidden units are {of_starts(solved[2], starts)}: {solved[2]} of {starts} random starts end in a "
+        f"solution; of eight units {solved[8]} do.",
     ]
     sections = [
         Section("Five models", [regions_figure(models, X, y), table]),
         Section("The cascade's own features", [hidden_figure(models["cascade, 2 hidden units"], X, y), luck]),
     ]
     return Report("The limit of logistic regression, and the first neural network", summary, sections)
+
+
+def of_starts(solved: int, starts: int) -> str:
+    """Whether so many units do, by how many starts ended in a solution."""
+    return "enough from every start" if solved == starts else "enough but not safe" if solved else "not enough here"
 
 
 def clusters(rows: int, noise: float, random: np.random.Generator) -> tuple[Array, Any]:
@@ -135,7 +140,10 @@ def hidden_figure(model: Classifier, X: Array, y: Any) -> Figure:
     """The rows in the plane of the cascade's two hidden units, and the last layer's line through it."""
     assert isinstance(model, CascadedLogisticRegression)
 
-    caption = "Train rows as the first layer hands them on: now a straight line divides them."
+    caption = (
+        "Train rows as the first layer hands them on: a straight line has "
+        f"{100 * model.score(X, y):.1f}% of them on the right side."
+    )
 
     @framed("xor-hidden", "XOR in the features that the cascade learned", caption, width=4.2, height=3.4)
     def drawn(axes: Axes) -> None:

@@ -81,22 +81,29 @@ def hessian_product(module: nn.Module, loss: Loss) -> Callable[[Tensor], Tensor]
 def hessian(module: nn.Module, loss: Loss) -> Tensor:
     """H, (n, n): the derivative of each of the gradient's numbers is a row; for small modules, since there are n rows.
 
-    64 rows at a time are one backward pass (torch.vmap); where a module's operations cannot be taken so, the products
-    of `hessian_product` with unit vectors are the same numbers.
+    64 rows at a time are one backward pass (torch.vmap); where a module has an operation that cannot be taken so, such
+    as group norm, a row is one: the products of `hessian_product` with unit vectors, the same numbers.
     """
     into = parameters(module)
     g = gradient(module, loss, graph=True)
     if not g.requires_grad:  # the loss is linear
         return g.new_zeros(len(g), len(g))
-    rows = []
-    for units in torch.split(torch.eye(len(g), dtype=g.dtype, device=g.device), 64):
-        found = torch.autograd.grad(g, into, units, retain_graph=True, allow_unused=True, is_grads_batched=True)
+
+    def rows(units: Tensor, batched: bool) -> Tensor:
+        found = torch.autograd.grad(
+            g, into, units if batched else units[0], retain_graph=True, allow_unused=True, is_grads_batched=batched
+        )
         parts = [
             units.new_zeros(len(units), of.numel()) if part is None else part.reshape(len(units), -1)
             for part, of in zip(found, into, strict=True)
         ]
-        rows.append(torch.cat(parts, dim=1))
-    H = torch.cat(rows)
+        return torch.cat(parts, dim=1)
+
+    units = torch.eye(len(g), dtype=g.dtype, device=g.device)
+    try:
+        H = torch.cat([rows(some, True) for some in torch.split(units, 64)])
+    except RuntimeError:  # torch has no batched form of a derivative
+        H = torch.cat([rows(one, False) for one in torch.split(units, 1)])
     return (H + H.T) / 2
 
 

@@ -13,7 +13,12 @@ from kshot.classic.data.inputs import Values
 
 
 def extent(size: int, kernel: int, stride: int, padding: int) -> int:
-    """Places of a kernel along one side. Raises ValueError where there is none."""
+    """Places of a kernel along one side. Raises ValueError where there is none, or where they cannot be counted."""
+    if kernel < 1 or stride < 1 or padding < 0:
+        raise ValueError(
+            f"a convolution's kernel is {kernel}, its stride {stride} and its padding {padding}; the first two must be "
+            "at least 1, padding at least 0."
+        )
     places = (size + 2 * padding - kernel) // stride + 1
     if places < 1:
         raise ValueError(

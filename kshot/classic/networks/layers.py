@@ -189,6 +189,8 @@ class Dropout(Layer):
     """While training each value is 0 with probability p and else 1 / (1 - p) as large (Srivastava et al. 2014)."""
 
     def __init__(self, p: float, rng: np.random.Generator) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p is {p!r}; it must be at least 0 and below 1.")
         self.p = p
         self.rng = rng
 
@@ -307,7 +309,12 @@ class Residual(Layer):
 
 
 def softmax_cross_entropy(z: Values, labels: NDArray[np.intp]) -> tuple[float, Values]:
-    """C = mean over rows of -ln softmax(z)_y, and dC/dz = (softmax(z) - one_hot(y)) / rows."""
+    """C = mean over rows of -ln softmax(z)_y, and dC/dz = (softmax(z) - one_hot(y)) / rows.
+
+    Raises ValueError where a label is no class index: one below 0 would be taken for a class from the end.
+    """
+    if labels.shape != z.shape[:1] or not 0 <= labels.min(initial=0) <= labels.max(initial=0) < z.shape[1]:
+        raise ValueError(f"softmax_cross_entropy takes a label in 0..{z.shape[1] - 1} for each of {len(z)} rows.")
     rows = np.arange(len(z))
     logs: Values = log_softmax(z, axis=1)
     loss = -float(logs[rows, labels].mean())
@@ -318,6 +325,11 @@ def softmax_cross_entropy(z: Values, labels: NDArray[np.intp]) -> tuple[float, V
 
 
 def squared_error(z: Values, targets: Values) -> tuple[float, Values]:
-    """C = mean over rows and outputs of (z - y)^2, and dC/dz = 2 (z - y) / (rows * outputs)."""
+    """C = mean over rows and outputs of (z - y)^2, and dC/dz = 2 (z - y) / (rows * outputs).
+
+    Raises ValueError where targets have not z's shape; those of one output may as well be (rows,).
+    """
+    if targets.shape != z.shape and (*targets.shape, 1) != z.shape:
+        raise ValueError(f"squared_error takes targets of shape {z.shape}, not {targets.shape}.")
     off = z - targets.reshape(z.shape)
     return float((off**2).mean()), off * z.dtype.type(2 / off.size)

@@ -56,7 +56,8 @@ class Network:
             layer.start(rng)
 
     def forward(self, a: Values, *, training: bool = False) -> Values:
-        """z of the last layer; a is a batch, (rows, *shape), in the network's dtype."""
+        """z of the last layer; a is a batch, (rows, *shape), and taken in the network's dtype."""
+        a = np.asarray(a, self.parameters.dtype)
         for layer in self.layers:
             a = layer.forward(a, training=training)
         return a

@@ -12,10 +12,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, features
+from kshot.classic.data.inputs import Array, centred, features, powers_of_two
 
 CONSTANT = 10 * np.finfo(np.float64).eps
 """A column whose spread is this share of its size, or less, is constant but for rounding."""
+FAR = 300
+"""Numbers from 1e-300 to 1e+300 in size are taken: scaling is what makes them fit for the estimators."""
 
 
 class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -30,8 +32,10 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ig
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """The columns' centres and spreads. Raises ValueError."""
-        X = features(self, X, fitting=True)
-        self.centre_, spread = self.measure(X)
+        X = features(self, X, fitting=True, reach=FAR)
+        sizes = powers_of_two(X)
+        centre, spread = self.measure(X / sizes)  # squares of what is near 1 neither overflow nor vanish
+        self.centre_, spread = centre * sizes, spread * sizes
         constant = spread <= CONSTANT * np.abs(X).max(axis=0)
         self.spread_ = np.where(constant, 1.0, spread)
         return self
@@ -39,13 +43,13 @@ class Scaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ig
     def transform(self, X: Any) -> Array:
         """The rows scaled. Raises NotFittedError, and ValueError where the columns are not those fitted."""
         check_is_fitted(self)
-        scaled: Array = (features(self, X, fitting=False) - self.centre_) / self.spread_
+        scaled: Array = (features(self, X, fitting=False, reach=FAR) - self.centre_) / self.spread_
         return scaled
 
     def inverse_transform(self, X: Any) -> Array:
         """The rows as they were."""
         check_is_fitted(self)
-        back: Array = features(self, X, fitting=False) * self.spread_ + self.centre_
+        back: Array = features(self, X, fitting=False, reach=FAR) * self.spread_ + self.centre_
         return back
 
 
@@ -61,4 +65,5 @@ class Standardisation(Scaler):
     """x <- (x - mean) / standard deviation, the latter over N rows: every column with mean 0 and variance 1."""
 
     def measure(self, X: Array) -> tuple[Array, Array]:
-        return X.mean(axis=0), X.std(axis=0)
+        away, mean = centred(X)
+        return mean, np.sqrt((away**2).mean(axis=0))

@@ -14,8 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, features, number, targeted
-from kshot.classic.regression.linear import unvarying
+from kshot.classic.data.inputs import Array, centred, features, number, refuse_unbounded, targeted, unvarying
 
 
 def soft_threshold(value: float, by: float) -> float:
@@ -51,8 +50,8 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         number(self, "max_iter", low=1, whole=True)
         number(self, "tol", low=0)
         X, y = targeted(self, X, y)
-        x_mean, y_mean = X.mean(axis=0), y.mean()
-        x, target = X - x_mean, y - y_mean
+        (x, x_mean), y_mean = centred(X), y.mean()
+        target = y - y_mean
         x[:, unvarying(x, len(x), x_mean)] = 0.0
         products = x.T @ x / len(y)  # (columns, columns)
         pull = x.T @ target / len(y)  # 1/N sum_n x_n (y_n - w x_n), of w = 0 at first
@@ -84,9 +83,11 @@ class LassoRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         return self
 
     def predict(self, X: Any) -> Array:
-        """f = b + w x of each row."""
+        """f = b + w x of each row. Raises ValueError where one lies so far off that f is no number."""
         check_is_fitted(self)
-        predicted: Array = features(self, X, fitting=False) @ self.coef_ + self.intercept_
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted: Array = features(self, X, fitting=False) @ self.coef_ + self.intercept_
+        refuse_unbounded(self, predicted)
         return predicted
 
 

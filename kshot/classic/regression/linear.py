@@ -1,8 +1,8 @@
 """Regression (Hung-yi Lee, "Regression: Case Study"): a line, a polynomial, and both kept small by L2.
 
 Meets: y = b + sum_i w_i x_i with the b and w of least squared error, in closed form, by gradient descent or by
-stochastic gradient descent; the closed form is scikit-learn's to 1e-6, and a whole path of lambdas costs one singular
-value decomposition. Concedes: one target, no weights of rows.
+stochastic gradient descent; the closed form is scikit-learn's to 1e-6, whatever units the columns have, and a whole
+path of lambdas costs one singular value decomposition. Concedes: one target, no weights of rows.
 
 The lecture writes y-hat for the target; here y is the target and f the model's value. Its lambda is `alpha`, as in
 scikit-learn.
@@ -16,17 +16,19 @@ from itertools import combinations_with_replacement
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.linalg.lapack import dgeqrf
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kshot.classic.data.inputs import Array, choice, features, number, targeted
+from kshot.classic.data.inputs import Array, centred, choice, features, number, refuse_unbounded, targeted, unvarying
 from kshot.classic.descent.solvers import Minimum, Objective, gradient_descent
 
 SOLVERS = ("closed-form", "gradient-descent", "sgd")
+BLOCK = 1024
+"""Rows that are decomposed at a time."""
+APART = 1e4
+"""Columns whose lengths are further apart than this are scaled before they are decomposed."""
 
 
 def squared_objective(rows: Array, y: Array, penalty: Array) -> Objective:
@@ -71,28 +73,64 @@ def least_squares(X: Array, y: Array, alphas: Array) -> tuple[Array, Array]:
     With X = U S V^T it is w = V (S / (S^2 + alpha)) U^T y (Hastie, Tibshirani and Friedman, section 3.4.1). X itself is
     first turned into a triangle, X = Q R, whose S and V are the same; that y stands as R's last column saves forming Q.
     Where alpha is 0 and a column is a combination of others, the shortest w is taken.
+
+    A decomposition is exact to a share of the largest column, in which a column a billion times smaller would drown:
+    where units are apart, and for alpha = 0, whose w should not hang on units, each is `solved` by itself.
     """
-    (n, columns), x_mean, y_mean = X.shape, X.mean(axis=0), y.mean()
-    both = np.empty((columns + 1, n)).T  # by columns, as LAPACK wants it
-    np.subtract(X, x_mean, out=both[:, :-1])
+    (n, columns), y_mean = X.shape, y.mean()
+    both = np.empty((n, columns + 1))
+    x_mean = centred(X, both[:, :-1])[1]
     np.subtract(y, y_mean, out=both[:, -1])
-    triangle = np.triu(dgeqrf(both, overwrite_a=True)[0][: columns + 1])
-    turned, target = triangle[:, :-1], triangle[:, -1]  # Q^T X, Q^T y
+    R = both if n <= columns else triangle(both)  # of few rows it would be no smaller
+    turned, target = R[:, :-1], R[:, -1]  # Q^T X, Q^T y
     turned[:, unvarying(turned, n, x_mean)] = 0.0
-    u, s, vt = np.linalg.svd(turned, full_matrices=False)
-    tiny = s <= max(X.shape) * np.finfo(float).eps * s.max(initial=0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shares = s / (s**2 + alphas[:, None])  # (alphas, singular values)
-    shares[np.ix_(alphas == 0, tiny)] = 0.0
-    coefs: Array = (shares * (u.T @ target)) @ vt
+    lengths = np.linalg.norm(turned, axis=0)
+    lengths = lengths[lengths > 0]
+    coefs: Array = np.zeros((len(alphas), columns))
+    together = np.full(len(alphas), lengths.max(initial=0.0) <= APART * lengths.min(initial=np.inf))
+    for at in np.flatnonzero(~together | (alphas == 0)):
+        w = solved(turned, target, float(alphas[at]), max(X.shape))
+        together[at] = w is None
+        if w is not None:
+            coefs[at] = w
+    if together.any():
+        u, s, vt = np.linalg.svd(turned, full_matrices=False)
+        tiny = s <= max(X.shape) * np.finfo(float).eps * s.max(initial=0.0)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            shares = 1 / (s + alphas[together, None] / s)  # S / (S^2 + alpha), (alphas, singular values)
+        shares[np.ix_(alphas[together] == 0, tiny)] = 0.0
+        coefs[together] = (shares * (u.T @ target)) @ vt
     biases: Array = y_mean - coefs @ x_mean
     return coefs, biases
 
 
-def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
-    """Which columns, less their means (and turned or not), hold nothing but the rounding of their mean."""
-    flat: NDArray[np.bool_] = np.linalg.norm(moved, axis=0) <= 16 * np.finfo(float).eps * np.sqrt(rows) * np.abs(mean)
-    return flat
+def triangle(X: Array) -> Array:
+    """R of X = Q R; a tall X by blocks of rows, whose triangles are one more X (Demmel et al. 2012, "TSQR").
+
+    A block stays in the processor's cache and is no work for several threads, which would wait for one another.
+    """
+    blocks = len(X) // BLOCK
+    if blocks > 2 and 16 * X.shape[1] <= BLOCK:
+        parts = X[: blocks * BLOCK].reshape(blocks, BLOCK, -1)
+        X = np.vstack([np.asarray(np.linalg.qr(parts, mode="r")).reshape(-1, X.shape[1]), X[blocks * BLOCK :]])
+    return np.asarray(np.linalg.qr(X, mode="r"))
+
+
+def solved(X: Array, y: Array, alpha: float, size: int) -> Array | None:
+    """One w, with columns scaled to one length, those of the penalty's rows included; None where it is not unique."""
+    stacked = np.vstack([X, np.sqrt(alpha) * np.eye(X.shape[1])]) if alpha else X
+    lengths = np.linalg.norm(stacked, axis=0)
+    varying = lengths > 0
+    w: Array = np.zeros(X.shape[1])
+    if not varying.any():
+        return w
+    even = stacked[:, varying] / lengths[varying]
+    target = np.append(y, np.zeros(len(stacked) - len(y)))
+    found, _, rank, _ = np.linalg.lstsq(even, target, rcond=size * np.finfo(float).eps)
+    if rank < varying.sum():
+        return None
+    w[varying] = found / lengths[varying]
+    return w
 
 
 class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn carries no types
@@ -141,9 +179,11 @@ class LeastSquares(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return self
 
     def predict(self, X: Any) -> Array:
-        """f = b + w x of each row."""
+        """f = b + w x of each row. Raises ValueError where one lies so far off that f is no number."""
         check_is_fitted(self)
-        predicted: Array = self.design(features(self, X, fitting=False)) @ self.coef_ + self.intercept_
+        with np.errstate(over="ignore", invalid="ignore"):
+            predicted: Array = self.design(features(self, X, fitting=False)) @ self.coef_ + self.intercept_
+        refuse_unbounded(self, predicted)
         return predicted
 
     def _descend(self, rows: Array, y: Array, penalty: Array) -> Minimum:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from kshot.classic.data.inputs import Array
+from kshot.classic.data.inputs import REACH, Array
 from kshot.classic.selection.refits import BLOCK, bootstrap_predictions
 from kshot.eval.statistics import Interval
 
@@ -139,6 +139,11 @@ def decompose(predictions: Any, y_test: Any, *, loss: str = "squared") -> BiasVa
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             row, point = np.argwhere(~np.isfinite(values))[0]
             raise ValueError(f"{name} hold {values[row, point]} in row {row} at point {point}")
+        if loss == "squared" and np.abs(values.astype(float)).max(initial=0.0) >= 10.0**REACH:
+            raise ValueError(f"{name} hold numbers above 1e+{REACH}, whose squares are none; scale them")
+    text = {name: values.dtype.kind in "USO" for name, values in (("predictions", predictions), ("targets", targets))}
+    if text["predictions"] != text["targets"]:
+        raise ValueError("predictions and targets are text and numbers, which are never equal; give both as the same")
     once = np.full((1, len(predictions)), 1 / len(predictions))
     parts = parts_of(predictions, targets, loss, once)
     return BiasVariance(

@@ -36,6 +36,8 @@ def bootstrap_predictions(
         raise ValueError(f"refits is {refits}; it must be at least 1")
     random, n = np.random.RandomState(seed), len(y)
     if not batched(estimator):
+        if len(X) != n:
+            raise ValueError(f"there are {len(X)} rows and {n} targets; they must be as many")
         samples = (random.randint(n, size=n) for _ in range(refits))
         return one_by_one(estimator, ((rows_of(X, rows), rows_of(y, rows)) for rows in samples), X_test)
     model = clone(estimator)

@@ -51,7 +51,7 @@ def split(rows: int, *, shares: Sequence[float] = (0.6, 0.2, 0.2), labels: Any =
     >>> len(parts.train), len(parts.validation), len(parts.test)
     (6, 2, 2)
     """
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+    if len(shares) != 3 or not (min(shares) > 0 and abs(sum(shares) - 1) <= 1e-9):
         raise ValueError(f"shares are {tuple(shares)}; they must be three numbers above 0 that sum to 1")
     order = np.random.RandomState(seed).permutation(rows)
     # where a row stands in its class, from 0 to 1; without labels all rows are one class
@@ -87,13 +87,26 @@ def n_folds(rows: int, folds: int = 5, *, labels: Any = None, seed: int | None =
 
 
 def classes(rows: int, labels: Any) -> list[tuple[Any, Rows]]:
-    """Each class and its rows. Raises ValueError where labels and rows are not as many."""
+    """Each class and its rows.
+
+    Raises ValueError where labels and rows are not as many, and where a label is missing or cannot be put in order.
+    """
     if labels is None:
         return [(None, np.arange(rows))]
     labels = np.asarray(labels)
-    if len(labels) != rows:
-        raise ValueError(f"there are {rows} rows and {len(labels)} labels; they must be as many")
-    return [(label, np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    if labels.ndim != 1 or len(labels) != rows:
+        raise ValueError(f"there are {rows} rows, and labels of shape {labels.shape}; give one label a row")
+    missing = [row for row, label in enumerate(labels.tolist()) if label is None or label != label]
+    if missing:
+        raise ValueError(
+            f"the label of row {missing[0]} is {labels.tolist()[missing[0]]}; drop such rows, or name them"
+        )
+    try:
+        known, codes = np.unique(labels, return_inverse=True)
+    except TypeError:
+        kinds = ", ".join(sorted({type(label).__name__ for label in labels.tolist()}))
+        raise ValueError(f"labels are of several kinds ({kinds}); make them all text or all numbers") from None
+    return [(label, np.flatnonzero(codes == code)) for code, label in enumerate(known)]
 
 
 def cross_validate(
@@ -101,7 +114,8 @@ def cross_validate(
 ) -> Array:
     """The score of each fold's held-out rows, by a model that was fitted to its other rows, (folds,).
 
-    Raises ValueError where a fold holds out rows that it trains on; and whatever the estimator raises.
+    Raises ValueError where a fold holds out rows that it trains on, or a score is no number; and whatever the estimator
+    raises.
     """
     refuse_leaks(folds)
     return fold_scores(estimator, X, y, folds, score)
@@ -113,6 +127,11 @@ def fold_scores(estimator: BaseEstimator, X: Any, y: Any, folds: Sequence[Fold],
     for train, held in folds:
         model = clone(estimator).fit(rows_of(X, train), rows_of(y, train))
         scores.append(score(model, rows_of(X, held), rows_of(y, held)))
+        if not np.isfinite(scores[-1]):
+            raise ValueError(
+                f"{model} scores {scores[-1]} on fold {len(scores) - 1}, by which nothing can be chosen; give folds on "
+                "which the score is a number"
+            )
     return np.array(scores)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kshot.registry import Registry
-from kshot.types import Sample, Score
+from kshot.types import Sample, Score, UserError
 
 M = TypeVar("M", bound=Callable[..., float])
-METRICS: Registry[Callable[..., float]] = Registry("metric")
+METRICS: Registry[Callable[..., float]] = Registry("metric", takes=2)
 
 
 def metric(function: M) -> M:
@@ -31,7 +31,13 @@ class Metric:
     function: Callable[..., float]
 
     def __call__(self, answer: str | None, sample: Sample) -> float:
-        return 0.0 if answer is None else float(self.function(answer, sample))
+        if answer is None:
+            return 0.0
+        given = self.function(answer, sample)
+        try:
+            return float(given)
+        except (TypeError, ValueError) as error:  # a user's own
+            raise UserError(f"the metric {self.name} gave {given!r:.60} in place of a number; mend it.") from error
 
 
 def get_metric(spec: str) -> Metric:

@@ -10,16 +10,30 @@ from kshot.harness.decoding.sequence import TokenSequence
 class Decoder(Protocol):
     """Decodes sequences in any order; one thread adds and steps."""
 
-    rows: int  # sequences that decode side by side, at most
-    passes: int  # forward passes so far
-    decoding_passes: int  # those in which rows got a token
-    row_passes: int  # sum over passes of the rows that got one: divided by decoding_passes * rows, how full it was
+    @property
+    def rows(self) -> int:
+        """Sequences that decode side by side, at most."""
+
+    @property
+    def passes(self) -> int:
+        """Forward passes so far."""
+
+    @property
+    def decoding_passes(self) -> int:
+        """Those in which rows got a token."""
+
+    @property
+    def row_passes(self) -> int:
+        """Sum over passes of the rows that got a token: divided by decoding_passes * rows, how full it was."""
 
     def add(self, sequence: TokenSequence) -> None:
         """Puts a sequence in the queue."""
 
     def step(self) -> list[TokenSequence]:
-        """Works for a while; returns what is finished by now. After an out-of-memory error, `restart` goes on."""
+        """Works for a while; returns what is finished by now. After an out-of-memory error, `restart` goes on.
+
+        Raises NotFiniteError where the model's logits are no numbers.
+        """
 
     def restart(self, rows: int) -> None:
         """Frees all keys and values and begins everything in flight again, with at most so many rows."""

@@ -19,16 +19,30 @@ KERNELS = "192"  # that oneDNN keeps
 
 
 class PackedLinear(nn.Module):
-    """nn.Linear for inference in float32 on a CPU; the weight it was made of can be freed."""
+    """nn.Linear for inference in float32 on a CPU; the weight it was made of can be freed.
+
+    Where a model's own code asks for its weight (Mamba does, for its dtype), it is a plain layer from then on.
+    """
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.bias = linear.bias
-        self.packed: torch.Tensor = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS)
+        self.packed: torch.Tensor | None = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), ROWS)
+        self.plain: torch.Tensor | None = None
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """(out_features, in_features), unpacked."""
+        if self.plain is None:
+            assert self.packed is not None
+            self.plain, self.packed = self.packed.to_dense(), None
+        return self.plain
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., in_features) to (..., out_features)."""
+        if self.packed is None:
+            return nn.functional.linear(x, self.weight, self.bias)
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
         return out
 
@@ -55,6 +69,7 @@ def pack(model: nn.Module) -> int:
 
     The model can no longer be trained or saved afterwards. oneDNN keeps a kernel of some 0.4 MB for every layer shape
     and number of tokens that it has met, 1,024 of them if not told otherwise; here fewer, so that memory stays flat.
+    What is not packed gets memory of its own: as views of the weights' file it would keep all of that in memory.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)  # read once, at its first use
     count = 0
@@ -63,4 +78,6 @@ def pack(model: nn.Module) -> int:
             if type(child) is nn.Linear and child.weight.dtype == torch.float32 and child.weight.device.type == "cpu":
                 setattr(module, name, PackedLinear(child))
                 count += 1
+    for parameter in model.parameters() if count else ():
+        parameter.data = parameter.data.clone()
     return count

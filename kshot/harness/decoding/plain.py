@@ -1,7 +1,8 @@
 """The plain path, for models whose attention cannot be shared: each row with transformers' own cache.
 
-Same interface and same results as the prefix decoder. Concedes speed: rows are not batched, because
-models that land here (recurrent ones, unusual caches) do not all accept padded batches.
+Same interface and same results as the prefix decoder. Whatever state a model carries (keys, a recurrent state, both)
+goes on from token to token; one that gives none back reads the whole text again for every token. Concedes speed: rows
+are not batched, because models that land here (recurrent ones, unusual caches) do not all accept padded batches.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from typing import Any
 
 import torch
 
-from kshot.harness.decoding.sampler import sample
+from kshot.harness.decoding.own_attention import attend_with, own_attention
+from kshot.harness.decoding.rope import forget_longest, steady_length, switches_at
+from kshot.harness.decoding.sampler import likelihoods_of, sample
 from kshot.harness.decoding.sequence import TokenSequence, conclude
 from kshot.harness.decoding.virtual import Virtual, first_pass
+
+STATES = ("past_key_values", "cache_params", "state")  # what transformers' models call what they carry on
 
 
 class PlainDecoder:
@@ -32,6 +37,9 @@ class PlainDecoder:
         virtual: Virtual | None = None,
     ) -> None:
         self.model = model
+        self.attention = own_attention(model)
+        self.steady = steady_length(model) is None  # whatever a row's length
+        self.switches_at = switches_at(model)
         self.end_ids = end_ids
         self.stopped = stopped
         self.virtual = virtual
@@ -52,22 +60,23 @@ class PlainDecoder:
         """Answers the next waiting sequence."""
         sequence = self.waiting[0]
         started = time.perf_counter()
-        ids = sequence.ids[self.virtual.tokens if self.virtual else 0 :]
-        self.passes += 1
+        attend_with(self.model, self.attention)
+        if not self.steady:
+            forget_longest(self.model)
         if sequence.targets is not None:
-            self.score(sequence, first_pass(self.model, self.virtual, ids, False).logits[0])
+            logits = self.read(sequence, use_cache=False).logits[0, -len(sequence.targets) :]
+            [sequence.token_logprobs] = likelihoods_of(logits, [sequence.targets])
+            sequence.finish = "scored"
         else:
-            self.decode(sequence, first_pass(self.model, self.virtual, ids, True))
+            self.decode(sequence, self.read(sequence, use_cache=True))
         sequence.seconds += time.perf_counter() - started
         return [self.waiting.popleft()]
 
-    def score(self, sequence: TokenSequence, logits: torch.Tensor) -> None:
-        """Scores a continuation from the logits (tokens, vocabulary) of its input."""
-        assert sequence.targets is not None
-        some = logits[-len(sequence.targets) :].float()
-        wanted = torch.tensor(sequence.targets, device=logits.device)[:, None]
-        sequence.token_logprobs = (some.gather(-1, wanted).squeeze(-1) - some.logsumexp(-1)).tolist()
-        sequence.finish = "scored"
+    def read(self, sequence: TokenSequence, use_cache: bool) -> Any:
+        """The model's reply to all of a sequence so far, from its beginning."""
+        self.passes += 1
+        ids = [*sequence.ids[self.virtual.tokens if self.virtual else 0 :], *sequence.out]
+        return first_pass(self.model, self.virtual, ids, use_cache)
 
     def decode(self, sequence: TokenSequence, reply: Any) -> None:
         """Draws tokens until the sequence ends, from the model's reply to its prompt on."""
@@ -80,9 +89,14 @@ class PlainDecoder:
             conclude(sequence, self.end_ids, self.stopped)
             if sequence.finish is not None:
                 return
-            last = torch.tensor([tokens], device=self.model.device)
-            reply = self.model(input_ids=last, past_key_values=reply.past_key_values, use_cache=True)
-            self.passes += 1
+            length = len(sequence.ids) + len(sequence.out)
+            carried = {name: reply[name] for name in STATES if reply.get(name) is not None}
+            if not carried or length - 1 == self.switches_at:
+                reply = self.read(sequence, use_cache=True)
+            else:
+                last = torch.tensor([tokens], device=self.model.device)
+                reply = self.model(input_ids=last, use_cache=True, **carried)
+                self.passes += 1
 
     def restart(self, rows: int) -> None:
         """Begins what was under way again; there are never more rows than one."""

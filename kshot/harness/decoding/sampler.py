@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import torch
 
+from kshot.harness.decoding.finite import check_finite
 from kshot.types import SamplingParams
 
 PIECE = 32  # rows at a time: a piece's numbers stay in the cache, and its memory is used again
@@ -28,7 +29,7 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
     """A token a row and its log-likelihood under the untempered distribution.
 
     `logits` is (rows, vocabulary); a row's draw is (parameters, seed, position). Greedy rows take the
-    largest logit, the first of equals, as torch.argmax and `model.generate` do.
+    largest logit, the first of equals, as torch.argmax and `model.generate` do. Raises NotFiniteError.
     """
     tokens: list[int] = []
     logprobs: list[float] = []
@@ -37,7 +38,20 @@ def sample(logits: torch.Tensor, draws: Sequence[tuple[SamplingParams, int, int]
         chosen, likelihoods = sample_piece(logits[start : start + PIECE].float(), some)
         tokens += chosen
         logprobs += likelihoods
+    check_finite(logprobs)
     return tokens, logprobs
+
+
+def likelihoods_of(logits: torch.Tensor, targets: Sequence[Sequence[int]]) -> list[list[float]]:
+    """The log-likelihoods of several continuations of one length, from the logits (tokens, vocabulary) of their input.
+
+    Raises NotFiniteError.
+    """
+    wanted = torch.tensor(targets, device=logits.device)
+    found: list[list[float]] = logits.float().log_softmax(-1).gather(-1, wanted.T).T.tolist()
+    for logprobs in found:
+        check_finite(logprobs)
+    return found
 
 
 def sample_piece(

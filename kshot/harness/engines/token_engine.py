@@ -14,9 +14,11 @@ from typing import Any
 
 import torch
 
+from kshot.harness.decoding.by_length import DecoderByLength
 from kshot.harness.decoding.decoder import Decoder
-from kshot.harness.decoding.layers import key_bytes
+from kshot.harness.decoding.finite import NotFiniteError
 from kshot.harness.decoding.plain import PlainDecoder
+from kshot.harness.decoding.rope import steady_length
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.models.load import free_memory
@@ -26,15 +28,18 @@ from kshot.harness.prefix.switch import switch_to_shared_attention
 from kshot.types import EngineError, Generation, Request, SamplingParams, UserError
 
 DECODING = 2  # part of the engine's id: raise it when a change of the decoder changes what it writes
+MOST = 2 << 30  # bytes for keys and values on a CPU, where nothing else is asked for: a laptop has other things to hold
 
 
 class TransformersEngine:
     """Answers requests with a loaded model.
 
     `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
-    for prefixes (where it is not given, `memory_share` of what is free on the model's device); `virtual` the trained
-    tokens before every prompt, which no count of tokens includes. Without a tokenizer it takes and tells tokens alone
-    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context.
+    for prefixes (where it is not given, `memory_share` of what is free on the model's device; where neither is, a
+    quarter, and at most 2 GiB on a CPU); `virtual` the trained tokens before every prompt, which no count of tokens
+    includes; `name` what its errors call the model. Without a tokenizer it takes and tells tokens alone
+    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context, EngineError where the
+    model's logits are no numbers.
     """
 
     def __init__(
@@ -47,33 +52,35 @@ class TransformersEngine:
         context_length: int,
         rows: int = 128,
         memory: int | None = None,
-        memory_share: float = 0.25,
+        memory_share: float | None = None,
         share: bool = True,
         virtual: Virtual | None = None,
+        name: str = "",
     ) -> None:
         self.model = model.eval()
+        self.name = name or type(model).__name__
         self.tokenizer = tokenizer
         self.renderer = Renderer(tokenizer, chat)
-        self.id = f"{id}/decoding-{DECODING}"
+        self.id = f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length")
         self.chat = chat
         self.context_length = context_length
         self.capacity = rows
         self.end_ids = end_tokens(model, tokenizer)
+        self.given: dict[int, str] = {}  # by ticket, the continuations to be scored
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
-        if not 0 < memory_share <= 1:
-            raise UserError(f"memory_share is {memory_share}; it must be above 0 and at most 1.")
         if memory is None:
-            memory = int(free_memory(model.device.type) * memory_share)
+            memory = key_memory(model.device.type, memory_share)
         self.head = virtual.ids if virtual else []
-        budget = max(memory // 2 // key_bytes(model), 1)
         options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
-        self.shares = share and switch_to_shared_attention(model)
-        self.decoder: Decoder = (
-            PrefixDecoder(model, rows=rows, budget=budget, kept=budget, **options)
-            if self.shares
-            else PlainDecoder(model, **options)
-        )
+        try:
+            self.shares = share and switch_to_shared_attention(model)
+        except NotFiniteError as error:
+            raise self.not_finite() from error
+        self.decoder: Decoder = PlainDecoder(model, **options)
+        if self.shares:
+            shared, steady = PrefixDecoder(model, rows=rows, memory=memory, **options), steady_length(model)
+            self.decoder = shared if steady is None else DecoderByLength(shared, self.decoder, steady)
         if share and not self.shares:
             warnings.warn(
                 f"{type(model).__name__} does not take kshot's shared-prefix attention; "
@@ -93,6 +100,8 @@ class TransformersEngine:
         else:
             ids, targets = self.renderer.continued(request.prompt, request.continuation)
         self.submit_tokens(ticket, ids, request.params, request.seed, targets=targets, logprobs=request.logprobs)
+        if request.continuation is not None:
+            self.given[ticket] = request.continuation
 
     def submit_tokens(
         self,
@@ -139,6 +148,8 @@ class TransformersEngine:
                     raise
                 self.halve(error)
                 continue
+            except NotFiniteError as error:
+                raise self.not_finite() from error
             if finished:
                 return [(sequence.ticket, self.generation(sequence)) for sequence in finished]
         return []
@@ -154,6 +165,15 @@ class TransformersEngine:
         self.decoder.restart(self.capacity)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+    def not_finite(self) -> EngineError:
+        """What is said where the model's logits are no numbers: nothing that is drawn from them is an answer."""
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        if dtype == "float16":
+            why = "float16 overflows above 65,504, or its weights are not finite; give --dtype float32."
+        else:
+            why = "its weights are not finite, or overflow; fetch its files again, or train with a smaller rate."
+        return EngineError(f"the logits of {self.name} in {dtype} are not finite: {why}")
 
     def generation(self, sequence: TokenSequence) -> Generation:
         assert sequence.finish is not None
@@ -174,7 +194,7 @@ class TransformersEngine:
         if self.tokenizer is None:
             return ""
         if sequence.targets is not None:
-            return str(self.tokenizer.decode(sequence.targets))
+            return self.given.pop(sequence.ticket, None) or str(self.tokenizer.decode(sequence.targets))
         text: str = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
         ends = [at for stop in sequence.params.stop if (at := text.find(stop)) >= 0]
         return text[: min(ends)] if ends else text
@@ -194,6 +214,19 @@ class TransformersEngine:
         """Frees the model and all that was kept for it."""
         self.decoder.close()
         self.model = None
+
+
+def key_memory(device: str, share: float | None = None) -> int:
+    """Bytes for keys and values: that share of what is free; where none is asked for a quarter, within bounds.
+
+    Raises UserError for no share.
+    """
+    if share is not None and not 0 < share <= 1:
+        raise UserError(f"memory_share is {share}; it must be above 0 and at most 1.")
+    free = free_memory(device)
+    if share is not None:
+        return int(free * share)
+    return min(free // 4, MOST) if device == "cpu" else free // 4
 
 
 def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -21,16 +21,21 @@ def transformers(
     dtype: str = "auto",
     template: str = "auto",
     batch: str = "auto",
+    memory: str = "auto",
     share: bool = True,
     trust_remote_code: bool = False,
 ) -> Engine:
-    """Any causal language model that transformers loads, on CPU or GPU; what requests share is computed once."""
+    """Any causal language model that transformers loads, on CPU or GPU; what requests share is computed once.
+
+    `memory` is for keys and values, in GB; auto: a quarter of what is free, and at most 2 GiB on a CPU.
+    """
     return load_engine(
         model,
         device=device,
         dtype=dtype,
         rows=rows_of(batch),
         template=template,
+        memory=bytes_of(memory),
         share=share,
         trust_remote_code=trust_remote_code,
     )
@@ -46,6 +51,19 @@ def rows_of(batch: str) -> int | None:
         raise UserError(f"--batch is {batch!r}; give a number of rows, or auto.") from None
 
 
+def bytes_of(memory: str) -> int | None:
+    """The bytes of a memory as it is written: a number of GB, or auto, which is None. Raises UserError."""
+    if memory == "auto":
+        return None
+    try:
+        found = float(memory) * 1e9
+    except ValueError:
+        found = 0.0
+    if not 1 <= found < 1e18:
+        raise UserError(f"the engine's memory is {memory!r}; give a number of GB above 0, or auto.")
+    return int(found)
+
+
 def load_engine(
     model: str,
     *,
@@ -54,14 +72,15 @@ def load_engine(
     rows: int | None = None,
     template: str = "auto",
     memory: int | None = None,
+    memory_share: float | None = None,
     share: bool = True,
     trust_remote_code: bool = False,
 ) -> TransformersEngine:
     """Loads a model (bundled name, hub id, folder or .gguf file) and an engine around it.
 
     `rows` is the batch (default: 128 on a CPU, 256 on a GPU, and fewer where their keys and values would not fit
-    into the memory), `memory` the bytes for keys and values
-    (default: a quarter of what is free). `template`: auto (the model's own chat template where it has one),
+    into the memory), `memory` the bytes for keys and values (default: `memory_share` of what is free, or a quarter and
+    at most 2 GiB on a CPU). `template`: auto (the model's own chat template where it has one),
     chat, or plain. Raises UserError where the model cannot be had or loaded.
     """
     from kshot.harness.models.load import load_model, use_chat
@@ -69,7 +88,9 @@ def load_engine(
 
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     chat = use_chat(loaded.tokenizer, model, template)
-    return engine_around(loaded, loaded.model, chat=chat, rows=rows, memory=memory, share=share)
+    return engine_around(
+        loaded, loaded.model, chat=chat, rows=rows, memory=memory, memory_share=memory_share, share=share
+    )
 
 
 def engine_around(
@@ -81,6 +102,7 @@ def engine_around(
     pack: bool = True,
     rows: int | None = None,
     memory: int | None = None,
+    memory_share: float | None = None,
     share: bool = True,
     virtual: Virtual | None = None,
 ) -> TransformersEngine:
@@ -90,7 +112,6 @@ def engine_around(
     """
     from kshot.harness.decoding import packed
     from kshot.harness.engines.token_engine import TransformersEngine
-    from kshot.harness.models.load import free_memory
 
     if pack and packed.can_pack(model):
         packed.pack(model)
@@ -101,9 +122,11 @@ def engine_around(
         chat=chat,
         context_length=loaded.context_length,
         rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
-        memory=memory if memory is not None else free_memory(loaded.device) // 4,
+        memory=memory,
+        memory_share=memory_share,
         share=share,
         virtual=virtual,
+        name=f"{loaded.source.name} with its adapter" if adapter else loaded.source.name,
     )
 
 

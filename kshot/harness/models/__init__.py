@@ -6,4 +6,5 @@ gguf.py      what comes as GGUF, converted once
 cache.py     what is made once and kept whole; hashes, remembered
 load.py      files to a model and a tokenizer in memory
 render.py    prompts to text and tokens
+control_tokens.py   what a template writes and a message may not
 """

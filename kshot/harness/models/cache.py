@@ -21,6 +21,7 @@ from kshot.types import UserError
 from kshot.whole_file import write_whole
 
 STALE = 3600  # seconds after which a scratch folder of an earlier kshot is nobody's
+READ = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt"})  # what is read of a folder, and makes its hash
 
 
 def cache_folder() -> Path:
@@ -128,8 +129,7 @@ def file_hash(path: Path) -> str:
 
 def weights_hash(folder: Path) -> str:
     """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times."""
-    kinds = {".json", ".safetensors", ".jinja", ".model", ".txt"}
-    files = sorted(path for path in folder.iterdir() if path.suffix in kinds and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
 
     def compute() -> str:
         total = hashlib.sha256()

@@ -7,6 +7,7 @@ it is kept. Concedes: weights are kept in float32, so a folder is up to eight ti
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from pathlib import Path
@@ -50,13 +51,14 @@ def metadata(path: Path) -> dict[str, Any]:
                 key = text(file)
                 (kind,) = unpack(file, "<I")
                 found[key] = value(file, kind)
-        except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError) as error:
+        except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError, RecursionError) as error:
             raise UserError(f"{path} is damaged: its header cannot be read; fetch it again.") from error
     return {key: item for key, item in found.items() if item is not None}
 
 
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING, ARRAY = 8, 9
+LEAST = {STRING: 8, ARRAY: 12}  # bytes that each takes at least
 
 
 def unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
@@ -67,10 +69,14 @@ def unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
 def text(file: BinaryIO) -> str:
     """The next string. Raises struct.error where the file ends."""
     (length,) = unpack(file, "<Q")
-    raw = file.read(length)
-    if len(raw) < length:
-        raise struct.error("the file ends within a string")
-    return raw.decode("utf-8")
+    check_room(file, length)
+    return file.read(length).decode("utf-8")
+
+
+def check_room(file: BinaryIO, length: int) -> None:
+    """Raises struct.error where the file ends before so many more bytes."""
+    if length > os.fstat(file.fileno()).st_size - file.tell():
+        raise struct.error("the file ends too early")
 
 
 def value(file: BinaryIO, kind: int) -> Any:
@@ -80,8 +86,10 @@ def value(file: BinaryIO, kind: int) -> Any:
     if kind != ARRAY:
         return unpack(file, SCALARS[kind])[0]
     inner, count = unpack(file, "<IQ")
+    size = struct.calcsize(SCALARS[inner]) if inner in SCALARS else LEAST[inner]
+    check_room(file, count * size)
     if inner in SCALARS:
-        file.seek(count * struct.calcsize(SCALARS[inner]), 1)
+        file.seek(count * size, 1)
         return None
     for _ in range(count):
         value(file, inner)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.render import Renderer
-from kshot.harness.models.sources import ModelSource, first_line, folder_of
+from kshot.harness.models.sources import ModelSource, check_files, first_line, folder_of
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -117,6 +117,7 @@ def check_weights_are_there(
     folder: Path, wanted: str = "model*.safetensors", otherwise: str = "fetch its files again, or give another model"
 ) -> None:
     """Raises UserError where a folder has no safetensors: a pickle runs code as it is read, so none ever is."""
+    check_files(folder)
     if any(path.is_file() for path in folder.glob(wanted)):
         return
     pickled = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]

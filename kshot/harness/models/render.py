@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from kshot.harness.models.control_tokens import ControlTokens
 from kshot.types import EngineError, Message, Prompt, UserError
 
 
@@ -13,6 +15,7 @@ class Renderer:
     def __init__(self, tokenizer: Any, chat: bool) -> None:
         self.tokenizer = tokenizer
         self.chat = chat
+        self.controls = ControlTokens(tokenizer)
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """Messages as text. One that ends in an assistant turn is left open, to be continued.
@@ -44,28 +47,66 @@ class Renderer:
 
     def ids(self, text: str, *, verbatim: bool) -> list[int]:
         """A text's tokens. Verbatim text gets the model's beginning token; a rendered template brings its own."""
-        ids: list[int] = self.tokenizer(text, add_special_tokens=verbatim).input_ids
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
-        while bos is not None and ids[:2] == [bos, bos]:
-            ids = ids[1:]  # the text brought one along
-        if verbatim and len(ids) > 1 and ids[-1] == eos and not text.endswith(str(self.tokenizer.eos_token)):
+        bare = text
+        while bos is not None and self.tokenizer.bos_token and bare.startswith(self.tokenizer.bos_token):
+            bare = bare[len(self.tokenizer.bos_token) :]
+        if verbatim and self.controls.found(bare):  # as the text that they are
+            ids: list[int] = self.tokenizer(bare, add_special_tokens=True, split_special_tokens=True).input_ids
+            ids = [bos, *ids] if bare != text and ids[:1] != [bos] else ids
+            ended = False
+        else:
+            ids = self.tokenizer(text, add_special_tokens=verbatim).input_ids
+            ended = text.endswith(str(self.tokenizer.eos_token))
+        ids = self.one_beginning(ids)
+        if verbatim and len(ids) > 1 and ids[-1] == eos and not ended:
             ids = ids[:-1]  # some tokenizers close a text; a prompt is to go on
         return list(ids)
 
-    def encode(self, prompt: Prompt) -> list[int]:
-        """A prompt's tokens."""
-        return self.ids(self.text(prompt), verbatim=isinstance(prompt, str))
+    def one_beginning(self, ids: list[int]) -> list[int]:
+        """Without a second beginning token, which a text has brought along."""
+        bos = self.tokenizer.bos_token_id
+        while bos is not None and ids[:2] == [bos, bos]:
+            ids = ids[1:]
+        return ids
+
+    def encode(self, prompt: Prompt, more: str = "") -> list[int]:
+        """The tokens of a prompt and a text after it. Only a template's own marks become control tokens."""
+        if isinstance(prompt, str):
+            return self.ids(prompt + more, verbatim=True)
+        if not any(self.controls.found(m.content, m.role) for m in prompt) and not self.controls.found(more):
+            return self.ids(self.render(prompt) + more, verbatim=False)
+        hidden = tuple(replace(m, content=self.controls.hide(m.content, m.role)) for m in prompt)
+        return self.one_beginning(self.controls.encode(self.render(hidden) + self.controls.hide(more, "assistant")))
 
     def continued(self, prompt: Prompt, text: str) -> tuple[list[int], list[int]]:
         """A prompt's tokens and those that a text adds to it, split as lm-evaluation-harness splits them.
 
-        Raises UserError where the text is empty.
+        Blanks at a prompt's end go to the text, since " Paris" is one token (`_encode_pair` in lm_eval/api/model.py);
+        the end of a chat template stays with it. Where prompt and text would merge into one token the text is cut into
+        tokens by itself; lm-evaluation-harness would lose its beginning there. Raises UserError where it is empty.
         """
-        ids = self.encode(prompt)
-        whole = self.ids(self.text(prompt) + text, verbatim=isinstance(prompt, str))
+        if not text:
+            raise UserError("a continuation is empty; give it some text.")
+        prompt, blanks = without_blanks(prompt)
+        text = blanks + text
+        ids, whole = self.encode(prompt), self.encode(prompt, text)
         if len(whole) > len(ids) and whole[: len(ids)] == ids:
             return ids, whole[len(ids) :]
-        added = list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        split = self.controls.found(text)
+        added = list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=split).input_ids)
         if not added:
             raise UserError("a continuation is empty; give it some text.")
         return ids, added
+
+
+def without_blanks(prompt: Prompt) -> tuple[Prompt, str]:
+    """A prompt that a text goes on from, without the blanks at its end, and those."""
+    if isinstance(prompt, str):
+        bare = prompt.rstrip()
+        return (bare, prompt[len(bare) :]) if bare else (prompt, "")
+    if not prompt or prompt[-1].role != "assistant":
+        return prompt, ""
+    last = prompt[-1]
+    bare = last.content.rstrip()
+    return (*prompt[:-1], replace(last, content=bare)), last.content[len(bare) :]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kshot.harness.models.bundled import BUNDLED, bundled
-from kshot.harness.models.cache import disk_full, file_hash, once
+from kshot.harness.models.cache import READ, disk_full, file_hash, once
 from kshot.harness.models.gguf import NOTE, convert, converted_folder
 from kshot.registry import suggest
 from kshot.types import UserError
@@ -35,7 +35,10 @@ def resolve(name: str) -> ModelSource:
         return ModelSource(name, folder=bundled(name), note=f"{entry.licence}; {entry.note}")
     if path.suffix == ".gguf":
         if not path.is_file():
-            raise UserError(f"the model file {path} does not exist; give an existing .gguf file.")
+            what = no_file(path)
+            raise UserError(
+                f"the model file {path} {f'is {what}' if what else 'does not exist'}; give an existing .gguf file."
+            )
         folder = once(converted_folder(file_hash(path)), lambda scratch: convert(path, scratch))
         note = (folder / NOTE).read_text(encoding="utf-8")
         return ModelSource(name, folder=folder, note=f"dequantised from {path.name}" + (f"; {note}" if note else ""))
@@ -51,9 +54,29 @@ def resolve(name: str) -> ModelSource:
 def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: bool = True) -> Path:
     """The folder of a source's files, from the hub where they are there. Raises UserError where it holds no model."""
     folder = source.folder or download_from_hub(str(source.hub_id), code=trust_remote_code, weights=weights)
+    check_files(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no config.json; give a folder that transformers' save_pretrained has written.")
     return folder
+
+
+def no_file(path: Path) -> str:
+    """What stands under a file's name where it is no file; "" where it is one, or nothing is there."""
+    if path.is_file():
+        return ""
+    if path.is_dir():
+        return "a folder"
+    if path.is_symlink() and not path.exists():
+        return "a link that leads nowhere"
+    return "a pipe or a device" if path.exists() else ""
+
+
+def check_files(folder: Path) -> None:
+    """Raises UserError where something else than a file has the name of one that is read: a pipe would never end."""
+    for path in sorted(folder.iterdir() if folder.is_dir() else ()):
+        what = no_file(path) if path.suffix in READ else ""
+        if what and (what != "a folder" or path.suffix == ".safetensors"):
+            raise UserError(f"{path} is {what} and no file; fetch the file again, or take it away.")
 
 
 def download_from_hub(hub_id: str, *, code: bool = False, weights: bool = True) -> Path:

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from kshot.harness.decoding.layers import Layers, piece
-from kshot.harness.decoding.sampler import sample
+from kshot.harness.decoding.own_attention import SHARED, attend_with, own_attention
+from kshot.harness.decoding.sampler import likelihoods_of, sample
 from kshot.harness.decoding.sequence import TokenSequence, conclude
 from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.prefix.row import Row
@@ -32,8 +33,9 @@ PASS_TOKENS = 2048  # tokens of new spans in one pass; a longer span still goes 
 class PrefixDecoder:
     """Decodes many sequences with one model, sharing what they have in common.
 
-    `stopped(sequence)` is asked after every token whether a stop string ended the text. With `virtual` tokens, every
-    sequence's ids must begin with theirs.
+    `budget` and `kept` are tokens whose keys and values rows and prefixes may hold; `memory`, where it is given, bytes
+    for both, half each. `stopped(sequence)` is asked after every token whether a stop string ended the text. With
+    `virtual` tokens, every sequence's ids must begin with theirs.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class PrefixDecoder:
         model: Any,
         *,
         rows: int,
-        budget: int,
-        kept: int,
+        budget: int = 1,
+        kept: int = 1,
+        memory: int | None = None,
         end_ids: frozenset[int],
         stopped: Callable[[TokenSequence], bool],
         in_place: int = ATTEND_IN_PLACE,
@@ -66,6 +69,9 @@ class PrefixDecoder:
         self.decoding_passes = 0  # passes with rows
         self.row_passes = 0  # sum over passes of the rows that took part
         self.shapes = self.measure()
+        if memory is not None:
+            token = sum(heads * (key + value) for heads, key, value in self.shapes) * self.dtype.itemsize
+            self.budget = self.tree.budget = self.store.budget = max(memory // 2 // token, 1)
         self.virtual = virtual
         self.virtual_layers = self.encode(virtual) if virtual else []
         if virtual:
@@ -127,6 +133,7 @@ class PrefixDecoder:
     @torch.inference_mode()
     def step(self) -> list[TokenSequence]:
         """One pass. Returns the sequences that it finished. After an out-of-memory error, `restart` goes on."""
+        attend_with(self.model, SHARED)
         admitted = self.starting = self.take()
         paths = {id(row): self.tree.path(row.leaf) for row in admitted if row.leaf is not None}
         self.encode_prefixes(admitted, paths)
@@ -153,6 +160,8 @@ class PrefixDecoder:
         self.running, self.starting, self.waiting = [], [], deque()
         self.virtual, self.virtual_layers = None, []
         self.restart(1)
+        if self.model is not None:
+            attend_with(self.model, own_attention(self.model))
         self.model = None
 
     # ------------------------------------------------------------ admission
@@ -355,8 +364,7 @@ class PrefixDecoder:
 def score(row: Row, logits: torch.Tensor) -> list[TokenSequence]:
     """Scores the continuations of a row and its twins, from the logits (targets, vocabulary) after their input."""
     group = [row.sequence, *row.twins]
-    wanted = torch.tensor([sequence.targets for sequence in group], device=logits.device)
-    scores = logits.float().log_softmax(-1).gather(-1, wanted.T).T.tolist()
+    scores = likelihoods_of(logits, [sequence.targets or [] for sequence in group])
     seconds = row.sequence.seconds / len(group)
     for sequence, logprobs in zip(group, scores, strict=True):
         sequence.token_logprobs, sequence.finish, sequence.seconds = logprobs, "scored", seconds

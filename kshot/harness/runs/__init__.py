@@ -6,6 +6,7 @@ names.py     what its strategies and tasks are called, so that reading runs noth
 sources.py   the user's own files that it was made with
 read.py      a folder, read for a report
 console.py   what the commands do: run with progress, report, show, print prompts
+progress.py  how far a command is, on a terminal and in a log
 crash.py     an error that nobody foresaw
 demo.py      the plan of `kshot demo`
 export.py    records and calls as tables

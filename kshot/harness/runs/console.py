@@ -1,4 +1,4 @@
-"""What a command does once its words are read: run with a progress bar, write the report, print what was asked for."""
+"""What a command does once its words are read: run with progress, write the report, print what was asked for."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ if TYPE_CHECKING:
 def run_plan(
     plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None, metrics: Sequence[str] = ()
 ) -> None:
-    """Runs with a progress bar, and says how to resume where it was stopped.
+    """Runs and shows how far it is, and says how to resume where it was stopped.
 
     The engine is made once the plan is known to be right: a mistake is told before a model is loaded.
     """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
     from kshot.eval.report.prompting.build import check_baseline
     from kshot.eval.report.prompting.scale import Tally
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.plan import load_plan
+    from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.run import run_benchmark
     from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
@@ -48,38 +47,25 @@ def run_plan(
         console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
     engine = named()
     tally = Tally()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[state]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=console, refresh_per_second=4) as bar:
-        line = bar.add_task("attempts", total=loaded.total, state="")
+    bar = shown_on(console)
 
-        def on_record(record: Record) -> None:
-            tally.add(record.score)
-            bar.advance(line)
+    def on_record(record: Record) -> None:
+        tally.add(record.score)
 
-        def on_progress(state: Progress) -> None:
-            bar.update(
-                line, state=f"{clean(str(tally))}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
-            )
+    def on_progress(state: Progress) -> None:
+        said = f"{clean(str(tally))}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
+        bar.show(tally.done, said)
 
-        info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
-        try:
+    info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
+    try:
+        with bar:
+            bar.begin("attempts", loaded.total)
             run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
-        except KeyboardInterrupt:
-            bar.stop()
-            click.echo(
-                f"\nkshot: stopped after {tally.done} of {loaded.total} attempts, all kept in {folder}.", err=True
-            )
-            raise
-        finally:
-            engine.close()
+    except KeyboardInterrupt:
+        click.echo(f"\nkshot: stopped after {tally.done} of {loaded.total} attempts, all kept in {folder}.", err=True)
+        raise
+    finally:
+        engine.close()
 
 
 def finish(folder: Path, baseline: str | None, out: Path | None = None) -> None:

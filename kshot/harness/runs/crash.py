@@ -11,6 +11,8 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from kshot.registry import words_of
+
 USERS = "kshot_user_"
 """How the modules of users' own files are called (`kshot.registry.load_from_file`)."""
 
@@ -40,7 +42,7 @@ def told(error: BaseException) -> tuple[str, bool]:
     """What to say of an error, and whether it is of the user's own file. Its traceback is in a file that is named."""
     kept = keep_traceback(error)
     where = f"the traceback is in {kept}" if kept else "there was no room to keep its traceback"
-    what = f"{type(error).__name__}: {error}".rstrip(": ")
+    what = f"{type(error).__name__}: {words_of(error)}".rstrip(": ")
     line = users_line(error.__traceback__)
     if line:
         return f"{line}, failed ({what}): mend the file; {where}.", True

@@ -21,6 +21,7 @@ from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.journal import Journal
 from kshot.harness.rows import kept_of
 from kshot.types import Prediction, Sample, UserError
+from kshot.whole_file import scratch_for
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,6 +61,8 @@ def export(run: Path, folder: Path, format: str, *, as_is: bool = False) -> list
     """
     if format not in FORMATS:
         raise UserError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}.")
+    if folder == run / "export" and folder.is_symlink():  # a folder may be a stranger's
+        raise UserError(f"{folder} is a link, through which nothing is written: remove it, or give another --out.")
     with Journal.read(run) as journal:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -161,7 +164,8 @@ def write(path: Path, types: Mapping[str, str], rows: Iterable[dict[str, Any]], 
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
     count = 0
-    with (parquet.ParquetWriter if format == "parquet" else csv.CSVWriter)(path, schema) as writer:
+    kind = parquet.ParquetWriter if format == "parquet" else csv.CSVWriter
+    with scratch_for(path) as scratch, kind(scratch, schema) as writer:
         for piece in pieces(rows):
             writer.write_table(table(schema, piece))
             count += len(piece)

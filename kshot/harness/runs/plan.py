@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +82,7 @@ class Plan:
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
             )
             named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
+            named.append(settings["engine"])
             numbers = [plan.seed, plan.repeats, plan.limit or 0]
             if not all(isinstance(n, str) for n in named) or not all(isinstance(n, int) for n in numbers):
                 raise TypeError("a setting is of another kind")
@@ -157,6 +159,9 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
         found = list(task.load("test", plan.source))
         if not found:
             raise UserError(f"the task {task.name} has no samples.")
+        [(commonest, count)] = Counter(sample.id for sample in found).most_common(1)
+        if count > 1:
+            raise UserError(f"{count} samples of {task.name} have the id {commonest!r}; make ids unique.")
         asked = {sample.question for sample in found}
         samples[task.name] = found
         # a public set may hold a question in both splits: what is asked is never an exemplar

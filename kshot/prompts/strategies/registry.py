@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Generator
+from functools import wraps
+from typing import Any, TypeVar
 
+from kshot.program import Done, advance
 from kshot.registry import Registry, hyperparameters
-from kshot.spec import nested, write_spec
-from kshot.types import Generation, Prediction, Program, Prompt, Question, Request, SamplingParams, Strategy, UserError
+from kshot.spec import files_in, nested, write_spec
+from kshot.types import (
+    Generation,
+    Message,
+    Prediction,
+    Program,
+    Prompt,
+    Question,
+    Request,
+    SamplingParams,
+    Strategy,
+    UserError,
+)
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])
-STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy")
+STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy", takes=1)
 BASE = "base"  # the hyperparameter that is itself the specification of a strategy
 
 
@@ -38,7 +51,36 @@ def get_strategy(spec: str) -> Strategy:
         params[BASE] = nested(get_strategy(params[BASE]).name)
     defaults = hyperparameters(function)
     canonical = write_spec(name, {key: value for key, value in params.items() if value != defaults[key]})
-    return Strategy(canonical, function, params)
+    return Strategy(canonical, guarded(name, function) if files_in(name) else function, params)
+
+
+def guarded(name: str, function: Callable[..., object]) -> Callable[..., Program[Prediction]]:
+    """A user's own strategy, held to be a program: lists of requests and at last a prediction, or UserError."""
+
+    @wraps(function)
+    def program(*args: Any, **params: Any) -> Program[Prediction]:
+        made = function(*args, **params)
+        if not isinstance(made, Generator):
+            raise UserError(f"{name} gave {made!r:.80} in place of a program: ask with yield, and mend the file.")
+        step = advance(made)
+        while not isinstance(step, Done):
+            if not isinstance(step, list | tuple) or not all(map(is_request, step)):
+                raise UserError(f"{name} yielded {step!r:.80} in place of a list of Requests; mend the file.")
+            replies = yield list(step)
+            step = advance(made, replies)
+        if not isinstance(step.result, Prediction):
+            raise UserError(f"{name} returned {step.result!r:.80} in place of a Prediction; mend the file.")
+        return step.result
+
+    return program
+
+
+def is_request(value: object) -> bool:
+    """Whether it is a request whose prompt is one."""
+    if not isinstance(value, Request) or not isinstance(value.params, SamplingParams):
+        return False
+    prompt = value.prompt
+    return isinstance(prompt, str) or (isinstance(prompt, tuple) and all(isinstance(turn, Message) for turn in prompt))
 
 
 def ask(prompt: Prompt, *, temperature: float = 0.0, top_p: float = 1.0, max_new_tokens: int) -> Program[Generation]:

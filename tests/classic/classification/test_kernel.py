@@ -29,13 +29,14 @@ from kshot.classic.classification.logistic import LogisticRegression
 SKIPPED = "ignore:Skipping check check_array_api_input:sklearn.exceptions.SkipTestWarning"  # array API is not claimed
 CAST = "ignore:invalid value encountered in cast:RuntimeWarning"  # a check of scikit-learn's own casts NaN
 FAR = "ignore:KernelLogisticRegression. a slope of:sklearn.exceptions.ConvergenceWarning"  # K of columns near 100
+STUCK = "ignore:CascadedLogisticRegression. every hidden:sklearn.exceptions.ConvergenceWarning"  # the checks' columns
 X, Y = make_moons(120, noise=0.25, random_state=0)
 UNSEEN = make_moons(50, noise=0.25, random_state=1)[0]
 XOR = np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])
 XOR_CLASSES = np.array([0, 0, 1, 1])
 
 
-@pytest.mark.filterwarnings(SKIPPED, CAST, FAR)
+@pytest.mark.filterwarnings(SKIPPED, CAST, FAR, STUCK)
 @parametrize_with_checks(
     [
         KernelLogisticRegression(),

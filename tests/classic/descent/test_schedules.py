@@ -17,6 +17,24 @@ def test_the_docstrings_example_holds() -> None:
 
 
 @pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: cosine(0), "cosine: T_max is 0; it must be a whole number of updates, at least 1"),
+        (lambda: cosine(-3), "T_max is -3"),
+        (lambda: cosine(2.5), "T_max is 2.5"),
+        (lambda: cosine(float("nan")), "T_max is nan"),
+        (lambda: step_decay(0), "step_decay: step_size is 0; it must be a whole number of updates, at least 1"),
+        (lambda: step_decay(True), "step_size is True"),
+        (lambda: warm_up(-1), "warm_up: total_iters is -1; it must be a whole number of updates, at least 0"),
+        (lambda: warm_up(3, start_factor=0), "warm_up: start_factor is 0; it must be above 0 and at most 1"),
+    ],
+)
+def test_a_schedule_that_is_none_is_refused_when_it_is_made(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
     ("ours", "theirs"),
     [
         (step_decay(7, 0.5), lambda o: lr_scheduler.StepLR(o, 7, 0.5)),

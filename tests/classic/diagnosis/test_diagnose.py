@@ -151,6 +151,20 @@ def test_every_row_is_in_one_part_and_every_class_in_all() -> None:
     assert abs(given["train"].y.mean()) < 1e-12
 
 
+def test_columns_of_any_size_are_standardised_and_constant_ones_are_left_at_0() -> None:
+    """Squares that overflow, vanish, or are nothing but rounding would make a column 0, or as large as 1e16."""
+    X = np.random.default_rng(0).normal(size=(500, 1)) * [1.0, 1e200, 1e-200, 0.0] + [0, 0, 0, 0.1]
+    y = X[:, 0].copy()
+    X[-1, 3] = 0.2  # one test row is another
+    test = np.arange(500) >= 300
+    parts = divided(rows(X, y, test=test), 0)
+    for name in ("train", "validation", "test"):
+        for column in (1, 2):
+            np.testing.assert_allclose(parts[name].X[:, column], parts[name].X[:, 0], rtol=1e-9)
+        assert np.abs(parts[name].X[:, 3]).max() <= 0.1 + 1e-9
+    np.testing.assert_allclose(parts["test"].y[:, 0], parts["test"].X[:, 0], rtol=1e-12)
+
+
 def test_the_lower_end_of_a_difference_is_scipys() -> None:
     from scipy import stats
 
@@ -236,6 +250,9 @@ BAD = {
         ('{"a": 1, "b": 2}\n{"a": 1, "b": 3, "c": 4}\n', "line 2 is the first with 'c'"),
         ('{"a": 1, "b": 2}\nred\n', "line 2 is no JSON"),
         ("[1, 2]\n", "line 1 holds list, not an object"),
+        ('{"a": 1' + 5000 * "0" + ', "b": 2}\n', "line 1 holds a number or a nesting too long to read"),
+        ('{"a": 1' + 400 * "0" + ', "b": 2}\n', r"column 'a', row 1 \(line 1\) holds a number of 401 digits"),
+        ('{"a": ' + 100_000 * "[" + "\n", "line 1 holds a number or a nesting too long to read"),
     ],
     "data.txt": [("a,b\n1,2\n", "is neither .csv nor .jsonl")],
 }

@@ -11,7 +11,7 @@ from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import StandardScaler
 
-from kshot.classic.experiments.batch_size import network, verdict
+from kshot.classic.experiments.batch_size import batch_size, network, verdict
 from kshot.classic.experiments.feature_scaling import Fit
 from kshot.classic.experiments.limits import PLACES
 from kshot.classic.experiments.loss_surface import ReluModule
@@ -155,3 +155,12 @@ def test_depth_bends_the_surface_and_skipping_straightens_it() -> None:
     bent = [float(row[4].split(" ±")[0]) for row in rows]
     assert bent[0] > bent[1]
     assert bent[0] > bent[2]
+
+
+def test_the_same_loss_is_said_only_where_it_was_reached() -> None:
+    few = batch_size(goal=1e-6, repeats=2, most_updates=20)
+    assert few.summary[0].startswith(
+        "Trained to the same loss or 20 updates, the loss 0 and 0 times of 2, batches of 8"
+    )
+    assert "to the same loss all rows at once need" not in few.summary[1]
+    assert report("batch-size").summary[0].startswith("Trained to the same loss, batches of 8")

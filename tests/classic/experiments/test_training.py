@@ -66,6 +66,20 @@ def test_remedies_keep_a_network_from_learning_wrong_labels() -> None:
     assert end > least
 
 
+def test_the_report_sorts_its_remedies_as_its_table_has_them() -> None:
+    """Read back from the report: whatever interval the table prints is what the sentence says."""
+    sentence = next(one for one in report("overfitting").summary if one.startswith("Surely better"))
+    kinds = dict(
+        zip(("better", "worse", "neither"), (part.split(": ")[1] for part in sentence[:-1].split("; ")), strict=True)
+    )
+    rows = [row for row in table("overfitting", "200 train digits").rows if row[5] and row[0] != "4 times the rows"]
+    assert len(rows) == 6
+    for row in rows:
+        low, high = (float(end) for end in str(row[5]).split("[")[1].rstrip("]").split(", "))
+        kind = "better" if low > 0 else "worse" if high < 0 else "neither"
+        assert str(row[0]) in kinds[kind].split(", ")
+
+
 def test_jittered_images_stay_images_and_near() -> None:
     X = (load_digits().data[:300] / 16).astype(np.float32)
     out = jittered(X, np.random.default_rng(0))

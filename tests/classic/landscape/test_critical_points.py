@@ -53,6 +53,14 @@ def convolution() -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
     return filled(nn.Sequential(*layers)), lambda m: F.mse_loss(m(X), y)
 
 
+def grouped() -> tuple[nn.Module, Callable[[nn.Module], Tensor]]:
+    """Group norm, whose second derivative torch has one row at a time only."""
+    X = torch.randn(5, 4, generator=draws(1), dtype=torch.float64)
+    y = torch.randn(5, 1, generator=draws(2), dtype=torch.float64)
+    layers = (nn.Linear(4, 4), nn.GroupNorm(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    return filled(nn.Sequential(*layers)), lambda m: F.mse_loss(m(X), y)
+
+
 class Tied(nn.Module):
     """One weight matrix used twice, and a parameter that no loss depends on."""
 
@@ -100,6 +108,21 @@ def test_the_hessian_is_torch_funcs(name: str) -> None:
     found = hessian(module, lambda: loss(module))
     torch.testing.assert_close(found, reference(module, loss), rtol=1e-9, atol=1e-11)
     assert found.abs().max() > 1e-2
+
+
+def test_a_module_whose_derivative_has_no_batched_form_has_a_hessian_too() -> None:
+    """Group norm: the truth is the differences of gradients, as torch.func cannot take it either."""
+    module, loss = grouped()
+    H, weights, tiny = hessian(module, lambda: loss(module)), read(module), 1e-6
+    for at in range(0, len(weights), 5):
+        sides = []
+        for sign in (1, -1):
+            moved = weights.clone()
+            moved[at] += sign * tiny
+            write(module, moved)
+            sides.append(gradient(module, lambda: loss(module)))
+        torch.testing.assert_close((sides[0] - sides[1]) / (2 * tiny), H[at], rtol=1e-5, atol=1e-7)
+    assert H.abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -42,7 +42,7 @@ TORCH = SimpleNamespace(
     batch_norm=lambda x, g, b, eps=1e-5: functional.batch_norm(x, None, None, g, b, training=True, eps=eps),
     sum=lambda x, axis, keep: x.sum() if axis is None else x.sum(axis, keepdim=keep),
     mean=lambda x, axis, keep: x.mean() if axis is None else x.mean(axis, keepdim=keep),
-    transpose=lambda x, *axes: x.permute(*axes),
+    transpose=lambda x, *axes: x.permute(axes),
 )
 
 
@@ -242,6 +242,101 @@ def test_gradients_add_up_over_backward_passes_and_do_not_share_memory() -> None
     assert constant.grad is None
 
 
+AXES = [None, 0, 1, 2, 3, -1, -2, -3, -4, (0, 1), (-1, 0), (-2, -1), (1, 1), (0, -2), (2, -1, 0), (0, 5)]
+
+
+def drawn_operation(rng: np.random.Generator, ndim: int) -> Any:
+    """One operation that takes axes, a shape or an operand, which may as well be wrong."""
+    axis = AXES[rng.integers(len(AXES))]
+    keep = axis is not None and bool(rng.integers(2))
+    order = tuple(int(at) for at in rng.permutation(ndim) - ndim * rng.integers(0, 2, ndim))
+    if ndim and rng.random() < 0.2:
+        order = (*order[:-1], int(rng.integers(-ndim - 1, ndim + 1)))
+    shape = tuple(int(side) for side in rng.choice([-1, 1, 2, 3, 6], size=rng.integers(0, 4)))
+    other = rng.normal(size=tuple(rng.integers(1, 4, rng.integers(0, 4))))
+    return {
+        "sum": lambda f, x: f.sum(x, axis, keep),
+        "mean": lambda f, x: f.mean(x, axis, keep),
+        "transpose": lambda f, x: f.transpose(x, *order),
+        "reshape": lambda f, x: x.reshape(*shape) if f is OURS else x.reshape(shape),
+        "add": lambda f, x: x + (other if f is OURS else torch.as_tensor(other)),
+        "times": lambda f, x: (other if f is OURS else torch.as_tensor(other)) * x,
+        "product": lambda f, x: x @ (other if f is OURS else torch.as_tensor(other)),
+        "taken": lambda f, x: x[..., [0, 0]],
+        "itself": lambda f, x: x * x + x,
+    }
+
+
+def test_random_axes_give_torchs_gradients_or_are_refused_as_torch_refuses_them() -> None:
+    """Negative axes, several, twice the same, out of range; chains of four, on shapes of zero to three axes."""
+    agreed = refused = 0
+    for seed in range(600):
+        rng = np.random.default_rng(seed)
+        array = rng.normal(size=tuple(rng.integers(1, 4, rng.integers(0, 4))))
+        x, theirs = Tensor(array, requires_grad=True), torch.tensor(array, requires_grad=True)
+        mine, other, told = x * 1, theirs * 1, []
+        for _ in range(4):
+            operations = drawn_operation(rng, mine.value.ndim)
+            name = list(operations)[rng.integers(len(operations))]
+            told.append(name)
+            try:
+                after = operations[name](TORCH, other)
+            except (RuntimeError, IndexError, ValueError):
+                after = None
+            if after is None:
+                with pytest.raises((ValueError, IndexError)):
+                    operations[name](OURS, mine)
+                refused += 1
+                break
+            mine, other = operations[name](OURS, mine), after
+        assert mine.shape == tuple(other.shape), (seed, told)
+        upstream = rng.normal(size=mine.shape)
+        mine.backward(upstream)
+        other.backward(torch.tensor(upstream))
+        np.testing.assert_allclose(x.grad, theirs.grad.numpy(), rtol=1e-9, atol=1e-9, err_msg=f"{seed} {told}")
+        agreed += 1
+    assert agreed == 600
+    assert refused > 100
+
+
+def test_a_second_pass_through_a_graph_is_refused_as_torch_refuses_it() -> None:
+    for f, make in ((OURS, Tensor), (TORCH, lambda value, **options: torch.tensor(value, **options))):
+        x = make(A, requires_grad=True)
+        h = f.exp(x)
+        first, second = f.sum(h * h, None, False), f.sum(h * 2, None, False)
+        first.backward(retain_graph=True)
+        once = np.array(x.grad.tolist())
+        first.backward()  # allowed, and added
+        np.testing.assert_allclose(np.array(x.grad.tolist()), 2 * once)
+        for again in (first, second):  # the second loss shares h
+            with pytest.raises((ValueError, RuntimeError), match="retain_graph=True"):
+                again.backward()
+        np.testing.assert_allclose(np.array(x.grad.tolist()), 2 * once)  # nothing was added on the way
+        leaf = make(1.0, requires_grad=True)
+        leaf.backward()
+        leaf.backward()  # a leaf is no graph
+        assert float(leaf.grad) == 2.0
+        with pytest.raises((ValueError, RuntimeError), match=r"no leaf to go to|does not require grad"):
+            (make(A) * 2).sum().backward()
+
+
+@pytest.mark.parametrize(
+    "other", [np.arange(3), np.int64(2), np.float64(2.0), np.ones(3), 3, np.array([True, False, True])]
+)
+def test_mixed_precisions_are_torchs(other: Any) -> None:
+    x = Tensor(np.ones((2, 3), np.float32), requires_grad=True)
+    theirs = torch.ones(2, 3, requires_grad=True)
+    mine, expected = (
+        x * other,
+        theirs * (torch.as_tensor(other) if isinstance(other, np.ndarray | np.generic) else other),
+    )
+    assert str(mine.value.dtype) == str(expected.dtype).removeprefix("torch.")
+    mine.sum().backward()
+    expected.sum().backward()
+    assert x.grad.dtype == np.float32
+    np.testing.assert_allclose(x.grad, theirs.grad.numpy())
+
+
 def test_float32_stays_float32() -> None:
     x = Tensor(A.astype(np.float32), requires_grad=True)
     z = autograd.tanh(x * 2).mean()
@@ -258,6 +353,23 @@ def test_what_cannot_be_differentiated_is_said() -> None:
     for labels in ([0, 1], [0, 1, 2, 3], [0.0, 1.0, 2.0, 0.0], [0, -1, 0, 0]):
         with pytest.raises(ValueError, match=r"a label in 0..2 for each of 4 rows"):
             autograd.cross_entropy(x, np.array(labels))
+    with pytest.raises(ValueError, match=r"a label in 0..2 for each of 0 rows, at least one"):
+        autograd.cross_entropy(Tensor(np.ones((0, 3))), np.array([], int))
+    with pytest.raises(ValueError, match="no terms"):
+        Tensor(np.ones((0, 3))).mean(0)
+    with pytest.raises(ValueError, match="real numbers"):
+        Tensor(np.array([1j]))
+    with pytest.raises(ValueError, match=r"a power is a number, not Tensor"):
+        x**x
+    with pytest.raises(ValueError, match=r"nothing to average in shape \(1, 3\)"):
+        autograd.batch_norm(Tensor(A[:1]), Tensor(ROW), Tensor(ROW))
+    with pytest.raises(ValueError, match=r"gamma and beta of \(columns,\), not \(4, 3\), \(1,\) and \(3,\)"):
+        autograd.batch_norm(Tensor(A), Tensor(ROW[:1]), Tensor(ROW))
+    with pytest.raises(ValueError, match=r"a bias for each of 4 kernels, \(4,\), not \(1,\)"):
+        autograd.conv2d(Tensor(IMAGES), Tensor(KERNELS), Tensor(np.ones(1)))
+    for wrong in ({"stride": 0}, {"stride": -1}, {"padding": -1}):
+        with pytest.raises(ValueError, match="must be at least 1, padding at least 0"):
+            autograd.conv2d(Tensor(IMAGES), Tensor(KERNELS), **wrong)
     with pytest.raises(ValueError, match=r"with one c, not \(2, 3, 7, 6\) and \(4, 2, 3, 3\)"):
         autograd.conv2d(Tensor(IMAGES), Tensor(np.ones((4, 2, 3, 3))))
     with pytest.raises(ValueError, match=r"a kernel of 9 does not fit into 7 values .* set padding to 1 or more"):

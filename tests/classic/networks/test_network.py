@@ -272,6 +272,31 @@ def test_a_network_says_what_does_not_fit() -> None:
         perceptron(2, (3,), 2, rng, batch_norm=True).forward(np.ones((1, 2)), training=True)
 
 
+def test_what_a_loss_would_take_for_something_else_is_refused() -> None:
+    z = np.random.default_rng(0).normal(size=(4, 3))
+    for labels in ([0, -1, 2, 1], [0, 3, 2, 1], [0, 1]):
+        with pytest.raises(ValueError, match=r"a label in 0..2 for each of 4 rows"):
+            softmax_cross_entropy(z.copy(), np.array(labels))
+    with pytest.raises(ValueError, match=r"squared_error takes targets of shape \(4, 3\), not \(3, 4\)"):
+        squared_error(z, np.zeros((3, 4)))
+    assert squared_error(z[:, :1], np.zeros(4))[0] == pytest.approx((z[:, 0] ** 2).mean())
+    for p in (1, 1.5, -0.1):
+        with pytest.raises(ValueError, match=f"Dropout: p is {p}; it must be at least 0 and below 1"):
+            Dropout(p, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float16", "bool", "object"])
+def test_a_network_takes_numbers_of_any_kind_in_its_own_precision(dtype: str) -> None:
+    """Batch norm of whole numbers would have an eps of 0."""
+    rng = np.random.default_rng(0)
+    network = Network([BatchNorm(), Dense(2)], (3,), rng)
+    a = rng.integers(0, 2, size=(6, 3)) * [1, 1, 0]  # the last column does not vary
+    for training in (False, True):
+        expected = network.forward(a.astype(np.float64), training=training)
+        np.testing.assert_array_equal(network.forward(a.astype(dtype), training=training), expected)
+        assert np.isfinite(expected).all()
+
+
 # ---------------------------------------------------------------- the classifier
 
 

@@ -73,8 +73,94 @@ def test_random_crops_come_from_everywhere_and_from_the_generator() -> None:
     assert again[0] == again[1]
     padded = RandomCrop(6, padding=2, generator=torch.Generator().manual_seed(0))
     assert any((padded(image + 1) == 0).any() for _ in range(20))
-    with pytest.raises(ValueError, match=r"RandomCrop takes 9 x 9 of an image of \(6, 6\)"):
+    with pytest.raises(ValueError, match="RandomCrop takes 9 x 9 of an image of 6 x 6"):
         RandomCrop(9)(image)
+
+
+def test_to_tensor_and_normalize_refuse_what_they_would_read_wrongly() -> None:
+    for wrong, message in ((torch.zeros(3, 6, 4), "an image or an array, not Tensor"), ("a.png", "not str")):
+        with pytest.raises(TypeError, match=message.replace("an image", "a Pillow image")):
+            ToTensor()(wrong)
+    for shape in ((4,), (1, 3, 6, 4)):
+        with pytest.raises(ValueError, match=r"ToTensor takes \(height, width\)"):
+            ToTensor()(np.zeros(shape))
+    three = Normalize([0.1, 0.2, 0.3], [1.0, 2.0, 4.0])
+    with pytest.raises(ValueError, match="Normalize has 3 numbers for 1 channels; give one each"):
+        three(torch.zeros(1, 6, 4))
+    for wrong in (torch.zeros(3, 6, 4, dtype=torch.uint8), Image.fromarray(PIXELS)):
+        with pytest.raises(TypeError, match="put ToTensor before it"):
+            three(wrong)
+    double = torch.rand(3, 2, 2, dtype=torch.float64)
+    torch.testing.assert_close(three(double)[0], double[0] - 0.1, rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize("size", [9, (9, 5), [9, 5], (5,), 3, (6, 4)])
+def test_resize_takes_tensors_as_torch_interpolates_them(size) -> None:
+    """torchvision's documented semantics: antialiased bilinear interpolation, whole numbers rounded."""
+    image = torch.from_numpy(PIXELS.copy()).permute(2, 0, 1)
+    sides = (size,) if isinstance(size, int) else tuple(size)
+    height, width = sides if len(sides) == 2 else (int(sides[0] * 6 / 4), sides[0])
+    expected = torch.nn.functional.interpolate(image[None].float(), (height, width), mode="bilinear", antialias=True)[0]
+    assert torch.equal(Resize(size)(image), expected.round().to(torch.uint8))
+    torch.testing.assert_close(Resize(size)(image / 255), expected / 255)
+    assert Resize(size)(image.float()[0]).shape == (height, width)
+    assert Resize(size)(image.float()[None, None]).shape == (1, 1, 3, height, width)
+    near = np.asarray(Resize(size)(Image.fromarray(PIXELS)), float).transpose(2, 0, 1)  # Pillow's own, to its rounding
+    assert np.abs(near - expected.numpy()).max() <= 1
+
+
+@pytest.mark.parametrize("size", [4, (3, 2), [2, 4], (4,)])
+def test_random_crops_of_a_pillow_image_are_those_of_its_tensor(size) -> None:
+    image = Image.fromarray(PIXELS)
+    tensor = ToTensor()(image)
+    height, width = (size, size) if isinstance(size, int) else (size[0], size[-1])
+    for options in ({}, {"padding": 2}, {"padding": (1, 3)}, {"padding": [0, 1, 2, 3], "fill": 255}):
+        both = [RandomCrop(size, **options, generator=torch.Generator().manual_seed(3)) for _ in range(2)]
+        both[1].fill = both[1].fill / 255
+        part = both[0](image)
+        assert part.size == (width, height)
+        assert torch.equal(ToTensor()(part), both[1](tensor))
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric"])
+def test_padding_by_the_image_itself_is_numpys(mode: str) -> None:
+    crop = RandomCrop((10, 9), (2, 2, 3, 2), padding_mode=mode)
+    expected = np.pad(PIXELS, ((2, 2), (2, 3), (0, 0)), mode=mode)
+    assert np.array_equal(np.asarray(crop(Image.fromarray(PIXELS))), expected)
+    assert np.array_equal(crop(torch.from_numpy(PIXELS).permute(2, 0, 1)).permute(1, 2, 0).numpy(), expected)
+
+
+def test_the_courses_own_lines() -> None:
+    """RandomCrop(400) on a Pillow image, a crop as large as the image, and one that is larger."""
+    large = Image.fromarray(np.random.default_rng(0).integers(0, 256, (500, 600, 3), dtype=np.uint8))
+    assert RandomCrop(400)(large).size == (400, 400)
+    assert RandomCrop((500, 600))(large) == large
+    state = torch.get_rng_state()
+    RandomCrop((500, 600))(large)  # nothing to draw
+    assert torch.equal(torch.get_rng_state(), state)
+    assert RandomCrop(700, pad_if_needed=True)(large).size == (700, 700)
+    with pytest.raises(
+        ValueError, match="RandomCrop takes 700 x 700 of an image of 500 x 600; crop less, or set padding"
+    ):
+        RandomCrop(700)(large)
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "32", True, (), (1, 2, 3), (4, 0), None])
+@pytest.mark.parametrize("transform", [Resize, RandomCrop])
+def test_a_size_that_is_none_is_refused(transform, size) -> None:
+    with pytest.raises(ValueError, match=r"size is .*; give a whole number above 0, or two, \(height, width\)"):
+        transform(size)
+
+
+def test_what_is_no_image_is_refused() -> None:
+    for wrong, kind in ((PIXELS, "ndarray"), (torch.zeros(3), r"a tensor of shape \(3,\)")):
+        for transform in (Resize(4), RandomCrop(2)):
+            with pytest.raises(TypeError, match=f"takes a Pillow image or a tensor .*, not {kind}"):
+                transform(wrong)
+    with pytest.raises(ValueError, match="padding is"):
+        RandomCrop(2, padding=(1, 2, 3))
+    with pytest.raises(ValueError, match="padding_mode is 'wrap'"):
+        RandomCrop(2, padding_mode="wrap")
 
 
 def test_compose_goes_in_order() -> None:

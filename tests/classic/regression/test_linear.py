@@ -21,6 +21,7 @@ from kshot.classic.regression.linear import (
     monomials,
     ridge_path,
     squared_objective,
+    triangle,
 )
 
 DIABETES = load_diabetes(return_X_y=True)
@@ -88,6 +89,19 @@ def test_the_path_is_every_ridge(name: str) -> None:
         np.testing.assert_allclose(coef, theirs.coef_, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(bias, theirs.intercept_, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(coefs[0], LinearRegression().fit(X, y).coef_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1024, 3072, 5000])
+def test_many_rows_are_decomposed_by_blocks(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    X = rng.normal(size=(rows, 6)) * [1e-7, 1, 1, 1e5, 1, 1e9] + 3
+    y = X @ [1e7, 1, -1, 1e-5, 2, 1e-9] + rng.normal(size=rows)
+    R = triangle(X)
+    assert R.shape == (6, 6)
+    np.testing.assert_allclose(np.abs(R), np.abs(np.linalg.qr(X, mode="r")), rtol=1e-9)
+    scaler = StandardScaler().fit(X)  # scikit-learn's own takes columns for copies where units are so far apart
+    expected = Theirs().fit(scaler.transform(X), y).predict(scaler.transform(X))
+    np.testing.assert_allclose(LinearRegression().fit(X, y).predict(X), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.5, 2.0, 1e3])

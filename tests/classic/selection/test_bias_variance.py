@@ -228,6 +228,12 @@ def test_the_diagnosis_is_the_lectures() -> None:
         (lambda: decompose([[1.0]], [np.nan]), "targets hold nan in row 0 at point 0"),
         (lambda: bias_variance(LinearRegression(), *SPLIT, refits=0), "refits is 0; it must be at least 1"),
         (lambda: bias_variance(LinearRegression(), X, Y[:5], X, Y), "X has 442 rows and y has 5"),
+        (
+            lambda: bias_variance(DummyRegressor(), X, Y[:5], X, Y),
+            "there are 442 rows and 5 targets; they must be as many",
+        ),
+        (lambda: decompose([[1e120]], [1.0]), r"predictions hold numbers above 1e\+100, whose squares are none; scale"),
+        (lambda: decompose([[1, 2]], ["1", "2"], loss="0-1"), "text and numbers, which are never equal"),
         (lambda: sample_predictions(LinearRegression(), X[None], Y[None][:0], X), "there are 1 sets of rows and 0"),
     ],
 )

@@ -117,7 +117,23 @@ LEAK = [(np.arange(10), np.arange(9, 12))]
     [
         (lambda: n_folds(4, 5), "folds is 5; it must be at least 2 and at most the number of rows, 4"),
         (lambda: n_folds(4, 1), "folds is 1"),
-        (lambda: n_folds(4, 2, labels=[1]), "there are 4 rows and 1 labels"),
+        (lambda: n_folds(4, 2, labels=[1]), r"there are 4 rows, and labels of shape \(1,\); give one label a row"),
+        (lambda: n_folds(4, 2, labels=np.zeros((4, 1))), r"labels of shape \(4, 1\)"),
+        (
+            lambda: n_folds(4, 2, labels=["a", None, "b", "a"]),
+            "the label of row 1 is None; drop such rows, or name them",
+        ),
+        (lambda: n_folds(4, 2, labels=[0.0, 1.0, np.nan, np.nan]), "the label of row 2 is nan"),
+        (lambda: split(10, labels=[None] * 5 + [1] * 5), "the label of row 0 is None"),
+        (
+            lambda: n_folds(4, 2, labels=np.array(["a", 1, "b", 2], dtype=object)),
+            r"labels are of several kinds \(int, str\); make them all text or all numbers",
+        ),
+        (
+            lambda: choose(Ridge(), ALPHAS, X, Y, n_folds(9, 3), score=lambda model, X, y: np.nan),
+            r"Ridge\(alpha=0.01\) scores nan on fold 0",
+        ),
+        (lambda: split(10, shares=(np.nan, 0.5, 0.5)), "must be three numbers above 0"),
         (lambda: split(10, shares=(0.5, 0.5)), "must be three numbers above 0 that sum to 1"),
         (lambda: split(10, shares=(0.5, 0.6, -0.1)), "must be three numbers above 0"),
         (lambda: split(2), "2 rows are too few"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from kshot.harness.decoding.packed import PackedLinear, can_pack, pack
@@ -19,6 +22,16 @@ def test_a_packed_layer_equals_the_layer_it_was_made_of(rows: int, bias: bool) -
     with torch.inference_mode():
         x = torch.randn(1, rows, 48)
         torch.testing.assert_close(PackedLinear(linear)(x), linear(x), atol=1e-5, rtol=1e-5)
+
+
+def test_a_layer_whose_weight_is_asked_for_is_plain_from_then_on() -> None:
+    linear = nn.Linear(48, 80)
+    with torch.inference_mode():
+        x, packed = torch.randn(3, 48), PackedLinear(linear)
+        assert torch.equal(packed.weight, linear.weight)
+        torch.testing.assert_close(packed(x), linear(x))
+    assert packed.weight.dtype == torch.float32
+    assert packed.packed is None
 
 
 def test_packing_replaces_plain_linear_layers_and_frees_their_weights() -> None:
@@ -37,3 +50,15 @@ def test_packing_replaces_plain_linear_layers_and_frees_their_weights() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_only_float32_is_packed(dtype: torch.dtype) -> None:
     assert not can_pack(nn.Linear(2, 2).to(dtype))
+
+
+def test_what_is_not_packed_does_not_hold_the_weights_file_in_memory(tmp_path: Path) -> None:
+    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 8))
+    save_file(model.state_dict(), tmp_path / "model.safetensors")
+    model.load_state_dict(load_file(tmp_path / "model.safetensors"), assign=True)
+    mapped, x = model[0].weight.data_ptr(), torch.tensor([3, 1])
+    with torch.inference_mode():
+        expected = model(x)
+        pack(model)
+        torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-5)
+    assert model[0].weight.data_ptr() != mapped

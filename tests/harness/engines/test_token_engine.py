@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from dataclasses import replace
 from functools import partial
@@ -13,8 +14,9 @@ import torch
 
 from kshot.eval.tasks import get_task
 from kshot.harness.decoding.layers import key_bytes
-from kshot.harness.engines.token_engine import TransformersEngine
-from kshot.harness.engines.transformers import load_engine
+from kshot.harness.engines.registry import get_engine
+from kshot.harness.engines.token_engine import TransformersEngine, key_memory
+from kshot.harness.engines.transformers import bytes_of, load_engine
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.types import EngineError, Generation, Message, Request, SamplingParams, Source, UserError
@@ -264,3 +266,101 @@ def test_a_closed_engine_holds_no_model_and_answers_nothing(tiny: Any, share: bo
     assert engine.model is None
     held = [value for value in vars(engine.decoder).values() if isinstance(value, torch.nn.Module)]
     assert held == []
+
+
+BAD = [float("nan"), float("inf")]
+
+
+def damaged(model: Any, bad: float) -> Any:
+    """A copy whose logits are no numbers."""
+    made = copy.deepcopy(model)
+    made.set_attn_implementation("sdpa")
+    made.lm_head.weight.data[9] = bad
+    return made
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("bad", BAD)
+def test_logits_that_are_no_numbers_are_a_failure_and_no_answer(tiny: Any, share: bool, bad: float) -> None:
+    for request in (
+        Request("abc", SamplingParams(max_new_tokens=3)),
+        Request("abc", SamplingParams(0.8, max_new_tokens=3)),
+        Request("abc", continuation="d"),
+    ):
+        model = damaged(tiny.model, 1.0)
+        engine = engine_of(replace(tiny, model=model), 2, share=share, name="some-model")
+        model.lm_head.weight.data[9] = bad  # after it has been looked at
+        engine.submit(0, request)
+        with pytest.raises(EngineError, match=r"the logits of some-model in float32 are not finite: its weights"):
+            engine.collect()
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_model_without_numbers_is_not_called_one_that_cannot_share(tiny: Any, bad: float) -> None:
+    model = damaged(tiny.model, bad)
+    with pytest.raises(EngineError, match="the logits of LlamaForCausalLM in float32 are not finite"):
+        engine_of(replace(tiny, model=model), 2)
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_float16_that_overflows_names_float32_as_the_remedy(tiny: Any) -> None:
+    model = damaged(tiny.model, 1.0)
+    model.lm_head.weight.data.mul_(2e5)
+    answers(engine_of(replace(tiny, model=model), 2), [Request("abc", SamplingParams(max_new_tokens=1))])
+    with pytest.raises(EngineError, match=r"in float16 are not finite: float16 overflows .*; give --dtype float32"):
+        engine_of(replace(tiny, model=damaged(model, 1.0).half()), 2)
+
+
+def test_a_token_that_the_model_masks_by_design_is_no_failure(tiny: Any) -> None:
+    model = damaged(tiny.model, 1.0)
+
+    def mask(module: Any, given: Any, reply: Any) -> None:
+        reply.logits[..., 7:20] = float("-inf")
+
+    model.register_forward_hook(mask)
+    engine = engine_of(replace(tiny, model=model), 2)
+    assert engine.shares
+    engine.submit_tokens(0, [30, 31], SamplingParams(), targets=[9])
+    engine.submit_tokens(1, [30, 31], SamplingParams(max_new_tokens=4))
+    found: dict[int, Generation] = {}
+    while done := engine.collect():
+        found.update(done)
+    assert found[0].logprob == float("-inf")
+    assert found[1].logprob > float("-inf")
+
+
+def test_engines_that_share_and_do_not_stand_side_by_side_on_one_model(tiny: Any) -> None:
+    loaded = replace(tiny, model=damaged(tiny.model, 1.0))
+    request = Request("abc", SamplingParams(max_new_tokens=6))
+    expected = answers(engine_of(loaded, 2, share=False), [request])[0].text
+    shared = engine_of(loaded, 2)
+    plain = engine_of(loaded, 2, share=False)
+    for engine in (plain, shared, plain):
+        assert answers(engine, [request])[0].text == expected
+    shared.close()
+    assert loaded.model.config._attn_implementation == "sdpa"
+    ids = tiny.tokenizer("abc").input_ids
+    assert tiny.tokenizer.decode(
+        loaded.model.generate(torch.tensor([ids]), max_new_tokens=6, do_sample=False)[0, 3:]
+    ) == (expected)
+
+
+def test_the_memory_is_at_most_2_gib_on_a_cpu_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{TransformersEngine.__module__}.free_memory", lambda device: 64 << 30)
+    assert key_memory("cpu") == 2 << 30
+    assert key_memory("cpu", 0.25) == key_memory("cuda") == 16 << 30
+
+
+@pytest.mark.parametrize(("said", "tokens"), [("auto", (1 << 29) // 2), ("0.5", 250_000_000)])
+def test_the_memory_of_an_engine_by_name(
+    tiny_folder: Path, said: str, tokens: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{TransformersEngine.__module__}.free_memory", lambda device: 2 << 30)
+    decoder: Any = get_engine(f"transformers:model={tiny_folder},memory={said}").decoder  # type: ignore[attr-defined]
+    assert decoder.budget == decoder.tree.budget == tokens // key_bytes(decoder.model)
+
+
+@pytest.mark.parametrize("said", ["much", "0", "-1", "nan", "inf"])
+def test_a_memory_that_is_none_is_told(said: str) -> None:
+    with pytest.raises(UserError, match="give a number of GB above 0, or auto"):
+        bytes_of(said)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,7 @@ from kshot.harness.models.cache import sha256
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.types import UserError
+from tests.impostors import IMPOSTORS
 
 HEADS, GROUPS = 4, 2
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -264,18 +266,38 @@ def test_a_file_cut_short_gets_one_sentence(tmp_path: Path, own_cache: Path, sha
     assert not [entry for entry in (own_cache / "models").iterdir() if entry.is_dir()]
 
 
+def header(kind: int, count: int) -> bytes:
+    """A file whose one value is an array of so many of that kind."""
+    return struct.pack("<4sIQQQ1sIIQ", b"GGUF", 3, 0, 1, 1, b"k", 9, kind, count)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"PK\x03\x04 a zip file", "is not a GGUF file"),
         (b"GGUF" + (1).to_bytes(4, "little") + bytes(16), "GGUF version 1"),
         (b"GGUF" + (3).to_bytes(4, "little") + b"\xff" * 64, "damaged"),
+        *(
+            (header(kind, count), "damaged")
+            for kind in (0, 4, 8, 9, 12, 99)
+            for count in (2**64 - 1, 2**61, 2**58, 2**40)
+        ),
+        (header(9, 1) + struct.pack("<IQ", 9, 1) * 20_000, "damaged"),
+        (header(9, 2**61) + struct.pack("<IQ", 0, 0) * 9, "damaged"),
     ],
 )
 def test_another_file_gets_one_sentence(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "wrong.gguf").write_bytes(content)
     with pytest.raises(UserError, match=said):
         resolve(str(tmp_path / "wrong.gguf"))
+
+
+@pytest.mark.parametrize("kind", IMPOSTORS)
+def test_something_else_than_a_file_gets_one_sentence(tmp_path: Path, kind: str) -> None:
+    make, said = IMPOSTORS[kind]
+    make(tmp_path / "model.gguf")
+    with pytest.raises(UserError, match=rf"model\.gguf is {said}; give an existing"):
+        resolve(str(tmp_path / "model.gguf"))
 
 
 # ---------------------------------------------------------------- the package index

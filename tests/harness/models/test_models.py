@@ -16,6 +16,7 @@ from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, load_tokenizer, use_chat
 from kshot.harness.models.sources import ModelSource, resolve
 from kshot.types import UserError
+from tests.impostors import IMPOSTORS
 
 
 @pytest.fixture
@@ -174,6 +175,22 @@ def test_a_broken_folder_gets_one_sentence(tiny: Path, case: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
         load(tiny)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        *((kind, "model.safetensors") for kind in IMPOSTORS),
+        *((kind, "model-00001-of-00002.safetensors") for kind in IMPOSTORS),
+        *((kind, "tokenizer_config.json") for kind in IMPOSTORS if kind != "folder"),
+    ],
+)
+def test_something_else_than_a_file_gets_one_sentence(tiny: Path, kind: str, name: str) -> None:
+    make, said = IMPOSTORS[kind]
+    (tiny / name).unlink(missing_ok=True)
+    make(tiny / name)
+    with pytest.raises(UserError, match=rf"{name} is {said} and no file; fetch the file again"):
+        load(tiny)
 
 
 def test_code_of_a_models_own_runs_only_when_it_is_trusted(tiny: Path) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,34 @@ def test_the_scores_have_what_they_are_to_be_held_against(tmp_path: Path) -> Non
     ]
     assert (float(row["mean"]), float(row["best_constant"])) == (targets.count("no") / 10, targets.count(best) / 10)
     assert {each["metric"] for each in cells(tmp_path / "out" / "records.csv")} == {"accuracy"}
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_a_strangers_links_are_not_followed(run: Path, tmp_path: Path, format: str) -> None:
+    stranger = shutil.copytree(run, tmp_path / "run")
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (stranger / "export").mkdir(exist_ok=True)
+    for name in ("scores", "records", "calls"):
+        (stranger / "export" / f"{name}.{format}").unlink(missing_ok=True)
+        (stranger / "export" / f"{name}.{format}").symlink_to(precious)
+    export(stranger, stranger / "export", format)
+    assert precious.read_text() == "mine" and not (stranger / "export" / f"calls.{format}").is_symlink()
+    shutil.rmtree(stranger / "export")
+    (stranger / "export").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UserError, match="export is a link, through which nothing is written"):
+        export(stranger, stranger / "export", format)
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_what_cannot_be_exported_to_its_end_leaves_what_was_there(run: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(run, tmp_path / "run")
+    [_, (path, _), _] = export(damaged, tmp_path / "out", "csv")
+    before = path.read_bytes()
+    with closing(sqlite3.connect(damaged / "journal.sqlite")) as connection:
+        connection.execute("UPDATE records SET calls = 'x' WHERE strategy = 'zero-shot'")
+        connection.commit()
+    with pytest.raises(UserError, match="is damaged"):
+        export(damaged, tmp_path / "out", "csv")
+    assert path.read_bytes() == before and len(list((tmp_path / "out").iterdir())) == 3

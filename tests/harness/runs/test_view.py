@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 from itertools import product
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,7 +16,7 @@ from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
-from kshot.harness.runs.view import store
+from kshot.harness.runs.view import server, store
 from kshot.harness.runs.view.server import PIECE, find_runs, make_app
 from kshot.types import Request, UserError
 
@@ -157,6 +159,35 @@ def test_headers_and_policy(client: TestClient) -> None:
     page = client.get(f"/{TOKEN}/run/0/").text
     assert "default-src &#39;none&#39;" in page
     assert "connect-src &#39;self&#39;" in page
+
+
+def test_errors_have_the_headers_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [client.get(path) for path in ("/", "/wrong/", "/a/b/c/d", f"/{TOKEN}/run/99/")]
+    answers += [client.get(f"/{TOKEN}/", headers={"host": "evil.example"}), client.post(f"/{TOKEN}/run/0/")]
+    monkeypatch.setattr(server, "report_page", {}.__getitem__)
+    answers.append(client.get(f"/{TOKEN}/run/0/"))
+    assert [answer.status_code for answer in answers] == [404, 404, 404, 404, 400, 405, 500]
+    assert "this should not have happened" in answers[-1].text
+    for answer in answers:
+        assert {name: answer.headers.get(name) for name in server.HEADERS} == server.HEADERS
+
+
+@pytest.mark.parametrize("start", [str(2**63), "9" * 5000, "-1", "x", "1.5"])
+def test_an_attempt_that_cannot_be_begun_with_is_refused(client: TestClient, start: str) -> None:
+    answer = client.get(f"/{TOKEN}/run/0/?from={start}")
+    assert answer.status_code == 400 and "a page cannot begin with attempt" in answer.text
+
+
+def test_somebody_listens_when_the_address_is_told(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    reached = []
+
+    def ready(address: str) -> None:
+        with socket.create_connection(("127.0.0.1", int(urlsplit(address).port or 0)), timeout=5) as connection:
+            reached.append(connection.getpeername())
+
+    server.serve(find_runs([runs]), 0, ready)
+    assert len(reached) == 1
 
 
 def test_a_wrong_address_is_said_in_a_sentence(client: TestClient) -> None:

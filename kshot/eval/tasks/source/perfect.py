@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric, read_target
 from kshot.eval.tasks.source.told import number_of
+from kshot.registry import words_of
 from kshot.types import AnswerFormat, Extraction, Sample, Score, Source, Split, Task, UserError
 
 Scoring = Callable[[str | None, Sample], Score]
@@ -167,7 +168,7 @@ def reason_against(sample: Sample, form: AnswerFormat, score: Scoring, *, own: b
     except Exception as error:  # a user's own code may raise anything, and the sentence must name it
         if not own:
             raise
-        return f"its score failed ({type(error).__name__}: {error})"
+        return f"its score failed ({type(error).__name__}: {words_of(error)})"
 
 
 def held(task: Task) -> Task:

@@ -12,7 +12,7 @@ from kshot.eval.answers import NUMBER, exact, numeric
 from kshot.eval.tasks.source import told
 from kshot.eval.tasks.source.perfect import hold, scoring
 from kshot.eval.tasks.source.samples import UserFile, read_file
-from kshot.registry import hyperparameters, load_from_file, suggest
+from kshot.registry import hyperparameters, load_from_file, suggest, words_of
 from kshot.spec import convert, split_spec, write_spec
 from kshot.types import Sample, Source, Split, Task, UserError
 
@@ -64,7 +64,7 @@ def explained(call: Callable[[], T], what: str) -> T:
     except (UserError, KeyboardInterrupt):
         raise
     except BaseException as error:  # the user's own code may raise anything, and the sentence must name it
-        raise UserError(f"{what} failed: {type(error).__name__}: {error}; mend the file.") from error
+        raise UserError(f"{what} failed: {type(error).__name__}: {words_of(error)}; mend the file.") from error
 
 
 def guarded(task: Task) -> Task:
@@ -76,6 +76,11 @@ def guarded(task: Task) -> Task:
         other = next((item for item in samples if not isinstance(item, Sample)), None)
         if other is not None:
             raise UserError(f"{what} gave a {type(other).__name__} among its samples; mend the file.")
+        odd = next(
+            (item for item in samples if not isinstance(item.id, str) or not isinstance(item.question, str)), None
+        )
+        if odd is not None:
+            raise UserError(f"{what} gave a sample whose id or question is no text ({odd!r:.80}); mend the file.")
         return samples
 
     return replace(task, load=load)

@@ -25,6 +25,7 @@ from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
+from kshot.harness.runs.crash import told
 from kshot.harness.runs.read import description, read_run
 from kshot.harness.runs.view import store
 from kshot.types import Record, UserError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 PIECE = 50  # transcripts a page
 ROOM = 8_000_000  # characters of prompts and completions a page
@@ -55,6 +57,27 @@ class ServedRun:
     data: RunData | None = None  # without its records
     names: dict[str, str] = field(default_factory=dict)  # specification -> short name
     tasks: list[str] = field(default_factory=list)
+
+
+class WrongAddress(UserError):
+    """An address that asks for what no page can have."""
+
+
+class Headed:
+    """What every answer says to the browser, those of errors among them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = {name for name, _ in message["headers"]}
+                added = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+                message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in own)]
+            await send(message)
+
+        await self.app(scope, receive, headed)
 
 
 def find_runs(given: Sequence[Path]) -> list[Path]:
@@ -89,13 +112,16 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
     def guarded(make: Callable[[Request], Response]) -> Callable[[Request], Response]:
         def answer(request: Request) -> Response:
             if not allowed(request):
-                return PlainTextResponse("not found", 404, HEADERS)
+                return PlainTextResponse("not found", 404)
             try:
                 with lock:
                     return make(request)
             except UserError as error:
-                page, rule = message_page(str(error))
-                return HTMLResponse(page, 404, {**HEADERS, "Content-Security-Policy": rule})
+                sentence, status = str(error), 400 if isinstance(error, WrongAddress) else 404
+            except Exception as error:
+                sentence, status = told(error)[0], 500
+            page, rule = message_page(sentence)
+            return HTMLResponse(page, status, {"Content-Security-Policy": rule})
 
         return answer
 
@@ -107,17 +133,17 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
 
     def overview(request: Request) -> Response:
         page, rule = runs_page(runs)
-        return HTMLResponse(page, headers={**HEADERS, "Content-Security-Policy": rule})
+        return HTMLResponse(page, headers={"Content-Security-Policy": rule})
 
     def run_page(request: Request) -> Response:
         run = run_of(request, request.path_params["number"])
-        return HTMLResponse(report_page(run, dict(request.query_params)), headers=HEADERS)
+        return HTMLResponse(report_page(run, dict(request.query_params)))
 
     def state(request: Request) -> Response:
         run = run_of(request, request.path_params["number"])
         with store.opened(run.folder) as journal:
             found = store.state_of(journal)
-        return JSONResponse({**asdict(found), "said": said(found)}, headers=HEADERS)
+        return JSONResponse({**asdict(found), "said": said(found)})
 
     def comparison(request: Request) -> Response:
         first, second = (run_of(request, request.query_params.get(name, "")) for name in "ab")
@@ -126,7 +152,7 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
             report = compare(a, b)
         report = replace(report, sections=[s for s in report.sections if not has_transcripts(s.blocks)])
         served = html.Served(home=".")
-        return HTMLResponse(html.render(report, [], [], 0, {}, served), headers=HEADERS)
+        return HTMLResponse(html.render(report, [], [], 0, {}, served))
 
     return Starlette(
         routes=[
@@ -135,7 +161,7 @@ def make_app(folders: Sequence[Path], token: str) -> Starlette:
             Route("/{token}/run/{number}/", guarded(run_page)),
             Route("/{token}/run/{number}/state", guarded(state)),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
+        middleware=[Middleware(Headed), Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])],
     )
 
 
@@ -182,7 +208,7 @@ def report_page(run: ServedRun, query: dict[str, str]) -> str:
         def shown_as(record: Record) -> Transcript:
             return transcript(data, replace(record, strategy=run.names.get(record.strategy, record.strategy)))
 
-        start = max(int(query["from"]), 0) if query.get("from", "").isdecimal() else 0
+        start = start_of(query.get("from", ""))
         count, records = store.find(journal, wanted, limit=PIECE, offset=start)
         if "at" in query:
             named = [
@@ -215,6 +241,13 @@ def report_page(run: ServedRun, query: dict[str, str]) -> str:
         "outcome": outcomes(partial=not state.binary),
     }  # fmt: skip
     return html.render(run.report, shown, prompts, count, kinds, served, draw)
+
+
+def start_of(text: str) -> int:
+    """Which attempt a page begins with; the first where nothing is said. Raises WrongAddress."""
+    if text and not (text.isdecimal() and len(text) < 16):
+        raise WrongAddress(f"a page cannot begin with attempt {text[:40]!r}: go back, and follow a link.")
+    return int(text or 0)
 
 
 def said(state: store.State) -> str:
@@ -286,6 +319,7 @@ def serve(folders: Sequence[Path], port: int, ready: Callable[[str], None]) -> N
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        listener.listen()  # whoever opens the address at once finds somebody there
     except OSError as error:
         listener.close()
         raise UserError(f"port {port} cannot be used ({error.strerror}): give another --port, or none.") from error
