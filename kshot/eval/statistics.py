@@ -5,7 +5,8 @@ published tables. SciPy does the distributions; nothing heavy is imported before
 
 Concedes: the bootstrap is the percentile one. A difference that is the same on every sample gives it no
 spread to work with, so that its interval then comes from the binomial bound instead. Intervals of
-fractional scores are by Student's t, which is rough below some 20 samples.
+fractional scores are by Student's t, which is rough below some 20 samples. From `LIMIT` distinct differences on,
+resampling gives way to its normal limit.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 CHUNK = 4_000_000
 """Numbers held at once while resampling: 32 MB."""
+
+LIMIT = 2_000
+"""Distinct differences from which resampling gives way to what it tends to."""
 
 WILSON, STUDENT, CLUSTERED = "Wilson", "Student's t", "Student's t over clusters"
 """How `named_interval` came by an interval."""
@@ -308,7 +312,7 @@ def paired(
 def bootstrap(
     sums: NDArray[np.float64], sizes: NDArray[np.int64], rng: np.random.Generator, draws: int, level: float
 ) -> Interval:
-    """Percentile interval of sum(sums) / sum(sizes), units resampled with replacement."""
+    """Percentile interval of sum(sums) / sum(sizes), units drawn with replacement; from LIMIT on its normal limit."""
     import numpy as np
 
     units = len(sums)
@@ -317,6 +321,9 @@ def bootstrap(
         # the share of unlike units that as many alike ones leave possible (Clopper-Pearson, two-sided)
         value, unseen = float(kinds[0, 0] / kinds[1, 0]), 1 - ((1 - level) / 2) ** (1 / units)
         return Interval(value - unseen * (value + 1), value + unseen * (1 - value))
+    if len(counts) >= LIMIT and (kinds[1] == kinds[1, 0]).all():  # what so many distinct means would come to
+        half = normal_quantile(level) * float((sums / sizes).std()) / math.sqrt(units)
+        return Interval(float((sums / sizes).mean()) - half, float((sums / sizes).mean()) + half)
     rows = max(1, CHUNK // len(counts))
     means = []
     for start in range(0, draws, rows):
@@ -329,12 +336,16 @@ def bootstrap(
 def sign_flips(sums: NDArray[np.float64], rng: np.random.Generator, draws: int) -> float:
     """Two-sided p of the sum when each unit's sign is as likely turned as not (Fisher 1935, section 21).
 
-    By Monte Carlo, the observed signs counted as one draw, so that p is never 0 and the level holds.
+    By Monte Carlo, the observed signs counted as one draw, so that p is never 0 and the level holds; from LIMIT
+    distinct sizes on, none of which weighs much, by its normal limit.
     """
     import numpy as np
+    from scipy import stats
 
     sizes, counts = np.unique(np.round(np.abs(sums), 12), return_counts=True)
-    observed = abs(float(sums.sum()))
+    observed, squares = abs(float(sums.sum())), float((sums**2).sum())
+    if len(counts) >= LIMIT and float(sizes[-1]) ** 2 < 0.01 * squares:
+        return float(2 * stats.norm.sf(observed / math.sqrt(squares)))
     rows = max(1, CHUNK // len(counts))
     reached = 0
     for start in range(0, draws, rows):

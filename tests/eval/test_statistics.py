@@ -307,3 +307,15 @@ def test_importing_statistics_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_of_very_many_fractions_the_limit_is_what_resampling_comes_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.random(3_000), rng.random(3_000) + 0.012
+    limit = ours.paired(a.tolist(), b.tolist())
+    monkeypatch.setattr(ours, "LIMIT", 10**9)
+    drawn = ours.paired(a.tolist(), b.tolist())
+    assert limit.p == pytest.approx(drawn.p, abs=0.02)
+    assert limit.interval.low == pytest.approx(drawn.interval.low, abs=0.002)
+    assert limit.interval.high == pytest.approx(drawn.interval.high, abs=0.002)
+    assert limit.p == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.005)

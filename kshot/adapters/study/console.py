@@ -37,7 +37,7 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
         if (what, phase) != under_way:
             under_way = (what, phase)
             bar.begin(f"{what}  {phase}".rstrip(), steps)
-        shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "accuracy"}
+        shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
         bar.show(step, "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown))
 
     try:

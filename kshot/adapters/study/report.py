@@ -145,7 +145,7 @@ def over_tasks(
     said = f"; the best constant answers would have {constant}" if mine else ""
     none = f"None of {len(labels)} trained scores" if len(labels) > 1 else f"{name} does not score"
     if mean_of(measures, name) == 0:
-        return f"{none} anything on {len({m.task for m in measures})} other tasks{before}."
+        return f"{none} anything over {len({m.task for m in measures})} tasks{before}."
     shared = f"{enumerated(best)} share the highest score of {len(labels)} trained: {name}" if len(best) > 1 else name
     return (
         f"{shared}, trained on {next(o.trained_on for o in outcomes if o.label == name):,} samples of other tasks: "

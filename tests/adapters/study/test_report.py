@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_over_several_tasks_too() -> None:
     assert rows["lora"][7:9] == ["56.0%, 2 of 2 no better !", "1 on 2 of 2 !"]
     assert "the best constant answers would have 56.0%" in report.summary[1]
     nothing = build(results({"zero-shot": NONE, LORA: NONE}, {LORA: 2000}, tasks=("a", "b"))).summary[1]
-    assert nothing == "lora does not score anything on 2 other tasks, zero-shot before 0.0%."
+    assert nothing == "lora does not score anything over 2 tasks, zero-shot before 0.0%."
 
 
 def test_another_metric_goes_by_its_name_in_a_study() -> None:
@@ -101,3 +102,13 @@ def test_another_metric_goes_by_its_name_in_a_study() -> None:
     titles = [block.title for block in report.blocks() if hasattr(block, "title")]
     assert "exact-match against trained parameters" in titles
     assert not [title for title in titles if "ccuracy" in title]
+
+
+def test_there_is_no_level_to_reach_where_nothing_is_right() -> None:
+    for answers, titles in ((NONE, []), (TARGETS, ["Samples to reach a level"])):
+        made = results(
+            {"zero-shot": NONE, LORA: answers, "lora:samples=32": answers}, {LORA: 50, "lora:samples=32": 50}
+        )
+        sizes = [replace(one, trained_on=16 * (at + 1)) for at, one in enumerate(made.outcomes)]
+        blocks = build(replace(made, outcomes=tuple(sizes))).blocks()
+        assert [b.title for b in blocks if isinstance(b, Table) and "level" in b.title] == titles

@@ -26,6 +26,8 @@ from kshot.cli.tune import listed, tune
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.harness.runs.plan import load_plan
+from kshot.harness.runs.read import description
+from kshot.harness.runs.view.server import model_of
 from kshot.types import Message, UserError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
@@ -125,7 +127,10 @@ def test_a_study_of_before_is_read_and_gone_on_with(tiny_folder: Path, tmp_path:
     again = read_study(tmp_path)
     assert again.outcomes == results.outcomes
     assert again.outcomes[0].label == "peft:name=OFT,r=8,samples=4"
-    assert "peft:name=OFT is the best of 1 trained" in build(again).summary[1]
+    assert build(again).summary[1].startswith("peft:name=OFT")
+    assert again.info["packages"]["peft"]
+    assert again.run.info["packages"] == again.info["packages"]
+    assert model_of(description(before / "run")).endswith(" + peft-name=OFT-r=8-n4-s0")
     again.close()
     base = load_model(resolve(str(tiny_folder)), device="cpu")
     adapted = load(base.model, base.tokenizer, before, base=base.source.name, base_hash=base.weights_hash)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -74,11 +76,9 @@ def test_the_same_answer_to_everything_is_named_wherever_its_accuracy_stands() -
         assert '56.0% "no" !' in plain
 
 
-def test_what_bench_and_show_say_last_are_the_cautions(capsys: pytest.CaptureFixture[str], tmp_path: object) -> None:
+def test_what_bench_says_last_are_the_cautions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     report = build(run_of({"zero-shot": skilled(90), "few-shot": ["no"] * 100}))
-    from pathlib import Path
-
-    publish(report, Path(str(tmp_path)), findings=1)
+    publish(report, tmp_path, findings=1)
     last = capsys.readouterr().out.splitlines()[-3:]
     assert last == [report.summary[0], *report.cautions]
 
@@ -87,6 +87,11 @@ def test_a_comparison_of_runs_names_it_too() -> None:
     a, b = run_of({"few-shot": ["no"] * 100}, name="a"), run_of({"few-shot": skilled(90)}, name="b")
     assert f"{CARE}in a, the same answer to everything" in " ".join(compare(a, b).summary)
     assert "in b, " not in " ".join(compare(a, b).cautions)
+
+
+def test_runs_that_are_alike_are_said_to_be() -> None:
+    a, b = (run_of({"few-shot": skilled(90)}, name=name) for name in "ab")
+    assert "strategyqa, few-shot: the same score on each of 100 samples." in compare(a, b).summary
 
 
 def test_above_the_constant_is_the_paired_test_after_holm() -> None:
@@ -177,3 +182,18 @@ def test_ties_are_called_ties(answers: Mapping[str, Sequence[str]], first: str, 
     assert main_finding(run).startswith(first)
     assert build(run).summary[1] == task
     assert "±0.0 points" not in " ".join(build(run).summary)
+
+
+def test_what_is_cut_off_is_said_with_the_remedy() -> None:
+    run = run_of({"zero-shot": TARGETS, "few-shot": TARGETS})
+    cut = [
+        replace(r, prediction=Prediction(None, "truncated"), score=Score(0.0, False))
+        if r.strategy == "few-shot" and int(r.sample_id) % 4
+        else r
+        for r in run.records
+    ]
+    said = build(replace(run, records=cut)).cautions[-1]
+    assert said == (
+        f"{CARE}the text was cut off before an answer in 75.0% of few-shot on strategyqa; allow more, as in "
+        "few-shot:max_new_tokens=256."
+    )

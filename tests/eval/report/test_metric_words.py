@@ -17,9 +17,11 @@ from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.comparisons import against_baseline
 from kshot.eval.report.prompting.measures import measure, outcome_of
+from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import Scale, Tally, scale_of
 from kshot.eval.report.prompting.transcripts import transcript
+from kshot.eval.report.prompting.trust import stated_by
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
 
 WORDS = ("ccuracy", "McNemar", "won : lost", "% right", "samples right")
@@ -110,7 +112,7 @@ def test_several_metrics_in_one_run_are_told_apart() -> None:
     report = build(both)
     assert report.sections[0].title == "Scores"
     said = all_words(report)
-    assert "qa, accuracy" not in said
+    assert "Scored by qa: accuracy; b: mean token-f1." in said  # where a terminal has no room for the column too
     assert [scale.metric for scale in (m.scale for m in measure(both).values())] == ["accuracy", "token-f1"]
     assert "token-f1" in said
     assert "Wilson or Student's t" in said
@@ -169,3 +171,12 @@ def test_scales_join() -> None:
     assert scale_of([Score(1, True), Score(0, True)]) == Scale()
     assert scale_of([Score({"f": 0.5}, True), Score({"f": 1.0}, True)]) == Scale("f", False)
     assert scale_of([]) == Scale()
+
+
+def test_parts_of_a_score_are_no_passes_and_not_calibrated() -> None:
+    run = run_of("token-f1", {"s": [0.6] * 39 + [1.0]}, answers=("x", "y"))
+    twice = replace(run, records=[*run.records, *(replace(r, repeat=1) for r in run.records)])
+    table = repeat_table(list(measure(twice).values()), {})
+    assert table is not None
+    assert table.rows[0][5] == "2.5%"  # pass@1: one of forty, and not the thirty-nine that are better than half
+    assert stated_by(list(measure(twice).values())) == []

@@ -223,3 +223,21 @@ def test_heat_maps_are_shapes_and_a_bitmap_is_refused() -> None:
     assert 'class="narrow"' in page
     with pytest.raises(AssertionError, match=r"heat holds a bitmap; draw it with style\.tiles"):
         svg(drawn(bitmap=True))
+
+
+def test_of_equals_no_lowest_and_no_highest_is_named() -> None:
+    scores = {
+        ("t", f"few-shot:order={order}"): once(n) for order, n in (("drawn", 4), ("reversed", 4), ("shuffled", 2))
+    }
+    [row] = parts(build(run_of(scores)))[1]["Sensitivity"].rows
+    assert [row[5].split(" ", 1)[1], row[6].split(" ", 1)[1]] == ["(shuffled)", "(2 of 3 alike)"]
+    alike = {key: once(4) for key in scores}
+    [row] = parts(build(run_of(alike)))[1]["Sensitivity"].rows
+    assert [row[5].split(" ", 1)[1], row[6].split(" ", 1)[1]] == ["(3 of 3 alike)", "(3 of 3 alike)"]
+
+
+def test_the_tasks_own_room_for_a_reply_is_no_point_of_a_curve() -> None:
+    names = ("few-shot", "few-shot:max_new_tokens=64", "few-shot:max_new_tokens=128")
+    params = {name: {"max_new_tokens": tokens} for name, tokens in zip(names, (-1, 64, 128), strict=True)}
+    [sweep] = sweeps_of(list(measure(run_of({("t", name): once(4) for name in names})).values()), params)
+    assert [value for value, _ in sweep.points] == [64, 128]

@@ -151,7 +151,7 @@ def test_a_strangers_links_are_not_followed(run: Path, tmp_path: Path, format: s
     precious = tmp_path / "precious"
     precious.write_text("mine")
     (stranger / "export").mkdir(exist_ok=True)
-    for name in ("records", "calls"):
+    for name in ("scores", "records", "calls"):
         (stranger / "export" / f"{name}.{format}").unlink(missing_ok=True)
         (stranger / "export" / f"{name}.{format}").symlink_to(precious)
     export(stranger, stranger / "export", format)
@@ -166,11 +166,11 @@ def test_a_strangers_links_are_not_followed(run: Path, tmp_path: Path, format: s
 
 def test_what_cannot_be_exported_to_its_end_leaves_what_was_there(run: Path, tmp_path: Path) -> None:
     damaged = shutil.copytree(run, tmp_path / "run")
-    [(path, _), _] = export(damaged, tmp_path / "out", "csv")
+    [_, (path, _), _] = export(damaged, tmp_path / "out", "csv")
     before = path.read_bytes()
     with closing(sqlite3.connect(damaged / "journal.sqlite")) as connection:
         connection.execute("UPDATE records SET calls = 'x' WHERE strategy = 'zero-shot'")
         connection.commit()
     with pytest.raises(UserError, match="is damaged"):
         export(damaged, tmp_path / "out", "csv")
-    assert path.read_bytes() == before and len(list((tmp_path / "out").iterdir())) == 2
+    assert path.read_bytes() == before and len(list((tmp_path / "out").iterdir())) == 3

@@ -12,7 +12,7 @@ import pytest
 from kshot.harness.engines.registry import NamedEngine
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.console import run_plan
+from kshot.harness.runs.console import print_attempts, run_plan
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import description, find_attempts, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
@@ -170,3 +170,19 @@ def test_a_damaged_description_is_told(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"model": ')
     with pytest.raises(UserError, match=r"run\.json is damaged"):
         description(tmp_path)
+
+
+def test_what_is_shown_of_a_strategy_has_its_score_beside_the_best_constant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loaded = load_plan(Plan(("coin-flip",), ("zero-shot", "few-shot:k=2"), limit=10))
+    run_benchmark(loaded, ScriptedEngine(lambda _: "No."), tmp_path / "r")
+    print_attempts(tmp_path / "r", 2, None, "few-shot", None, None)
+    *_, count, score, constant, level = capsys.readouterr().out.splitlines()
+    assert count == "2 of 10 fitting attempts"
+    assert score.startswith("few-shot on coin-flip: ")
+    assert "would be the best constant answer; 1 distinct answer in 10 attempts." in score
+    assert constant.startswith(
+        'Take care: the same answer to everything, which shows no skill: few-shot on coin-flip ("no"'
+    )
+    assert level.startswith("Take care: not shown to be better on coin-flip than always answering")

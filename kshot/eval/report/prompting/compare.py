@@ -59,10 +59,7 @@ def compare(a: RunData, b: RunData) -> Report:
         f"{b.name} against {a.name}: {better} of {len(family)} comparisons better, {worse} worse, "
         f"{len(family) - better - worse} with no difference shown ({pairs.tests_of(family)}, Holm over {len(family)})."
     ]
-    summary += [
-        f"{c.task}, {c.strategy}{'' if c.scale.metric == ACCURACY else f', {c.scale.name}'}: {c.word}, {c.sentence}."
-        for c in sorted(family, key=lambda c: c.adjusted)[:5]
-    ]
+    summary += [in_words(c) for c in sorted(family, key=lambda c: c.adjusted)[:5]]
     for run, measures in ((a, first), (b, second)):
         summary += [said.replace(CARE, f"{CARE}in {run.name}, ", 1) for said in notes(list(measures.values()))]
     blocks: list[Block] = [figures.forest_figure(family, a.name), difference_table(family), *apart]
@@ -78,6 +75,14 @@ def compare(a: RunData, b: RunData) -> Report:
     ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)
     sections = [Section("Paired comparisons", blocks), *costs, ran]
     return Report(f"kshot: {b.name} against {a.name}", summary, sections)
+
+
+def in_words(c: Comparison) -> str:
+    """A comparison in a sentence."""
+    what = "" if c.scale.metric == ACCURACY else f", {c.scale.name}"
+    if not c.result.only_a + c.result.only_b:
+        return f"{c.task}, {c.strategy}{what}: the same score on each of {c.result.n:,} samples."
+    return f"{c.task}, {c.strategy}{what}: {c.word}, {c.sentence}."
 
 
 def matched(first: Mapping[Key, Measure], second: Mapping[Key, Measure]) -> list[tuple[Key, Key]]:

@@ -7,7 +7,7 @@ before anything else, so that a sample counts once. Concedes: clusters are used 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kshot.eval import statistics
@@ -100,6 +100,7 @@ def measure(run: RunData) -> dict[Key, Measure]:
     found = {}
     for task in tasks:
         scale = scale_of(record.score for (name, _), records in grouped.items() if name == task for record in records)
+        known: tuple[KeysView[str], Constant | None] | None = None
         for strategy in strategies:
             records = grouped.get((task, strategy))
             if not records:
@@ -107,8 +108,9 @@ def measure(run: RunData) -> dict[Key, Measure]:
             scores = per_sample(records)
             clusters = clusters_of(run.samples, task, list(scores))
             interval, method = statistics.named_interval(list(scores.values()), clusters=clusters)
-            constant = best_constant(run.samples, task, list(scores))
-            found[task, strategy] = Measure(task, strategy, records, scores, interval, method, scale, constant)
+            if known is None or known[0] != scores.keys():  # most strategies are asked the same samples
+                known = (scores.keys(), best_constant(run.samples, task, list(scores)))
+            found[task, strategy] = Measure(task, strategy, records, scores, interval, method, scale, known[1])
     return against_constant(found, run.samples)
 
 

@@ -80,8 +80,8 @@ def scale_of(scores: Iterable[Score]) -> Scale:
 
 def each(scores: Iterable[Score]) -> Iterator[Scale]:
     """The distinct scales of single scores."""
-    seen = dict.fromkeys(Scale(score.metric, score.value in (0.0, 1.0)) for score in scores)
-    yield from seen
+    for metric, binary in dict.fromkeys((score.metric, score.value in (0.0, 1.0)) for score in scores):
+        yield Scale(metric, binary)
 
 
 def common(scales: Iterable[Scale]) -> Scale:

@@ -35,6 +35,8 @@ def accuracy_table(listed: Sequence[Measure]) -> Table:
             warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
     scored = "" if scale.binary else f"Scores are {scale.unit}. "
+    if named:
+        scored += f"Scored by {'; '.join(f'{m.task}: {m.scale.name}' for m in {m.task: m for m in listed}.values())}. "
     caption = (
         f"{scored}{intervals_of(listed)}. Best constant: what the one answer would score that fits most of the samples"
         f"{'' if scale.binary else ', at least'}; ! where the strategy is not shown to be above it (paired, Holm over "

@@ -81,7 +81,8 @@ def beside(m: Measure) -> str:
 def always(m: Measure) -> str:
     """The best constant answer on a measure's samples, in words."""
     assert m.constant is not None
-    return f"always answering {quoted(m.constant.answer)} ({percent(m.constant.share)})"
+    least = "" if m.scale.binary else "at least "
+    return f"always answering {quoted(m.constant.answer)} ({least}{percent(m.constant.share)})"
 
 
 def enumerated(names: Sequence[str]) -> str:
