@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from kshot.classic.console import diagnosed, run_experiments
+from kshot.classic.experiments.registry import carried_out
 from kshot.types import UserError
 
 
@@ -25,7 +27,7 @@ def test_a_seed_that_is_none_is_told_by_its_option(seed: int, tmp_path: Path) ->
         ("overfitting:rows=0", "parameter 'rows' is 0; it must be at least 1"),
         ("overfitting:rows=-20", "parameter 'rows' is -20"),
         ("overfitting:rows=1000", "overfitting: rows is 1000; it must be at least 10 and at most 448"),
-        ("overfitting:wrong=2", "overfitting: wrong is 2; it must be at least 0 and at most 1"),
+        ("overfitting:wrong=2", "overfitting: wrong is 2.0; it must be at least 0 and at most 1"),
         ("overfitting:wrong=-0.1", "parameter 'wrong' is -0.1; it must be at least 0"),
         ("overfitting:epochs=1.5", "'1.5' is not a whole number"),
         ("softmax:test_share=2", r"softmax:test_share=2\.0 cannot be run: "),
@@ -41,6 +43,12 @@ def test_a_seed_that_is_none_is_told_by_its_option(seed: int, tmp_path: Path) ->
 def test_a_hyperparameter_that_cannot_be_is_one_sentence(spec: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         run_experiments([spec], tmp_path)
+
+
+def test_steps_that_are_too_long_are_a_finding(tmp_path: Path) -> None:
+    found = carried_out("cp-regression:lr=1.0,steps=500")
+    assert "with one step size for both 500 steps leave all bounds" in found.summary[0]
+    assert not re.search(r"\b(nan|inf)\b", " ".join(found.summary))
 
 
 def test_a_mistake_in_the_last_experiment_is_told_before_the_first_runs(tmp_path: Path) -> None:

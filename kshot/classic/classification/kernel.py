@@ -127,7 +127,7 @@ class KernelLogisticRegression(Classifier):
                 t /= 2
             alpha, b, value = alpha - t * step[:n], b - t * float(step[n]), new
         self.n_iter_ = max(1, step_number)
-        if np.finfo(float).eps * float((np.abs(K) @ np.abs(alpha)).max()) > ROUNDED:
+        if not np.finfo(float).eps * float((np.abs(K) @ np.abs(alpha)).max()) <= ROUNDED:  # NaN is no digits either
             raise ValueError(f"KernelLogisticRegression: {self._too_large(K)}")
         if np.abs(slope).max() > self.tol * n:
             warnings.warn(

@@ -70,9 +70,7 @@ def cp_regression(
                 path.name,
                 plain_number(path.lr),
                 "not reached" if path.arrived is None else f"{path.arrived:,}",
-                f"{path.line[-1, 0]:.3f}",
-                f"{path.line[-1, 1]:.2f}",
-                f"{100 * (loss(X[:, 0], y, path.line[-1:])[0] / loss(X[:, 0], y, goal[None])[0] - 1):.2f}",
+                *ending(path, X[:, 0], y, goal),
             )
             for path in paths
         ],
@@ -83,6 +81,8 @@ def cp_regression(
     curvature = np.linalg.eigvalsh(2 * moments.T @ moments)
 
     def told(path: Path) -> str:
+        if not np.isfinite(path.line[-1]).all():
+            return f"{steps:,} steps leave all bounds"
         if path.arrived is None:
             return f"{steps:,} steps end at w = {path.line[-1, 0]:.2f}, b = {path.line[-1, 1]:.1f}"
         return f"{path.arrived:,} steps arrive"
@@ -101,6 +101,14 @@ def cp_regression(
     return Report("CP after evolution: a line by gradient descent", summary, sections)
 
 
+def ending(path: Path, x: Array, y: Array, goal: Array) -> tuple[str, ...]:
+    """w and b at the end, and by how many percent the loss there is above the least."""
+    if not np.isfinite(path.line[-1]).all():
+        return "out of bounds", "out of bounds", ""
+    above = loss(x, y, path.line[-1:])[0] / loss(x, y, goal[None])[0] - 1
+    return f"{path.line[-1, 0]:.3f}", f"{path.line[-1, 1]:.2f}", f"{100 * above:.2f}"
+
+
 def travelled(
     name: str, x: Array, y: Array, goal: Array, lr: float, steps: int, *, each: bool = False, scaled: bool = False
 ) -> Path:
@@ -108,8 +116,9 @@ def travelled(
     middle, spread = (x.mean(), x.std()) if scaled else (0.0, 1.0)
     w, b = START
     own = descend((x - middle) / spread, y, (w * spread, b + w * middle), lr, steps, each=each)
-    line = np.column_stack([own[:, 0] / spread, own[:, 1] - own[:, 0] * middle / spread])
-    near = (np.abs(line / goal - 1) <= NEAR).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        line = np.column_stack([own[:, 0] / spread, own[:, 1] - own[:, 0] * middle / spread])
+        near = (np.abs(line / goal - 1) <= NEAR).all(axis=1)
     return Path(name, lr, line, own, int(near.argmax()) if near.any() else None)
 
 

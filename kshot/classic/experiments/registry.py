@@ -44,7 +44,9 @@ def carried_out(spec: str) -> Report:
             raise
         raise UserError(f"{spec} cannot be run: {str(error).rstrip('.') or type(error).__name__}.") from error
     if given and any(re.search(r"\bnan\b", sentence) for sentence in report.summary):
-        raise UserError(f"{spec} leaves nothing to measure (a finding is no number); give more of what it varies.")
+        raise UserError(
+            f"{spec} has a finding that is no number: a step is too large, or there is too little to measure."
+        )
     return report
 
 
@@ -56,4 +58,4 @@ def check_bounds(name: str, given: Mapping[str, Any]) -> None:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             least = 1 if isinstance(value, int) else 0
             if value < least:
-                raise UserError(f"experiment {name!r}, parameter {key!r} is {value:g}; it must be at least {least}.")
+                raise UserError(f"experiment {name!r}, parameter {key!r} is {value}; it must be at least {least}.")

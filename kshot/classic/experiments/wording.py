@@ -23,4 +23,4 @@ def listed(names: list[str]) -> str:
 def within(name: str, value: float, low: float, high: float) -> None:
     """Raises UserError where an experiment's hyperparameter is not from low to high."""
     if not low <= value <= high:
-        raise UserError(f"{name} is {value:g}; it must be at least {low:g} and at most {high:g}.")
+        raise UserError(f"{name} is {value}; it must be at least {low:g} and at most {high:g}.")

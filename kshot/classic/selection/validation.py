@@ -75,8 +75,10 @@ def n_folds(rows: int, folds: int = 5, *, labels: Any = None, seed: int | None =
     >>> [held.tolist() for _, held in n_folds(5, 2)]
     [[0, 1, 2], [3, 4]]
     """
-    if not 2 <= folds <= rows:
-        raise ValueError(f"folds is {folds}; it must be at least 2 and at most the number of rows, {rows}")
+    if not isinstance(folds, int | np.integer) or not 2 <= folds <= rows:
+        raise ValueError(
+            f"folds is {folds}; it must be a whole number, at least 2 and at most the number of rows, {rows}"
+        )
     order = np.arange(rows) if seed is None else np.random.RandomState(seed).permutation(rows)
     if labels is None:
         held = np.array_split(order, folds)

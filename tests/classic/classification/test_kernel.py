@@ -57,6 +57,21 @@ def test_kernels_are_scikit_learns() -> None:
     np.testing.assert_allclose(rbf_kernel(X, UNSEEN, gamma=0.7), pairwise.rbf_kernel(X, UNSEEN, gamma=0.7))
 
 
+@pytest.mark.parametrize("scale", [1e8, 1e40, 1e90])
+@pytest.mark.parametrize("kernel", ["linear", "polynomial"])
+def test_a_kernel_too_large_for_its_penalty_is_refused(kernel: str, scale: float) -> None:
+    """What a row is given is then a sum of terms that cancel to nothing but rounding."""
+    with pytest.raises(ValueError, match=r"^KernelLogisticRegression: .*; scale the columns of X, or (raise l2|lower)"):
+        KernelLogisticRegression(kernel=kernel, degree=3).fit(X * scale, Y)
+    held = KernelLogisticRegression(kernel="linear", l2=1e16).fit(X * 1e8, Y).predict_proba(X * 1e8)
+    np.testing.assert_allclose(held, KernelLogisticRegression(kernel="linear").fit(X, Y).predict_proba(X), atol=1e-9)
+
+
+def test_rbf_distances_lose_no_digits_far_from_0() -> None:
+    near, far = rbf_kernel(X, UNSEEN, gamma=0.7), rbf_kernel(X + 1e7, UNSEEN + 1e7, gamma=0.7)
+    np.testing.assert_allclose(far, near, atol=1e-7)  # scikit-learn's own is off by up to 1 there
+
+
 @pytest.mark.parametrize(("degree", "coef0"), [(1, 1.0), (2, 1.0), (3, 0.5), (2, 0.0)])
 def test_a_polynomial_kernel_is_the_inner_product_of_its_features(degree: int, coef0: float) -> None:
     """The kernel trick itself: phi(a) . phi(b) = (a . b + c)^degree."""

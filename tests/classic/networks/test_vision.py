@@ -163,6 +163,12 @@ def test_what_is_no_image_is_refused() -> None:
         RandomCrop(2, padding_mode="wrap")
 
 
+def test_labels_that_are_no_class_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ArrayImages: label 0.5 of image 1 is no class index"):
+        ArrayImages(np.zeros((2, 1, 4, 4)), np.array([1.0, 0.5]))
+    assert ArrayImages(np.zeros((2, 1, 4, 4)), np.array([1.0, 0.0])).labels == [1, 0]
+
+
 def test_compose_goes_in_order() -> None:
     steps = Compose([Resize((8, 8)), ToTensor(), Normalize([0.5] * 3, [0.5] * 3)])
     image = Image.fromarray(PIXELS)

@@ -115,8 +115,9 @@ LEAK = [(np.arange(10), np.arange(9, 12))]
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: n_folds(4, 5), "folds is 5; it must be at least 2 and at most the number of rows, 4"),
+        (lambda: n_folds(4, 5), "folds is 5; it must be a whole number, at least 2 and at most the number of rows, 4"),
         (lambda: n_folds(4, 1), "folds is 1"),
+        (lambda: n_folds(4, 2.5), "folds is 2.5; it must be a whole number"),
         (lambda: n_folds(4, 2, labels=[1]), r"there are 4 rows, and labels of shape \(1,\); give one label a row"),
         (lambda: n_folds(4, 2, labels=np.zeros((4, 1))), r"labels of shape \(4, 1\)"),
         (
