@@ -22,6 +22,7 @@ from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import load_model, read_tokenizer
 from kshot.harness.models.sources import resolve
 from kshot.types import Request, SamplingParams, UserError
+from tests.impostors import IMPOSTORS
 
 CONFIG = LlamaConfig(
     vocab_size=300,
@@ -329,3 +330,15 @@ def test_a_homes_tilde_is_read(tiny_chat_llama: Path, tmp_path: Path, monkeypatc
     engine = load_engine(str(tiny_chat_llama), "~/mine", template="plain", rows=2)
     engine.submit(0, Request("abc", SamplingParams(max_new_tokens=2)))
     assert engine.collect()
+
+
+@pytest.mark.parametrize("kind", IMPOSTORS)
+@pytest.mark.parametrize("spec", ["lora", "bitfit", "full"])
+def test_something_else_than_a_file_under_its_name_is_refused(
+    spec: str, kind: str, tokenizer: Any, tmp_path: Path
+) -> None:
+    path = file_of(kept(tmp_path, tokenizer, spec), spec)
+    path.unlink()
+    put, said = IMPOSTORS[kind]
+    put(path)
+    refused(tmp_path, tokenizer, f"{path.name} is {said} and no file")

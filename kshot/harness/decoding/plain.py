@@ -1,7 +1,8 @@
 """The plain path, for models whose attention cannot be shared: each row with transformers' own cache.
 
 Same interface and same results as the prefix decoder. Whatever state a model carries (keys, a recurrent state, both)
-goes on from token to token; one that gives none back reads the whole text again for every token. Concedes speed: rows
+goes on from token to token; one that gives none back, or fails on its own, reads the whole text again for every token.
+Concedes speed: rows
 are not batched, because models that land here (recurrent ones, unusual caches) do not all accept padded batches.
 """
 
@@ -21,6 +22,7 @@ from kshot.harness.decoding.sequence import TokenSequence, conclude
 from kshot.harness.decoding.virtual import Virtual, first_pass
 
 STATES = ("past_key_values", "cache_params", "state")  # what transformers' models call what they carry on
+BROKEN = (ValueError, TypeError, IndexError, KeyError, AttributeError, NotImplementedError)  # not for want of memory
 
 
 class PlainDecoder:
@@ -40,6 +42,7 @@ class PlainDecoder:
         self.attention = own_attention(model)
         self.steady = steady_length(model) is None  # whatever a row's length
         self.switches_at = switches_at(model)
+        self.carries = True  # whether the model's own state can be gone on from
         self.end_ids = end_ids
         self.stopped = stopped
         self.virtual = virtual
@@ -68,7 +71,7 @@ class PlainDecoder:
             [sequence.token_logprobs] = likelihoods_of(logits, [sequence.targets])
             sequence.finish = "scored"
         else:
-            self.decode(sequence, self.read(sequence, use_cache=True))
+            self.decode(sequence)
         sequence.seconds += time.perf_counter() - started
         return [self.waiting.popleft()]
 
@@ -78,9 +81,27 @@ class PlainDecoder:
         ids = [*sequence.ids[self.virtual.tokens if self.virtual else 0 :], *sequence.out]
         return first_pass(self.model, self.virtual, ids, use_cache)
 
-    def decode(self, sequence: TokenSequence, reply: Any) -> None:
-        """Draws tokens until the sequence ends, from the model's reply to its prompt on."""
+    def reply(self, sequence: TokenSequence, before: Any) -> Any:
+        """The model's reply to a sequence's last token, which goes on from the one before where it can."""
+        switched = len(sequence.ids) + len(sequence.out) - 1 == self.switches_at
+        carried = {name: before[name] for name in STATES if before is not None and before.get(name) is not None}
+        try:
+            if self.carries and carried and not switched:
+                last = torch.tensor([sequence.out[-1:]], device=self.model.device)
+                self.passes += 1
+                return self.model(input_ids=last, use_cache=True, **carried)
+            return self.read(sequence, use_cache=self.carries)
+        except BROKEN:
+            if not self.carries:
+                raise
+            self.carries = False
+            return self.read(sequence, use_cache=False)
+
+    def decode(self, sequence: TokenSequence) -> None:
+        """Draws tokens until the sequence ends."""
+        reply = None
         while True:
+            reply = self.reply(sequence, reply)
             tokens, logprobs = sample(reply.logits[:, -1], [(sequence.params, sequence.seed, len(sequence.out))])
             self.decoding_passes += 1
             self.row_passes += 1
@@ -89,14 +110,6 @@ class PlainDecoder:
             conclude(sequence, self.end_ids, self.stopped)
             if sequence.finish is not None:
                 return
-            length = len(sequence.ids) + len(sequence.out)
-            carried = {name: reply[name] for name in STATES if reply.get(name) is not None}
-            if not carried or length - 1 == self.switches_at:
-                reply = self.read(sequence, use_cache=True)
-            else:
-                last = torch.tensor([tokens], device=self.model.device)
-                reply = self.model(input_ids=last, use_cache=True, **carried)
-                self.passes += 1
 
     def restart(self, rows: int) -> None:
         """Begins what was under way again; there are never more rows than one."""

@@ -8,8 +8,10 @@ import torch
 
 from kshot.harness.decoding.finite import check_finite
 from kshot.harness.decoding.own_attention import SHARED, attend_with
+from kshot.harness.decoding.plain import BROKEN
 from kshot.harness.prefix.attention import prefix_attention  # noqa: F401 - registered by its import
 from kshot.harness.prefix.decoder import PrefixDecoder
+from kshot.types import UserError
 
 
 @torch.inference_mode()
@@ -17,14 +19,21 @@ def switch_to_shared_attention(model: Any) -> bool:
     """Switches the model and returns True; a model whose logits would change, on a few tokens, stays as it was.
 
     So does one that carries a state from token to token, beside attention or in place of it: rows of one pass would
-    be a single sequence to it. Raises NotFiniteError where the model's own logits are no numbers.
+    be a single sequence to it. Raises NotFiniteError where the model's own logits are no numbers, UserError where it
+    does not run at all.
     """
     before = model.config._attn_implementation
     if before == SHARED:
         return True
     vocabulary = model.config.get_text_config().vocab_size
     ids = [(7 * at + 3) % min(vocabulary, 1000) for at in range(24)]
-    expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
+    try:
+        expected = model(input_ids=torch.tensor([ids], device=model.device), use_cache=False).logits[0, -4:].float()
+    except BROKEN as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"{type(model).__name__} does not run here ({reason}): give another model, or a transformers that runs it."
+        ) from error
     check_finite(expected.log_softmax(-1).amax(-1).tolist())
     if shares(model, ids, expected):
         return True

@@ -29,8 +29,8 @@ STRATEGIES: dict[str, tuple[str, ...]] = {
 
 
 def demo_engine(batch: int | None = None) -> NamedEngine:
-    """The bundled model as plain text."""
-    return find_engine(f"transformers:template=plain,batch={'auto' if batch is None else batch}")
+    """The bundled model as plain text, in less than 3 GB: 1 for keys and values, and the model's own."""
+    return find_engine(f"transformers:template=plain,memory=1,batch={'auto' if batch is None else batch}")
 
 
 def demo_plan(limit: int | None = None) -> Plan:

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from kshot.harness.decoding import packed
 from kshot.harness.engines.token_engine import TransformersEngine
-from kshot.types import Generation, SamplingParams
+from kshot.types import Generation, SamplingParams, UserError
 
 SHAPE: dict[str, Any] = {
     **{"vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4, "num_attention_heads": 4},
@@ -51,13 +51,28 @@ PLAIN: dict[str, dict[str, Any]] = {
         **{**HEAD, "layers_block_type": ["mamba", "attention", "mlp", "mamba"], "mamba_num_heads": 4},
         **{"mamba_head_dim": 16, "n_groups": 1, "ssm_state_size": 8, "chunk_size": 16},
     },
+    "xLSTMConfig": {**TWO, "num_heads": 2, "num_blocks": 2},  # whose own cache fails in 5.23
+    "GraniteMoeHybridConfig": {
+        **{**SHAPE, **MIXER, "layer_types": ["mamba", "attention"] * 2, "num_local_experts": 0},
+        "shared_intermediate_size": 48,
+    },
+    "OlmoHybridConfig": {**HEAD, **LINEAR},
     "MiniMaxConfig": {**HEAD, "num_experts_per_tok": 1, "num_local_experts": 2, "block_size": 16},
 }
+INPUTS = {
+    **{**HEAD, "sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"] * 2},
+    **{"vocab_size_per_layer_input": 97, "hidden_size_per_layer_input": 8},
+}
 SHARED: dict[str, dict[str, Any]] = {
-    "Gemma4TextConfig": {
-        **{**HEAD, "sliding_window": 8, "global_head_dim": 16, "vocab_size_per_layer_input": 97},
-        **{"hidden_size_per_layer_input": 8, "num_kv_shared_layers": 0},
-        "layer_types": ["sliding_attention", "full_attention"] * 2,
+    "Gemma4TextConfig": {**INPUTS, "global_head_dim": 16, "num_kv_shared_layers": 2},
+    "Gemma3nTextConfig": {
+        **{**INPUTS, "num_kv_shared_layers": 2, "altup_num_inputs": 2, "laurel_rank": 4, "intermediate_size": [48] * 4},
+        "activation_sparsity_pattern": [0.0] * 4,
+    },
+    "DeepseekV3Config": {
+        **{**SHAPE, "num_key_value_heads": 4, "q_lora_rank": 16, "kv_lora_rank": 8, "qk_rope_head_dim": 8},
+        **{"qk_nope_head_dim": 8, "v_head_dim": 4, "n_routed_experts": 4, "n_group": 1, "topk_group": 1},
+        **{"num_experts_per_tok": 2, "moe_intermediate_size": 16, "first_k_dense_replace": 1},
     },
 }
 
@@ -95,11 +110,11 @@ def check(model: Any, plain: Any, shares: bool) -> None:
         found.update(done)
     for ticket, ids in enumerate(prompts):
         tensor = torch.tensor([ids])
+        options = {"max_new_tokens": 8, "do_sample": False, "pad_token_id": 0}
+        options["use_cache"] = "xLSTM" not in type(plain).__name__
         with torch.inference_mode():
             whole = plain(torch.tensor([[*ids, 5, 6]]), use_cache=False).logits[0, -3:].log_softmax(-1)
-            text = plain.generate(
-                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=8, do_sample=False, pad_token_id=0
-            )
+            text = plain.generate(tensor, attention_mask=torch.ones_like(tensor), **options)
         assert list(found[ticket].tokens) == text[0, len(ids) :].tolist()
         expected = [float(whole[at, token]) for at, token in enumerate((5, 6, 7))]
         assert found[ticket + 10].token_logprobs == pytest.approx(expected, abs=1e-4)
@@ -115,3 +130,17 @@ def test_a_model_with_a_state_is_right_on_the_plain_path(name: str) -> None:
 def test_layers_of_several_shapes_share(name: str) -> None:
     model = make(name)
     check(model, copy.deepcopy(model), shares=True)
+
+
+def test_a_model_that_does_not_run_at_all_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make("MambaConfig")
+    monkeypatch.setattr(type(model), "forward", lambda *args, **options: [][0])
+    with pytest.raises(UserError, match=r"MambaForCausalLM does not run here \(list index out of range\)"):
+        check(model, model, shares=False)
+
+
+def test_keys_are_counted_by_the_shapes_that_layers_have() -> None:
+    """Of DeepSeek's, which are wider than its configuration's head, and of Gemma 4's, whose layers differ."""
+    for name, token in (("DeepseekV3Config", 4 * 4 * (16 + 4) * 4), ("Gemma4TextConfig", 2 * 2 * 2 * (8 + 16) * 4)):
+        engine = TransformersEngine(make(name), None, id="x", chat=False, context_length=256, rows=4, memory=1 << 20)
+        assert engine.decoder.budget == (1 << 19) // token, name  # type: ignore[attr-defined]
