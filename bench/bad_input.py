@@ -1,6 +1,6 @@
 """Gives kshot bad input of every kind, and holds it to its promise: one sentence, exit code 2, nothing lost.
 
-    python bench/bad_input.py [--cases 500] [--seed 0] [--kind KIND] [--only N] [--keep DIR]
+    python bench/bad_input.py [--cases 500] [--seed 0] [--kind KIND] [--only N] [--keep DIR] [--small]
 
 Mistaken command lines, damaged tables, broken code of users, damaged runs, models, adapters and studies, and folders of
 strangers (`bad_cases.py`), each drawn from the seed and its number, so that `--only N` tries one again. Most commands
@@ -48,7 +48,7 @@ os.environ.update(
 )
 
 from bad_cases import ASK, KINDS, Case, Step, draw_case
-from good_things import HERE, TINY, make_all
+from good_things import HERE, SMALL, TINY, make_all
 
 FIELDS = ("tracebacks", "wrong_exit", "lost", "ran_code")
 LIMIT = 60.0  # seconds a command may take
@@ -57,25 +57,24 @@ DRAWN = 8  # one case in so many writes a report's figures
 OWN_PROCESS = 25  # one case in so many is run in processes of its own
 STEERS = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
 WARM = (
-    *(
-        ("report", "run", "--out", "warm"),
-        ("export", "run", "--out", "warm"),
-        ("compare", "run", "run"),
-        ("show", "run"),
-    ),
-    *(("export", "run", "-f", "csv", "--out", "warm"), ("report", "study", "--out", "warm"), ("list",)),
-    ("classic", "diagnose", "table.csv", "--out", "warm"),
+    *(("report", "run", "--out", "warm"), ("export", "run", "--out", "warm"), ("compare", "run", "run")),
+    *(("show", "run"), ("export", "run", "-f", "csv", "--out", "warm")),
+)
+WITH_A_MODEL = (
+    *(("report", "study", "--out", "warm"), ("list",), ("classic", "diagnose", "table.csv", "--out", "warm")),
     (*ASK, *TINY, "--adapter", "study/lora-n2-s0", "--run", "warm"),
 )
 """Commands that this process runs itself, so that forks have all that they import."""
 
 
-def load_everything(base: Path, log: Path) -> None:
+def load_everything(base: Path, log: Path, *, small: bool) -> None:
     """Runs good commands, so that forks have what they import; in one thread, as a fork has but one."""
-    import torch
     from starlette.testclient import TestClient  # noqa: F401
 
-    torch.set_num_threads(1)
+    if not small:
+        import torch
+
+        torch.set_num_threads(1)
     sys.stdout.flush()
     kept, opened = [os.dup(stream) for stream in (1, 2)], os.open(log, os.O_WRONLY | os.O_CREAT)
     for stream in (1, 2):
@@ -83,7 +82,7 @@ def load_everything(base: Path, log: Path) -> None:
     here = Path.cwd()
     os.chdir(base)
     try:
-        for args in WARM:
+        for args in WARM if small else (*WARM, *WITH_A_MODEL):
             with contextlib.suppress(SystemExit):
                 command(args)
     finally:
@@ -284,7 +283,7 @@ def results(options: argparse.Namespace, numbers: Sequence[int], base: Path, pla
 
 def report(found: dict[str, Any], options: argparse.Namespace) -> None:
     """Prints what is wrong with a case, so that it can be tried again alone."""
-    kind = f" --kind {options.kind}" if options.kind else ""
+    kind = (f" --kind {options.kind}" if options.kind else "") + (" --small" if options.small else "")
     number = found["number"]
     print(f"\n== case {number} ({found['kind']}): bad_input.py --seed {options.seed}{kind} --only {number}")
     for step in found["steps"]:
@@ -303,6 +302,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=sorted(KINDS), help="only cases of this kind")
     parser.add_argument("--only", type=int, action="append", help="only the case of this number")
     parser.add_argument("--keep", type=Path, help="keep every case's folder in this one")
+    parser.add_argument("--small", action="store_true", help="only what needs no model")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--lines", type=int, default=12, help="of a failing command's output")
     options = parser.parse_args()
@@ -314,10 +314,12 @@ def main() -> None:
         base = place / "good"
         base.mkdir()
         os.environ["HF_HOME"] = str(place / "hub")
-        make = in_fork(lambda: make_all(base, lambda args: call(args, base)), base, place / "made")
-        if make or not all((base / name).exists() for name in HERE):
+        if options.small:
+            without_figures()
+        make = in_fork(lambda: make_all(base, lambda args: call(args, base), small=options.small), base, place / "made")
+        if make or not all((base / name).exists() for name in (SMALL if options.small else HERE)):
             raise SystemExit((place / "made").read_text())
-        load_everything(base, place / "warm")
+        load_everything(base, place / "warm", small=options.small)
         numbers = options.only or range(options.cases)
         counts, kinds, slow = Counter[str](), Counter[str](), Counter[str]()
         for found in results(options, numbers, base, place):
