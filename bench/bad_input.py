@@ -51,7 +51,8 @@ from bad_cases import ASK, KINDS, Case, Step, draw_case
 from good_things import HERE, SMALL, TINY, make_all
 
 FIELDS = ("tracebacks", "wrong_exit", "lost", "ran_code")
-LIMIT = 60.0  # seconds a command may take
+LIMIT = 60.0  # seconds of a processor that a command may take
+PATIENCE = 2  # times that on the clock, where others are at work too
 MEMORY = 14 << 30  # bytes of addresses a command may have
 DRAWN = 8  # one case in so many writes a report's figures
 OWN_PROCESS = 25  # one case in so many is run in processes of its own
@@ -118,6 +119,7 @@ def in_fork(work: Callable[[], int | None], folder: Path, log: Path, *, plain_us
                 os.dup2(opened, stream)
             faulthandler.enable(2)
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            resource.setrlimit(resource.RLIMIT_CPU, (int(LIMIT), int(LIMIT) + 5))
             if plain_user:
                 drop_rights()
             code = work() or 0
@@ -131,7 +133,7 @@ def in_fork(work: Callable[[], int | None], folder: Path, log: Path, *, plain_us
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(code)
-    end, status = time.monotonic() + LIMIT, 0
+    end, status = time.monotonic() + PATIENCE * LIMIT, 0
     while time.monotonic() < end:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -165,7 +167,9 @@ def in_process(args: Sequence[str], folder: Path, log: Path) -> int | None:
         kept = {"cwd": folder, "stdin": nothing, "stdout": out, "stderr": out}
         asked = [sys.executable, "-m", "kshot", *args]
         with contextlib.suppress(subprocess.TimeoutExpired):
-            done = subprocess.run(asked, **kept, env={**os.environ, "PYTHONPATH": root}, timeout=LIMIT, check=False)
+            done = subprocess.run(
+                asked, **kept, env={**os.environ, "PYTHONPATH": root}, timeout=PATIENCE * LIMIT, check=False
+            )
             return done.returncode
     return None
 
@@ -191,6 +195,8 @@ def judged(step: Step, code: int | None, said: bytes) -> tuple[str, str] | None:
         return "tracebacks", "a traceback"
     if code is None:
         return "wrong_exit", f"no end within {LIMIT:.0f} s"
+    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+        return "wrong_exit", f"no end within {LIMIT:.0f} s of a processor"
     if code < 0:
         return "tracebacks", f"ended by {signal.Signals(-code).name}"
     if code not in step.exits:
