@@ -380,17 +380,29 @@ def reading(run: str, draw: random.Random) -> tuple[str, ...]:
 def damaged_runs(place: Place) -> Case:
     """A run one of whose files is damaged: read, gone on with, read again."""
     run = place.take("rows.jsonl", "run")
+    if place.draw.random() < 0.3:
+        leave_log(run)
     files = sorted(path for path in run.rglob("*") if path.is_file() or path.is_dir())
-    journal = run / "journal.sqlite"
-    path = journal if place.draw.random() < 0.45 else place.one(files)
+    path = place.one(sorted(run.glob("journal.sqlite*")) if place.draw.random() < 0.45 else files)
     how = damage(path, place.draw)
     before = rows_of(run)
-    hit = path == journal
+    hit = path.name.startswith("journal.sqlite")
     first, plain = reading("run", place.draw), "read-only" in how
     steps = [Step(first, EITHER, plain_user=plain), Step(BENCH, EITHER, plain_user=plain)]
     if not plain and how in ("cut", "flipped", "emptied", "deleted", "rubbish"):
         steps.append(Step(("show", "run"), FINE, after=0))
     return Case("damaged-runs", steps, lambda: lost(before, rows_of(run), damaged=hit))
+
+
+def leave_log(run: Path) -> None:
+    """Leaves a journal with an unfinished log, as a run that was killed does."""
+    with closing(sqlite3.connect(run / "journal.sqlite")) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("UPDATE records SET seconds = seconds + 1")
+        connection.commit()
+        kept = {path: path.read_bytes() for path in run.glob("journal.sqlite*")}
+    for path, data in kept.items():
+        path.write_bytes(data)
 
 
 @kind(4)
