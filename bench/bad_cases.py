@@ -54,9 +54,9 @@ class Place:
     draw: random.Random
 
     def take(self, *names: str) -> Path:
-        """Copies of good things; the path of the last."""
+        """Copies of good things, as far as they were made; the path of the last."""
         path = self.folder
-        for name in names:
+        for name in filter(self.has, names):
             path = self.folder / name
             if (self.base / name).is_dir():
                 shutil.copytree(self.base / name, path)
@@ -64,10 +64,15 @@ class Place:
                 shutil.copy(self.base / name, path)
         return path
 
+    def has(self, name: str) -> bool:
+        """Whether a good thing was made."""
+        return (self.base / name).exists()
+
     def one(self, options: Sequence[Any]) -> Any:
         return self.draw.choice(options)
 
 
+WITH_A_MODEL = {"tune-mistakes", "damaged-models", "damaged-adapters", "damaged-studies"}
 KINDS: dict[str, tuple[int, Callable[[Place], Sequence[Step] | Case]]] = {}
 
 
@@ -84,7 +89,7 @@ def kind(weight: int) -> Callable[[Callable[[Place], Any]], Callable[[Place], An
 def draw_case(number: int, seed: int, name: str | None, folder: Path, base: Path) -> Case:
     """The case of a number."""
     draw = random.Random(f"{seed} {number}")
-    names = list(KINDS)
+    names = [each for each in KINDS if (base / "study").exists() or each not in WITH_A_MODEL]
     chosen = draw.choices(names, [KINDS[each][0] for each in names])[0]
     chosen = name or chosen
     made = KINDS[chosen][1](Place(folder, base, draw))
@@ -210,10 +215,10 @@ def specifications(place: Place) -> Sequence[Step]:
     registries = {"--strategy": STRATEGIES, "--task": TASKS, "--metric": METRICS, "--engine": ENGINES}
     option = place.one(["--strategy"] * 3 + list(registries))
     spec = specs_of(registries[option], place.draw).replace("\0", "")
+    if option == "--engine":  # another would fetch its model
+        spec = f"scripted{spec[min(at for at in (spec.find(':'), spec.find('('), len(spec)) if at >= 0) :]}"
     good = ("bench", "--task", "rows.jsonl", "--strategy", "zero-shot", "--data", "sets", *SCRIPT)
     bad = (*(good if option == "--metric" else without(good, (option,))), option, spec)
-    if option == "--engine" and not spec.startswith("scripted"):
-        bad = (*bad, "--dry-run")
     return [Step(bad, EITHER), Step(good, FINE, after=2, corrected=True)]
 
 
@@ -336,7 +341,8 @@ def code(place: Place) -> Sequence[Step]:
         data = damage_bytes(data, place.draw)
     place.take("rows.jsonl", "model")
     (place.folder / "mine.py").write_bytes(data)
-    option = place.one(("--strategy", "--task", "--task", "--metric", "--engine", "--method"))
+    options = ("--strategy", "--task", "--task", "--metric", "--engine", "--method")
+    option = place.one(options if place.has("model") else options[:-1])
     spec = place.one(
         ("mine.py:x",) * 6
         + ("mine.py:x:k=1", "mine.py:nosuch", "mine.py:", "mine.py", "./mine.py:x", "mine.py:x:k=", "mine.py:__name__")
@@ -374,17 +380,29 @@ def reading(run: str, draw: random.Random) -> tuple[str, ...]:
 def damaged_runs(place: Place) -> Case:
     """A run one of whose files is damaged: read, gone on with, read again."""
     run = place.take("rows.jsonl", "run")
+    if place.draw.random() < 0.3:
+        leave_log(run)
     files = sorted(path for path in run.rglob("*") if path.is_file() or path.is_dir())
-    journal = run / "journal.sqlite"
-    path = journal if place.draw.random() < 0.45 else place.one(files)
+    path = place.one(sorted(run.glob("journal.sqlite*")) if place.draw.random() < 0.45 else files)
     how = damage(path, place.draw)
     before = rows_of(run)
-    hit = path == journal
+    hit = path.name.startswith("journal.sqlite")
     first, plain = reading("run", place.draw), "read-only" in how
     steps = [Step(first, EITHER, plain_user=plain), Step(BENCH, EITHER, plain_user=plain)]
     if not plain and how in ("cut", "flipped", "emptied", "deleted", "rubbish"):
         steps.append(Step(("show", "run"), FINE, after=0))
     return Case("damaged-runs", steps, lambda: lost(before, rows_of(run), damaged=hit))
+
+
+def leave_log(run: Path) -> None:
+    """Leaves a journal with an unfinished log, as a run that was killed does."""
+    with closing(sqlite3.connect(run / "journal.sqlite")) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.execute("UPDATE records SET seconds = seconds + 1")
+        connection.commit()
+        kept = {path: path.read_bytes() for path in run.glob("journal.sqlite*")}
+    for path, data in kept.items():
+        path.write_bytes(data)
 
 
 @kind(4)
@@ -506,7 +524,8 @@ def strangers(place: Place) -> Case:
     evil.write_text(EVIL.format(marker=str(marker)))
     victim = place.folder / "victim"
     victim.write_text("mine")
-    steps = place.one((strange_run, strange_run, strange_run, strange_model, strange_adapter))(place, evil, victim)
+    kinds = (strange_run, strange_run, strange_run, strange_model, strange_adapter)
+    steps = place.one(kinds if place.has("study") else kinds[:3])(place, evil, victim)
 
     def held() -> list[str]:
         written = [path.name for kind in ("records.*", "calls.*", "report.*") for path in place.folder.glob(kind)]

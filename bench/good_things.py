@@ -13,7 +13,8 @@ from typing import Any
 
 Rows = dict[str, dict[tuple[Any, ...], tuple[Any, ...]]]
 
-HERE = ("run", "study", "model", "tiny.gguf", "table.csv", "rows.jsonl", "sets")
+SMALL = ("run", "table.csv", "rows.jsonl", "sets")  # no model is needed for these
+HERE = (*SMALL, "study", "model", "tiny.gguf")
 RUN = ("--task", "coin-flip", "--task", "rows.jsonl", "--strategy", "zero-shot", "--strategy", "few-shot:k=2")
 BENCH = ("bench", *RUN, "--engine", "scripted", "--limit", "3", "--runs", ".", "--run", "run")
 TINY = ("--model", "model", "--template", "plain", "--batch", "4")
@@ -29,8 +30,8 @@ KEYS = {
 }
 
 
-def make_all(base: Path, call: Callable[..., int]) -> None:
-    """Makes everything of HERE in a folder. `call` runs one command of kshot in it."""
+def make_all(base: Path, call: Callable[..., int], *, small: bool) -> None:
+    """Makes everything of HERE in a folder, or of SMALL. `call` runs one command of kshot in it."""
     (base / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in good_rows(8)))
     lines = [f"{i},{i * i % 7},{0.5 * i + 1}" for i in range(40)]
     (base / "table.csv").write_text("\n".join(["a,b,price", *lines]) + "\n")
@@ -40,9 +41,10 @@ def make_all(base: Path, call: Callable[..., int]) -> None:
             named = [{**row, "id": f"{name}-{split}-{i}"} for i, row in enumerate(rows)]
             text = "".join(json.dumps(row).replace("How ", f"In the {split}, how ") + "\n" for row in named)
             (base / "sets" / name / f"{split}.jsonl").write_text(text)
-    save_tiny(base / "model")
-    write_gguf(base / "tiny.gguf")
-    for args in (BENCH, STUDY):
+    if not small:
+        save_tiny(base / "model")
+        write_gguf(base / "tiny.gguf")
+    for args in (BENCH,) if small else (BENCH, STUDY):
         if call(args):
             raise SystemExit(f"what should be good is not: kshot {' '.join(args)}")
 

@@ -52,6 +52,13 @@ MODEL_OPTIONS = [
 ]
 
 
+KNOWN = {
+    "device": ("auto", "cpu", "cuda"),
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "template": ("auto", "chat", "plain"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
     """The model that a command was given, and how it is to be run; the fields are those of MODEL_OPTIONS."""
@@ -78,11 +85,22 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(**given: Any) -> None:
         options = ModelOptions(**{field.name: given.pop(field.name) for field in fields(ModelOptions)})
+        check_known(options)
         command(options=options, **given)
 
     for option in reversed(MODEL_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def check_known(options: ModelOptions) -> None:
+    """Raises UserError for a device, dtype or template that is none, before a model is fetched."""
+    from kshot.registry import suggest
+
+    for name, known in KNOWN.items():
+        given = getattr(options, name)
+        if given not in known:
+            raise UserError(f"unknown {name} {given!r}: {suggest(given, known)}")
 
 
 def refuse_beside_engine() -> None:

@@ -109,6 +109,8 @@ def tune(
     if evaluations is None:
         evaluations = 0 if mixture else 4
     prompting = () if compare == "none" else listed(compare or strategy)
+    if not prompting and compare != "none":
+        raise UserError(f"--compare {compare!r} names no strategy: name one, or write --compare none.")
     from kshot.adapters.study.console import run
     from kshot.adapters.study.plan import Study
     from kshot.adapters.training.recipe import Recipe

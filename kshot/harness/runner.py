@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from kshot.harness.journal import Journal, request_key
 from kshot.program import Done, advance
-from kshot.types import Engine, Generation, Program, Request, UserError
+from kshot.types import Engine, EngineError, Generation, Program, Request, UserError
 
 T = TypeVar("T")
 Calls = list[tuple[str, Generation]]
@@ -133,9 +133,11 @@ class Run(Generic[T]):
         """Lets the engine work, journals its answers, then lets their programs go on."""
         answers = self.engine.collect()
         if not answers:
-            raise AssertionError("the engine has nothing more to do, but requests are waiting")
+            raise EngineError("it has nothing more to do, and requests are waiting for it.")
         ready: list[Flight[T]] = []
         for ticket, generation in answers:
+            if ticket not in self.tickets or not isinstance(generation, Generation):
+                raise EngineError(f"it answered {generation!r:.80} to the ticket {ticket!r:.40}, which does not wait.")
             key, request = self.tickets.pop(ticket)
             self.journal.put(key, request, generation)
             self.progress.generated_tokens += generation.completion_tokens

@@ -60,7 +60,7 @@ def choose(
         and (not rationale or sample.rationale.strip())
     )
     # as a rule the first k are the whole of the work, and the rest of the pool is not looked at
-    drawn = list(islice(pool, k)) if select == "first" else list(pool)
+    drawn = list(islice(pool, min(k, len(question.exemplars)))) if select == "first" else list(pool)
     if len(drawn) < k:
         raise too_few(question, k, len(drawn), rationale)
     if select == "first" and order != "shuffled" and not noise:

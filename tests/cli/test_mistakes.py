@@ -190,9 +190,15 @@ for args in json.load(sys.stdin):
         (["view", "--open", "--no-open"], "given 2 times"),
         (["classic", "diagnose", "--out", "a", "--out", "b"], "--out is given 2 times"),
         (["tune", "--seeds", "1", "--seeds", "2"], "--seeds is given 2 times"),
+        (["tune", "--batch", "-1", "--task", "coin-flip", "--method", "lora"], "--batch is -1; it must be at least 1"),
+        (["tune", "--compare", ",", "--task", "coin-flip", "--method", "lora"], "--compare ',' names no strategy"),
+        (["tune", "--dtype", "int8", "--task", "coin-flip", "--method", "lora"], "unknown dtype 'int8': "),
+        (["bench", "--device", "tpu", "--task", "coin-flip", "--strategy", "zero-shot"], "unknown device 'tpu': "),
+        (["bench", "--template", "", "--task", "coin-flip", "--strategy", "zero-shot"], "unknown template '': "),
+        (["demo", "--batch", "0"], "--batch is 0; it must be at least 1"),
     ],
 )
-def test_an_option_that_is_taken_once_is_given_once(args: list[str], said: str) -> None:
+def test_an_option_that_cannot_be_is_told_before_anything_is_done(args: list[str], said: str) -> None:
     assert said in sentence_of(kshot(*args))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -176,6 +177,22 @@ def test_an_engine_error_keeps_what_was_answered(tmp_path: Path) -> None:
     with Journal.read(tmp_path) as journal:
         kept = [r for r in engine.asked if journal.get(request_key("scripted", r))]
     assert len(kept) == len(engine.asked) - 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([], "it has nothing more to do, and requests are waiting"),
+        ([(99, Generation("a", "stop"))], "to the ticket 99, which does not wait"),
+        ([(0, "four")], "it answered 'four'"),
+    ],
+)
+def test_an_engine_that_answers_what_was_not_asked_has_failed(tmp_path: Path, answers: Any, said: str) -> None:
+    engine = ScriptedEngine(reply)
+    engine.collect = lambda: answers  # type: ignore[method-assign]
+    jobs = load_plan(Plan(("coin-flip",), ("zero-shot",), limit=1)).jobs(chat=False)
+    with Journal.open(tmp_path, {}) as journal, pytest.raises(EngineError, match=said):
+        run_jobs(engine, jobs, journal, done=lambda *_: None)
 
 
 def test_tokens_are_journaled_where_they_are_asked_for(tmp_path: Path) -> None:

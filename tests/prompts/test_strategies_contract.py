@@ -221,3 +221,22 @@ def test_importing_them_imports_nothing_heavy() -> None:
         "print([m for m in heavy if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "1", "1" + "0" * 20])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_number_that_cannot_be_is_told_before_anything_is_asked(name: str, value: str) -> None:
+    """Or it can be, and the strategy comes to its end."""
+    for key, default in hyperparameters(STRATEGIES.find(name)).items():
+        if isinstance(default, bool) or not isinstance(default, int | float):
+            continue
+        asked: list[Request] = []
+
+        def answer(request: Request, asked: list[Request] = asked) -> Generation:
+            asked.append(request)
+            return Generation(echo(request), "stop")
+
+        try:
+            drive(get_strategy(f"{name}:{key}={value}")(QUESTION), answer)
+        except UserError:
+            assert not asked, (key, value)

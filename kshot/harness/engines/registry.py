@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import nested, split_spec, write_spec
-from kshot.types import Engine
+from kshot.types import Engine, UserError
 
 if TYPE_CHECKING:
     from kshot.harness.models.render import Renderer
@@ -23,6 +23,10 @@ E = TypeVar("E", bound=Callable[..., Engine])
 ENGINES: Registry[Callable[..., Engine]] = Registry("engine")
 DEFAULT_MODEL = "smollm2-135m"
 INNER = "engine"  # the hyperparameter that is itself the specification of an engine
+NEEDED: dict[str, Any] = {
+    "id": str, "chat": bool, "capacity": int, "submit": Callable, "collect": Callable, "close": Callable,
+}  # fmt: skip
+"""What an engine has; a user's own may lack it."""
 
 
 def engine(function: E) -> E:
@@ -43,7 +47,11 @@ class NamedEngine:
     params: Mapping[str, Any]
 
     def __call__(self) -> Engine:
-        return self.function(**self.params)
+        made = self.function(**self.params)
+        for name, kind in NEEDED.items():
+            if not isinstance(getattr(made, name, None), kind):
+                raise UserError(f"{self.name} gave {made!r:.80}, which is no engine: its {name} is not there; mend it.")
+        return made
 
     @property
     def innermost(self) -> NamedEngine:

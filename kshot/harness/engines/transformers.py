@@ -46,9 +46,12 @@ def rows_of(batch: str) -> int | None:
     if batch == "auto":
         return None
     try:
-        return int(batch)
+        rows = int(batch)
     except ValueError:
         raise UserError(f"--batch is {batch!r}; give a number of rows, or auto.") from None
+    if rows < 1:
+        raise UserError(f"--batch is {rows}; it must be at least 1.")
+    return rows
 
 
 def bytes_of(memory: str) -> int | None:

@@ -33,6 +33,8 @@ def least_to_most(
     """
     if max_steps < 1:
         raise UserError(f"max_steps is {max_steps}; least-to-most needs at least 1.")
+    if max_new_tokens < 1:  # told before the first plan is asked for
+        raise UserError(f"max_new_tokens is {max_new_tokens}; it must be at least 1.")
     if not question.decompositions:
         raise UserError("least-to-most needs decomposition exemplars and this task has none; use another strategy.")
     asked = lettered(question.text, question.choices)

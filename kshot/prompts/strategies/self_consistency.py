@@ -10,6 +10,8 @@ from kshot.prompts.voting import vote
 from kshot.registry import hyperparameters
 from kshot.types import Prediction, Program, Question, Strategy, UserError
 
+MOST_CHAINS = 10_000  # beyond it there is a typing mistake
+
 
 @strategy
 def self_consistency(
@@ -28,6 +30,8 @@ def self_consistency(
     """
     if n < 1:
         raise UserError(f"n is {n}; self-consistency needs at least 1 chain.")
+    if n > MOST_CHAINS:
+        raise UserError(f"n is {n}; self-consistency draws at most {MOST_CHAINS:,} chains of a question.")
     if n > 1 and temperature == 0:
         raise UserError("self-consistency at temperature 0 draws the same chain n times; give a temperature above 0.")
     inner = get_strategy(base)

@@ -30,6 +30,8 @@ def zero_shot_cot(
     """
     if not lead.strip():
         raise UserError("lead is empty; give the words that open the chain, or use zero-shot.")
+    if answer_tokens < 1:  # told before the first chain is asked for
+        raise UserError(f"answer_tokens is {answer_tokens}; it must be at least 1.")
     chain = yield from ask(
         conversation(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
     )

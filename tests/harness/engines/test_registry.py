@@ -23,6 +23,21 @@ def my_echo(*, capacity: int = 3):
 '''
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("    return None", "gave None, which is no engine: its id is not there"),
+        ("    yield 1", "which is no engine: its id is not there"),
+        ("    return type('E', (), {'id': 5})()", "its id is not there"),
+        ("    return type('E', (), {'id': 'e', 'chat': True, 'capacity': 1})()", "its submit is not there"),
+    ],
+)
+def test_what_a_users_own_file_gives_is_an_engine(tmp_path: Path, body: str, said: str) -> None:
+    (tmp_path / "mine.py").write_text(f"def x():\n{body}\n")
+    with pytest.raises(UserError, match=said):
+        get_engine(f"{tmp_path}/mine.py:x")
+
+
 @pytest.fixture
 def around() -> Iterator[None]:
     """An engine that has another one within it."""
