@@ -23,7 +23,7 @@ Examples:
   kshot list methods
 
 A study is kept in RUNS/RUN: an adapter's folder a training (peft loads it), and one report. The same command
-again goes on where it was stopped, within a training too; more methods, samples or seeds are added.
+again goes on where it was stopped, within a training too. More methods, samples, seeds and strategies are added.
 """
 
 MOST_SEEDS = 1000  # trainings of each; beyond it there is a typing mistake

@@ -94,8 +94,11 @@ class Journal:
         self.committed = time.monotonic()
 
     @classmethod
-    def open(cls, folder: Path, settings: Mapping[str, Any]) -> Journal:
-        """Creates the run, or resumes it. Raises UserError where it is in use or was made with other settings."""
+    def open(cls, folder: Path, settings: Mapping[str, Any], grows: Sequence[str] = ()) -> Journal:
+        """Creates the run, or resumes it. Raises UserError where it is in use or was made with other settings.
+
+        To the lists that `grows` names a resume may add.
+        """
         path = folder / "journal.sqlite"
         with ExitStack() as undo, explained(path):
             undo.callback(locked(folder, lambda: writer_of(folder)).release)
@@ -106,7 +109,7 @@ class Journal:
             connection.execute("PRAGMA synchronous=NORMAL")
             schema.begin(connection, schema.format_of(path, connection))
             journal = cls(folder, connection, writes=True)
-            journal.match(settings)
+            journal.match(settings, grows)
             journal.lost_prompts = schema.drop_damaged_prompts(connection)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('note writer', ?)", (str(os.getpid()),))
             connection.commit()
@@ -155,14 +158,19 @@ class Journal:
 
     # ------------------------------------------------------------ settings
 
-    def match(self, settings: Mapping[str, Any]) -> None:
+    def match(self, settings: Mapping[str, Any], grows: Sequence[str] = ()) -> None:
         """Stores the settings of a new run; compares them with those of an old one.
 
-        One that an older kshot did not keep is added, so that from then on it must agree.
+        One that an older kshot did not keep is added, so that from then on it must agree; a list that `grows` has
+        the new items behind the old ones.
         """
         new = {key: write(value) for key, value in settings.items()}
         old = self.settings_text()
         added = {key: text for key, text in new.items() if not old or (key in LATER and key not in old)}
+        if old and grows and self.answered():
+            before = self.settings()
+            for key in grows:
+                new[key] = added[key] = write(list(dict.fromkeys([*before.get(key, ()), *settings[key]])))
         old.update(added)
         changed = [
             f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"
@@ -178,7 +186,9 @@ class Journal:
             self.connection.execute("DELETE FROM meta")
             self.connection.execute("DELETE FROM samples")
             added = new
-        self.connection.executemany("INSERT INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()])
+        self.connection.executemany(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()]
+        )
 
     def answered(self) -> bool:
         """Whether the run has an answer, or a record."""

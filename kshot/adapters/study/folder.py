@@ -17,9 +17,12 @@ from typing import Any
 
 from kshot.adapters.folder import is_whole
 from kshot.adapters.methods.by_name import spelled
-from kshot.adapters.study.plan import Study, Training
+from kshot.adapters.study.plan import ASKED, CHANGING_NOTHING, Study, Training
+from kshot.adapters.training.checkpoints import FOLDER as CHECKPOINTS
+from kshot.adapters.training.checkpoints import WHOLE
 from kshot.adapters.training.recipe import RESULT, Trained
 from kshot.eval.report.safe_text import clean
+from kshot.harness.journal import Journal
 from kshot.harness.models.cache import say
 from kshot.types import UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
@@ -31,19 +34,50 @@ KINDS = {"label": str, "method": str, "samples": int, "seed": int, "trained_on":
 
 
 def check_settings(study: Study, folder: Path) -> None:
-    """Writes the study's settings, or holds them against those that are there. Raises UserError where they differ."""
+    """Writes the study's settings, or holds them against those that are there. Raises UserError where they differ.
+
+    A setting binds once something has come of it: a command that ended in a mistake can be given again, corrected.
+    """
     path, said = folder / SETTINGS, json.loads(json.dumps(study.settings()))
     before = told(path, "it is written anew from this command")
     if before is None:
         write_whole(path, json.dumps(said, indent=2))
         return
+    if isinstance(before.get("recipe"), dict):
+        before["recipe"] = {key: value for key, value in before["recipe"].items() if key not in CHANGING_NOTHING}
     differing = [key for key in said if before.get(key) != said[key]]
-    if differing:
-        key = differing[0]
+    binding = differing if has_trained(folder) else [key for key in differing if key in ASKED and has_asked(folder)]
+    if binding:
+        was, now = difference(before.get(binding[0]), said[binding[0]])
         raise UserError(
-            f"the study in {folder} was begun with {key} = {before.get(key)} and now it is {said[key]}: give the same "
+            f"the study in {folder} was begun with {binding[0]} = {was} and now it is {now}: give the same "
             "again to go on, or another --run."
         )
+    if differing:
+        write_whole(path, json.dumps(said, indent=2))
+
+
+def difference(before: Any, now: Any) -> tuple[Any, Any]:
+    """Two values; of two objects, only what differs in them."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return before, now
+    keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    return {key: before.get(key) for key in keys}, {key: now.get(key) for key in keys}
+
+
+def has_asked(folder: Path) -> bool:
+    """Whether a strategy to compare with has an answer."""
+    try:
+        with Journal.read(folder / PROMPTING) as journal:
+            return journal.answered()
+    except UserError:  # nothing is there, or nothing that can be read
+        return False
+
+
+def has_trained(folder: Path) -> bool:
+    """Whether a training has come to its end or to a checkpoint, or a rate has been found."""
+    made = (f"*/{TRAINING}", f"*/{RESULT}", f"*/{CHECKPOINTS}/*/{WHOLE}", RATES)
+    return any(next(folder.glob(pattern), None) for pattern in made)
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

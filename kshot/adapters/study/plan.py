@@ -18,6 +18,10 @@ from kshot.prompts.strategies import get_strategy
 from kshot.spec import split_spec, write_spec
 from kshot.types import Sample, Strategy, Task, UserError
 
+GROWING = ("methods", "samples", "seeds", "prompting")  # from one call to the next, without changing what is there
+CHANGING_NOTHING = ("checkpoint_seconds", "tensorboard")  # in what is trained; nor does max_length, which only refuses
+ASKED = ("model", "tasks", "data", "limit", "template")  # the settings that prompting depends on
+
 
 @dataclass(frozen=True)
 class Study:
@@ -91,8 +95,9 @@ class Study:
         """What a resume must agree with, as JSON-able values."""
         said = asdict(self)
         said["data"] = None if self.data is None else str(self.data)
-        # what may grow from one call to the next without changing what is there
-        return {key: value for key, value in said.items() if key not in ("methods", "samples", "seeds", "prompting")}
+        for key in CHANGING_NOTHING:
+            del said["recipe"][key]
+        return {key: value for key, value in said.items() if key not in (*GROWING, "max_length")}
 
 
 @dataclass(frozen=True)

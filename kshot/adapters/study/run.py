@@ -9,6 +9,7 @@ another on one machine (accelerate launch spreads a single one).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -40,7 +41,7 @@ from kshot.adapters.training.recipe import OnProgress, Trained
 from kshot.adapters.training.supervised import train
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.plan import load_plan
+from kshot.harness.runs.plan import Loaded, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.types import UserError
 
@@ -85,21 +86,31 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
 
 def run_prompting(study: Study, folder: Path, options: Mapping[str, Any], on_progress: OnStudyProgress) -> None:
     """The strategies to compare with, on the base model."""
-    loaded = load_plan(study.plan(study.prompting))
-    if (folder / "journal.sqlite").is_file():
-        with Journal.read(folder) as journal:
-            if sum(1 for _ in journal.records()) == loaded.total:
-                return
+    lacking = not_asked(load_plan(study.plan(study.prompting)), folder)
+    if not lacking:
+        return
+    loaded = load_plan(study.plan(lacking))
     engine = load_engine(study.model, template=study.template, **options)
-    what, records = f"prompting: {', '.join(study.prompting)}", count(1)
+    what, records = f"prompting: {', '.join(lacking)}", count(1)
 
     def on_record(_: Any) -> None:
         on_progress(what, next(records), loaded.total, {})
 
     try:
-        run_benchmark(loaded, engine, folder, info={"model": study.model}, on_record=on_record)
+        run_benchmark(loaded, engine, folder, info={"model": study.model}, on_record=on_record, grows=("strategies",))
     finally:
         engine.close()
+
+
+def not_asked(loaded: Loaded, folder: Path) -> tuple[str, ...]:
+    """The strategies of a plan that a run's folder does not have all records of."""
+    have: Counter[str] = Counter()
+    if (folder / "journal.sqlite").is_file():
+        with Journal.read(folder) as journal:
+            have.update(record.strategy for record in journal.records())
+    each = sum(map(len, loaded.samples.values()))
+    pairs = zip(loaded.plan.strategies, loaded.strategies, strict=True)
+    return tuple(spec for spec, strategy in pairs if have[strategy.name] != each)
 
 
 def run_training(

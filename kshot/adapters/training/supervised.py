@@ -28,6 +28,7 @@ from kshot.adapters.training.checkpoints import (
     BEST,
     FOLDER,
     STATE,
+    forget_checkpoints,
     last_checkpoint,
     mark_whole,
     read_state,
@@ -97,11 +98,12 @@ def train(
         checkpoint = last_checkpoint(folder)
         if checkpoint:
             clock.spent = seconds_of(checkpoint) or 0.0
-        with known_warnings():
+        with known_warnings(), forgetting(folder):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)  # without autocast around it
         trainer.restore_best()
-    check_bounds(adapted, examples[:1], trainer.state.global_step, config)
+    with forgetting(folder):
+        check_bounds(adapted, examples[:1], trainer.state.global_step, config)
     history = tuple(tidy(line) for line in trainer.state.log_history if "loss" in line or "eval_loss" in line)
     losses = [line["loss"] for line in history if "loss" in line]
     last = losses[-max(1, recipe.steps(len(examples)) // recipe.epochs) :]
@@ -301,6 +303,16 @@ def loss_of(adapted: Adapted, examples: Sequence[Example], batch: int) -> float:
             count += rows
     adapted.model.train(was)
     return total / max(1, count)
+
+
+@contextlib.contextmanager
+def forgetting(folder: Path) -> Iterator[None]:
+    """What has left all bounds would do so again: nothing is kept for the corrected training to go on from."""
+    try:
+        yield
+    except UserError:
+        forget_checkpoints(folder)
+        raise
 
 
 @contextlib.contextmanager

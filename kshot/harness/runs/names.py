@@ -23,11 +23,19 @@ Params = dict[str, dict[str, Any]]
 """All hyperparameters, defaults included, by canonical name."""
 
 
-def note_names(journal: Journal, loaded: Loaded) -> None:
-    """Keeps the canonical names of a run that is being written, in the plan's order, and all hyperparameters."""
+def note_names(journal: Journal, loaded: Loaded) -> list[str]:
+    """Keeps the canonical names of a run that is being written, in the plan's order, and all hyperparameters.
+
+    A run that grows has those that it had before, too. Gives the names.
+    """
     names = [strategy.name for strategy in loaded.strategies]
     params = hyperparameters_of([*loaded.plan.strategies, *loaded.plan.tasks], files=True)
+    settings = journal.settings()
+    if set(settings["strategies"]) > set(loaded.plan.strategies):
+        before, known = names_of(journal, settings)
+        names, params = list(dict.fromkeys([*before, *names])), {**known, **params}
     journal.note(NOTE, json.dumps({"strategies": names, "params": params}, default=str))
+    return names
 
 
 def names_of(journal: Journal, settings: Mapping[str, Any]) -> tuple[list[str], Params]:

@@ -35,12 +35,16 @@ def run_benchmark(
     on_record: Callable[[Record], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
+    grows: Sequence[str] = (),
 ) -> Progress:
-    """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError."""
+    """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError.
+
+    With `grows` a resume may add to such settings: to `strategies` those that the run did not have.
+    """
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     settings = loaded.plan.settings(engine.id, engine.chat)
     loaded.check()  # before anything is kept
-    with Journal.open(folder, settings) as journal:
+    with Journal.open(folder, settings, grows) as journal:
         begin(journal, loaded, settings, info or {})
         for task, samples in loaded.samples.items():
             journal.add_samples(task, samples)
@@ -131,8 +135,10 @@ def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: M
     check_sources(journal, loaded.plan)
     describe(journal, settings, info)
     keep_sources(journal, loaded.plan)
-    note_names(journal, loaded)
-    journal.note("total", str(loaded.total))
+    names = note_names(journal, loaded)
+    own = {strategy.name for strategy in loaded.strategies}
+    others = sum(record.strategy not in own for record in journal.records()) if len(names) > len(own) else 0
+    journal.note("total", str(loaded.total + others))
 
 
 def describe(journal: Journal, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
 from kshot.adapters.training.recipe import Recipe, Trained
 from kshot.cli.tune import listed, tune
+from kshot.harness.journal import Journal
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.harness.runs.plan import load_plan
@@ -168,6 +169,50 @@ def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_pat
     assert not (tmp_path / "none").exists()
     with pytest.raises(UserError, match="given twice among the methods"):
         study_of(tiny_folder, methods=("lora", "lora"))
+
+
+def test_a_mistake_leaves_no_folder_that_refuses_the_corrected_command(tiny_folder: Path, tmp_path: Path) -> None:
+    right = study_of(
+        tiny_folder, tasks=("word-pairs",), methods=("bitfit",), samples=(2,), seeds=(0,), prompting=("zero-shot",),
+        recipe=Recipe(epochs=1), limit=2,
+    )  # fmt: skip
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"max_length": 20}, "raise --max-length"),
+        ({"strategy": "zero-shot-cot"}, "cannot be trained on"),
+        ({"strategy": "few-shot:k=99999"}, "lower k"),
+        ({"prompting": ("instruction:wording=9",)}, "wording"),
+        ({"tasks": ("word-pairs:relation=nosuch",)}, "nosuch"),
+        ({"methods": ("lora:target_modules=nosuch",)}, "target_modules"),
+        ({"methods": ("prompt-tuning",), "recipe": Recipe(epochs=1, packing=True)}, "leave packing out"),
+        ({"samples": (10**6,)}, "lower --samples"),
+    ]
+    for wrong, said in mistakes:  # each the correction of the one before
+        with pytest.raises(UserError, match=said):
+            run_study(replace(right, **wrong), tmp_path, OPTIONS)
+    run_study(right, tmp_path, OPTIONS)
+    assert json.loads((tmp_path / "study.json").read_text()) == json.loads(json.dumps(right.settings()))
+    run_study(replace(right, max_length=900, recipe=replace(right.recipe, checkpoint_seconds=1)), tmp_path, OPTIONS)
+    for other in ({"limit": 3}, {"recipe": Recipe(epochs=2)}):
+        with pytest.raises(UserError, match=f"was begun with {next(iter(other))}"):
+            run_study(replace(right, **other), tmp_path, OPTIONS)
+
+
+def test_strategies_to_compare_with_are_added_and_none_stands_for_another(tiny_folder: Path, tmp_path: Path) -> None:
+    study = study_of(tiny_folder, methods=("bitfit",), seeds=(0,), prompting=("zero-shot",), limit=2)
+    study = replace(study, recipe=Recipe(epochs=1))
+    for prompting in (("zero-shot",), ("few-shot:k=2",), ("few-shot:k=1", "zero-shot")):
+        run_study(replace(study, prompting=prompting), tmp_path, OPTIONS)
+        results = read_study(tmp_path)
+        asked = {strategy: 0 for strategy in results.run.strategies}
+        for record in results.run.records:
+            asked[record.strategy] += 1
+        results.close()
+        assert set(prompting) <= asked.keys() and set(asked.values()) == {2}
+    assert list(asked) == ["zero-shot", "few-shot:k=2", "few-shot:k=1", "bitfit:samples=4"]
+    assert results.run.params["few-shot:k=2"]["k"] == 2
+    with Journal.read(tmp_path / "prompting") as journal:
+        assert journal.noted("total") == "6"
+        assert journal.settings()["strategies"] == ["zero-shot", "few-shot:k=2", "few-shot:k=1"]
 
 
 def test_two_processes_do_not_tune_in_one_folder(tiny_folder: Path, tmp_path: Path) -> None:

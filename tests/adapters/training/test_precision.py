@@ -199,14 +199,18 @@ def test_a_validation_loss_that_is_no_number_is_told(tiny_chat_llama: Path, tmp_
     loaded = tiny_in(tiny_chat_llama, "float32")
     adapted = adapted_on(loaded, "bitfit")
     data = made_of(loaded)
+    kept: list[Path] = []
 
     def spoil(step: int, steps: int, said: Any) -> None:
-        with torch.no_grad():
-            loaded.model.model.layers[0].mlp.up_proj.bias.fill_(math.nan)
+        kept.extend(tmp_path.glob("checkpoints/*/whole"))
+        if step == steps:
+            with torch.no_grad():
+                loaded.model.model.layers[0].mlp.up_proj.bias.fill_(math.nan)
 
-    recipe = Recipe(epochs=1, lr=1e-2, batch_size=6, evaluations=1)
-    with pytest.raises(UserError, match=r"bitfit: the validation loss is nan at step 1; lower --lr below 0\.01"):
+    recipe = Recipe(epochs=1, lr=1e-2, batch_size=3, evaluations=1, checkpoint_seconds=0)
+    with pytest.raises(UserError, match=r"bitfit: the validation loss is nan at step \d; lower --lr below 0\.01"):
         train(adapted, data, recipe, tmp_path, seed=0, validation=data, on_progress=spoil)
+    assert kept and not list(tmp_path.glob("checkpoints/*"))  # a corrected training begins anew
 
 
 def test_a_rate_that_no_training_survives_is_refused() -> None:
