@@ -17,6 +17,7 @@ from typing import Any
 from kshot.adapters.heads import Guess, checked, guesses
 from kshot.adapters.padding import batch_of, pad_id
 from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.control_tokens import ControlTokens
 from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer, where_to_run
 from kshot.harness.models.sources import first_line, folder_of, resolve
 from kshot.types import UserError
@@ -64,9 +65,13 @@ class Cloze:
         """The sentence's tokens, with so many masks in the blank. Raises UserError where it is longer than `limit`."""
         if tokenizer.mask_token is None:
             raise UserError("this model has no mask token, so it can fill in no blank; use an encoder such as BERT.")
-        sentence = self.template.replace(MASK, tokenizer.mask_token * blanks).replace(TEXT, text)
-        ids: list[int] = tokenizer(sentence).input_ids
-        if ids.count(tokenizer.mask_token_id) != blanks:
+        blank, controls = self.template.replace(MASK, tokenizer.mask_token * blanks), ControlTokens(tokenizer)
+        ids: list[int] = (
+            controls.encode(blank.replace(TEXT, controls.hide(text, "user")), whole=True)
+            if controls.found(text)
+            else tokenizer(blank.replace(TEXT, text)).input_ids
+        )
+        if tokenizer.mask_token in text or ids.count(tokenizer.mask_token_id) != blanks:
             raise UserError(f"the text holds the mask token {tokenizer.mask_token} itself; remove it: {text[:80]!r}")
         if limit is not None and len(ids) > limit:
             raise UserError(f"the text needs {len(ids)} tokens and the encoder holds {limit}; use shorter texts.")

@@ -23,6 +23,7 @@ from transformers import (
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.encoder import Cloze, load_encoder
 from kshot.adapters.engine import adapted_engine
+from kshot.adapters.heads import logits_of
 from kshot.adapters.study.plan import Study
 from kshot.adapters.study.read import read_study
 from kshot.adapters.study.report import build
@@ -180,6 +181,16 @@ def test_a_classifier_on_an_encoder_learns(folder: str, spec: str, tmp_path: Pat
     found = load(again.model, again.tokenizer, tmp_path, base="tiny", base_hash="abc")
     for one, other in zip(found.predict(TEXTS), adapted.predict(TEXTS), strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", ["the film [SEP] was", "[SEP][CLS]", "a [PAD]"])
+def test_control_tokens_in_a_text_are_text(folder: str, text: str) -> None:
+    loaded = load_encoder(folder)
+    tokenizer = loaded.tokenizer
+    plain = text.replace("[", "<").replace("]", ">")  # which is as unknown to these vocabularies
+    assert CLOZE.blank(tokenizer, text, 2) == CLOZE.blank(tokenizer, plain, 2)
+    model = load_encoder(folder, labels=LABELS).model
+    assert torch.equal(logits_of(model, tokenizer, [text]), logits_of(model, tokenizer, [plain]))
 
 
 def test_what_does_not_fit_is_refused(folder: str, tiny_llama: Path, tmp_path: Path) -> None:

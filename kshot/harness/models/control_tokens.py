@@ -76,18 +76,20 @@ class ControlTokens:
             ids[copy.token_to_id(name) or 0] = id  # it is there
         return copy, ids
 
-    def encode(self, rendered: str) -> list[int]:
-        """The tokens of a template's text, whose messages' marks are hidden."""
+    def encode(self, rendered: str, *, whole: bool = False) -> list[int]:
+        """The tokens of a template's text, whose messages' marks are hidden; `whole` with those set around a text."""
         if self.copy is None or self.any is None:
             self.warn(self.show(rendered))
-            return list(self.tokenizer(self.show(rendered), add_special_tokens=False).input_ids)
+            return list(self.tokenizer(self.show(rendered), add_special_tokens=whole).input_ids)
         copy, ids = self.copy
         names = list(self.added)
         named = self.any.sub(lambda mark: f"{self.nonce}c{names.index(mark[0])};", rendered)
-        found: list[int] = copy.encode(self.show(named), add_special_tokens=False).ids
-        if set(found) & {id for id, _ in self.added.values()}:  # a vocabulary without another way to write them
+        text = self.show(named)
+        found: list[int] = copy.encode(text, add_special_tokens=False).ids
+        hidden = {self.added[names[int(at)]][0] for at in re.findall(f"{self.nonce}t(\\d+);", rendered)}
+        if hidden.intersection(found):  # a vocabulary without another way to write them
             self.warn(self.show(rendered))
-        return [ids.get(id, id) for id in found]
+        return [ids.get(id, id) for id in (copy.encode(text).ids if whole else found)]
 
     def warn(self, text: str) -> None:
         """Says once that a text's marks are control tokens after all."""

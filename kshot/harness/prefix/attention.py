@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from kshot.harness.decoding.own_attention import SHARED
+from kshot.harness.decoding.own_attention import SHARED as NAME
 from kshot.harness.prefix.step import Pass, Span
 
 WASTE = 2.0  # rows are read together, up to the longest of them, while that is at most so many times their own keys
@@ -213,4 +213,4 @@ def encode_span(
     total[:, :, part] = weight.reshape(kv_heads, folds, tokens)
 
 
-AttentionInterface.register(SHARED, prefix_attention)
+AttentionInterface.register(NAME, prefix_attention)

@@ -68,12 +68,15 @@ def scored(model: Any, ids: list[int], targets: list[int]) -> list[float]:
     return list(logits[-len(targets) :].log_softmax(-1).gather(-1, wanted).squeeze(-1).tolist())
 
 
-def answers(model: Any, share: bool, asked: list[tuple[list[int], list[int]]]) -> list[Generation]:
+def engine_of(model: Any, share: bool = True) -> TransformersEngine:
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # such models share what is within the limit
-        engine = TransformersEngine(
+        return TransformersEngine(
             model, None, id="x", chat=False, context_length=512, rows=4, memory=1 << 22, share=share
         )
+
+
+def answers(engine: TransformersEngine, asked: list[tuple[list[int], list[int]]]) -> list[Generation]:
     for ticket, (ids, targets) in enumerate(asked):
         engine.submit_tokens(ticket, ids, SamplingParams(max_new_tokens=NEW), targets=targets)
     found: dict[int, Generation] = {}
@@ -87,12 +90,37 @@ def test_every_row_is_decoded_and_scored_as_it_is_alone(model: Any, share: bool)
     pristine = copy.deepcopy(model)
     rows = prompts()
     targets = [[5, 6, 7][: 1 + at % 3] for at in range(len(rows))]
-    got = answers(model, share, [(ids, []) for ids in rows])
+    engine = engine_of(model, share)
+    got = answers(engine, [(ids, []) for ids in rows])
     assert [list(one.tokens) for one in got] == [generated(pristine, ids) for ids in rows]
-    both = answers(model, share, [*zip(rows, targets, strict=True), *((ids, []) for ids in rows[::-1])])
+    both = answers(engine, [*zip(rows, targets, strict=True), *((ids, []) for ids in rows[::-1])])
     for one, ids, some in zip(both, rows, targets, strict=False):
         assert one.token_logprobs == pytest.approx(scored(pristine, ids, some), abs=1e-4)
     assert [one.tokens for one in both[len(rows) :]] == [one.tokens for one in got[::-1]]
+
+
+def test_two_decoders_count_restart_and_close_as_one(model: Any) -> None:
+    asked: list[tuple[list[int], list[int]]] = [(ids, []) for ids in prompts()]
+    engine = engine_of(model)
+    expected = [one.tokens for one in answers(engine, asked)]
+    decoder: Any = engine.decoder
+    for name in ("passes", "decoding_passes", "row_passes"):
+        parts = getattr(decoder.short, name), getattr(decoder.long, name)
+        assert min(parts) > 0
+        assert getattr(decoder, name) == sum(parts)
+    for ticket, (ids, _) in enumerate(asked):
+        engine.submit_tokens(ticket, ids, SamplingParams(max_new_tokens=NEW))
+    decoder.step()
+    decoder.restart(2)
+    assert decoder.rows == 2
+    found: dict[int, Generation] = {}
+    while done := engine.collect():
+        found.update(done)
+    assert [found[ticket].tokens for ticket in range(len(asked))] == expected
+    engine.submit_tokens(0, asked[1][0], SamplingParams(max_new_tokens=NEW))
+    engine.close()
+    assert not decoder
+    assert decoder.short.model is decoder.long.model is None
 
 
 def test_what_hangs_on_the_pass_is_told_from_the_configuration(model: Any) -> None:
