@@ -416,6 +416,8 @@ def damaged_rows(place: Place) -> Case:
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             deed = place.draw.random()
             try:
+                if not columns:  # dropped before
+                    continue
                 if deed < 0.15:
                     connection.execute(f"DELETE FROM {table}")
                 elif deed < 0.22:

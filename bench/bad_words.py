@@ -4,6 +4,7 @@
 
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202e"
 TASK = "from kshot.types import *\nfrom kshot.eval.answers import *\n"
+RETURN = "from kshot.types import *\ndef x(question=None):\n    yield [Request('a')]\n    return "
 ONE = "x = Task('t', lambda *a: [Sample('1', 'q', '4')], "
 TEXTS = (
     "", " ", "-", "--", "=", ":", ",", "(", ")", "((", "a:b:c", "a(b", "a)b", "a(b))", '"', '"a', "a=b", "ü", "数",
@@ -78,6 +79,9 @@ CODE = {
     "yields numbers": "def x(question=None):\n    yield [1, 2]\n",
     "never returns an answer": "def x(question=None):\n    yield []\n",
     "returns text": "def x(question=None):\n    yield []\n    return 'four'\n",
+    "an answer of digits": RETURN + "Prediction(4, 'ok')\n",
+    "another status": RETURN + "Prediction('a', 'fine')\n",
+    "a detail that is kept nowhere": RETURN + "Prediction('a', 'ok', detail={'a': {1, 2}})\n",
     "asks bad": "from kshot.types import Request\ndef x(question=None):\n    yield [Request(5)]\n",
     "stops itself": "def x(question=None):\n    raise StopIteration\n    yield []\n",
     "recursion": "def x(question=None):\n    return x(question)\n",
@@ -89,6 +93,7 @@ CODE = {
     "score raises": TASK + "def s(a, b): raise KeyError('a')\n" + ONE + "NUMBER, s)\n",
     "score of text": TASK + ONE + "NUMBER, lambda *a: 'x')\n",
     "score nan": TASK + ONE + "NUMBER, lambda *a: Score(float('nan'), True))\n",
+    "score of seven": TASK + ONE + "NUMBER, lambda *a: Score(7.0, True))\n",
     "twice the id": TASK + "x = Task('t', lambda *a: [Sample('1', 'q', '4')] * 2, NUMBER, numeric)\n",
     "odd sample": TASK + "x = Task('t', lambda *a: [Sample(1, None, 4)], NUMBER, numeric)\n",
     "task of rubbish": "from kshot.types import *\nx = Task(None, None, None, None)\n",

@@ -139,6 +139,15 @@ def generation_of(row: Sequence[Any]) -> Generation:
     return found
 
 
+def check_generation(generation: Generation) -> None:
+    """Raises ValueError and kin for what an engine gave and could not be read again."""
+    fitting(generation, GENERATED)
+    if generation.finish_reason not in FINISHED:
+        raise ValueError(f"finish_reason is {generation.finish_reason!r}"[:80])
+    if math.isnan(generation.logprob):
+        raise ValueError("its log-likelihood is no number")
+
+
 def fitting(value: V, kinds: Kinds) -> V:
     """The value, whose fields are of these kinds. Raises ValueError for what a damaged row has in their place."""
     for name, kind in kinds.items():
@@ -208,6 +217,18 @@ def prediction_of(answer: str | None, status: Status, kept: Mapping[str, Any]) -
     for name in {"span", "answers"} & set(fields):
         fields[name] = tuple(fields[name])
     return Prediction(answer, status, **fields, detail=detail)
+
+
+def check_prediction(prediction: Prediction) -> None:
+    """Raises ValueError and kin for what a user's own strategy gave and could not be read again."""
+    fitting(prediction, PREDICTION)
+    if prediction.status not in STATUSES:
+        raise ValueError(f"status is {prediction.status!r}"[:80])
+    kept = json.loads(write(kept_of(prediction)))
+    again = prediction_of(prediction.answer, prediction.status, kept)
+    differing = [name for name in KEPT if getattr(again, name) != getattr(prediction, name)]
+    if differing:
+        raise ValueError(f"{differing[0]} is {getattr(prediction, differing[0])!r}"[:80])
 
 
 def row_of_record(record: Record) -> tuple[Any, ...]:

@@ -12,7 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal, request_key
+from kshot.harness.rows import check_generation
 from kshot.program import Done, advance
 from kshot.types import Engine, EngineError, Generation, Program, Request, UserError
 
@@ -136,8 +138,12 @@ class Run(Generic[T]):
             raise EngineError("it has nothing more to do, and requests are waiting for it.")
         ready: list[Flight[T]] = []
         for ticket, generation in answers:
-            if ticket not in self.tickets or not isinstance(generation, Generation):
-                raise EngineError(f"it answered {generation!r:.80} to the ticket {ticket!r:.40}, which does not wait.")
+            if ticket not in self.tickets:
+                raise EngineError(f"it answered the ticket {ticket!r:.40}, which does not wait.")
+            try:
+                check_generation(generation)
+            except UNREADABLE as error:
+                raise EngineError(f"it answered {generation!r:.80}, which is no generation ({error}).") from error
             key, request = self.tickets.pop(ticket)
             self.journal.put(key, request, generation)
             self.progress.generated_tokens += generation.completion_tokens

@@ -219,8 +219,11 @@ def test_a_mistake_in_a_python_file_is_named(tmp_path: Path, name: str, named: s
     ("samples", "said"),
     [
         ("[Sample('1', 'q', '4'), Sample('2', 'p', '4'), Sample('1', 'r', '4')]", "2 samples of .* have the id '1'"),
-        ("[Sample(1, 'q', '4')]", "id or question is no text"),
-        ("[Sample('1', None, '4')]", "id or question is no text"),
+        ("[Sample(1, 'q', '4')]", r"gave Sample\(id=1, .* make a sample"),
+        ("[Sample('1', None, '4')]", "make a sample"),
+        ("[Sample('1', 'q', 4)]", "make a sample"),
+        ("[Sample('1', 'q', 'A', choices=['a', 'b'])]", "choices as a tuple"),
+        ("[Sample('1', 'q', 'A', choices=('a', 5))]", "make a sample"),
     ],
 )
 def test_samples_of_a_python_file_are_told_apart(tmp_path: Path, samples: str, said: str) -> None:

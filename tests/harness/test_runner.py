@@ -183,8 +183,12 @@ def test_an_engine_error_keeps_what_was_answered(tmp_path: Path) -> None:
     ("answers", "said"),
     [
         ([], "it has nothing more to do, and requests are waiting"),
-        ([(99, Generation("a", "stop"))], "to the ticket 99, which does not wait"),
-        ([(0, "four")], "it answered 'four'"),
+        ([(99, Generation("a", "stop"))], "it answered the ticket 99, which does not wait"),
+        ([(0, "four")], "it answered 'four', which is no generation"),
+        ([(0, Generation(4, "stop"))], "text is 4"),  # type: ignore[arg-type]
+        ([(0, Generation("4", "eos"))], "finish_reason is 'eos'"),  # type: ignore[arg-type]
+        ([(0, Generation("4", "stop", completion_tokens=1.5))], "completion_tokens is 1.5"),  # type: ignore[arg-type]
+        ([(0, Generation("4", "stop", logprob=float("nan")))], "its log-likelihood is no number"),
     ],
 )
 def test_an_engine_that_answers_what_was_not_asked_has_failed(tmp_path: Path, answers: Any, said: str) -> None:

@@ -7,7 +7,6 @@ folder resumes it; `rescore` reads the stored generations again with today's ext
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,15 +14,19 @@ from typing import Any
 
 from kshot.eval.metrics.registry import with_metrics
 from kshot.harness import provenance
+from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
+from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
+from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
 
 DESCRIPTION = "run.json"
+SLACK = 1e-9  # of sums of fractions
 
 
 def run_benchmark(
@@ -109,9 +112,14 @@ def record_of(
     assert isinstance(job.key, tuple)
     task_name, strategy, sample_id, repeat = job.key
     task = next(task for task in loaded.tasks if task.name == task_name)
+    if files_in(strategy):
+        try:
+            check_prediction(prediction)
+        except UNREADABLE as error:
+            raise UserError(f"{strategy}, {sample_id}: the prediction cannot be kept ({error}); mend it.") from error
     generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
     score = with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample)
-    if not all(map(math.isfinite, score.values.values())):
+    if not all(-SLACK <= value <= 1 + SLACK for value in score.values.values()):
         raise UserError(
             f"{task_name}, {sample_id}: the score is {dict(score.values)}; mend the task, a score lies in [0, 1]."
         )

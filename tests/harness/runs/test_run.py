@@ -186,3 +186,43 @@ def test_what_is_shown_of_a_strategy_has_its_score_beside_the_best_constant(
         'Take care: the same answer to everything, which shows no skill: few-shot on coin-flip ("no"'
     )
     assert level.startswith("Take care: not shown to be better on coin-flip than always answering")
+
+
+OWN = """
+from kshot.eval.answers import TEXT, exact
+from kshot.types import Prediction, Request, Sample, Score, Task
+def x(question):
+    yield [Request("a")]
+    return {prediction}
+t = Task("t", lambda *_: [Sample("1", "q", "a")], TEXT, {score})
+"""
+
+
+@pytest.mark.parametrize(
+    ("prediction", "score", "said"),
+    [
+        ("Prediction(4, 'ok')", "exact", "answer is 4"),
+        ("Prediction('a', 'fine')", "exact", "status is 'fine'"),
+        ("Prediction('a', 'ok', detail={'a': {1, 2}})", "exact", "not JSON serializable"),
+        ("Prediction('a', 'ok', span='ab')", "exact", "span is 'ab'"),
+        ("Prediction('a', 'ok', probabilities={'a': 'x'})", "exact", "probabilities is {'a': 'x'}"),
+        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': 7}.get(a, 1.0), True)", "a score lies in"),
+        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': -1}.get(a, 1.0), True)", "a score lies in"),
+        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': float('nan')}.get(a, 1.0), True)", "a score lies in"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_the_run_is_whole(
+    tmp_path: Path, prediction: str, score: str, said: str
+) -> None:
+    def run(prediction: str, score: str, name: str) -> None:
+        (tmp_path / name).write_text(OWN.format(prediction=prediction, score=score))
+        plan = Plan((f"{tmp_path}/{name}:t",), (f"{tmp_path}/{name}:x",))
+        run_benchmark(load_plan(plan), ScriptedEngine(lambda _: "a"), tmp_path / name.removesuffix(".py"))
+
+    with pytest.raises(UserError, match=said):
+        run(prediction, score, "bad.py")
+    with Journal.read(tmp_path / "bad") as journal:
+        assert list(journal.records()) == []
+    run("Prediction('a', 'ok', span=(0, 1), answers=('a', None), detail={'a': [1]})", "exact", "good.py")
+    with Journal.read(tmp_path / "good") as journal:
+        assert [record.score.value for record in journal.records()] == [1.0]

@@ -67,6 +67,13 @@ def explained(call: Callable[[], T], what: str) -> T:
         raise UserError(f"{what} failed: {type(error).__name__}: {words_of(error)}; mend the file.") from error
 
 
+def is_sample(item: Sample) -> bool:
+    """Whether a user's sample has in every field what belongs there."""
+    texts = (item.id, item.question, item.target, item.rationale, item.cluster or "")
+    listed = isinstance(item.choices, tuple) and all(isinstance(choice, str) for choice in item.choices)
+    return listed and all(isinstance(text, str) for text in texts)
+
+
 def guarded(task: Task) -> Task:
     """A user's task whose load gives samples or raises UserError."""
 
@@ -76,11 +83,11 @@ def guarded(task: Task) -> Task:
         other = next((item for item in samples if not isinstance(item, Sample)), None)
         if other is not None:
             raise UserError(f"{what} gave a {type(other).__name__} among its samples; mend the file.")
-        odd = next(
-            (item for item in samples if not isinstance(item.id, str) or not isinstance(item.question, str)), None
-        )
+        odd = next((item for item in samples if not is_sample(item)), None)
         if odd is not None:
-            raise UserError(f"{what} gave a sample whose id or question is no text ({odd!r:.80}); mend the file.")
+            raise UserError(
+                f"{what} gave {odd!r:.100}: texts, and choices as a tuple of texts, make a sample; mend the file."
+            )
         return samples
 
     return replace(task, load=load)
