@@ -9,7 +9,6 @@ longer word's tokens is smaller; choose words of one token where there are any.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -174,14 +173,11 @@ def load_encoder(
     )  # fmt: skip
 
 
-def names_encoder(name: str) -> bool:
+def names_encoder(config: Mapping[str, Any]) -> bool:
     """Whether a model's own configuration calls it an encoder: a masked language model, or a classifier over one."""
-    folder = folder_of(resolve(name), weights=False)
-    try:
-        said = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("architectures") or [""]
-    except (ValueError, AttributeError):  # loading it will say what is wrong
-        return False
-    return str(said[0]).endswith(("ForMaskedLM", "ForPreTraining", "ForSequenceClassification"))
+    said = config.get("architectures")
+    first = str(said[0]) if isinstance(said, list) and said else ""
+    return first.endswith(("ForMaskedLM", "ForPreTraining", "ForSequenceClassification"))
 
 
 def room_of(model: Any) -> int:

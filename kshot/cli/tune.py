@@ -40,7 +40,7 @@ MOST_SEEDS = 1000  # trainings of each; beyond it there is a typing mistake
 )  # fmt: skip
 @click.option(
     "--samples", type=int, multiple=True, default=(32,), show_default=True,
-    help="Training samples, of each label where the task has labels. Repeatable.",
+    help="Training samples, of each label where the task has labels; of a mixture, of each task. Repeatable.",
 )  # fmt: skip
 @click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each, on other samples each.")
 @click.option("--mixture", is_flag=True, help="Instruction tuning: train on all tasks, each in all its wordings ...")

@@ -170,7 +170,9 @@ class Journal:
         if old and grows and self.answered():
             before = self.settings()
             for key in grows:
-                new[key] = added[key] = write(list(dict.fromkeys([*before.get(key, ()), *settings[key]])))
+                known = before.get(key)
+                if isinstance(known, list):  # else it is damaged, and differs
+                    new[key] = added[key] = write([*known, *(item for item in settings[key] if item not in known)])
         old.update(added)
         changed = [
             f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"

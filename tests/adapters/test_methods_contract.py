@@ -17,6 +17,7 @@ from kshot.adapters import methods
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import attach, load, save
 from kshot.adapters.methods import FILES, METHODS, get_method
+from kshot.adapters.methods.limits import check_fits
 from kshot.harness.models.load import read_tokenizer
 from kshot.types import UserError
 
@@ -477,6 +478,28 @@ def test_what_is_unknown_or_does_not_fit_is_refused_and_leaves_the_base_alone(
 def test_a_mistake_in_a_number_is_told_before_any_model_is_loaded(spec: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         get_method(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "config", "said"),
+    [
+        ("prompt-tuning:num_virtual_tokens=64", {"max_position_embeddings": 64}, "the model's context holds 64"),
+        ("p-tuning:num_virtual_tokens=99", {"n_positions": 64}, "the model's context holds 64"),
+        ("peft:name=PREFIX_TUNING,num_virtual_tokens=99", {"text_config": {"max_position_embeddings": 64}}, "holds 64"),
+        ("lora:r=65", {"hidden_size": 64, "intermediate_size": 256}, "the rank is 65 and no weight .* above 64"),
+        ("dora:r=65", {"n_embd": 64}, "the rank is 65"),
+        ("adalora:init_r=65,target_r=8", {"d_model": 64}, "the rank is 65"),
+        ("peft:name=LORA,r=65", {"text_config": {"hidden_size": 64}}, "the rank is 65"),
+        ("peft:name=ADALORA,init_r=65,target_r=8", {"hidden_size": 64}, "the rank is 65"),
+    ],
+)
+def test_what_a_models_configuration_has_no_room_for_is_told_before_it_is_loaded(
+    spec: str, config: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        check_fits(get_method(spec), config)
+    for others in ({}, {"hidden_size": None, "max_position_embeddings": "many", "text_config": 3}, {"hidden_size": 65}):
+        check_fits(get_method(spec), others)
 
 
 def test_lists_of_numbers_are_written_like_lists_of_names(base: Any, attached: Callable[..., Adapted]) -> None:

@@ -102,6 +102,8 @@ REFUSED: list[tuple[Rows, str]] = [
     (questions("3,5", 1, 2, 3, "x"), r"line 1.*3 of 5"),
     (questions("yes", "No", "perhaps"), r"line 3: the answer 'perhaps' is not yes or no, as 2 of 3"),
     (labelled(-1, -1, -1), r"all labels are -1.*hidden"),
+    (labelled(0, 2, -1, 1, 0), r"line 3: the label -1 beside 0 to 2 stands for a hidden one"),
+    (questions(True, choices=["x", "y"]), r"line 1: the answer 'true' is neither"),
     (labelled("a|b", "c", "c"), r"line 1: a reply of the target 'a'"),
     (labelled("Spam", "spam", "ham"), r"line 2: the label 'spam' is 'Spam' but for its case"),
     (labelled(*(f"label {n}" for n in range(1001))), r"1,001 different labels"),
@@ -154,6 +156,11 @@ def test_whole_numbers_are_indices_and_never_texts(tmp_path: Path) -> None:
 def test_true_and_false_are_said_to_be_yes_and_no(tmp_path: Path) -> None:
     assert "are yes and no" in get_task(write(tmp_path / "own.jsonl", questions("True", False))).note
     assert "are yes and no" not in get_task(write(tmp_path / "own.jsonl", questions("yes", "no"))).note
+
+
+def test_true_and_false_are_choices_whatever_these_are_called(tmp_path: Path) -> None:
+    for choices in (["True", "False"], ["true", "false"], ["Yes", "No"], ["yes", "no"]):
+        assert targets(get_task(write(tmp_path / "own.jsonl", questions(True, False, choices=choices)))) == ["A", "B"]
 
 
 def test_one_file_of_two_has_choices(tmp_path: Path) -> None:

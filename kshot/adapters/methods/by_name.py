@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kshot.adapters.methods.limits import check_limits
@@ -44,6 +44,13 @@ class Method:
     spec: str  # canonical
     build: Callable[[Base], Built]
     traits: Traits = Traits()  # noqa: RUF009  # frozen
+    params: Mapping[str, Any] = field(default_factory=dict)  # all, defaults included
+
+    @property
+    def kind(self) -> str:
+        """Its name, or that of peft's, in capitals."""
+        name, given = split_spec(self.spec)
+        return (given["name"] if name == PEFT else name).upper()
 
 
 def get_method(spec: str) -> Method:
@@ -60,7 +67,7 @@ def get_method(spec: str) -> Method:
     traits = TRAITS.get(function, Traits())
     check_limits(name, params)
     traits.check(**params)
-    return Method(METHODS.canonical(spec), lambda base: function(base, **params), traits)
+    return Method(METHODS.canonical(spec), lambda base: function(base, **params), traits, params)
 
 
 def spelled(spec: str) -> str:
@@ -84,7 +91,8 @@ def of_peft(name: str, given: Mapping[str, str]) -> Method:
         written = ",".join(f"{key}=..." for key in lacking)
         raise UserError(f"peft's {name} needs {' and '.join(lacking)}: write peft:name={name},{written}.")
     listed = {key: as_given(value) for key, value in params.items()}
-    check_limits(f"peft's {name}", {f.name: f.default for f in fields.values()} | params)
+    every = {f.name: f.default for f in fields.values()} | params
+    check_limits(f"peft's {name}", every)
 
     # OFT's block size is the other way to say r, of which peft takes only one
     other: dict[str, Any] = {"oft_block_size": 0} if name == "OFT" and params.get("r") else {}
@@ -103,7 +111,7 @@ def of_peft(name: str, given: Mapping[str, str]) -> Method:
 
     if not planned:
         config()  # a mistake is told before a model is loaded
-    return Method(write_spec(PEFT, {"name": name, **listed}), build)
+    return Method(write_spec(PEFT, {"name": name, **listed}), build, params=every)
 
 
 def config_of(name: str) -> Any:

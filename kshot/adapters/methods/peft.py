@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kshot.adapters.methods.limits import LOW_RANK, check_context, check_rank
 from kshot.adapters.methods.registry import Base, Built
 from kshot.types import UserError
 
 Completion = Callable[[Built], Built]
 KINDS: dict[str, Completion] = {}
 """What a kind of peft's (its `peft_type`) needs beside the usual, by name."""
-
-LOW_RANK = ("LORA", "ADALORA")  # whose r is the rank of an update
 
 
 def completes(*kinds: str) -> Callable[[Completion], Completion]:
@@ -72,16 +71,11 @@ def said_by(error: Exception) -> str:
 
 def check_room(base: Base, config: Any) -> None:
     """Raises UserError where the model has no room for so many virtual tokens, or for updates of such a rank."""
-    tokens = getattr(config, "num_virtual_tokens", None)
     context = getattr(base.model.config.get_text_config(), "max_position_embeddings", None)
-    if tokens and context and tokens >= context:
-        raise UserError(
-            f"num_virtual_tokens is {tokens} and the model's context holds {context}: no prompt fits behind; use fewer."
-        )
-    rank = getattr(config, "init_r", None) or getattr(config, "r", None)
-    widest = max((min(p.shape) for p in base.model.parameters() if p.dim() == 2), default=0)
-    if config.peft_type.value in LOW_RANK and rank and rank > widest:
-        raise UserError(f"the rank is {rank} and no weight of the model has a rank above {widest}; lower it.")
+    check_context(getattr(config, "num_virtual_tokens", None), context)
+    if config.peft_type.value in LOW_RANK:
+        widest = max((min(p.shape) for p in base.model.parameters() if p.dim() == 2), default=0)
+        check_rank(getattr(config, "init_r", None) or getattr(config, "r", None), widest)
 
 
 def check_start(config: Any) -> None:

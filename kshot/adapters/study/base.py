@@ -71,7 +71,8 @@ class StudyBase:
                 part.data.validation if validation else part.data.train,
                 renderer,
                 pool=part.pool,
-                max_length=min(self.study.max_length, base.context_length),
+                max_length=self.study.max_length,
+                room=base.context_length - (adapted.soft.num_virtual_tokens if adapted.soft else 0),
                 head=adapted.kind == "head",
                 bare=self.encoder,
             )

@@ -76,11 +76,11 @@ def predictions(
     samples: Sequence[Sample],
     pool: Sequence[Sample],
     renderer: Renderer,
-    max_length: int,
+    room: int,
 ) -> list[Prediction]:
     """What a head says of each sample."""
     bare = is_classifier(adapted.backbone)
-    shown = examples(task, strategy, samples, renderer, pool=pool, max_length=max_length, head=True, bare=bare)
+    shown = examples(task, strategy, samples, renderer, pool=pool, max_length=room, room=room, head=True, bare=bare)
     return [
         Prediction(guess.label, "ok", "head", probabilities=dict(guess.probabilities))
         for guess in adapted.predict([one.input_ids for one in shown])

@@ -75,12 +75,13 @@ class Study:
         found: list[MixturePart] = []
         for spec in self.mixture:
             task = get_task(spec)
-            each = -(-samples // max(1, len(task.labels)))
-            data = training_set(task, source, tested, samples=each, seed=seed, validation=self.validation)
+            data = training_set(
+                task, source, tested, samples=samples, seed=seed, validation=self.validation, in_all=True
+            )
             ways = max(1, len(task.instructions))
             for way in range(ways):
                 strategy = get_strategy(f"instruction:wording={way}" if task.instructions else "zero-shot")
-                share = TrainingSet(data.train[:samples][way::ways], data.validation[way::ways], data.dropped)
+                share = TrainingSet(data.train[way::ways], data.validation[way::ways], data.dropped)
                 found.append(MixturePart(task, strategy, (), share))  # an instruction shows no exemplars
         return tuple(found)
 

@@ -21,6 +21,7 @@ from kshot.adapters.attach import load, save
 from kshot.adapters.encoder import names_encoder
 from kshot.adapters.folder import is_whole
 from kshot.adapters.methods import get_method
+from kshot.adapters.methods.limits import check_fits
 from kshot.adapters.study.base import StudyBase
 from kshot.adapters.study.evaluate import evaluate
 from kshot.adapters.study.folder import (
@@ -41,6 +42,7 @@ from kshot.adapters.training.recipe import OnProgress, Trained
 from kshot.adapters.training.supervised import train
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
+from kshot.harness.models.sources import configuration
 from kshot.harness.runs.plan import Loaded, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.types import UserError
@@ -67,7 +69,10 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
     lacking = [method.spec for method in methods if method.traits.needs_labels and not labelled]
     if lacking:
         raise UserError(f"the method {lacking[0]} needs one task that has labels; use a classification task.")
-    encoder = names_encoder(study.model)
+    config = configuration(study.model)
+    for method in methods:
+        check_fits(method, config)
+    encoder = names_encoder(config)
     if encoder and study.prompting:
         raise UserError(f"{study.model} is an encoder, which is not prompted: leave it out with --compare none.")
     if encoder and not labelled:

@@ -38,17 +38,28 @@ class Example:
 
 
 def training_set(
-    task: Task, source: Source, tested: Sequence[Sample], *, samples: int, seed: int, validation: int = 64
+    task: Task,
+    source: Source,
+    tested: Sequence[Sample],
+    *,
+    samples: int,
+    seed: int,
+    validation: int = 64,
+    in_all: bool = False,
 ) -> TrainingSet:
     """Draws `samples` (of each label, where the task has labels) and a validation set from a task's train split.
 
-    The validation set is at most a fifth of the split and the same for every `samples`. Raises UserError where the
-    split is too small.
+    With `in_all` so many in all, of the labels alike, the first ones one more where they do not share out. The
+    validation set is at most a fifth of the split and the same for every `samples`. Raises UserError where the split is
+    too small.
     """
     if samples < 1:
         raise UserError(f"--samples is {samples}; it must be at least 1.")
     labels = task.labels or ("",)
-    split, endless = train_split(task, source, 5 * (samples * len(labels) + validation), seed)
+    counts = [samples] * len(labels)
+    if in_all:
+        counts = [samples // len(labels) + (at < samples % len(labels)) for at in range(len(labels))]
+    split, endless = train_split(task, source, 5 * (sum(counts) + validation), seed)
     if not split:
         raise UserError(
             f"the task {task.name} has no train samples; train on another, or add a train file to its data."
@@ -63,15 +74,15 @@ def training_set(
         drawn = random.Random(f"training {seed}").sample(drawn, len(drawn))
     held = validation if endless else min(validation, len(drawn) // 5)
     chosen: list[Sample] = []
-    for label in labels:
+    for label, count in zip(labels, counts, strict=True):
         fitting = [sample for sample in drawn[held:] if not label or sample.target == label]
-        if len(fitting) < samples:
+        if len(fitting) < count:
             what = f"of the label {label!r} " if label else ""
             raise UserError(
                 f"the task {task.name} has {len(fitting)} train samples {what}beside its {held} for validation, and "
-                f"{samples} are asked for; lower --samples."
+                f"{count} are asked for; lower --samples."
             )
-        chosen.extend(fitting[:samples])
+        chosen.extend(fitting[:count])
     random.Random(f"order {seed}").shuffle(chosen)
     return TrainingSet(tuple(chosen), tuple(drawn[:held]), len(split) - len(pool))
 
@@ -102,14 +113,15 @@ def examples(
     *,
     pool: Sequence[Sample] = (),
     max_length: int,
+    room: int | None = None,
     head: bool = False,
     bare: bool = False,
 ) -> list[Example]:
     """Samples as tokens: prompt without loss, then the answer and an end token with it; for a head, the label's index.
 
     A `bare` sample is its text alone between the tokens that an encoder puts around one. `pool` are the exemplars that
-    the strategy may show. Raises UserError where a sample is longer than `max_length` tokens, or the strategy cannot be
-    trained on.
+    the strategy may show. Raises UserError where a sample is longer than `max_length` tokens or than the model has
+    `room` for, or the strategy cannot be trained on.
     """
     if head and len(task.labels) < 2:
         raise UserError(f"a head needs labels and the task {task.name} has none; train a method that generates.")
@@ -129,11 +141,14 @@ def examples(
             ids, added = renderer.continued(request.prompt, request.continuation)
             added = [*added, end_id(renderer.tokenizer)]
             made.append(Example(ids + added, [IGNORED] * len(ids) + added))
-        if len(made[-1].input_ids) > max_length:
+        long = f"{task.name}, sample {sample.id}: {len(made[-1].input_ids)} tokens, and"
+        if room is not None and len(made[-1].input_ids) > room:
             raise UserError(
-                f"{task.name}, sample {sample.id}: {len(made[-1].input_ids)} tokens, and at most {max_length} are "
-                "trained on; raise --max-length, or use fewer exemplars."
+                f"{long} the model has room for {room}; use fewer exemplars or virtual tokens, or a model with a "
+                "longer context."
             )
+        if len(made[-1].input_ids) > max_length:
+            raise UserError(f"{long} at most {max_length} are trained on; raise --max-length, or use fewer exemplars.")
     return made
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kshot.harness.models.bundled import BUNDLED, bundled
 from kshot.harness.models.cache import READ, disk_full, file_hash, once
@@ -58,6 +60,16 @@ def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: boo
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no config.json; give a folder that transformers' save_pretrained has written.")
     return folder
+
+
+def configuration(name: str) -> dict[str, Any]:
+    """What a model's config.json says, before any weights are read; {} where it says nothing that can be read."""
+    folder = folder_of(resolve(name), weights=False)
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):  # loading it will say what is wrong
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def no_file(path: Path) -> str:

@@ -99,6 +99,17 @@ def test_a_larger_training_set_holds_the_smaller_one_and_the_same_validation() -
     assert {s.id for s in training_set(task, Source(), [], samples=4, seed=4).train} != {s.id for s in small.train}
 
 
+def test_a_mixtures_samples_are_of_all_labels_alike_and_hold_those_of_a_smaller_one() -> None:
+    """So many a task, however many labels it has and whether or not they share out."""
+    for task in (table([f"q{n}" for n in range(100)], labels=("1", "2", "3")), get_task("coin-flip")):
+        sets = [training_set(task, Source(), [], samples=n, seed=3, in_all=True).train for n in (2, 7, 8, 20)]
+        for samples, found in zip((2, 7, 8, 20), sets, strict=True):
+            counts = [sum(sample.target == label for sample in found) for label in task.labels]
+            assert len(found) == samples and max(counts) - min(counts) <= 1
+        for smaller, larger in itertools.pairwise(sets):
+            assert {s.id for s in smaller} < {s.id for s in larger}
+
+
 GENERATED = ["coin-flip", "coin-flip:flips=4", "word-problems:steps=2", "last-letters"]
 
 

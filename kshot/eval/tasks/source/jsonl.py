@@ -138,6 +138,11 @@ def letter_of(row: Row, answer: str, choices: Sequence[str], path: Path) -> str:
     if bare in letters:
         return bare
     named = by_text(answer, choices)
+    said = answer_of(row)
+    if named is None and isinstance(said, bool):  # the choices may be True and False, or Yes and No
+        folded = [choice.casefold() for choice in choices]
+        named = by_text(answer, folded) or by_text(str(said).casefold(), folded)
+        answer = str(said).lower()
     if named is not None:
         return named
     raise UserError(

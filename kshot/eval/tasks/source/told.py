@@ -116,6 +116,12 @@ def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -
     found = sorted({sample.target for sample in samples})
     if found == ["-1"] and len(samples) > 1:
         raise UserError(f"{source}: all labels are -1, which stands for a hidden label; use a split that has labels.")
+    if len(found) > 3 and set(found) == {str(index) for index in range(-1, len(found) - 1)}:  # as SNLI has it
+        first = next(sample for sample in samples if sample.target == "-1")
+        raise UserError(
+            f"{places[first.id]}: the label -1 beside 0 to {len(found) - 2} stands for a hidden one; leave out the rows "
+            "that have it, or write labels as words."
+        )
     cases: dict[str, str] = {}
     for sample in samples:
         other = cases.setdefault(sample.target.casefold(), sample.target)
