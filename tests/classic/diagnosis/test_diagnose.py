@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from sklearn.datasets import load_digits
 
 from kshot.classic.data.digits import digits_table
 from kshot.classic.data.tables import DataTable, read_table
@@ -45,11 +44,11 @@ def found(case: str) -> Diagnosis:
     deep = (Rung("linear model"), Rung("1 x 32 network", (32,)), Rung("30 x 16 network", (16,) * 30, "sigmoid"))
     small = (Rung("linear model"), Rung("1 x 1 network", (1,)))
     cases = {
-        "optimisation": lambda: examine(rows(X, labels, classes=2), ladder=deep, steps=1500),
+        "optimisation": lambda: examine(rows(X, labels, classes=2), ladder=deep, steps=600),
         "model bias": lambda: examine(rows(X, labels, classes=2), ladder=small, steps=1500),
-        "noise": lambda: examine(rows(X[:, :1], rng.normal(size=800)), steps=1000),
-        "overfitting": lambda: examine(rows(X[:200], rng.integers(0, 2, 200), classes=2), steps=1500),
-        "overfitting a quantity": lambda: examine(rows(rng.normal(size=(200, 20)), rng.normal(size=200)), steps=1500),
+        "noise": lambda: examine(rows(X[:, :1], rng.normal(size=800)), steps=400),
+        "overfitting": lambda: examine(rows(X[:200], rng.integers(0, 2, 200), classes=2), steps=800),
+        "overfitting a quantity": lambda: examine(rows(rng.normal(size=(200, 20)), rng.normal(size=200)), steps=800),
         "mismatch": lambda: examine(shifted(rng), steps=1500),
         "mismatch of targets": lambda: examine(
             rows(X, np.where(np.arange(800) < 500, X[:, 0], -X[:, 0]), test=np.arange(800) >= 500), steps=1500
@@ -287,14 +286,10 @@ def test_other_mistakes_have_their_sentence(tmp_path: Path) -> None:
 
 
 def test_the_command_leaves_a_report(tmp_path: Path) -> None:
-    X, y = load_digits(return_X_y=True)
-    path = tmp_path / "pixels.csv"
-    header = [f"p{at}" for at in range(64)]
-    lines = [",".join([*header, "digit"]), *(",".join(map(str, [*x, label])) for x, label in zip(X, y, strict=True))]
-    write(path, "\n".join(lines[:301]) + "\n")
-    done = CliRunner().invoke(
-        main, ["classic", "diagnose", str(path), "--target", "digit", "--out", str(tmp_path / "o")]
-    )
+    X = np.random.default_rng(0).normal(size=(120, 2))
+    path = tmp_path / "sums.csv"
+    write(path, "\n".join(["a,b,sum", *(f"{a},{b},{a + b}" for a, b in X)]) + "\n")
+    done = CliRunner().invoke(main, ["classic", "diagnose", str(path), "--target", "sum", "--out", str(tmp_path / "o")])
     assert done.exit_code == 0, done.output
     assert "training loss" in done.output
     assert (tmp_path / "o" / "report.html").is_file()
