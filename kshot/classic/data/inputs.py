@@ -42,9 +42,8 @@ def features(estimator: BaseEstimator, X: Any, *, fitting: bool, reach: int = RE
         checked: Array = validate_data(estimator, X, reset=fitting, dtype=np.float64, ensure_all_finite=False)
     except ValueError as error:
         raise ValueError(f"{name}: {text_column(X) or error}") from None
-    sizes = np.maximum(checked.max(axis=0), -checked.min(axis=0))
-    for column in np.flatnonzero(~(sizes < 10.0**reach)):
-        row = int(np.flatnonzero(~(np.abs(checked[:, column]) < 10.0**reach))[0])
+    if not max(checked.max(), -checked.min()) < 10.0**reach:
+        row, column = np.argwhere(~(np.abs(checked) < 10.0**reach))[0]
         value, where = checked[row, column], column_names(estimator, [column])
         if not np.isfinite(value):
             kind = "NaN" if np.isnan(value) else "inf"
@@ -53,12 +52,15 @@ def features(estimator: BaseEstimator, X: Any, *, fitting: bool, reach: int = RE
             f"{name}: {where} of X holds {value:.3g} in row {row}, too large to compute with; divide the column by a "
             f"power of ten, so that its numbers stay below 1e+{reach}."
         )
-    small = np.flatnonzero((sizes > 0) & (sizes < 10.0**-reach))
-    if fitting and len(small):
-        raise ValueError(
-            f"{name}: {column_names(estimator, small[:1])} of X holds no number above {sizes[small[0]]:.3g} in size, "
-            f"too small to compute with; multiply the column by a power of ten, so that they are 1e-{reach} or more."
-        )
+    if fitting and (np.abs(checked[:64]).max(axis=0) < 10.0**-reach).any():  # of most columns the first rows tell
+        sizes = np.abs(checked).max(axis=0)
+        small = np.flatnonzero((sizes > 0) & (sizes < 10.0**-reach))
+        if len(small):
+            raise ValueError(
+                f"{name}: {column_names(estimator, small[:1])} of X holds no number above {sizes[small[0]]:.3g} in "
+                f"size, too small to compute with; multiply the column by a power of ten, so that they are 1e-{reach} "
+                "or more."
+            )
     return checked
 
 
@@ -147,7 +149,10 @@ def rows_of(X: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def centred(X: Array, out: Array | None = None) -> tuple[Array, Array]:
-    """X less its columns' means, and the means: taken twice, or long sums would leave a constant column their rounding.
+    """X less its columns' means, and the means; a column that is far from 0 for its spread is centred twice.
+
+    A sum of many rows is off by up to their number times eps, which would be left of a constant column as its spread.
+    Some rows tell how far a column spreads, so that most need no second pass.
 
     >>> away, mean = centred(np.full((5000, 1), 0.1))
     >>> float(np.abs(away).max()) < 1e-17, float(mean[0])
@@ -155,9 +160,12 @@ def centred(X: Array, out: Array | None = None) -> tuple[Array, Array]:
     """
     mean: Array = X.mean(axis=0)
     away: Array = np.subtract(X, mean, out=out)
-    rest = away.mean(axis=0)
-    away -= rest
-    return away, mean + rest
+    rounding = len(X) * np.finfo(np.float64).eps * np.abs(mean)
+    if ((np.abs(away[:64]).max(axis=0) <= 1e6 * rounding) & (mean != 0)).any():
+        rest = away.mean(axis=0)
+        away -= rest
+        mean = mean + rest
+    return away, mean
 
 
 def unvarying(moved: Array, rows: int, mean: Array) -> NDArray[np.bool_]:
