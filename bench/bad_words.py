@@ -7,6 +7,7 @@ TASK = "from kshot.types import *\nfrom kshot.eval.answers import *\n"
 RETURN = "from kshot.types import *\ndef x(question=None):\n    yield [Request('a')]\n    return "
 ONE = "x = Task('t', lambda *a: [Sample('1', 'q', '4')], "
 TEXTS = (
+    'x:reply="\\ud800"',
     "", " ", "-", "--", "=", ":", ",", "(", ")", "((", "a:b:c", "a(b", "a)b", "a(b))", '"', '"a', "a=b", "ü", "数",
     "\ud83d",
     "[/red]", "[bold]x", ESCAPES, "%s", "{}", "{0}", "$HOME", "~", "~nobody/x", "../..", "/", ".", "..", "\n",

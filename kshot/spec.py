@@ -84,6 +84,9 @@ def unquoted(value: str) -> str:
         return value
     try:
         text: str = json.loads(value)
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the quoted value {value} holds half of a character; write the whole of it.") from None
     except json.JSONDecodeError as error:
         raise UserError(f"cannot read the quoted value {value}: {error.msg}; write it as a JSON string.") from None
     return text

@@ -195,6 +195,11 @@ for args in json.load(sys.stdin):
         (["tune", "--dtype", "int8", "--task", "coin-flip", "--method", "lora"], "unknown dtype 'int8': "),
         (["bench", "--device", "tpu", "--task", "coin-flip", "--strategy", "zero-shot"], "unknown device 'tpu': "),
         (["bench", "--template", "", "--task", "coin-flip", "--strategy", "zero-shot"], "unknown template '': "),
+        (["demo", "--limit", "0"], "--limit is 0; it must be at least 1"),
+        (
+            ["bench", "--task", "coin-flip", "--strategy", "zero-shot", "--engine", 'scripted:reply="\\ud800"'],
+            "holds half of a character",
+        ),
         (["demo", "--batch", "0"], "--batch is 0; it must be at least 1"),
     ],
 )

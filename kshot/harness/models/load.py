@@ -149,7 +149,9 @@ def read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
     if not trust_remote_code and not any((folder / name).is_file() for name in names):
         raise UserError(f"{folder} holds no tokenizer (tokenizer.json); add the model's tokenizer files.")
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+        tokenizer("a", add_special_tokens=True)  # what its configuration says wrongly may come out only here
+        return tokenizer
     except Exception as error:  # tokenizers raises plain Exception for a damaged file
         raise UserError(f"the tokenizer in {folder} cannot be read ({first_line(error)}); {remedy(error)}.") from error
 

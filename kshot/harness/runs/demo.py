@@ -36,4 +36,4 @@ def demo_engine(batch: int | None = None) -> NamedEngine:
 def demo_plan(limit: int | None = None) -> Plan:
     """The demo's plan: 32 samples a task."""
     only = {get_strategy(name).name: tuple(get_task(task).name for task in tasks) for name, tasks in STRATEGIES.items()}
-    return Plan(EVERYWHERE, tuple(STRATEGIES), limit=limit or SAMPLES, only=only)
+    return Plan(EVERYWHERE, tuple(STRATEGIES), limit=SAMPLES if limit is None else limit, only=only)

@@ -165,7 +165,8 @@ def write(path: Path, types: Mapping[str, str], rows: Iterable[dict[str, Any]], 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind in types.items()])
     count = 0
     kind = parquet.ParquetWriter if format == "parquet" else csv.CSVWriter
-    with scratch_for(path) as scratch, kind(scratch, schema) as writer:
+    # an open file: of names pyarrow takes only those that are UTF-8
+    with scratch_for(path) as scratch, scratch.open("wb") as file, kind(file, schema) as writer:
         for piece in pieces(rows):
             writer.write_table(table(schema, piece))
             count += len(piece)

@@ -164,6 +164,12 @@ BROKEN = {
         lambda f: (f / "tokenizer.json").write_text('{"version": "1.0"}'),
         "tokenizer in .* cannot be read",
     ),
+    "a tokenizer's length that is none": (
+        lambda f: (f / "tokenizer_config.json").write_text(
+            json.dumps({**json.loads((f / "tokenizer_config.json").read_text()), "model_max_length": {"a": 1}})
+        ),
+        "tokenizer in .* cannot be read",
+    ),
     "another model's tokenizer": (more_tokens_than_rows, "tokenizer in .* has 263 tokens and its model knows 200"),
 }
 

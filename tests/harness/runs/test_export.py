@@ -174,3 +174,9 @@ def test_what_cannot_be_exported_to_its_end_leaves_what_was_there(run: Path, tmp
     with pytest.raises(UserError, match="is damaged"):
         export(damaged, tmp_path / "out", "csv")
     assert path.read_bytes() == before and len(list((tmp_path / "out").iterdir())) == 3
+
+
+@pytest.mark.parametrize("format", ["parquet", "csv"])
+def test_a_folder_may_have_any_name(run: Path, tmp_path: Path, format: str) -> None:
+    folder = tmp_path / "\udcff ü"
+    assert [path.stat().st_size > 0 for path, _ in export(run, folder, format)].count(True) >= 2
