@@ -53,7 +53,7 @@ def scratch_for(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             os.unlink(name)
         if isinstance(error, OSError) and error.filename == name:  # nobody knows the scratch by its name
-            error.filename, error.filename2 = str(path), None
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 
