@@ -49,9 +49,11 @@ def scratch_for(path: Path) -> Iterator[Path]:
         yield Path(name)
         os.chmod(name, 0o666 & ~umask())  # mkstemp's own mode is for secrets
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.filename == name:  # nobody knows the scratch by its name
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

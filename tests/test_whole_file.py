@@ -32,6 +32,13 @@ def test_a_stop_in_between_leaves_what_was_there(tmp_path: Path, step: str, monk
     assert path.read_text() == "new"
 
 
+def test_what_cannot_be_written_goes_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(OSError, match=r"'\S*/state\.json'$"):
+        write_whole(tmp_path / "state.json", "new")
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
 def test_it_has_the_mode_of_any_new_file(tmp_path: Path) -> None:
     write_whole(tmp_path / "a", b"\x00\xff")
     (tmp_path / "b").write_bytes(b"\x00\xff")

@@ -34,6 +34,12 @@ NEEDS = {  # what peft gives no default, or none that trains anything
 }
 SET_BY_US = ("peft_type", "task_type", "inference_mode", "base_model_name_or_path", "revision", "auto_mapping")
 MEGATRON = ("megatron_config", "megatron_core")  # peft imports the module that the second one names
+KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "bool": (bool, "true or false"),
+    "int": ((int, float), "a whole number"),  # one that is not whole is told by its limits
+    "float": ((int, float), "a number"),
+    "dict": (dict, "an object as JSON"),
+}
 OLD = re.compile(r"\s*peft:([^=,:()]*)(?=,|$)")
 
 
@@ -86,6 +92,7 @@ def of_peft(name: str, given: Mapping[str, str]) -> Method:
         if key not in fields:
             raise UserError(f"peft's {name} has no parameter {key!r}: {suggest(key, fields)}")
         params[key] = value_of(text, str(fields[key].type))
+        check_kind(f"peft's {name}: {key} is {text}", params[key], str(fields[key].type))
     lacking = [key for key in NEEDS.get(name, ()) if key not in params]
     if lacking:
         written = ",".join(f"{key}=..." for key in lacking)
@@ -131,6 +138,22 @@ def as_given(value: Any) -> Any:
     if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
         return tuple(value)
     return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def check_kind(said: str, value: Any, kind: str) -> None:
+    """Raises UserError where peft takes one kind of value alone and this is another: it would use it as it is.
+
+    >>> check_kind("peft's LORA: use_dora is no", "no", "bool")
+    Traceback (most recent call last):
+        ...
+    kshot.types.UserError: peft's LORA: use_dora is no; give true or false.
+    """
+    plain = re.sub(r"<class '(\w+)'>|(?:typing\.)?Optional\[(\w+)\]", r"\1\2", kind)
+    if plain not in KINDS or (value is None and plain != kind):
+        return
+    kinds, wanted = KINDS[plain]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and plain != "bool"):
+        raise UserError(f"{said}; give {wanted}.")
 
 
 def value_of(text: str, kind: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from kshot.adapters.methods.limits import LOW_RANK, check_context, check_rank
 from kshot.adapters.methods.registry import Base, Built
+from kshot.registry import suggest
 from kshot.types import UserError
 
 Completion = Callable[[Built], Built]
@@ -52,9 +53,12 @@ def with_peft(base: Base, config: Any) -> Built:
         raise UserError("a soft prompt before a masked language model is not to be had from peft; use another method.")
     check_room(base, config)
     check_start(config)
+    check_names(base, config)
     config.task_type = "SEQ_CLS" if base.classifies else None if base.fills_blanks else "CAUSAL_LM"
     try:
         with known_warnings():
+            if config.peft_type.value != "ADALORA":  # peft then ignores what was asked for
+                warnings.filterwarnings("error", r"The following \w+ keys did not match", RuntimeWarning)
             model = get_peft_model(base.model, config)
     except Exception as error:  # its methods raise kinds of their own
         raise UserError(
@@ -86,6 +90,20 @@ def check_start(config: Any) -> None:
             f"init_lora_weights={start} changes the base's own weights by a draw, which a folder does not keep: the "
             "adapter would not fit them when it is loaded; use pissa, which is exact."
         )
+
+
+def check_names(base: Base, config: Any) -> None:
+    """Raises UserError for a listed name that no module of the model has: peft passes over it, if another fits."""
+    names = [name for name, _ in base.model.named_modules()]
+    for field in ("target_modules", "modules_to_save", "feedforward_modules", "exclude_modules"):
+        given = getattr(config, field, None)
+        for wanted in sorted(given) if isinstance(given, list | tuple | set) else ():
+            if not any(name == wanted or name.endswith(f".{wanted}") for name in names):
+                parts = dict.fromkeys(name.rpartition(".")[2] for name in names)
+                known = [name for name in parts if name and not name.isdecimal()]
+                raise UserError(
+                    f"{field} names {wanted!r}, and no module of the model is called so: {suggest(wanted, known)}"
+                )
 
 
 def built_around(model: Any, *, head: bool) -> Built:

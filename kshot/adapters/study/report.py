@@ -43,7 +43,8 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     extra = [Section("What was trained", [trained_table(outcomes, listed), *drawn])]
     if any(one.trained.history for one in outcomes):
         extra.append(Section("Learning curves", [curve_figure(outcomes, common(m.scale for m in listed))]))
-    report = build_comparison(results.run, baseline=baseline, extra=extra, repeats=False)
+    asked_by = {one.label: asked for one in outcomes} if results.info.get("strategy") else {}
+    report = build_comparison(results.run, baseline=baseline, extra=extra, repeats=False, asked_by=asked_by)
     said = (
         in_words(outcomes, listed)
         if single

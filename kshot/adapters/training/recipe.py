@@ -13,6 +13,7 @@ from kshot.types import UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
 
 RESULT = "training.json"
+MOST = 1_000_000  # of whatever is counted; beyond it there is a typing mistake
 HIGHEST_RATE = 1000.0  # some hundred thousand times what a method begins with
 
 OnProgress = Callable[[int, int, Mapping[str, float]], None]
@@ -44,6 +45,9 @@ class Recipe:
         for name in ("lr", "weight_decay", "evaluations", "patience", "checkpoint_seconds"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise UserError(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        for name in ("epochs", "batch_size", "gradient_accumulation_steps", "evaluations", "patience"):
+            if getattr(self, name) > MOST:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at most {MOST:,}.")
         if self.lr > HIGHEST_RATE:
             raise UserError(
                 f"lr is {self.lr:g}; no training stays finite at such a rate: give at most {HIGHEST_RATE:g}."

@@ -96,6 +96,15 @@ def test_over_several_tasks_too() -> None:
     assert nothing == "lora does not score anything over 2 tasks, zero-shot before 0.0%."
 
 
+def test_the_remedy_for_answers_cut_off_names_the_strategy_that_asked() -> None:
+    made = results({"instruction": NO, LORA: NO}, {LORA: 2000})
+    cut = Prediction(None, "truncated")
+    records = [replace(r, prediction=cut) if r.strategy == LORA else r for r in made.run.records]
+    made = replace(made, run=replace(made.run, records=records), info={"strategy": "instruction:wording=1"})
+    [said] = [line for line in build(made).cautions if "cut off" in line]
+    assert said.endswith("100.0% of lora on strategyqa; allow more, as in instruction:max_new_tokens=256.")
+
+
 def test_another_metric_goes_by_its_name_in_a_study() -> None:
     report = build(results({"zero-shot": NO, LORA: TARGETS}, {LORA: 2000}, metric="exact-match"))
     assert "exact-match 100.0%" in report.summary[1]

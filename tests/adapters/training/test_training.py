@@ -270,6 +270,8 @@ def test_mistakes_of_a_recipe_are_told() -> None:
         ({"lr": -1.0}, "lr is -1.0; it must be 0 or more"),
         ({"warmup": 1.0}, "warmup is 1.0; it is a share"),
         ({"patience": 2}, "patience needs evaluations"),
+        ({"epochs": 10**20}, "epochs is 1.*; it must be at most 1,000,000"),
+        ({"batch_size": 10**20}, "batch_size is 1.*; it must be at most 1,000,000"),
     ):
         with pytest.raises(UserError, match=said):
             Recipe(**wrong)  # type: ignore[arg-type]

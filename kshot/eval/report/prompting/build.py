@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from kshot.eval.report.model import Alternatives, Block, Figure, Report, Section, Table, Transcripts
 from kshot.eval.report.prompting import comparisons as pairs
@@ -30,10 +31,18 @@ MOST_BASELINES = 12
 """Strategies up to which a reader may choose any as the baseline."""
 
 
-def build(run: RunData, *, baseline: str | None = None, extra: Sequence[Section] = (), repeats: bool = True) -> Report:
+def build(
+    run: RunData,
+    *,
+    baseline: str | None = None,
+    extra: Sequence[Section] = (),
+    repeats: bool = True,
+    asked_by: Mapping[str, str] = MappingProxyType({}),
+) -> Report:
     """Everything a run shows, with `extra` before what it cost.
 
-    Without `repeats` there is no section of them, where they stand for something else, such as a training's seed.
+    Without `repeats` there is no section of them, where they stand for something else, such as a training's seed;
+    `asked_by` names the strategy that has asked where one goes by another name.
     Raises UserError where the run has no records or the baseline never ran.
     """
     specified = run
@@ -68,7 +77,7 @@ def build(run: RunData, *, baseline: str | None = None, extra: Sequence[Section]
     summary = [
         finding(found, family),
         *(task_sentence(task, found, family) for task in tasks_of(found)),
-        *notes(listed),
+        *notes(listed, asked_by),
     ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 

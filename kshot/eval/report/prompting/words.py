@@ -6,6 +6,7 @@ Concedes: "best" is the highest score seen; whether it is real is the paired tes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from kshot.eval.report.model import CARE, Block
 from kshot.eval.report.numbers import as_relation, number, percent, points, unsigned
@@ -133,8 +134,11 @@ def against_others(
     return f"; {lead}: {seen}. {took} {number(spent)} generated tokens a sample against {number(least)}"
 
 
-def notes(listed: Sequence[Measure]) -> list[str]:
-    """What nobody asked and everybody should know: answers that show no skill, could not be read, or were cut off."""
+def notes(listed: Sequence[Measure], asked_by: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """What nobody asked and everybody should know: answers that show no skill, could not be read, or were cut off.
+
+    `asked_by` names the strategy that has asked, where a measure goes by another name, as that of a training does.
+    """
     said = [line for line in (one_answer(listed), no_better(listed)) if line]
     for what, share, remedy in (
         ("no answer could be read in", "unparsed", "read some of them before trusting the {name}"),
@@ -144,7 +148,8 @@ def notes(listed: Sequence[Measure]) -> list[str]:
         if many:
             shown = ", ".join(f"{percent(m.share(share))} of {m.strategy} on {m.task}" for m in many[:4])
             more = f" and {len(many) - 4} more" if len(many) > 4 else ""
-            advice = remedy.format(name=many[0].scale.name, strategy=many[0].strategy.partition(":")[0])
+            strategy = asked_by.get(many[0].strategy, many[0].strategy).partition(":")[0]
+            advice = remedy.format(name=many[0].scale.name, strategy=strategy)
             said.append(f"{CARE}{what} {shown}{more}; {advice}.")
     return said
 
