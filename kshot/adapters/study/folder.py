@@ -33,18 +33,19 @@ KINDS = {"label": str, "method": str, "samples": int, "seed": int, "trained_on":
 """What a training's folder says of it."""
 
 
-def check_settings(study: Study, folder: Path) -> None:
+def check_settings(study: Study, folder: Path, dtype: str) -> None:
     """Writes the study's settings, or holds them against those that are there. Raises UserError where they differ.
 
     A setting binds once something has come of it: a command that ended in a mistake can be given again, corrected.
     """
-    path, said = folder / SETTINGS, json.loads(json.dumps(study.settings()))
+    path, said = folder / SETTINGS, json.loads(json.dumps({**study.settings(), "dtype": dtype}))
     before = told(path, "it is written anew from this command")
     if before is None:
         write_whole(path, json.dumps(said, indent=2))
         return
     if isinstance(before.get("recipe"), dict):
         before["recipe"] = {key: value for key, value in before["recipe"].items() if key not in CHANGING_NOTHING}
+    before.setdefault("dtype", dtype)  # earlier studies did not keep it
     differing = [key for key in said if before.get(key) != said[key]]
     binding = differing if has_trained(folder) else [key for key in differing if key in ASKED and has_asked(folder)]
     if binding:

@@ -20,7 +20,7 @@ from kshot.types import Sample, Strategy, Task, UserError
 
 GROWING = ("methods", "samples", "seeds", "prompting")  # from one call to the next, without changing what is there
 CHANGING_NOTHING = ("checkpoint_seconds", "tensorboard")  # in what is trained; nor does max_length, which only refuses
-ASKED = ("model", "tasks", "data", "limit", "template")  # the settings that prompting depends on
+ASKED = ("model", "tasks", "data", "limit", "template", "dtype")  # the settings that prompting depends on
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
         raise UserError(f"{study.model} is an encoder, which classifies: give one task that has labels.")
     sets = {(samples, seed): study.parts(plan, samples, seed) for samples in study.samples for seed in study.seeds}
     with alone_in(folder):
-        check_settings(study, folder)
+        check_settings(study, folder, str(options.get("dtype", "auto")))
         if study.prompting:
             run_prompting(study, folder / PROMPTING, options, on_progress)
         open_ = [training for training in study.trainings() if not is_done(place_of(training, folder))]

@@ -191,7 +191,10 @@ def test_a_mistake_leaves_no_folder_that_refuses_the_corrected_command(tiny_fold
         with pytest.raises(UserError, match=said):
             run_study(replace(right, **wrong), tmp_path, OPTIONS)
     run_study(right, tmp_path, OPTIONS)
-    assert json.loads((tmp_path / "study.json").read_text()) == json.loads(json.dumps(right.settings()))
+    kept = json.loads(json.dumps({**right.settings(), "dtype": "auto"}))
+    assert json.loads((tmp_path / "study.json").read_text()) == kept
+    with pytest.raises(UserError, match="was begun with dtype = auto and now it is bfloat16"):
+        run_study(replace(right, methods=("ia3",)), tmp_path, {**OPTIONS, "dtype": "bfloat16"})
     run_study(replace(right, max_length=900, recipe=replace(right.recipe, checkpoint_seconds=1)), tmp_path, OPTIONS)
     for other in ({"limit": 3}, {"recipe": Recipe(epochs=2)}):
         with pytest.raises(UserError, match=f"was begun with {next(iter(other))}"):
