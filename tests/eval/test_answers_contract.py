@@ -170,6 +170,6 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_text_is_so_long_that_reading_it_does_not_end(name: str) -> None:
     unit = HOSTILE[name]
-    for text in (unit * (200_000 // len(unit)), "The answer is " + unit * (19_000 // len(unit)) + "!"):
+    for text in (unit * (100_000 // len(unit)), "The answer is " + unit * (19_000 // len(unit)) + "!"):
         for format in (*FORMATS, RATING):
             format.extract(text, CHOICES[:5] if format is LETTER else ())

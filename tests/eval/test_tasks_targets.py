@@ -416,7 +416,7 @@ unloaded = Task("own", lambda split, source: [][0], TEXT, exact)
         ("number", r"sample 's1': the target '3,5' is more than a number"),
         ("apples", r"sample 's1': the target '7 apples' is more than a number"),
         ("label", r"sample 's1': a reply of the target 'maybe' is read as no answer"),
-        ("typed", r"sample 's1': the target 3 is no text"),
+        ("typed", r"gave Sample\(id='s1', .*target=3, .*: texts, .* make a sample; mend the file"),
         ("shouting", r"sample 's1'.*'red'|sample 's2': a reply of the target 'RED' is read as 'red'"),
         ("failing", r"sample 's1': its score failed \(AttributeError"),
         ("half", r"sample 's1': a reply of the target 'red' is read as 'red', which does not score 1"),

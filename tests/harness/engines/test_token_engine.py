@@ -66,9 +66,9 @@ def gap_at_fork(loaded: Any, ids: list[int], request: Request, text: str, wanted
 
 @pytest.mark.model
 def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
-    """64 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
+    """40 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
     stories = get_task("word-problems:steps=0")
-    test, shots = stories.load("test", Source(limit=32)), stories.load("train", Source())[:2]
+    test, shots = stories.load("test", Source(limit=20)), stories.load("train", Source())[:2]
     block = "".join(f"Q: {s.question}\nA: {s.rationale} The answer is {s.target}.\n\n" for s in shots)
     requests = []
     for index, sample in enumerate(test):
@@ -76,7 +76,7 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
         text = (block if index % 2 else "") + f"Q: {sample.question}\nA:"
         requests.append(Request(text, SamplingParams(max_new_tokens=new)))
         requests.append(Request((Message("user", sample.question),), SamplingParams(max_new_tokens=new)))
-    assert len(requests) == 64
+    assert len(requests) == 40
     engine = load_engine("smollm2-135m", rows=16)
     assert engine.shares
     packed = engine.model
@@ -85,11 +85,12 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
         bundled.tokenizer.decode(generate(bundled, ids, request.params.max_new_tokens), skip_special_tokens=True)
         for ids, request in zip(encoded, requests, strict=True)
     ]
-    for rows in (16, 4, 1):
+    for rows, every in ((16, 1), (1, 3)):  # a row at a time a third of them
         engine = engine_of(replace(bundled, model=packed), rows)
+        asked = requests[::every]
         noise = [Request(r.prompt, SamplingParams(1.0, 0.9, 5), seed=i) for i, r in enumerate(requests[::8])]
-        found = answers(engine, [*requests, *noise])
-        for ids, request, reply, wanted in zip(encoded, requests, found, expected, strict=False):
+        found = answers(engine, [*asked, *noise])
+        for ids, request, reply, wanted in zip(encoded[::every], asked, found, expected[::every], strict=False):
             assert reply.text == wanted or gap_at_fork(bundled, ids, request, reply.text, wanted) < 1e-4, rows
 
 
