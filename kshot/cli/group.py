@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -29,9 +29,14 @@ class Commands(click.Group):
         show_whatever_comes()
         return super().main(*args, **options)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with cleaned():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with cleaned():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except UserError as error:
@@ -66,6 +71,18 @@ class Commands(click.Group):
         if command is not None and not ctx.resilient_parsing:
             refuse_twice(ctx, command, rest)
         return found, command, rest
+
+
+@contextmanager
+def cleaned() -> Iterator[None]:
+    """click's own errors repeat what was typed; nothing in them may steer the terminal either."""
+    try:
+        yield
+    except click.ClickException as error:
+        from kshot.eval.report.safe_text import clean
+
+        error.message = clean(error.message)
+        raise
 
 
 def leave(ctx: click.Context, sentence: str, code: int) -> None:

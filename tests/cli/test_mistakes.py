@@ -285,3 +285,13 @@ def test_a_chat_template_that_fails_is_told(tiny_folder: Path, tmp_path: Path, t
         assert f"the chat template of {model} fails on messages of user" in found
         assert said in found and "--template plain" in found
     assert kshot(*args, "--template", "plain").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("list", "tasks", ESCAPES), (f"--{ESCAPES}",), ("bench", f"--{ESCAPES}"), ("bench", "--limit", ESCAPES)]
+)
+def test_what_was_typed_wrongly_steers_no_terminal(words: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*words])
+    assert done.exit_code == 2
+    assert "U+202E" in done.output  # it is repeated, as something to look at
+    assert not set(done.output) & set("\x1b\x07\x9b\x08\u202e")
