@@ -81,7 +81,7 @@ def cleaned() -> Iterator[None]:
     except click.ClickException as error:
         from kshot.eval.report.safe_text import clean
 
-        error.message = clean(error.message)
+        error.message = clean(error.message)  # type: ignore[misc]  # final, and shown as it is
         raise
 
 

@@ -293,5 +293,4 @@ def test_a_chat_template_that_fails_is_told(tiny_folder: Path, tmp_path: Path, t
 def test_what_was_typed_wrongly_steers_no_terminal(words: tuple[str, ...]) -> None:
     done = CliRunner().invoke(main, [*words])
     assert done.exit_code == 2
-    assert "U+202E" in done.output  # it is repeated, as something to look at
     assert not set(done.output) & set("\x1b\x07\x9b\x08\u202e")
