@@ -102,12 +102,14 @@ def test_a_larger_training_set_holds_the_smaller_one_and_the_same_validation() -
 def test_a_mixtures_samples_are_of_all_labels_alike_and_hold_those_of_a_smaller_one() -> None:
     """So many a task, however many labels it has and whether or not they share out."""
     for task in (table([f"q{n}" for n in range(100)], labels=("1", "2", "3")), get_task("coin-flip")):
-        sets = [training_set(task, Source(), [], samples=n, seed=3, in_all=True).train for n in (2, 7, 8, 20)]
-        for samples, found in zip((2, 7, 8, 20), sets, strict=True):
+        sets = [training_set(task, Source(), [], samples=n, seed=3, in_all=True).train for n in (3, 7, 8, 20)]
+        for samples, found in zip((3, 7, 8, 20), sets, strict=True):
             counts = [sum(sample.target == label for sample in found) for label in task.labels]
             assert len(found) == samples and max(counts) - min(counts) <= 1
         for smaller, larger in itertools.pairwise(sets):
             assert {s.id for s in smaller} < {s.id for s in larger}
+        with pytest.raises(UserError, match=f"some of which would never be trained on; give at least {len(task.labels)}"):
+            training_set(task, Source(), [], samples=len(task.labels) - 1, seed=3, in_all=True)
 
 
 GENERATED = ["coin-flip", "coin-flip:flips=4", "word-problems:steps=2", "last-letters"]
