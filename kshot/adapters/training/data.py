@@ -50,8 +50,8 @@ def training_set(
     """Draws `samples` (of each label, where the task has labels) and a validation set from a task's train split.
 
     With `in_all` so many in all, of the labels alike, the first ones one more where they do not share out. The
-    validation set is at most a fifth of the split and the same for every `samples`. Raises UserError where the split, or
-    with `in_all` the number of samples, is too small.
+    validation set is at most a fifth of the split and the same for every `samples`. Raises UserError where the split is
+    too small, or with `in_all` the number of samples.
     """
     if samples < 1:
         raise UserError(f"--samples is {samples}; it must be at least 1.")
@@ -60,8 +60,8 @@ def training_set(
     if in_all:
         if samples < len(labels):
             raise UserError(
-                f"--samples is {samples} and the task {task.name} has {len(labels)} labels, some of which would never be "
-                f"trained on; give at least {len(labels)}."
+                f"--samples is {samples} and the task {task.name} has {len(labels)} labels, some of which would never "
+                f"be trained on; give at least {len(labels)}."
             )
         counts = [samples // len(labels) + (at < samples % len(labels)) for at in range(len(labels))]
     split, endless = train_split(task, source, 5 * (sum(counts) + validation), seed)

@@ -108,7 +108,7 @@ def test_a_mixtures_samples_are_of_all_labels_alike_and_hold_those_of_a_smaller_
             assert len(found) == samples and max(counts) - min(counts) <= 1
         for smaller, larger in itertools.pairwise(sets):
             assert {s.id for s in smaller} < {s.id for s in larger}
-        with pytest.raises(UserError, match=f"some of which would never be trained on; give at least {len(task.labels)}"):
+        with pytest.raises(UserError, match=f"would never be trained on; give at least {len(task.labels)}"):
             training_set(task, Source(), [], samples=len(task.labels) - 1, seed=3, in_all=True)
 
 
