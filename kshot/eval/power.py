@@ -8,6 +8,7 @@ Concedes: two strategies, samples independent, and sign flips taken to find what
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -74,18 +75,7 @@ def samples_needed(difference: float, *, discordant: float, power: float = 0.8, 
     size = abs(difference)
     if not 0 < size <= 1 or not size <= discordant <= 1:
         raise ValueError(f"a difference of {difference} with {discordant} of the samples discordant has no sample size")
-    low, high = 1, 2
-    while mcnemar_power(high, size, discordant, level) < power:
-        low, high = high, 2 * high
-        if high > 1_000_000:
-            raise ValueError(f"a difference of {difference} needs more than a million samples")
-    while high - low > 1:
-        middle = (low + high) // 2
-        if mcnemar_power(middle, size, discordant, level) >= power:
-            high = middle
-        else:
-            low = middle
-    return high
+    return first_count(lambda n: mcnemar_power(n, size, discordant, level) >= power, difference)
 
 
 def paired_t_power(n: int, difference: float, spread: float, level: float = 0.05) -> float:
@@ -122,12 +112,17 @@ def samples_for_mean(difference: float, spread: float, *, power: float = 0.8, le
     """How many samples a paired t-test needs to find this difference of means; at most a million. Raises ValueError."""
     if difference == 0:
         raise ValueError("no difference has no sample size")
+    return first_count(lambda n: paired_t_power(n, difference, spread, level) >= power, difference)
+
+
+def first_count(enough: Callable[[int], bool], difference: float) -> int:
+    """The least number of samples, from 2 on, that is enough. Raises ValueError where it is above a million."""
     low, high = 1, 2
-    while paired_t_power(high, difference, spread, level) < power:
+    while not enough(high):
         low, high = high, 2 * high
         if high > 1_000_000:
             raise ValueError(f"a difference of {difference} needs more than a million samples")
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if paired_t_power(middle, difference, spread, level) >= power else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return high

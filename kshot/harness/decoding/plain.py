@@ -2,8 +2,8 @@
 
 Same interface and same results as the prefix decoder. Whatever state a model carries (keys, a recurrent state, both)
 goes on from token to token; one that gives none back, or fails on its own, reads the whole text again for every token.
-Concedes speed: rows
-are not batched, because models that land here (recurrent ones, unusual caches) do not all accept padded batches.
+Concedes speed: rows are not batched, because models that land here (recurrent ones, unusual caches) do not all accept
+padded batches.
 """
 
 from __future__ import annotations

@@ -53,10 +53,10 @@ def switches_at(model: Any) -> int | None:
 
 def forget_longest(model: Any) -> None:
     """Takes NTK scaling back to where a fresh model begins, as a pass over a single token does."""
+    at = {"position_ids": torch.zeros(1, 1, dtype=torch.long, device=model.device)}
+    x = torch.zeros(1, device=model.device, dtype=model.dtype)
     for module in model.modules():
         kinds = getattr(module, "rope_type", None)
-        at = {"position_ids": torch.zeros(1, 1, dtype=torch.long, device=model.device)}
-        x = torch.zeros(1, device=model.device, dtype=model.dtype)
         if isinstance(kinds, str) and "dynamic" in kinds:
             module(x, **at)
         elif isinstance(kinds, dict):
