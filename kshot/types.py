@@ -37,12 +37,19 @@ Prompt = str | tuple[Message, ...]
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
-    """How to decode. temperature 0 is greedy; `stop` strings end a completion and are not part of it."""
+    """How to decode. temperature 0 is greedy; `stop` strings end a completion and are not part of it.
+
+    top_k, top_p and min_p each leave out tokens, of the tempered distribution and in this order, as transformers'
+    logits processors do (Holtzman et al. 2019, arXiv 1904.09751, for top_p; Nguyen et al. 2024, arXiv 2407.01082, for
+    min_p).
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
+    top_k: int = 0  # draw among so many of the likeliest tokens; 0: among all
+    min_p: float = 0.0  # and among those at least so likely as this share of the likeliest
 
     def __post_init__(self) -> None:
         if self.temperature < 0:
@@ -53,6 +60,10 @@ class SamplingParams:
             raise UserError(f"max_new_tokens is {self.max_new_tokens}; it must be at least 1.")
         if "" in self.stop:
             raise UserError("a stop string is empty; remove it.")
+        if self.top_k < 0:
+            raise UserError(f"top_k is {self.top_k}; it must be 0 (all tokens) or more.")
+        if not 0 <= self.min_p <= 1:
+            raise UserError(f"min_p is {self.min_p}; it is a share and must lie between 0 and 1.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,9 @@ class Sample:
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
+    fields: tuple[
+        tuple[str, str], ...
+    ] = ()  # what else its row has, for a template to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +162,9 @@ class AnswerFormat:
     trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
+    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(
+        default=None, compare=False
+    )  # other words
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
@@ -166,6 +183,19 @@ class Decomposition:
     steps: tuple[tuple[str, str], ...]  # (subquestion, answer); the last subquestion is the question itself
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A sample worded as one text, in Jinja: what stands before {{ answer }} is asked, all of it is an exemplar.
+
+    It may use question, choices, options (the choices, "(A) first", a line each), and the fields of a sample.
+    """
+
+    text: str  # "Review: {{ text }}\\nSentiment: {{ answer }}"
+    words: tuple[str, ...] = ()  # the verbalizer: what is written for each label; (): the labels themselves
+    between: str = "\n\n"  # what stands between exemplars
+    source: str = ""  # where it was published, or the user's file
+
+
 REPLY_TOKENS = 32
 """Room for an answer and a few words."""
 
@@ -182,6 +212,12 @@ class Question:
     instructions: tuple[str, ...] = ()  # the task said in words, several wordings
     decompositions: tuple[Decomposition, ...] = ()
     reply_tokens: int = REPLY_TOKENS  # as the task's
+    fields: tuple[tuple[str, str], ...] = ()  # as the sample's
+    templates: tuple[Template, ...] = ()  # the task's, the published one first
+    template: Template | None = None  # the one that words it; None: turns of a conversation
+    language: str = "en"  # of the words around it: en or zh
+    score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
+    prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
 
 
 RIGHT = 1 - 1e-9
@@ -251,6 +287,8 @@ class Task:
     exemplars: tuple[Sample, ...] = ()  # fixed, published exemplars, first in the pool (Wei et al. for gsm8k)
     note: str = ""  # what its user should know before it runs
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
+    templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
+    language: str = "en"  # of the words around a question: en or zh
 
     def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
         """What a strategy may see of a sample, with the exemplars it may choose from."""
@@ -263,6 +301,10 @@ class Task:
             instructions=self.instructions,
             decompositions=self.decompositions,
             reply_tokens=self.reply_tokens,
+            fields=sample.fields,
+            templates=self.templates,
+            language=self.language,
+            score=self.score,
         )
 
 
@@ -273,6 +315,7 @@ class Strategy:
     name: str
     function: Callable[..., Program[Prediction]]
     params: Mapping[str, Any]
+    prepare: Callable[[Question], Program[Mapping[str, Any]]] | None = None  # once a task, before its first question
 
     def __call__(self, question: Question, **overrides: Any) -> Program[Prediction]:
         return self.function(question, **{**self.params, **overrides})

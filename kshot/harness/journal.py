@@ -15,7 +15,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -34,11 +33,13 @@ from kshot.harness.rows import (
     call_of,
     generation_of,
     marks,
+    params_of,
     prompt_text,
     record_of_row,
     row_of_call,
     row_of_record,
     sample_of,
+    sample_text,
     write,
 )
 from kshot.types import Generation, Prompt, Record, Request, Sample, SamplingParams, UserError
@@ -51,10 +52,11 @@ COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its
 
 @lru_cache(maxsize=1024)
 def params_key(params: SamplingParams) -> str:
-    """What of the parameters can change an answer, as JSON: greedy decoding takes no notice of top_p."""
-    named = asdict(params)
+    """What of the parameters can change an answer, as JSON: greedy decoding takes no notice of the others."""
+    named = params_of(params)
     if params.temperature == 0:
-        del named["top_p"]
+        for name in ("top_p", "top_k", "min_p"):
+            named.pop(name, None)
     return write(named)
 
 
@@ -321,7 +323,7 @@ class Journal:
             attempted = self.connection.execute("SELECT DISTINCT sample_id FROM records WHERE task = ?", (task,))
             lost = {name for (name,) in attempted if name not in stored}
         lost |= {name for name, text in stored.items() if not readable(text)}
-        given = {sample.id: write({**asdict(sample)}) for sample in samples}
+        given = {sample.id: sample_text(sample) for sample in samples}
         changed = [name for name in {**given, **stored} if given.get(name) != stored.get(name)]
         differing = next((name for name in changed if name not in lost or name not in given), None)
         if stored and differing is not None and self.answered():

@@ -33,7 +33,9 @@ Kinds = Mapping[str, type | tuple[type, ...]]
 """What the fields of a value are; a damaged row may hold anything."""
 
 TURN: Kinds = {"role": str, "content": str}
-SAMPLING: Kinds = {"temperature": NUMBER, "top_p": NUMBER, "max_new_tokens": int}
+SAMPLING: Kinds = {"temperature": NUMBER, "top_p": NUMBER, "max_new_tokens": int, "top_k": int, "min_p": NUMBER}
+LATER = ("top_k", "min_p", "fields")
+"""Fields that are written only where they hold something."""
 REQUEST: Kinds = {"seed": int, "continuation": MAYBE}
 TOKENS: Kinds = {"prompt_tokens": int, "cached_tokens": int, "completion_tokens": int, "seconds": NUMBER}
 GENERATED: Kinds = {"text": str, "logprob": NUMBER, **TOKENS}
@@ -71,7 +73,12 @@ def prompt_text(prompt: str | tuple[Message, ...]) -> tuple[str, str]:
 @lru_cache(maxsize=1024)
 def params_text(params: SamplingParams) -> str:
     """Parameters as JSON."""
-    return write(asdict(params))
+    return write(params_of(params))
+
+
+def params_of(params: SamplingParams) -> dict[str, Any]:
+    """Parameters by name; those that came later only where they are set, so that earlier keys stay what they were."""
+    return {name: value for name, value in asdict(params).items() if name not in LATER or value}
 
 
 # ---------------------------------------------------------------- requests and generations
@@ -169,7 +176,16 @@ def texts(value: Any) -> tuple[str, ...]:
 def sample_of(row: Sequence[Any]) -> tuple[tuple[str, str], Sample]:
     """A sample by its task and id from (task, id, sample). Raises ValueError and kin for a damaged row."""
     value = json.loads(row[2])
-    return (row[0], row[1]), fitting(Sample(**{**value, "choices": texts(value["choices"])}), SAMPLE)
+    fields = [texts(pair) for pair in value.get("fields", ())]
+    if any(len(pair) != 2 for pair in fields):
+        raise ValueError(f"fields are {fields!r}"[:80])
+    sample = Sample(**{**value, "choices": texts(value["choices"]), "fields": tuple(fields)})
+    return (row[0], row[1]), fitting(sample, SAMPLE)
+
+
+def sample_text(sample: Sample) -> str:
+    """A sample as JSON."""
+    return write({name: value for name, value in asdict(sample).items() if name not in LATER or value})
 
 
 # ---------------------------------------------------------------- records
