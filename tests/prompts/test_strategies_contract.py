@@ -165,6 +165,7 @@ BAD = {
     "noise": ["-0.1", "1.1", "nan"],
     "exemplar_seed": ["x"],
     "wording": ["2", "-2"],
+    "text": ['" "'],
     "temperature": ["-1", "nan", "inf", "hot"],
     "top_p": ["0", "1.1", "nan"],
     "max_new_tokens": ["0", "-3"],
@@ -193,12 +194,12 @@ def test_every_hyperparameter_is_validated(name: str) -> None:
 def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
     other = {
         "base": "few-shot(k=2)", "lead": "Well, then (so to say):", "select": "random", "order": "reversed",
-        "normalise": "bytes", "score": "text",
+        "normalise": "bytes", "score": "text", "text": "Add, then stop.",
     }  # fmt: skip
     function = STRATEGIES.find(name)
     for key, default in hyperparameters(function).items():
         changed = other[key] if isinstance(default, str) else type(default)(default + 1)
-        written = json.dumps(changed) if key == "lead" else changed
+        written = json.dumps(changed) if key in ("lead", "text") else changed
         strategy = get_strategy(f"{name}:{key}={written}")
         assert strategy.params == {**hyperparameters(function), key: changed}
         assert split_spec(strategy.name) == (name, {key: str(changed)})
