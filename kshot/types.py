@@ -113,9 +113,7 @@ class Sample:
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
-    fields: tuple[
-        tuple[str, str], ...
-    ] = ()  # what else its row has, for a template to show
+    fields: tuple[tuple[str, str], ...] = ()  # what else its row has, for a template to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +160,7 @@ class AnswerFormat:
     trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
-    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(
-        default=None, compare=False
-    )  # other words
+    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(default=None, compare=False)  # other words
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
@@ -193,6 +189,7 @@ class Template:
     text: str  # "Review: {{ text }}\\nSentiment: {{ answer }}"
     words: tuple[str, ...] = ()  # the verbalizer: what is written for each label; (): the labels themselves
     between: str = "\n\n"  # what stands between exemplars
+    start: str = ""  # what stands before the first of them
     source: str = ""  # where it was published, or the user's file
 
 
@@ -215,6 +212,7 @@ class Question:
     fields: tuple[tuple[str, str], ...] = ()  # as the sample's
     templates: tuple[Template, ...] = ()  # the task's, the published one first
     template: Template | None = None  # the one that words it; None: turns of a conversation
+    words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
     prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
@@ -315,7 +313,7 @@ class Strategy:
     name: str
     function: Callable[..., Program[Prediction]]
     params: Mapping[str, Any]
-    prepare: Callable[[Question], Program[Mapping[str, Any]]] | None = None  # once a task, before its first question
+    prepare: Callable[[Question], Program[Mapping[str, Any]]] | None = field(default=None, compare=False)  # once a task
 
     def __call__(self, question: Question, **overrides: Any) -> Program[Prediction]:
         return self.function(question, **{**self.params, **overrides})

@@ -2,7 +2,8 @@
 
 Meets: one turn of conversation a question, so that a small chat model sees an exemplar as it saw its
 training data; a prompt that ends in an assistant turn is to be continued; every prompt of a task begins
-alike, for as long as it can, so that an engine can share it. Concedes: no per-model templates.
+alike, for as long as it can, so that an engine can share it. `kshot.prompts.wording` words a question by a task's
+or a user's own template instead.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ def lettered(text: str, choices: Sequence[str]) -> str:
     (A) cat
     (B) cod
     """
-    if not choices:
-        return text
-    listed = "\n".join(f"({letter}) {choice}" for letter, choice in zip(letters(choices), choices, strict=True))
-    return f"{text}\nAnswer choices:\n{listed}"
+    return f"{text}\nAnswer choices:\n{listed_choices(choices)}" if choices else text
+
+
+def listed_choices(choices: Sequence[str]) -> str:
+    """The choices under their letters, "(A) first", a line each."""
+    return "\n".join(f"({letter}) {choice}" for letter, choice in zip(letters(choices), choices, strict=True))
 
 
 def target_text(sample: Sample) -> str:
