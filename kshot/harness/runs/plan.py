@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,7 +179,7 @@ def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Ca
 
     def make() -> Program[Prediction]:
         program = reseed(strategy(question), repeat)
-        return program if chat else rewrite(program, plain)
+        return program if chat else rewrite(program, partial(plain, language=question.language))
 
     return make
 
@@ -196,4 +197,4 @@ def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, .
     if not over or len(requests) != 1 or requests[0].continuation is not None:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
     request = replace(requests[0], continuation=solved(sample, task.format))
-    return request if chat else plain(request)
+    return request if chat else plain(request, task.language)
