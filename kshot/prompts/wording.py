@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.prompts.templates import conversation, letters, listed_choices, solved
-from kshot.types import Prompt, Question, Sample, Template, UserError
+from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserError
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
 LARGEST = 100_000  # characters of a prompt that a product in a template may make
@@ -82,13 +82,19 @@ def stops_of(template: Template) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)  # all questions of a task begin with the same exemplars
 def shown(
-    template: Template, exemplars: tuple[Sample, ...], format: Any, instruction: str, rationale: bool, listed: bool
+    template: Template,
+    exemplars: tuple[Sample, ...],
+    format: AnswerFormat,
+    instruction: str,
+    rationale: bool,
+    listed: bool,
+    language: str,
 ) -> str:
     """What stands before the question: the instruction or the template's start, and the exemplars."""
     front = f"{instruction}\n\n" if instruction else template.start
     for sample in exemplars:
         answer = solved(sample, format, rationale=rationale, listed=listed)
-        front += rendered(template, variables(sample.question, sample.choices, sample.fields, answer, listed))
+        front += rendered(template, variables(sample.question, sample.choices, sample.fields, answer, listed, language))
         front += template.between
     return front
 
@@ -102,13 +108,16 @@ def front_of(
     listed: bool,
 ) -> str:
     """`shown`, for a question."""
-    return shown(template, exemplars, question.format, instruction, rationale, listed)
+    return shown(template, exemplars, question.format, instruction, rationale, listed, question.language)
 
 
 def asked_of(question: Question, *, listed: bool = True) -> Asked:
     """A question in its template, up to the answer. Raises UserError where the template has no place for one."""
     assert question.template is not None
-    text = rendered(question.template, variables(question.text, question.choices, question.fields, ANSWER, listed))
+    text = rendered(
+        question.template,
+        variables(question.text, question.choices, question.fields, ANSWER, listed, question.language),
+    )
     before, found, after = text.partition(ANSWER)
     if not found or ANSWER in after:
         count = "no {{ answer }}" if not found else "{{ answer }} more than once"
@@ -120,7 +129,12 @@ def asked_of(question: Question, *, listed: bool = True) -> Asked:
 
 
 def variables(
-    question: str, choices: tuple[str, ...], fields: tuple[tuple[str, str], ...], answer: str, listed: bool
+    question: str,
+    choices: tuple[str, ...],
+    fields: tuple[tuple[str, str], ...],
+    answer: str,
+    listed: bool,
+    language: str,
 ) -> dict[str, Any]:
     """What a template may use. A field of the row may be called as one of ours, and then is had by `row` alone."""
     row = dict(fields)
@@ -129,7 +143,7 @@ def variables(
         "text": question,
         "choices": list(choices) if listed else [],
         "letters": list(letters(choices)) if listed else [],
-        "options": listed_choices(choices) if listed else "",
+        "options": listed_choices(choices, language) if listed else "",
         "answer": answer,
         "row": row,
     }

@@ -201,14 +201,14 @@ def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Ca
     """Makes the program when the runner has room for it."""
 
     def make() -> Program[Prediction]:
-        return as_sent(reseed(strategy(question), repeat), chat=chat)
+        return as_sent(reseed(strategy(question), repeat), chat=chat, language=question.language)
 
     return make
 
 
-def as_sent(program: Program[T], *, chat: bool) -> Program[T]:
+def as_sent(program: Program[T], *, chat: bool, language: str) -> Program[T]:
     """A program with its prompts as they go to a model: turns made text for one without a chat template."""
-    return program if chat else rewrite(program, plain)
+    return program if chat else rewrite(program, partial(plain, language=language))
 
 
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
@@ -225,4 +225,4 @@ def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, .
     if not over or len(requests) != 1 or requests[0].continuation is not None:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
     request = replace(requests[0], continuation=answer_behind(strategy, question, sample))
-    return request if chat else plain(request)
+    return request if chat else plain(request, task.language)

@@ -37,7 +37,8 @@ def prepare(
         cost = {name: sum(getattr(generation, name) for _, generation in calls) for name in COST}
         found[job.key] = {**result, "calls": len(calls), **cost}
 
-    jobs = [Job(key, sent(make, engine.chat)) for key, make in loaded.preparations()]
+    languages = {task.name: task.language for task in loaded.tasks}
+    jobs = [Job(key, sent(make, engine.chat, languages[key[0]])) for key, make in loaded.preparations()]
     if jobs:
         run_jobs(engine, jobs, journal, done=done, progress=progress, on_ask=on_ask)
         kept = {**loaded.prepared, **found}
@@ -46,9 +47,11 @@ def prepare(
     return loaded
 
 
-def sent(make: Callable[[], Program[Mapping[str, Any]]], chat: bool) -> Callable[[], Program[Mapping[str, Any]]]:
+def sent(
+    make: Callable[[], Program[Mapping[str, Any]]], chat: bool, language: str
+) -> Callable[[], Program[Mapping[str, Any]]]:
     """Makes a preparation's program as it goes to the model."""
-    return lambda: as_sent(make(), chat=chat)
+    return lambda: as_sent(make(), chat=chat, language=language)
 
 
 def prepared_of(journal: Journal) -> Prepared:
