@@ -482,7 +482,7 @@ def test_choice_logprob_needs_options() -> None:
             "self-consistency:base=few-shot(order=shuffled),n=10",
         ),
         ("self-consistency:base=chain-of-thought(k=8)", "self-consistency"),
-        ("zero-shot-cot:lead=Let's think step by step.", "zero-shot-cot"),
+        ("zero-shot-cot:lead=auto", "zero-shot-cot"),
         ('zero-shot-cot:lead="First, (as \\"ever\\") x=1:"', 'zero-shot-cot:lead="First, (as \\"ever\\") x=1:"'),
         (
             'self-consistency:base=zero-shot-cot(lead="One, two",answer_tokens=8)',

@@ -31,6 +31,9 @@ languages/     the words of each language
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from kshot.eval.answers.actions import read_actions
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
@@ -39,7 +42,7 @@ from kshot.eval.answers.numerals import canonical_number
 from kshot.eval.answers.scoring import exact, numeric
 from kshot.eval.answers.targets import read_target
 from kshot.eval.answers.texts import read_line, read_text, read_word
-from kshot.types import AnswerFormat, UserError
+from kshot.types import AnswerFormat, Extraction, Extractor, UserError
 
 __all__ = [
     "ACTIONS",
@@ -64,7 +67,13 @@ LETTER = AnswerFormat(
     read_letter,
     "The answer is ({answer}).",
 )
-YES_NO = AnswerFormat("yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no")))
+YES_NO = AnswerFormat(
+    "yes-no",
+    "Answer yes or no.",
+    "Therefore, the answer (Yes or No) is",
+    read_label(("yes", "no")),
+    worded=lambda words: labels(("yes", "no"), words),
+)
 TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
 LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
 WORD = AnswerFormat(
@@ -73,9 +82,27 @@ WORD = AnswerFormat(
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 
 
-def labels(names: tuple[str, ...]) -> AnswerFormat:
-    """The format of a classification task with these labels. Raises UserError without any."""
-    if not names or not all(name.strip() for name in names):
+def labels(names: tuple[str, ...], words: tuple[str, ...] = ()) -> AnswerFormat:
+    """The format of a classification task with these labels, each written as its word. Raises UserError without any."""
+    words = words or names
+    if not names or not all(word.strip() for word in words):
         raise UserError("a classification needs labels that are not blank; give it at least one.")
-    listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
-    return AnswerFormat("label", f"Answer with {listed}.", f"Therefore, the answer ({listed}) is", read_label(names))
+    listed = ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else words[0]
+    return AnswerFormat(
+        "label",
+        f"Answer with {listed}.",
+        f"Therefore, the answer ({listed}) is",
+        read_label(names) if words == names else renamed(read_label(words), dict(zip(words, names, strict=True))),
+        worded=lambda words: labels(names, words),
+    )
+
+
+def renamed(read: Extractor, names: Mapping[str, str]) -> Extractor:
+    """A reader whose answers get other names."""
+
+    def read_and_rename(text: str, choices: tuple[str, ...]) -> Extraction:
+        extraction = read(text, choices)
+        said = extraction.answer
+        return extraction if said is None else replace(extraction, answer=names[said])
+
+    return read_and_rename

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.prompts.strategies.registry import ask, room_for, strategy, wording_of
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Prediction, Program, Question, UserError
 
 
@@ -30,7 +30,7 @@ def instruction(
     if text and wording:
         raise UserError(f"wording is {wording} and text is {text!r}: both say the instruction; keep one.")
     said = text or wording_of(question.instructions, wording)
-    prompt = conversation(question, instruction=said, direct=True)
+    prompt = prompt_for(question, instruction=said, direct=True)
     reply = yield from ask(
         prompt, temperature=temperature, top_p=top_p, max_new_tokens=room_for(question, max_new_tokens)
     )

@@ -13,5 +13,6 @@ columns.py     which column is what
 choosing.py    which choice an answer means
 talks.py       chat messages as questions and answers
 samples.py     rows of a user's data as samples
+templates.py   ways of wording a question that tasks share
 wei2022.py     the published exemplars of Wei et al. 2022
 """
