@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kshot.eval.tasks.source.files.lines import opened
-from kshot.eval.tasks.source.files.table import Table
+from kshot.eval.tasks.source.files.table import RowTable
 from kshot.types import UserError
 
 SEPARATORS = (",", ";", "\t")
@@ -23,7 +23,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 Cells = tuple[int, list[str]]  # the line in which they begin
 
 
-def read_delimited(path: Path) -> Table:
+def read_delimited(path: Path) -> RowTable:
     """The rows of a CSV file (with commas, semicolons or tabs) or a TSV file under its header.
 
     Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
@@ -54,7 +54,7 @@ def read_delimited(path: Path) -> Table:
             numbers.append(number)
     if not found:
         raise UserError(f"{path} has no row under its header; give it at least one.")
-    return Table(path, found, numbers, header, typed=False)
+    return RowTable(path, found, numbers, header, typed=False)
 
 
 def encoding_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.eval.tasks.source.files.lines import ESCAPED_HALF, HALF, json_lines, opened, writable
-from kshot.eval.tasks.source.files.table import Row, Table, table_of
+from kshot.eval.tasks.source.files.table import Row, RowTable, table_of
 from kshot.types import UserError
 
 LISTS = ("data", "rows", "examples", "instances", "samples", "questions", "items")  # of one list inside an object
@@ -17,7 +17,7 @@ SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)(?![a-z]).*", re.
 WANTED = 'give a list of objects such as [{"question": ..., "answer": ...}].'
 
 
-def read_json(path: Path) -> dict[str, Table]:
+def read_json(path: Path) -> dict[str, RowTable]:
     """The splits of a JSON file, "" where it has one list alone; JSON Lines under that name are read as such.
 
     Raises UserError where it is neither, and, with its row, for what is no object.
