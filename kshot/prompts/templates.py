@@ -2,8 +2,8 @@
 
 Meets: one turn of conversation a question, so that a small chat model sees an exemplar as it saw its
 training data; a prompt that ends in an assistant turn is to be continued; every prompt of a task begins
-alike, for as long as it can, so that an engine can share it. Its own words are
-in phrases.py. Concedes: no per-model templates.
+alike, for as long as it can, so that an engine can share it. `kshot.prompts.wording` words a question by a task's
+or a user's own template instead.
 """
 
 from __future__ import annotations
@@ -35,9 +35,15 @@ def lettered(text: str, choices: Sequence[str], language: str = "en") -> str:
     """
     if not choices:
         return text
-    words = phrases(language)
-    lines = (words.choice.format(letter=name, text=said) for name, said in zip(letters(choices), choices, strict=True))
-    return "\n".join((text, words.choices, *lines))
+    return f"{text}\n{phrases(language).choices}\n{listed_choices(choices, language)}"
+
+
+def listed_choices(choices: Sequence[str], language: str = "en") -> str:
+    """The choices under their letters, "(A) first", a line each."""
+    choice = phrases(language).choice
+    return "\n".join(
+        choice.format(letter=name, text=said) for name, said in zip(letters(choices), choices, strict=True)
+    )
 
 
 def target_text(sample: Sample) -> str:

@@ -21,12 +21,12 @@ ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in Path(__file__).with_name("answers_zh.jsonl").read_text(encoding="utf-8").splitlines()
 ]
 FORMS = {form.name: in_language(form, "zh") for form in (NUMBER, LETTER, YES_NO, TEXT, LINE, WORD, ACTIONS)}
-MOOD = labels(("正面", "负面", "中性"), "zh")
+MOOD = labels(("正面", "负面", "中性"), language="zh")
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row['kind']}: {row['text'][:50]!r}") for row in ROWS])
 def test_what_a_chinese_text_states(row: dict[str, Any]) -> None:
-    form = labels(tuple(row["labels"]), "zh") if row["format"] == "label" else FORMS[row["format"]]
+    form = labels(tuple(row["labels"]), language="zh") if row["format"] == "label" else FORMS[row["format"]]
     found = form.extract(row["text"], tuple(row.get("choices", ())))
     assert found.answer == row["want"], found
     if found.answer is not None:

@@ -33,6 +33,7 @@ languages/     the words of each language
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -46,7 +47,7 @@ from kshot.eval.answers.numerals import canonical_number
 from kshot.eval.answers.scoring import exact, numeric
 from kshot.eval.answers.targets import read_target
 from kshot.eval.answers.texts import read_line, read_text, read_word
-from kshot.types import AnswerFormat, UserError
+from kshot.types import AnswerFormat, Extraction, Extractor, UserError
 
 __all__ = [
     "ACTIONS",
@@ -73,7 +74,13 @@ LETTER = AnswerFormat(
     read_letter,
     "The answer is ({answer}).",
 )
-YES_NO = AnswerFormat("yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no")))
+YES_NO = AnswerFormat(
+    "yes-no",
+    "Answer yes or no.",
+    "Therefore, the answer (Yes or No) is",
+    read_label(("yes", "no")),
+    worded=lambda words: labels(("yes", "no"), words),
+)
 TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
 LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
 WORD = AnswerFormat(
@@ -82,13 +89,19 @@ WORD = AnswerFormat(
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 
 
-@lru_cache(maxsize=64)  # one format, one object: reading is cached by it
-def labels(names: tuple[str, ...], language: str = "en") -> AnswerFormat:
-    """The format of a classification task with these labels. Raises UserError without any."""
-    if not names or not all(name.strip() for name in names):
+def labels(names: tuple[str, ...], words: tuple[str, ...] = (), language: str = "en") -> AnswerFormat:
+    """The format of a classification task with these labels, each written as its word. Raises UserError without any."""
+    words = words or names
+    if not names or not all(word.strip() for word in words):
         raise UserError("a classification needs labels that are not blank; give it at least one.")
-    said = listed(names, language)
-    form = AnswerFormat("label", f"Answer with {said}.", f"Therefore, the answer ({said}) is", read_label(names))
+    said = listed(words, language)
+    form = AnswerFormat(
+        "label",
+        f"Answer with {said}.",
+        f"Therefore, the answer ({said}) is",
+        read_label(names) if words == names else renamed(read_label(words), dict(zip(words, names, strict=True))),
+        worded=lambda words: labels(names, words, language),
+    )
     own = ASKING.get(language, {}).get("label")
     if own is None:
         return form
@@ -98,6 +111,17 @@ def labels(names: tuple[str, ...], language: str = "en") -> AnswerFormat:
         trigger=own.trigger.format(listed=said),
         statement=own.statement,
     )
+
+
+def renamed(read: Extractor, names: Mapping[str, str]) -> Extractor:
+    """A reader whose answers get other names."""
+
+    def read_and_rename(text: str, choices: tuple[str, ...]) -> Extraction:
+        extraction = read(text, choices)
+        said = extraction.answer
+        return extraction if said is None else replace(extraction, answer=names[said])
+
+    return read_and_rename
 
 
 @lru_cache(maxsize=64)
@@ -119,5 +143,6 @@ def in_language(form: AnswerFormat, language: str) -> AnswerFormat:
     if own is None or form.name == "label":
         return form
     if form is YES_NO:
-        form = replace(form, extract=read_label(YES_AND_NO[language]))
+        names = YES_AND_NO[language]
+        form = replace(form, extract=read_label(names), worded=lambda words: labels(names, words, language))
     return replace(form, instruction=own.instruction, trigger=own.trigger, statement=own.statement)

@@ -9,7 +9,7 @@ its like are not applied; a model whose attention cannot be shared runs a row at
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,9 +37,9 @@ class TransformersEngine:
     `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
     for prefixes (where it is not given, `memory_share` of what is free on the model's device; where neither is, a
     quarter, and at most 2 GiB on a CPU); `virtual` the trained tokens before every prompt, which no count of tokens
-    includes; `name` what its errors call the model. Without a tokenizer it takes and tells tokens alone
-    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context, EngineError where the
-    model's logits are no numbers.
+    includes; `name` what its errors call the model; `chat_options` what its chat template is told beside the messages.
+    Without a tokenizer it takes and tells tokens alone (`submit_tokens`). Raises UserError for a prompt that does not
+    fit the model's context, EngineError where the model's logits are no numbers.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class TransformersEngine:
         share: bool = True,
         virtual: Virtual | None = None,
         name: str = "",
+        chat_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model.eval()
         self.name = name or type(model).__name__
         self.tokenizer = tokenizer
-        self.renderer = Renderer(tokenizer, chat)
+        self.renderer = Renderer(tokenizer, chat, chat_options)
         self.id = f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length")
         self.chat = chat
         self.context_length = context_length

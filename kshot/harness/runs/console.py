@@ -93,6 +93,8 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     loaded.check()
     renderer = named.renderer()
     chat = renderer.chat if renderer else named.chat
+    if renderer and (own := renderer.own_system()):
+        click.echo(clean(f"where a prompt has no system message, the chat template of {named.model} adds: {own}\n"))
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []

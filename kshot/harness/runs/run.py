@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
 from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
@@ -58,6 +60,7 @@ def run_benchmark(
             if on_record:
                 on_record(record)
 
+        loaded = prepare(loaded, engine, journal, on_ask=on_ask, progress=progress)
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
@@ -90,6 +93,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
             changed += before.get(job.key) != (prediction.answer, record.score.value)
             journal.add_record(record)
 
+        loaded = replace(loaded, prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
         keep_sources(journal, plan)

@@ -38,6 +38,8 @@ def least_to_most(
         raise UserError(f"max_new_tokens is {max_new_tokens}; it must be at least 1.")
     if not question.decompositions:
         raise UserError("least-to-most needs decomposition exemplars and this task has none; use another strategy.")
+    if question.template is not None:
+        raise UserError("least-to-most has a form of its own, of two stages, and takes no template; leave it out.")
     asked = lettered(question.text, question.choices, question.language)
     plan = yield from ask(
         decomposition_prompt(question.decompositions, asked, phrases(question.language).break_down),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from kshot.prompts.phrases import phrases
 from kshot.prompts.strategies.registry import ask, strategy
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Generation, Prediction, Program, Question, UserError
 
 LEAD = "auto"  # the words that open a chain in the question's language
@@ -36,10 +36,10 @@ def zero_shot_cot(
         raise UserError(f"answer_tokens is {answer_tokens}; it must be at least 1.")
     lead = phrases(question.language).lead if lead == LEAD else lead
     chain = yield from ask(
-        conversation(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
+        prompt_for(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
     )
     trigger = question.format.trigger
-    final = yield from ask(conversation(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
+    final = yield from ask(prompt_for(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
     prediction = read_after(trigger, final, question)
     return replace(prediction, detail={**prediction.detail, "chain_cut": chain.finish_reason == "length"})
 

@@ -70,8 +70,7 @@ def build(
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
-    params = {names.get(name, name): given for name, given in run.params.items()}
-    sections += further(run, listed, params, repeats)
+    sections += further(run, listed, repeats)
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
     summary = [
@@ -82,10 +81,10 @@ def build(
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 
 
-def further(run: RunData, listed: Sequence[Measure], params: sweeps.Params, repeats: bool) -> list[Section]:
+def further(run: RunData, listed: Sequence[Measure], repeats: bool) -> list[Section]:
     """What only some runs have: sweeps, repeats, classes, probabilities."""
-    sections = sweeps.sweep_sections(listed, params)
-    repeated = repeat_table(listed, params) if repeats else None
+    sections = sweeps.sweep_sections(listed, run.params)
+    repeated = repeat_table(listed, run.params) if repeats else None
     if repeated:
         sections.append(Section("Repeats", [repeated]))
     classes = confusion_figures(run, listed)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kshot.types import Generation, Record, Request, Sample
+from kshot.types import Generation, Record, Request, Sample, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,7 @@ class RunData:
     call: Callable[[str], tuple[Request, Generation]]  # by journal key
     strategies: Sequence[str] = ()  # in the order in which they are to stand; () sorts them by name
     params: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # all, by a strategy's or a task's name
+    prepared: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    """By (task, strategy): what a strategy found out before its first question, such as the template that it chose."""
+    templates: Mapping[str, Mapping[str, Template]] = field(default_factory=dict)
+    """By task, then by what `template=` calls it: "0", "1" ... for the task's own, a file for a user's."""

@@ -44,11 +44,21 @@ def short_names(strategies: Sequence[str]) -> dict[str, str]:
 
 
 def abbreviated(run: RunData, among: Sequence[str] | None = None) -> tuple[RunData, dict[str, str]]:
-    """The run with its strategies under their short names, and specification -> short name."""
+    """The run with its strategies under their short names, and specification -> short name.
+
+    Hyperparameters and preparations go by the short names too.
+    """
     used = [*run.strategies, *(record.strategy for record in run.records)] if among is None else among
     names = short_names(used)
     records = [replace(record, strategy=names[record.strategy]) for record in run.records]
-    return replace(run, records=records, strategies=[names.get(name, name) for name in run.strategies]), names
+    renamed = replace(
+        run,
+        records=records,
+        strategies=[names.get(name, name) for name in run.strategies],
+        params={names.get(name, name): given for name, given in run.params.items()},
+        prepared={(task, names.get(name, name)): found for (task, name), found in run.prepared.items()},
+    )
+    return renamed, names
 
 
 def resolve(wanted: str | None, names: dict[str, str]) -> str | None:
