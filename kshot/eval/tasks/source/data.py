@@ -15,6 +15,7 @@ from kshot.eval.tasks.source.files.named import NamedData, with_options
 from kshot.eval.tasks.source.files.table import RowTable
 from kshot.eval.tasks.source.perfect import Scoring, hold, scoring
 from kshot.eval.tasks.source.samples import UserFile, samples_of
+from kshot.eval.tasks.source.templates import templates_for
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Source, Split, Task, UserError
 
@@ -68,6 +69,7 @@ def from_data(data: NamedData) -> Task:
         labels=listed,
         note=" ".join(notes),
         instructions=("Answer the question.", "Read the question carefully and answer it.", form.instruction),
+        templates=templates_for(kind, "en"),
     )
     if pool or not count:
         return replace(whole, load=loads(shown, tested))
