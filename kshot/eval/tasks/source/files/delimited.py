@@ -11,6 +11,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from kshot.eval.tasks.source.files.lines import opened
@@ -67,12 +68,15 @@ def encoding_of(path: Path) -> str:
 
 
 def separator_of(text: str) -> str:
-    """The separator that cuts the header into most columns."""
+    """The separator that cuts the first rows into as many columns as the header, and into most."""
 
-    def columns(separator: str) -> int:
-        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []))
+    def columns(separator: str) -> tuple[bool, int]:
+        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), 20)
+        widths = [len(row) for row in rows if row]
+        return len(set(widths)) == 1, widths[0] if widths else 0
 
-    return max(SEPARATORS, key=columns)
+    found = {separator: columns(separator) for separator in SEPARATORS}
+    return max(SEPARATORS, key=lambda separator: (found[separator][1] > 1, *found[separator]))
 
 
 def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cells]:
