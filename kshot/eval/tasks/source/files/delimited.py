@@ -31,6 +31,15 @@ def read_delimited(path: Path) -> RowTable:
     """
     with opened(path, "an existing CSV file", encoding_of(path)) as file:
         text = file.read()
+    limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
+    try:
+        return table_of_text(path, text)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def table_of_text(path: Path, text: str) -> RowTable:
+    """The rows of delimited text."""
     if "\0" in text:
         raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.")
     first, said = 1, SAID.match(text)
@@ -82,7 +91,6 @@ def separator_of(text: str) -> str:
 def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cells]:
     """The cells of every row that is not blank (RFC 4180). Raises UserError for quotes that are not."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
     begins = first
     try:
         for cells in reader:
@@ -94,8 +102,6 @@ def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cell
             f"{path}, line {begins}: its quotes do not close as they should ({error}); double the quotes inside a "
             "quoted cell."
         ) from None
-    finally:
-        csv.field_size_limit(limit)
 
 
 def split_at_tabs(text: str) -> list[Cells] | None:
