@@ -42,6 +42,7 @@ class Plan:
     seed: int = 0
     repeats: int = 1
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the tasks it is run on; absent: all
+    set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -69,6 +70,7 @@ class Plan:
             "limit": self.limit,
             "seed": self.seed,
             "repeats": self.repeats,
+            **({"set_aside": False} if self.set_aside is False else {}),  # runs before it all did
         }
 
     @classmethod
@@ -83,6 +85,7 @@ class Plan:
                 settings["seed"],
                 settings["repeats"],
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
+                settings.get("set_aside", True) is not False,
             )
             named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
             named.append(settings["engine"])
@@ -178,6 +181,7 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise UserError(f"the {kind} {sorted(twice)[0]!r} is given twice; give it once.")
+    plan, tasks = divided(plan, tasks, strategies)
     samples, pools = {}, {}
     for task in tasks:
         found = list(task.load("test", plan.source))
@@ -195,6 +199,47 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
             if sample.choices or sample.question not in asked
         )
     return Loaded(plan, tasks, strategies, samples, pools, tuple(get_metric(spec) for spec in metrics))
+
+
+def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy]) -> tuple[Plan, tuple[Task, ...]]:
+    """The plan, settled on whether rows of a user's data are set aside as exemplars, and its tasks accordingly.
+
+    They are where any strategy shows exemplars, for all strategies alike: all are asked the same.
+    """
+    whole = {task.name: task.undivided for task in tasks if task.undivided is not None}
+    if not whole or plan.set_aside:
+        return plan, tasks
+    if plan.set_aside is None:
+        loaded = Loaded(plan, tasks, tuple(strategies), {}, {})
+        shown = any(shows_exemplars(task, strategy) for task, strategy in loaded.pairs() if task.name in whole)
+        if shown:
+            return replace(plan, set_aside=True), tasks
+    return replace(plan, set_aside=False), tuple(whole.get(task.name) or task for task in tasks)
+
+
+def shows_exemplars(task: Task, strategy: Strategy) -> bool:
+    """Whether a strategy looks at exemplars: as its `k` or its base says, or as its first requests with and without."""
+    if strategy.prepare is not None:
+        return True
+    if "k" in strategy.params:
+        return bool(strategy.params["k"])
+    if "base" in strategy.params:
+        return shows_exemplars(task, get_strategy(strategy.params["base"]))
+    sample = task.load("test", Source(limit=1))[0]
+    pool = tuple(task.load("train", Source()))
+    try:
+        with_some, without = (first_requests(strategy, task.question(sample, shown)) for shown in (pool, ()))
+    except UserError:  # it is told with the others
+        return True
+    return with_some != without
+
+
+def first_requests(strategy: Strategy, question: Question) -> list[Request]:
+    """What a strategy asks first."""
+    program = strategy(question)
+    step = advance(program)
+    program.close()
+    return [] if isinstance(step, Done) else list(step)
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:
