@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ CALIBRATIONS = ("none", "contextual", "domain", "batch")
 EMPTY = ("N/A", "", "[MASK]")  # Zhao et al. 2021, section 5
 TEXTS = 20  # Fei et al. 2023
 INPUTS = 32
+WORD = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")  # of Chinese, which has no blanks, a character
 
 
 def inputs_of(kind: str, question: Question, exemplars: Sequence[Sample]) -> list[Question]:
@@ -48,9 +50,10 @@ def random_words(question: Question, pool: Sequence[Sample], generator: random.R
     """A question of random words of the pool; each field likewise, of its own words."""
 
     def some(texts: Sequence[str]) -> str:
-        words = [word for text in texts for word in text.split()]
+        words = [word for text in texts for word in WORD.findall(text)]
         length = max(round(len(words) / len(texts)), 1)
-        return " ".join(generator.choice(words) for _ in range(length)) if words else ""
+        blank = "" if sum(len(word) == 1 and word >= "\u3400" for word in words) * 2 > len(words) else " "
+        return blank.join(generator.choice(words) for _ in range(length)) if words else ""
 
     drawn = generator.sample(list(pool), min(200, len(pool)))  # the words of so many texts are enough to draw from
     fields = [dict(sample.fields) for sample in drawn]
