@@ -13,8 +13,10 @@ from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
+from kshot.prompts.common import template_files
 from kshot.prompts.strategies import answer_behind, get_strategy
 from kshot.prompts.templates import plain
+from kshot.prompts.wording import read_file
 from kshot.types import (
     Generation,
     Prediction,
@@ -112,6 +114,7 @@ class Loaded:
     pools: Mapping[str, tuple[Sample, ...]]
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
 
     @property
     def total(self) -> int:
@@ -127,7 +130,7 @@ class Loaded:
 
     def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
         """A sample as a strategy sees it, with what the strategy has prepared for its task."""
-        question = task.question(sample, self.pools[task.name])
+        question = replace(task.question(sample, self.pools[task.name]), files=self.files)
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
@@ -170,10 +173,11 @@ class Loaded:
         return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
 
 
-def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
+def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes] | None = None) -> Loaded:
     """Loads what a plan names, and metrics to score by beside each task's own.
 
-    Raises UserError for what is unknown, empty or given twice.
+    Template files are read now, once for the whole run; where `files` are given, none is. Raises UserError for what is
+    unknown, empty or given twice.
     """
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
@@ -198,7 +202,11 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
             for sample in (*task.exemplars, *task.load("train", plan.source))
             if sample.choices or sample.question not in asked
         )
-    return Loaded(plan, tasks, strategies, samples, pools, tuple(get_metric(spec) for spec in metrics))
+    if files is None:
+        read = {name: read_file(name) for name in template_files(plan.strategies)}
+        files = {name: content for name, content in read.items() if content is not None}
+    own = tuple(get_metric(spec) for spec in metrics)
+    return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
 
 
 def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy]) -> tuple[Plan, tuple[Task, ...]]:
