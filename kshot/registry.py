@@ -41,10 +41,13 @@ class Registry(Generic[F]):
     4
     """
 
-    def __init__(self, kind: str, takes: int = 0, adapt: Callable[[F], F] = lambda function: function) -> None:
+    def __init__(
+        self, kind: str, takes: int = 0, adapt: Callable[[F], F] = lambda function: function, note: str = ""
+    ) -> None:
         self.kind = kind
         self.takes = takes  # arguments by place that a function is called with
         self.adapt = adapt  # what becomes of a function when it is named, a user's own among them
+        self.note = note  # what `kshot list` says below them
         self.entries: dict[str, F] = {}
 
     def add(self, name: str) -> Callable[[F], F]:

@@ -287,6 +287,7 @@ class Task:
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
     templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
     language: str = "en"  # of the words around a question: en or zh
+    undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
 
     def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
         """What a strategy may see of a sample, with the exemplars it may choose from."""

@@ -120,10 +120,9 @@ def against(found: Mapping[tuple[str, str], Form], form: str, own: str) -> str:
     other = [score for each in b for score in each.values()]
     result = paired(mine, other)
     wins = sum(found[t, form].auc > found[t, own].auc for t in tasks)
-    return (
-        f"{100 * result.difference:+.1f} points ({100 * result.interval.low:+.1f} to {100 * result.interval.high:+.1f}), "
-        f"area higher on {wins} of {len(tasks)} tasks"
-    )
+    low, high = 100 * result.interval.low, 100 * result.interval.high
+    points = f"{100 * result.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return f"{points}, area higher on {wins} of {len(tasks)} tasks"
 
 
 def section(model: str, runs: Path) -> Iterator[str]:

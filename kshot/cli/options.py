@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ MODEL_OPTIONS = [
     click.option(
         "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
     ),
+    click.option("--revision", help="Branch, tag or commit of a hub model; --model owner/name@REVISION says the same."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option(
         "--dtype",
@@ -70,6 +71,7 @@ class ModelOptions:
     template: str
     batch: int | None
     trust_remote_code: bool
+    revision: str | None = None
 
     @property
     def wording(self) -> str:
@@ -88,7 +90,7 @@ class ModelOptions:
         """
         from kshot.spec import write_spec
 
-        params = {field.name: getattr(self, field.name) for field in fields(self)}
+        params = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "revision"}
         params["batch"] = "auto" if self.batch is None else str(self.batch)
         params["template"] = self.mode
         if chat_options:
@@ -103,6 +105,8 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**given: Any) -> None:
         options = ModelOptions(**{field.name: given.pop(field.name) for field in fields(ModelOptions)})
         check_known(options)
+        if options.revision is not None:
+            options = replace(options, model=at_revision(options.model, options.revision), revision=None)
         command(options=options, **given)
 
     for option in reversed(MODEL_OPTIONS):
@@ -156,6 +160,17 @@ def system_text(given: str) -> str:
     if not text.strip():
         raise UserError(f"--system {given!r} says nothing; give a system message, or leave the option out.")
     return text
+
+
+def at_revision(model: str, revision: str) -> str:
+    """A hub model's name with its revision. Raises UserError for any other model, and for two revisions."""
+    if "@" in model or not revision:
+        raise UserError(f"--revision {revision!r} and --model {model}: name one revision.")
+    if Path(model).expanduser().exists() or model.count("/") != 1 or model.endswith(".gguf"):
+        raise UserError(
+            f"--revision {revision}: {model} is no model of the hub, which alone has revisions; leave it out."
+        )
+    return f"{model}@{revision}"
 
 
 def check_known(options: ModelOptions) -> None:

@@ -24,6 +24,11 @@ WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
 SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
 
+COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
+      template: 0, 1 ... of the task's own, best (chosen once on held-out exemplars), or FILE.jinja with {{ answer }}
+      label_words: what is written for each label, bad+good; format_seed: other separators and case; system: a message
+      what writes: stop=(); what is drawn: top_k=0, min_p=0.0"""
+
 Function = Callable[..., Program[Prediction]]
 
 

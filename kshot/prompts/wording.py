@@ -196,7 +196,7 @@ def environment() -> Any:
                 raise UserError(f"a template multiplies to more than {LARGEST:,}; make it smaller.")
             return super().call_binop(context, operator, left, right)
 
-    return Bounded(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return Bounded(undefined=jinja2.StrictUndefined)
 
 
 def shortened(template: Template) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from transformers import AutoTokenizer
 
-from kshot.cli.options import ModelOptions, system_text, worded
+from kshot.cli.options import ModelOptions, at_revision, system_text, worded
 from kshot.spec import split_spec
 from kshot.types import UserError
 from tests.cli.test_cli import kshot
@@ -97,6 +97,23 @@ def test_beside_an_engine_a_chat_option_stands_in_its_specification(tmp_path: Pa
     assert result.exit_code == 2
     assert "--chat-option stands beside --engine" in result.output
     assert "NAME:chat_options=..." in result.output
+
+
+def test_a_revision_is_of_a_hub_model(tmp_path: Path) -> None:
+    assert at_revision("someone/some-model", "v2") == "someone/some-model@v2"
+    for model, said in (
+        ("smollm2-135m", "no model of the hub"),
+        (str(tmp_path), "no model of the hub"),
+        ("a/b.gguf", "no model of the hub"),
+        ("someone/some-model@v1", "name one revision"),
+    ):
+        with pytest.raises(UserError, match=said):
+            at_revision(model, "v2")
+    args = ["--task", "coin-flip", "--strategy", "zero-shot", "--runs", str(tmp_path)]
+    result = kshot("bench", *args, "--model", "someone/some-model", "--revision", "v2")
+    assert result.exit_code == 2
+    assert "'someone/some-model'" in result.output
+    assert "hub cannot be reached" in result.output
 
 
 def test_tune_takes_a_template_in_its_strategies(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import re
 
 from kshot.eval.answers import LETTER, YES_NO, exact
 from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.choosing import choices_of, letter_of
 from kshot.eval.tasks.source.hub import HubSet
-from kshot.eval.tasks.source.jsonl import Row, choices_of, letter_of, text_of
+from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
 from kshot.eval.tasks.source.templates import CHOICES, FREE
 from kshot.types import Sample, Task, UserError

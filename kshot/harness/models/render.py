@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from kshot.harness.models.chat_options import check_options, own_system
 from kshot.harness.models.control_tokens import ControlTokens
+from kshot.harness.models.reasoning import left_open
 from kshot.types import EngineError, Message, Prompt, UserError
 
 
@@ -35,7 +38,8 @@ class Renderer:
         """Messages as text. One that ends in an assistant turn is left open, to be continued.
 
         The open turn is appended verbatim: templates strip what they render, and a chain must go on from
-        its very last character. Raises EngineError where the model has no chat template.
+        its very last character; without the mark that a template has opened already. Raises EngineError where the model
+        has no chat template.
         """
         if not self.chat:
             raise EngineError("messages were sent to a model without a chat template")
@@ -44,7 +48,16 @@ class Renderer:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         open_turn = messages[-1].role == "assistant"
         text = self.apply(turns[:-1] if open_turn else turns, self.options)
-        return text + messages[-1].content if open_turn else text
+        mark = left_open(text) if open_turn else ""
+        more = messages[-1].content.removeprefix(f"{mark}\n" if mark else "") if open_turn else ""
+        return text + more
+
+    @cached_property
+    def opening(self) -> str:
+        """The mark of what is thought that the chat template leaves open at a prompt's end; "" where it does not."""
+        with suppress(UserError):
+            return left_open(self.render((Message("user", "x"),))) if self.chat else ""
+        return ""
 
     def apply(self, turns: list[dict[str, str]], options: Mapping[str, Any]) -> str:
         """Turns through the chat template. Raises UserError where it fails on them."""

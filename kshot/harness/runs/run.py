@@ -23,6 +23,7 @@ from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
+from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
@@ -147,6 +148,7 @@ def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: M
     check_sources(journal, loaded.plan)
     describe(journal, settings, info)
     keep_sources(journal, loaded.plan)
+    note_templates(journal, loaded)
     names = note_names(journal, loaded)
     own = {strategy.name for strategy in loaded.strategies}
     others = sum(record.strategy not in own for record in journal.records()) if len(names) > len(own) else 0

@@ -50,15 +50,13 @@ def choice_logprob(
     exemplars = choose(question, k=k, select=select, order=order, seed=exemplar_seed)
     by_letter = not question.choices or score == "letter"
     texts = names if question.choices and by_letter else question.choices or question.words or names
+    if calibrate != "none" and PRIOR not in question.prepared:
+        raise UserError(f"calibrate={calibrate} is estimated before a run's first question; run it with kshot bench.")
     replies = yield scored(question, exemplars, texts, wording, by_letter)
     logprobs = checked(replies)
     scores = normalised(logprobs, texts, replies, normalise)
     detail: dict[str, Any] = {"logprobs": dict(zip(names, logprobs, strict=True))}
     if calibrate != "none":
-        if PRIOR not in question.prepared:
-            raise UserError(
-                f"calibrate={calibrate} is estimated before a run's first question; run it with kshot bench."
-            )
         prior: Mapping[str, float] = question.prepared[PRIOR]
         scores = [each - prior[name] for each, name in zip(scores, names, strict=True)]
         detail[PRIOR] = dict(prior)

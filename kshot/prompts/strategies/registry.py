@@ -7,7 +7,7 @@ from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from kshot.program import Done, advance
-from kshot.prompts.common import with_common
+from kshot.prompts.common import COMMON, with_common
 from kshot.prompts.preparation import preparation_of
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import files_in, nested, write_spec
@@ -25,7 +25,7 @@ from kshot.types import (
 )
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])
-STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy", takes=1, adapt=with_common)
+STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy", takes=1, adapt=with_common, note=COMMON)
 BASE = "base"  # the hyperparameter that is itself the specification of a strategy
 
 
