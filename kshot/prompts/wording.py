@@ -51,7 +51,8 @@ def prompt_for(
         )
     asked = asked_of(question, listed=listed)
     front = front_of(question.template, exemplars, question, instruction, rationale, listed)
-    return f"{front}{asked.text}{asked.gap or ' '}{lead}" if lead else f"{front}{asked.text}"
+    gap = asked.gap or ("" if question.language == "zh" else " ")
+    return f"{front}{asked.text}{gap}{lead}" if lead else f"{front}{asked.text}"
 
 
 def continuation_for(question: Question, text: str, *, listed: bool = True) -> str:
