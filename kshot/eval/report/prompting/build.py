@@ -32,10 +32,12 @@ from kshot.eval.report.prompting.tables import (
     preparation_table,
     settings_table,
 )
-from kshot.eval.report.prompting.templates import advice, baseline_sentence, choices_of, template_section
+from kshot.eval.report.prompting.templates import advice, baseline_sentence, choices_of, template_sections
 from kshot.eval.report.prompting.transcripts import transcripts_of
 from kshot.eval.report.prompting.trust import trust_blocks
 from kshot.eval.report.prompting.words import cluster_note, finding, notes, task_sentence
+
+PREPARATION = "Asked once a task, before its first question, however many samples follow:"
 
 MOST_BASELINES = 12
 """Strategies up to which a reader may choose any as the baseline."""
@@ -83,9 +85,13 @@ def build(
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
     prepared = preparation_table(run)
-    cost: list[Block] = [figures.cost_figure(listed), cost_table(listed), *([prepared] if prepared else [])]
+    cost: list[Block] = [
+        figures.cost_figure(listed),
+        cost_table(listed),
+        *([PREPARATION, prepared] if prepared else []),
+    ]
     specs = {short: spec for spec, short in names.items()}
-    sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_section(run, choices)]
+    sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_sections(run, choices)]
     sections += [*extra, Section("Cost", cost)]
     curves = curves_of(run)
     if curves:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TITLE = "Prompt sensitivity"
-WIDE_ONLY = ("values", "samples", "worst", "mean", "best", "st. dev.", "AUC", "verdict")
+WIDE_ONLY = ("worst", "best", "mean and st. dev.", "AUC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +119,16 @@ def spread_table(spreads: Sequence[Spread]) -> Table:
     for one in spreads:
         (_, low), (_, high) = end_of(one, min(one.means)), end_of(one, max(one.means))
         areas = f"{min(one.areas):.3f}–{max(one.areas):.3f}" if one.areas else "–"
+        deviation = f"{percent(statistics.fmean(one.means))}, {unsigned(statistics.stdev(one.means))}"
         rows.append([
-            one.of.panel, one.of.line, one.of.over, str(len(one.means)), f"{one.n:,}",
-            percent(min(one.means)), low, percent(statistics.median(one.means)), percent(statistics.fmean(one.means)),
-            percent(max(one.means)), high, unsigned(one.range), unsigned(one.chance.expected),
-            unsigned(statistics.stdev(one.means)), *([areas] if ranked else []), probability(one.adjusted),
-            Cell("differ") if one.real else Cell("not shown", "quiet"),
+            one.of.panel, one.of.line, one.of.over, str(len(one.means)), percent(min(one.means)), low,
+            percent(statistics.median(one.means)), percent(max(one.means)), high, unsigned(one.range),
+            unsigned(one.chance.expected), Cell(probability(one.adjusted), "plain" if one.real else "quiet"),
+            deviation, *([areas] if ranked else []),
         ])  # fmt: skip
     heads = columns(
-        *("task", "strategy", "varied", "values#", "samples#", "lowest#", "worst", "median#", "mean#", "highest#"),
-        *("best", "range#", "by chance#", "st. dev.#", *(["AUC#"] if ranked else []), "p (Holm)#", "verdict"),
+        *("task", "strategy", "varied", "values#", "lowest#", "worst", "median#", "highest#", "best", "range#"),
+        *("by chance#", "p (Holm)#", "mean and st. dev.#", *(["AUC#"] if ranked else [])),
     )
     heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     return Table(TITLE, heads, rows, caption_of(spreads, ranked))
@@ -137,14 +137,16 @@ def spread_table(spreads: Sequence[Spread]) -> Table:
 def caption_of(spreads: Sequence[Spread], ranked: bool) -> str:
     """What the columns are, and which test p is from."""
     tests = {one.chance.test for one in spreads}
+    fewest, most = (end(one.n for one in spreads) for end in (min, max))
+    asked = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     q, other = "Cochran's Q", "a permutation test (fractions, clusters, few or different samples)"
     test = f"{q}, or {other}" if len(tests) > 1 else q if COCHRAN in tests else other
     area = (
         " AUC: the lowest and the highest area under the ROC curve, which no bias to a label enters." if ranked else ""
     )
     return (
-        f"{scale_of_spreads(spreads).title} of strategies that are equal but for what was varied, on the same samples; "
-        "range and standard deviation in points. By chance: the mean range if the values were alike, each sample's "
+        f"{scale_of_spreads(spreads).title} of strategies that are equal but for what was varied, on the same {asked} "
+        "samples; ranges and standard deviations in points. By chance: the mean range if the values were alike, each sample's "
         f"scores exchanged between them. p: {test}, Holm over all {len(spreads)} rows.{area}"
     )
 

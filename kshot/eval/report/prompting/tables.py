@@ -112,8 +112,7 @@ def preparation_table(run: RunData) -> Table | None:
     if not rows:
         return None
     heads = columns("task", "strategy", "for", "requests#", "prompt tokens#", "generated#", "seconds#")
-    caption = "Asked once a task before its first question, however many samples follow; the table above is without it."
-    return Table("Preparation", heads, rows, caption)
+    return Table("Preparation", heads, rows, "None of it is in the costs of a sample.")
 
 
 def prepared_for(found: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from kshot.eval.report.model import Block, Cell, Section, Table, columns
+from kshot.eval.report.model import Cell, Section, Table, columns
 from kshot.eval.report.numbers import percent, percent_range, points
 from kshot.eval.report.prompting.comparisons import pair
 from kshot.eval.report.prompting.forms import BEST, Form, Prepared, Variation, called, chosen_template, form_of
@@ -20,7 +20,7 @@ from kshot.eval.statistics import wilson
 from kshot.spec import split_spec, write_spec
 from kshot.types import Template, UserError
 
-CHOSEN = "Best human template, chosen on validation"
+TITLE = "Best human template"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +65,14 @@ def counts(said: object) -> dict[str, tuple[float, int]]:
     return found
 
 
-def template_section(run: RunData, choices: Sequence[ChosenTemplate]) -> list[Section]:
-    """What was chosen, what the candidates did, and what each template says; [] where a run has nothing of it."""
-    blocks: list[Block] = []
+def template_sections(run: RunData, choices: Sequence[ChosenTemplate]) -> list[Section]:
+    """What was chosen and what the candidates did, and what each template says; [] where a run has nothing of it."""
+    sections = []
     if choices:
-        blocks += [
-            choice_table(run, choices),
-            *([candidate_table(choices)] if any(c.validation for c in choices) else []),
-        ]
-    texts = text_table(run.templates, {(c.measure.task, c.template) for c in choices})
-    return [Section("Templates", [*blocks, *([texts] if texts else [])])] if blocks or texts else []
+        candidates = [candidate_table(choices)] if any(one.validation for one in choices) else []
+        sections.append(Section(TITLE, [baseline_sentence(choices), choice_table(run, choices), *candidates]))
+    texts = text_table(run.templates, {(one.measure.task, one.template) for one in choices})
+    return [*sections, Section("Templates", [texts])] if texts else sections
 
 
 def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
@@ -93,11 +91,11 @@ def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
     )
     heads = [replace(head, wide_only=head.title == "samples") for head in heads]
     caption = (
-        "The baseline that a search for prompts, or an adapter, has to beat. The last two columns say what would have "
-        "been reported had the test set been used to choose: no fair baseline, as it has seen its own test. Only "
-        "templates that ran as strategies of their own stand there; points with the paired bootstrap interval."
+        "The last two columns say what would have been reported had the test set been used to choose: no fair baseline, "
+        "as it has seen its own test. Only templates that ran as strategies of their own stand there; the lead is in "
+        "points, paired, with its bootstrap interval."
     )
-    return Table(CHOSEN, heads, rows, caption)
+    return Table(TITLE, heads, rows, caption)
 
 
 def of_validation(one: ChosenTemplate) -> str:
