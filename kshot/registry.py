@@ -41,9 +41,13 @@ class Registry(Generic[F]):
     4
     """
 
-    def __init__(self, kind: str, takes: int = 0) -> None:
+    def __init__(
+        self, kind: str, takes: int = 0, adapt: Callable[[F], F] = lambda function: function, note: str = ""
+    ) -> None:
         self.kind = kind
         self.takes = takes  # arguments by place that a function is called with
+        self.adapt = adapt  # what becomes of a function when it is named, a user's own among them
+        self.note = note  # what `kshot list` says below them
         self.entries: dict[str, F] = {}
 
     def add(self, name: str) -> Callable[[F], F]:
@@ -62,7 +66,7 @@ class Registry(Generic[F]):
         return iter(sorted(self.entries))
 
     def find(self, name: str) -> F:
-        """The function of that name, or of `file.py:name`. Raises UserError, with the nearest names."""
+        """The function of that name, or of `file.py:name`, as given. Raises UserError, with the nearest names."""
         if ".py:" in name:
             function: F = load_from_file(name, self.kind)
             return function
@@ -75,6 +79,7 @@ class Registry(Generic[F]):
         name, given = split_spec(spec)
         function = self.find(name)
         try:
+            function = self.adapt(function)
             defaults = hyperparameters(function)
             inspect.signature(function).bind(*[None] * self.takes)
         except (TypeError, ValueError) as error:  # only a user's own file can hold such a thing: `add` refuses it

@@ -128,6 +128,19 @@ def write_value(item: Any) -> str:
     return text if safe else json.dumps(text, ensure_ascii=False)
 
 
+def with_parameter(spec: str, key: str, value: str) -> str:
+    """A specification with a hyperparameter that it does not say itself, or in the `base` within it.
+
+    >>> with_parameter("self-consistency:base=few-shot(k=4),n=5", "system", "Be brief.")
+    'self-consistency:base=few-shot(k=4),n=5,system=Be brief.'
+    """
+    name, given = split_spec(spec)
+    within = given
+    while key not in within and "base" in within:
+        within = split_spec(within["base"])[1]
+    return spec if key in within else write_spec(name, {**given, key: value})
+
+
 def nested(spec: str) -> str:
     """A specification as it stands inside another: `few-shot:k=4,order=reversed` is `few-shot(k=4,order=reversed)`."""
     name, given = split_spec(spec)

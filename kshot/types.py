@@ -193,6 +193,7 @@ class Template:
     text: str  # "Review: {{ text }}\\nSentiment: {{ answer }}"
     words: tuple[str, ...] = ()  # the verbalizer: what is written for each label; (): the labels themselves
     between: str = "\n\n"  # what stands between exemplars
+    start: str = ""  # what stands before the first of them
     source: str = ""  # where it was published, or the user's file
 
 
@@ -215,6 +216,7 @@ class Question:
     fields: tuple[tuple[str, str], ...] = ()  # as the sample's
     templates: tuple[Template, ...] = ()  # the task's, the published one first
     template: Template | None = None  # the one that words it; None: turns of a conversation
+    words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
     prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
@@ -289,6 +291,7 @@ class Task:
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
     templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
     language: str = "en"  # of the words around a question: en or zh
+    undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
 
     def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
         """What a strategy may see of a sample, with the exemplars it may choose from."""
@@ -315,7 +318,7 @@ class Strategy:
     name: str
     function: Callable[..., Program[Prediction]]
     params: Mapping[str, Any]
-    prepare: Callable[[Question], Program[Mapping[str, Any]]] | None = None  # once a task, before its first question
+    prepare: Callable[[Question], Program[Mapping[str, Any]]] | None = field(default=None, compare=False)  # once a task
 
     def __call__(self, question: Question, **overrides: Any) -> Program[Prediction]:
         return self.function(question, **{**self.params, **overrides})

@@ -18,6 +18,7 @@ from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.engines.transformers import engine_around, engine_id
 from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.chat_options import read_options
 from kshot.harness.models.load import LoadedModel, load_model, use_chat
 from kshot.harness.models.sources import resolve
 from kshot.types import EngineError, Generation, UserError
@@ -104,13 +105,14 @@ def load_engine(
     share: bool = True,
     merge: bool = True,
     trust_remote_code: bool = False,
+    chat_options: str = "",
 ) -> TransformersEngine:
     """Loads a model and an adapter's folder, and an engine around them; options as those of the base's engine.
 
     With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
     Raises UserError where either cannot be had, or they do not belong together.
     """
-    folder = Path(adapter).expanduser()
+    folder, options = Path(adapter).expanduser(), read_options(chat_options)
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     adapted = load(loaded.model, loaded.tokenizer, folder, base=loaded.source.name, base_hash=loaded.weights_hash)
     check_generates(adapted)
@@ -126,6 +128,7 @@ def load_engine(
         memory=memory,
         share=share,
         virtual=virtual,
+        chat_options=options,
     )
 
 

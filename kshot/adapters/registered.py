@@ -20,6 +20,7 @@ def adapted(
     share: bool = True,
     merge: bool = True,
     trust_remote_code: bool = False,
+    chat_options: str = "",
 ) -> Engine:
     """A model with the adapter of a folder that `kshot tune` or peft has written."""
     from kshot.adapters.engine import load_engine
@@ -37,4 +38,5 @@ def adapted(
         share=share,
         merge=merge,
         trust_remote_code=trust_remote_code,
+        chat_options=chat_options,
     )

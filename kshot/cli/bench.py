@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model, worded
 
 EXAMPLES = """
 \b
@@ -43,6 +43,11 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
 @with_model
+@click.option("--system", help="System message of every strategy that has none of its own: the text, or @FILE.")
+@click.option(
+    "--chat-option", "chat_options", multiple=True,
+    help="What the model's chat template is told besides: KEY=VALUE, such as enable_thinking=false. Repeatable.",
+)  # fmt: skip
 @click.option(
     "--engine",
     help="What answers: name[:key=value,...] or file.py:name (`kshot list engines`), instead of --model and its kin.",
@@ -66,6 +71,8 @@ def bench(
     answer: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
+    system: str | None,
+    chat_options: tuple[str, ...],
     engine: str | None,
     data: Path | None,
     limit: int | None,
@@ -90,8 +97,9 @@ def bench(
     from kshot.harness.runs.plan import Plan
 
     if engine is not None:
-        refuse_beside_engine()
-    named = find_engine(engine if engine is not None else options.engine(adapter))
+        refuse_beside_engine(options)
+    named = find_engine(engine if engine is not None else options.engine(adapter, chat_options))
+    strategies = worded(strategies, options, system)
     if answer is not None:
         tasks = tuple(answered(spec, answer) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)

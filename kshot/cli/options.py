@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ MODEL_OPTIONS = [
     click.option(
         "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
     ),
+    click.option("--revision", help="Branch, tag or commit of a hub model; --model owner/name@REVISION says the same."),
     click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
     click.option(
         "--dtype",
@@ -43,7 +45,7 @@ MODEL_OPTIONS = [
         "--template",
         default="auto",
         show_default=True,
-        help="auto (the model's chat template where it has one), chat, or plain text.",
+        help="auto (the model's chat template where it has one), chat, or plain; or FILE.jinja, which words samples.",
     ),
     click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP),
     click.option(
@@ -69,13 +71,30 @@ class ModelOptions:
     template: str
     batch: int | None
     trust_remote_code: bool
+    revision: str | None = None
 
-    def engine(self, adapter: Path | None = None) -> str:
-        """The specification of the engine that the options are short for."""
+    @property
+    def wording(self) -> str:
+        """The file that --template names, which words samples; "" where it says how a model is asked."""
+        return self.template if names_file(self.template) else ""
+
+    @property
+    def mode(self) -> str:
+        """How the model is asked: auto, chat or plain."""
+        return "auto" if self.wording else self.template
+
+    def engine(self, adapter: Path | None = None, chat_options: Sequence[str] = ()) -> str:
+        """The specification of the engine that the options are short for; chat options as KEY=VALUE.
+
+        Raises UserError for a chat option that cannot be read.
+        """
         from kshot.spec import write_spec
 
-        params = {field.name: getattr(self, field.name) for field in fields(self)}
+        params = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "revision"}
         params["batch"] = "auto" if self.batch is None else str(self.batch)
+        params["template"] = self.mode
+        if chat_options:
+            params["chat_options"] = f"({write_spec('', pairs(chat_options)).removeprefix(':')})"
         return write_spec("adapted", {**params, "adapter": adapter}) if adapter else write_spec("transformers", params)
 
 
@@ -86,6 +105,8 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(**given: Any) -> None:
         options = ModelOptions(**{field.name: given.pop(field.name) for field in fields(ModelOptions)})
         check_known(options)
+        if options.revision is not None:
+            options = replace(options, model=at_revision(options.model, options.revision), revision=None)
         command(options=options, **given)
 
     for option in reversed(MODEL_OPTIONS):
@@ -93,24 +114,91 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def names_file(template: str) -> bool:
+    """Whether it is a file's name, which has a dot or a slash, and no word."""
+    return template not in KNOWN["template"] and bool(re.search(r"[./\\]", template))
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """Texts KEY=VALUE as a mapping. Raises UserError."""
+    found: dict[str, str] = {}
+    for text in given:
+        key, equals, value = (piece.strip() for piece in text.partition("="))
+        if not equals or not key or key in found:
+            wrong = "is given twice: keep one" if key in found else "is not KEY=VALUE, such as enable_thinking=false"
+            raise UserError(f"--chat-option {text!r} {wrong}.")
+        found[key] = value
+    return found
+
+
+def worded(strategies: Sequence[str], options: ModelOptions, system: str | None) -> tuple[str, ...]:
+    """Strategies with the template's file and the system message that the command line has for all of them.
+
+    What a strategy says itself it keeps. Raises UserError where a file cannot be read, or has nothing in it.
+    """
+    from kshot.spec import with_parameter
+
+    said = {"system": "" if system is None else system_text(system), "template": options.wording}
+    for key, value in said.items():
+        if value:
+            strategies = [with_parameter(spec, key, value) for spec in strategies]
+    return tuple(strategies)
+
+
+def system_text(given: str) -> str:
+    """--system as a text: its own, or of @FILE. Raises UserError where there is none."""
+    text = given
+    if given.startswith("@"):
+        path = Path(given[1:]).expanduser()
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
+            raise UserError(
+                f"--system {given}: {path} {why}; give a text file as @FILE, or the text itself."
+            ) from error
+    if not text.strip():
+        raise UserError(f"--system {given!r} says nothing; give a system message, or leave the option out.")
+    return text
+
+
+def at_revision(model: str, revision: str) -> str:
+    """A hub model's name with its revision. Raises UserError for any other model, and for two revisions."""
+    if "@" in model or not revision:
+        raise UserError(f"--revision {revision!r} and --model {model}: name one revision.")
+    if Path(model).expanduser().exists() or model.count("/") != 1 or model.endswith(".gguf"):
+        raise UserError(
+            f"--revision {revision}: {model} is no model of the hub, which alone has revisions; leave it out."
+        )
+    return f"{model}@{revision}"
+
+
 def check_known(options: ModelOptions) -> None:
     """Raises UserError for a device, dtype or template that is none, before a model is fetched."""
     from kshot.registry import suggest
 
+    if options.wording and not Path(options.wording).expanduser().is_file():
+        raise UserError(
+            f"the template file {options.wording} does not exist; give an existing file, or one of "
+            f"{', '.join(KNOWN['template'])}."
+        )
     for name, known in KNOWN.items():
-        given = getattr(options, name)
+        given = options.mode if name == "template" else getattr(options, name)
         if given not in known:
             raise UserError(f"unknown {name} {given!r}: {suggest(given, known)}")
 
 
-def refuse_beside_engine() -> None:
+def refuse_beside_engine(options: ModelOptions) -> None:
     """Raises UserError where an option stands on the command line that --engine says itself and would drop."""
     context = click.get_current_context()
-    said = (*(field.name for field in fields(ModelOptions)), "adapter")
+    said = [*(field.name for field in fields(ModelOptions)), "adapter", "chat_options"]
+    if options.wording:  # words samples, whatever answers
+        said.remove("template")
     given = [name for name in said if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     if given:
+        option = given[0].replace("_", "-").removesuffix("s")
         raise UserError(
-            f"--{given[0].replace('_', '-')} stands beside --engine, whose specification says it all: write it there "
+            f"--{option} stands beside --engine, whose specification says it all: write it there "
             f"(--engine NAME:{given[0]}=..., see `kshot list engines`), or leave it out."
         )
 

@@ -101,6 +101,9 @@ def tune(
     The prompts trained on are those that evaluation sends, and no sample is in both.
     """
     data = data_folder(data)
+    if options.wording:
+        said = f"zero-shot:template={options.wording}"
+        raise UserError(f"--template {options.wording} words samples: write it in --strategy and --compare ({said}).")
     if not 1 <= seeds <= MOST_SEEDS:
         raise UserError(f"--seeds is {seeds}; it must be at least 1 and at most {MOST_SEEDS}.")
     if mixture != bool(held_out):

@@ -15,6 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -323,8 +324,10 @@ class Journal:
             attempted = self.connection.execute("SELECT DISTINCT sample_id FROM records WHERE task = ?", (task,))
             lost = {name for (name,) in attempted if name not in stored}
         lost |= {name for name, text in stored.items() if not readable(text)}
+        samples = list(samples)
         given = {sample.id: sample_text(sample) for sample in samples}
-        changed = [name for name in {**given, **stored} if given.get(name) != stored.get(name)]
+        bare = {sample.id: sample_text(replace(sample, fields=())) for sample in samples}  # as earlier runs kept it
+        changed = [name for name in {**given, **stored} if stored.get(name) not in (given.get(name), bare.get(name))]
         differing = next((name for name in changed if name not in lost or name not in given), None)
         if stored and differing is not None and self.answered():
             new, kept = differing not in stored, differing in given

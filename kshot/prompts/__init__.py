@@ -1,5 +1,6 @@
 """How a model is asked: templates, exemplars, votes, and the strategies made of them.
 
+phrases.py      the words around a question, by language
 templates.py    a question to messages, and messages to plain text
 exemplars.py    which worked samples are shown, in which order
 voting.py       the answer that most chains give

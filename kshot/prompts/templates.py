@@ -2,7 +2,8 @@
 
 Meets: one turn of conversation a question, so that a small chat model sees an exemplar as it saw its
 training data; a prompt that ends in an assistant turn is to be continued; every prompt of a task begins
-alike, for as long as it can, so that an engine can share it. Concedes: no per-model templates.
+alike, for as long as it can, so that an engine can share it. `kshot.prompts.wording` words a question by a task's
+or a user's own template instead.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from kshot.prompts.phrases import joined, phrases
 from kshot.types import AnswerFormat, Message, Question, Request, Sample, UserError
-
-PLAIN_STOP = "\nQ:"  # a base model goes on to the next question by itself
 
 
 def letters(choices: Sequence[str]) -> tuple[str, ...]:
@@ -24,8 +24,8 @@ def letters(choices: Sequence[str]) -> tuple[str, ...]:
     return tuple(string.ascii_uppercase[: len(choices)])
 
 
-def lettered(text: str, choices: Sequence[str]) -> str:
-    """A question with its choices, "(A) first", a line each.
+def lettered(text: str, choices: Sequence[str], language: str = "en") -> str:
+    """A question with its choices, "(A) first", a line each, in the words of a language.
 
     >>> print(lettered("Which one swims?", ["cat", "cod"]))
     Which one swims?
@@ -35,8 +35,15 @@ def lettered(text: str, choices: Sequence[str]) -> str:
     """
     if not choices:
         return text
-    listed = "\n".join(f"({letter}) {choice}" for letter, choice in zip(letters(choices), choices, strict=True))
-    return f"{text}\nAnswer choices:\n{listed}"
+    return f"{text}\n{phrases(language).choices}\n{listed_choices(choices, language)}"
+
+
+def listed_choices(choices: Sequence[str], language: str = "en") -> str:
+    """The choices under their letters, "(A) first", a line each."""
+    choice = phrases(language).choice
+    return "\n".join(
+        choice.format(letter=name, text=said) for name, said in zip(letters(choices), choices, strict=True)
+    )
 
 
 def target_text(sample: Sample) -> str:
@@ -63,7 +70,7 @@ def solved(sample: Sample, format: AnswerFormat, *, rationale: bool = False, lis
         return answer
     if not sample.rationale.strip():
         raise UserError(f"exemplar {sample.id} has no rationale; give it one, or use few-shot.")
-    return f"{sample.rationale.strip()} {format.statement.format(answer=answer)}"
+    return joined(sample.rationale.strip(), format.statement.format(answer=answer))
 
 
 def conversation(
@@ -86,54 +93,66 @@ def conversation(
     """
 
     form = question.format
-    turns = exemplar_turns(tuple(exemplars), form, instruction, rationale, direct, listed)
+    language = question.language
+    turns = exemplar_turns(tuple(exemplars), form, instruction, rationale, direct, listed, language)
     wish = form.instruction if direct and (question.choices or not exemplars) else ""
-    asked = asked_text(question.text, question.choices if listed else (), wish, "" if exemplars else instruction)
+    choices = question.choices if listed else ()
+    asked = asked_text(question.text, choices, wish, "" if exemplars else instruction, language)
     return (*turns, Message("user", asked), *((Message("assistant", lead),) if lead else ()))
 
 
-def asked_text(text: str, choices: tuple[str, ...], wish: str, instruction: str) -> str:
+def asked_text(text: str, choices: tuple[str, ...], wish: str, instruction: str, language: str) -> str:
     """A user's turn: the instruction, the question, its choices, and how to answer."""
-    asked = "\n".join(part for part in (lettered(text, choices), wish) if part)
+    asked = "\n".join(part for part in (lettered(text, choices, language), wish) if part)
     return f"{instruction}\n\n{asked}" if instruction else asked
 
 
 @lru_cache(maxsize=64)  # all questions of a task, and all draws of a question, begin with the same turns
 def exemplar_turns(
-    exemplars: tuple[Sample, ...], form: AnswerFormat, instruction: str, rationale: bool, direct: bool, listed: bool
+    exemplars: tuple[Sample, ...],
+    form: AnswerFormat,
+    instruction: str,
+    rationale: bool,
+    direct: bool,
+    listed: bool,
+    language: str,
 ) -> tuple[Message, ...]:
     """The exemplars as turns, a question and its answer each."""
     turns: list[Message] = []
     for at, item in enumerate(exemplars):
         wish = form.instruction if direct and item.choices else ""
-        asked = asked_text(item.question, item.choices if listed else (), wish, "" if at else instruction)
+        choices = item.choices if listed else ()
+        asked = asked_text(item.question, choices, wish, "" if at else instruction, language)
         turns.append(Message("user", asked))
         turns.append(Message("assistant", solved(item, form, rationale=rationale, listed=listed)))
     return tuple(turns)
 
 
-def plain(request: Request) -> Request:
+def plain(request: Request, language: str = "en") -> Request:
     """The same request for a model without a chat template: verbatim text, stopped at the next "Q:".
 
     A prompt that is text already goes through as it is. A continuation to score gets the space that
-    stands between "A:" and an answer, and no stop string.
+    stands between "A:" and an answer, and no stop string. `language` is the question's.
 
     >>> plain(Request((Message("user", "2 + 2?"), Message("assistant", "4"), Message("user", "3 + 3?")))).prompt
     'Q: 2 + 2?\\nA: 4\\n\\nQ: 3 + 3?\\nA:'
     """
     if isinstance(request.prompt, str):
         return request
+    words = phrases(language)
+    answers = words.answers.rstrip()
+    space = words.answers[len(answers) :]  # it is the answer's, as tokens have it
     text, open_question = "", False
     for message in request.prompt:
         if message.role == "assistant" and open_question:
-            text += f" {message.content}"
+            text += space + message.content
         else:
-            text += ("\n\n" if text else "") + ("Q: " if message.role == "user" else "") + message.content
-            text += "\nA:" if message.role == "user" else ""
+            text += ("\n\n" if text else "") + (words.asks if message.role == "user" else "") + message.content
+            text += f"\n{answers}" if message.role == "user" else ""
         open_question = message.role == "user"
     if request.continuation is not None:
         scored = request.continuation
         spaced = scored[:1].isspace() or text[-1:].isspace()
-        return replace(request, prompt=text, continuation=scored if spaced else f" {scored}")
-    stop = tuple(dict.fromkeys((*request.params.stop, PLAIN_STOP)))
+        return replace(request, prompt=text, continuation=scored if spaced else space + scored)
+    stop = tuple(dict.fromkeys((*request.params.stop, *words.stops)))
     return replace(request, prompt=text, params=replace(request.params, stop=stop))

@@ -322,12 +322,12 @@ def test_the_name_of_a_file_is_no_markup(tmp_path: Path) -> None:
     assert "[/red]x.jsonlhasnotrainfile" in "".join(done.output.split())  # a long path is wrapped anywhere
 
 
-@pytest.mark.parametrize("name", ["data.csv", "data.json", "folder/data", "data.tsv", "my_task.py"])
+@pytest.mark.parametrize("name", ["data.xlsx", "data.txt", "folder/data", "data.csv.zip", "my_task.py"])
 def test_a_name_of_another_kind_says_what_can_be_read(tmp_path: Path, name: str) -> None:
     result = bench(tmp_path, "--task", name)
     assert result.exit_code == 2
     assert f"unknown task {name!r}" in result.output and "Traceback" not in result.output
-    for kind in ("NAME", "FILE.jsonl", "FILE.py:NAME"):
+    for kind in ("NAME", "FILE.csv", "FILE.jsonl", "FILE.parquet", "hub:OWNER/NAME", "FILE.py:NAME"):
         assert kind in result.output
     assert "addsub" not in result.output
 
@@ -471,7 +471,7 @@ paris blue river song cat dog in on at for with from by about there here what wh
 NASTY = SENTENCE_WORDS.split()
 
 
-@given(st.from_regex(PLAIN[NUMBER], fullmatch=True))
+@given(st.from_regex(PLAIN[NUMBER.extract], fullmatch=True))
 def test_a_plain_number_is_itself_in_every_reply(target: str) -> None:
     sample = Sample("s", "q", target)
     assert is_plain(sample, NUMBER, numeric) and number_of(target) in (target, target.removeprefix("-"))

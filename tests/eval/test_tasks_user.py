@@ -126,7 +126,7 @@ BROKEN: list[tuple[str, str]] = [
         r"own\.jsonl.*line 2.*choices.*line 1",
     ),
     ('{"question": "a", "answer": ""}\n', r"own\.jsonl.*1.*answer.*empty"),
-    ('{"question": "a", "answer": ["x", "y"]}\n', r"own\.jsonl.*1.*answer.*list"),
+    ('{"question": "a", "answer": ["x", ["y"]]}\n', r"own\.jsonl.*1.*answer.*list"),
     ('{"question": "   ", "answer": "x"}\n', r"own\.jsonl.*1.*question.*empty"),
 ]
 

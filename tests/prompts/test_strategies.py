@@ -96,6 +96,7 @@ def ask(
         ),
         ("instruction", SUM, turns("Work it out.\n\n2 + 2?\nAnswer with a number."), 32),
         ("instruction:wording=1", SUM, turns("Calculate.\n\n2 + 2?\nAnswer with a number."), 32),
+        ('instruction:text="Add, then stop."', SUM, turns("Add, then stop.\n\n2 + 2?\nAnswer with a number."), 32),
         ("few-shot:k=2", SUM, turns(TREES.question, "2", CARS.question, "5", "2 + 2?"), 32),
         ("few-shot:k=1,wording=0", SUM, turns(f"Work it out.\n\n{TREES.question}", "2", "2 + 2?"), 32),
         ("few-shot:k=2,noise=1", SUM, turns(TREES.question, "5", CARS.question, "2", "2 + 2?"), 32),
@@ -244,6 +245,13 @@ def test_draws_are_distinct_over_repeats_and_bases() -> None:
 def test_self_consistency_refuses(spec: str, sentence: str) -> None:
     with pytest.raises(UserError, match=re.escape(sentence)):
         ask(spec, SUM)
+
+
+def test_an_instruction_of_ones_own_serves_a_task_without_any_and_stands_alone() -> None:
+    [asked], _ = ask("instruction:text=Add.", replace(SUM, instructions=()))
+    assert asked.prompt == turns("Add.\n\n2 + 2?\nAnswer with a number.")
+    with pytest.raises(UserError, match=r"wording is 1 and text is 'Add\.': both say the instruction; keep one"):
+        ask("instruction:text=Add.,wording=1", SUM)
 
 
 # ---------------------------------------------------------------- least-to-most (Zhou et al. 2022, section 3.1)
@@ -474,7 +482,7 @@ def test_choice_logprob_needs_options() -> None:
             "self-consistency:base=few-shot(order=shuffled),n=10",
         ),
         ("self-consistency:base=chain-of-thought(k=8)", "self-consistency"),
-        ("zero-shot-cot:lead=Let's think step by step.", "zero-shot-cot"),
+        ("zero-shot-cot:lead=auto", "zero-shot-cot"),
         ('zero-shot-cot:lead="First, (as \\"ever\\") x=1:"', 'zero-shot-cot:lead="First, (as \\"ever\\") x=1:"'),
         (
             'self-consistency:base=zero-shot-cot(lead="One, two",answer_tokens=8)',

@@ -165,6 +165,7 @@ BAD = {
     "noise": ["-0.1", "1.1", "nan"],
     "exemplar_seed": ["x"],
     "wording": ["2", "-2"],
+    "text": ['" "'],
     "temperature": ["-1", "nan", "inf", "hot"],
     "top_p": ["0", "1.1", "nan"],
     "max_new_tokens": ["0", "-3"],
@@ -176,12 +177,20 @@ BAD = {
     "n": ["0", "-1"],
     "normalise": ["tokens", ""],
     "score": ["words", ""],
+    "calibrate": ["later", "batch"],  # unprepared
+    "template": ["7", "no_such.jinja", "best"],
+    "label_words": ["yes+no"],  # of a task without labels
+    "format_seed": ["-2", "192", "0"],
+    "system": ['" "'],
+    "stop": [],
+    "top_k": ["-1", "x"],
+    "min_p": ["-0.1", "1.1", "nan"],
 }
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_hyperparameter_is_validated(name: str) -> None:
-    for key in hyperparameters(STRATEGIES.find(name)):
+    for key in hyperparameters(STRATEGIES.parse(name)[1]):
         for value in BAD[key]:  # a new hyperparameter brings its bad values along
             with pytest.raises(UserError) as caught:
                 run(f"{name}:{key}={value}", QUESTION, echo)
@@ -193,15 +202,17 @@ def test_every_hyperparameter_is_validated(name: str) -> None:
 def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
     other = {
         "base": "few-shot(k=2)", "lead": "Well, then (so to say):", "select": "random", "order": "reversed",
-        "normalise": "bytes", "score": "text",
+        "normalise": "bytes", "score": "text", "text": "Add, then stop.", "calibrate": "domain", "template": "1",
+        "system": "Be brief, please.", "label_words": ("bad", "good"), "stop": ("###", "END"),
     }  # fmt: skip
-    function = STRATEGIES.find(name)
+    function = STRATEGIES.parse(name)[1]
     for key, default in hyperparameters(function).items():
-        changed = other[key] if isinstance(default, str) else type(default)(default + 1)
-        written = json.dumps(changed) if key == "lead" else changed
+        changed = other[key] if isinstance(default, str | tuple) else type(default)(default + 1)
+        said = "+".join(changed) if isinstance(changed, tuple) else changed
+        written = json.dumps(said) if key in ("lead", "text", "system") else said
         strategy = get_strategy(f"{name}:{key}={written}")
         assert strategy.params == {**hyperparameters(function), key: changed}
-        assert split_spec(strategy.name) == (name, {key: str(changed)})
+        assert split_spec(strategy.name) == (name, {key: str(said)})
         assert get_strategy(strategy.name) == strategy
     assert get_strategy(name).name == name
 
@@ -227,7 +238,7 @@ def test_importing_them_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_number_that_cannot_be_is_told_before_anything_is_asked(name: str, value: str) -> None:
     """Or it can be, and the strategy comes to its end."""
-    for key, default in hyperparameters(STRATEGIES.find(name)).items():
+    for key, default in hyperparameters(STRATEGIES.parse(name)[1]).items():
         if isinstance(default, bool) or not isinstance(default, int | float):
             continue
         asked: list[Request] = []

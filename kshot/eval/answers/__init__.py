@@ -26,20 +26,28 @@ texts.py       a few words, a line, a run of letters
 actions.py     sequences of SCAN's actions
 targets.py     a target as replies are read
 scoring.py     an answer held against its target
+commas.py      numbers with a decimal comma
+asking.py      what a format says, by language
 languages/     the words of each language
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+
 from kshot.eval.answers.actions import read_actions
+from kshot.eval.answers.asking import ASKING, YES_AND_NO, listed
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
-from kshot.eval.answers.numbers import read_number
+from kshot.eval.answers.languages.conventions import CONVENTIONS
+from kshot.eval.answers.numbers import read_number, read_number_with_comma
 from kshot.eval.answers.numerals import canonical_number
 from kshot.eval.answers.scoring import exact, numeric
 from kshot.eval.answers.targets import read_target
 from kshot.eval.answers.texts import read_line, read_text, read_word
-from kshot.types import AnswerFormat, UserError
+from kshot.types import AnswerFormat, Extraction, Extractor, UserError
 
 __all__ = [
     "ACTIONS",
@@ -48,9 +56,11 @@ __all__ = [
     "NUMBER",
     "TEXT",
     "WORD",
+    "YES_AND_NO",
     "YES_NO",
     "canonical_number",
     "exact",
+    "in_language",
     "labels",
     "numeric",
     "read_target",
@@ -64,7 +74,13 @@ LETTER = AnswerFormat(
     read_letter,
     "The answer is ({answer}).",
 )
-YES_NO = AnswerFormat("yes-no", "Answer yes or no.", "Therefore, the answer (Yes or No) is", read_label(("yes", "no")))
+YES_NO = AnswerFormat(
+    "yes-no",
+    "Answer yes or no.",
+    "Therefore, the answer (Yes or No) is",
+    read_label(("yes", "no")),
+    worded=lambda words: labels(("yes", "no"), words),
+)
 TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is", read_text)
 LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
 WORD = AnswerFormat(
@@ -73,9 +89,60 @@ WORD = AnswerFormat(
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 
 
-def labels(names: tuple[str, ...]) -> AnswerFormat:
-    """The format of a classification task with these labels. Raises UserError without any."""
-    if not names or not all(name.strip() for name in names):
+def labels(names: tuple[str, ...], words: tuple[str, ...] = (), language: str = "en") -> AnswerFormat:
+    """The format of a classification task with these labels, each written as its word. Raises UserError without any."""
+    words = words or names
+    if not names or not all(word.strip() for word in words):
         raise UserError("a classification needs labels that are not blank; give it at least one.")
-    listed = ", ".join(names[:-1]) + f" or {names[-1]}" if len(names) > 1 else names[0]
-    return AnswerFormat("label", f"Answer with {listed}.", f"Therefore, the answer ({listed}) is", read_label(names))
+    said = listed(words, language)
+    form = AnswerFormat(
+        "label",
+        f"Answer with {said}.",
+        f"Therefore, the answer ({said}) is",
+        read_label(names) if words == names else renamed(read_label(words), dict(zip(words, names, strict=True))),
+        worded=lambda words: labels(names, words, language),
+    )
+    own = ASKING.get(language, {}).get("label")
+    if own is None:
+        return form
+    return replace(
+        form,
+        instruction=own.instruction.format(listed=said),
+        trigger=own.trigger.format(listed=said),
+        statement=own.statement,
+    )
+
+
+def renamed(read: Extractor, names: Mapping[str, str]) -> Extractor:
+    """A reader whose answers get other names."""
+
+    def read_and_rename(text: str, choices: tuple[str, ...]) -> Extraction:
+        extraction = read(text, choices)
+        said = extraction.answer
+        return extraction if said is None else replace(extraction, answer=names[said])
+
+    return read_and_rename
+
+
+@lru_cache(maxsize=64)
+def in_language(form: AnswerFormat, language: str) -> AnswerFormat:
+    """One of the formats above as it asks, and reads, in a language; labels have theirs when they are made.
+
+    A language without words of its own (de, fr ...) is asked in English and read as it writes numbers. Yes and no are
+    that language's: 是 and 否. Raises UserError for a language that is not known.
+
+    >>> in_language(NUMBER, "zh").instruction, in_language(NUMBER, "de").extract("Die Antwort ist 8,5.", ()).answer
+    ('只回答一个数字。', '8.5')
+    """
+    if language not in CONVENTIONS:
+        known = ", ".join(CONVENTIONS)
+        raise UserError(f"unknown language {language!r}: kshot reads {known}, and asks in en and zh.")
+    if form is NUMBER and CONVENTIONS[language].comma:
+        form = replace(form, extract=read_number_with_comma)
+    own = ASKING.get(language, {}).get(form.name)
+    if own is None or form.name == "label":
+        return form
+    if form is YES_NO:
+        names = YES_AND_NO[language]
+        form = replace(form, extract=read_label(names), worded=lambda words: labels(names, words, language))
+    return replace(form, instruction=own.instruction, trigger=own.trigger, statement=own.statement)

@@ -34,6 +34,7 @@ SMALL_LEAD = re.compile(
 )
 LINE = re.compile(r"(?:(?<=\n)|(?<![\s\S]))[ \t*-]{0,6}(?:\(([A-Za-z])\)|([A-Z])[.):])(?=[ \t*])")
 ARTICLE = pattern(lambda language: language.article)
+REASON = pattern(lambda language: rf"\)?{language.reason}")
 SUBJECT = pattern(lambda language: language.subject)
 MARKED = re.compile(r"\**[).:\]](?:\s|\*|$)|\*\*")
 CORRECT = re.compile(rf"[).:\]*\"]{{0,3}}{either(lambda language: language.is_correct)}", re.IGNORECASE)
@@ -109,7 +110,9 @@ def stated_choice(statement: Statement, choices: tuple[str, ...], allowed: froze
     # a letter outside any choice's text ("vitamin C") comes first
     outside = [t for t in taken if not any(n[1] <= t[1] and t[2] <= n[2] and n[2] - n[1] > 1 for n in named)]
     if outside and not (named and named[0][2] <= outside[0][1] and sentence_end(said) < outside[0][1]):
-        if several(said, outside, choices) or (statement.rule == "choice" and len({item[0] for item in outside}) > 1):
+        argued = REASON.match(said, outside[0][2]) is not None  # "I choose A, because B is too large"
+        wavers = statement.rule == "choice" and len({item[0] for item in outside}) > 1 and not argued
+        if several(said, outside, choices) or wavers:
             return take(None, "several choices", outside[0][1], outside[-1][2])
         return take(outside[0][0], statement.rule, *outside[0][1:])
     if len(named) == 1:

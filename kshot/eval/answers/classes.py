@@ -50,14 +50,16 @@ def bounded(name: str) -> str:
 
 def synonyms(name: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Other ways of saying yes or no, as patterns of words that stand alone."""
+    name = name.lower()
     taken = {other.lower() for other in names}
     ways = {
         "yes": [(language.lead_in, word) for language in LANGUAGES for word in language.yes],
         "no": [(language.lead_in, word) for language in LANGUAGES for word in language.no],
     }
     for own, said in ways.items():
-        if name.lower() in (own, *(word for _, word in said)):
-            return tuple(rf"(?<!\w){lead}{word}(?!\w)" for lead, word in said if word not in taken)
+        if name in (own, *(word for _, word in said)):
+            plain = () if own in taken else (bounded(own),)  # "Yes" where the label is 是
+            return (*plain, *(rf"(?<!\w){lead}{word}(?!\w)" for lead, word in said if word not in taken - {name}))
     return ()
 
 
@@ -123,8 +125,9 @@ def read_label(names: tuple[str, ...]) -> Extractor:
                 label, start, end = hits[0]
                 closed = statement.marked or statement.start + end < len(text)
                 return found(label, statement.rule, statement.start + start, statement.start + end, explicit=closed)
-            if statement.rule == "json" and BOOLEANS.get(statement.text) in names:
-                return found(BOOLEANS[statement.text], "json", statement.start, statement.end, explicit=True)
+            hits = named(BOOLEANS.get(statement.text, "")) if statement.rule == "json" else []
+            if hits:
+                return found(hits[0][0], "json", statement.start, statement.end, explicit=True)
             if statement.declined:
                 return found(None, "declined", statement.start, statement.end)
         hits = named(text)

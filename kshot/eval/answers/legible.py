@@ -26,6 +26,10 @@ PLAIN = {
 }
 KEPT = ("<super>", "<sub>", "<fraction>", "<circle>", "<noBreak>")  # kinds of letters that mean something else
 
+WIDE_COMMA = "\uff0c"
+GROUPED = re.compile(r"(?<![\d.,\uff0c\uff0e])\d{1,3}(?:\uff0c\d{3}){1,6}(?![\d\uff0c])")
+BETWEEN_DIGITS = re.compile(r"\d\uff0c\d")
+
 Edit = tuple[int, int, str]  # start, end, what stands there instead
 
 
@@ -100,8 +104,12 @@ def legible(text: str) -> Legible:
     if text.isascii():
         return Legible(text)
     edits: list[Edit] = []
+    grouping = {at for found in GROUPED.finditer(text) for at in range(*found.span()) if text[at] == WIDE_COMMA}
     for start, end in clusters(text):
         said = text[start:end]
+        if said == WIDE_COMMA and BETWEEN_DIGITS.match(text, start - 1) and start not in grouping:
+            edits.append((start, end, ", "))  # it ends a clause, or lists
+            continue
         if UNSEEN.fullmatch(said):
             edits.append((start, end, ""))
             continue

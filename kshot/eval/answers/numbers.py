@@ -12,6 +12,7 @@ from bisect import bisect
 from collections.abc import Sequence
 from fractions import Fraction
 
+from kshot.eval.answers.commas import pointed
 from kshot.eval.answers.denials import denied, undenied
 from kshot.eval.answers.languages import UNSPACED, either, pattern
 from kshot.eval.answers.numerals import NUMERAL, Numeral, in_words, numerals, plain
@@ -42,6 +43,8 @@ PRECEDED = re.compile(r"(?:(?<![A-Za-z])[A-Za-z]|\))\s?[-+*/×÷]\s?[$(]?$")
 COMPARED = re.compile(
     rf"(?:(?<![=<>-])[<>]\s?|[≤≥≠±]\s?|{either(lambda language: language.bound)})[$€£(]{{0,2}}$", re.IGNORECASE
 )
+BOUND_AFTER = pattern(lambda language: language.bound_after)
+COMES_TO = pattern(lambda language: language.comes_to)
 # between two numbers of which neither is meant alone; a unit may stand behind the first
 SPAN = re.compile(
     rf"[%°]?(?:\s[^\W\d_]{{1,15}})?\s{{0,3}}\(?(?:,?\s?{EITHER}|[-~]|\.{{2,3}}|±|\+/-)\s{{0,3}}"
@@ -68,7 +71,7 @@ def unclear(text: str, every: Sequence[Numeral], at: int = 0) -> str | None:
     number = every[at]
     following = every[at + 1] if at + 1 < len(every) else None
     before = text[max(0, number.start - 24) : number.start]
-    if number.listed or COMPARED.search(before):
+    if number.listed or COMPARED.search(before) or BOUND_AFTER.match(text, number.end):
         return SEVERAL
     if following and not number.same(following, percent=text[number.end : following.end + 1].count("%") == 1):
         between = text[number.end : following.start]
@@ -180,8 +183,7 @@ def in_passing(text: str, statement: Statement, result: Extraction) -> bool:
     return re.search(r"[^\W\d_]", PROSE.sub(" ", text[statement.start : result.span[0]])) is not None
 
 
-@reader
-def read_number(text: str, choices: tuple[str, ...]) -> Extraction:
+def number_read(text: str, choices: tuple[str, ...]) -> Extraction:
     """Stated (the last statement counts), "N is the answer", a first line that is just N, the last number."""
     weak: Extraction | None = None
     for statement in statements(text):
@@ -211,6 +213,11 @@ def read_number(text: str, choices: tuple[str, ...]) -> Extraction:
     words = None if every else in_words(text)
     if words and not re.search(r"[^\W_]", PROSE.sub(" ", text[: words.start])) and UNIT.fullmatch(text, words.end):
         return found(words.value, "number first, in words", words.start, words.end)
+    sentence = None if every else COMES_TO.match(text)
+    words = in_words(text[sentence.end() :]) if sentence else None
+    if sentence and words and UNIT.fullmatch(text, sentence.end() + words.end):
+        words = words.moved(sentence.end())
+        return found(words.value, "last number, in words", words.start, words.end)
     return last_number(text, every)
 
 
@@ -235,3 +242,7 @@ def last_number(text: str, every: Sequence[Numeral]) -> Extraction:
             return found(number.value, "last number", number.start, number.end)
         left = left[: -len(within)]
     return NOTHING
+
+
+read_number = reader(number_read)
+read_number_with_comma = reader(number_read, pointed)

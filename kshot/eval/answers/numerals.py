@@ -73,7 +73,7 @@ APART = re.compile(
 )
 ENDS_APART = frozenset("-\u2014" + "".join(language.minus_ends for language in LANGUAGES))
 # what a minus apart from its number may follow; after a number it takes something away, and a dash begins an item
-WORDS_BEFORE = rf"{either(lambda language: language.before_minus)}\s{{1,3}}"
+WORDS_BEFORE = rf"{either(lambda language: language.before_minus)}(?:\s{{1,3}}|(?<=[{UNSPACED}]))"
 AFTER_DASH = re.compile(rf"(?:\A[ \t]{{1,3}}|[=:(\u2248]\s{{0,3}}|{WORDS_BEFORE})\Z", re.IGNORECASE)
 AFTER_WORD = re.compile(rf"(?:\A\s*|[=:(,;!?\n*$\u2248>\u3002]\s{{0,3}}|[.]\s{{1,3}}|{WORDS_BEFORE})\Z", re.IGNORECASE)
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 
 from kshot.eval.answers.denials import denied, denied_after
 from kshot.eval.answers.languages import either, pattern
+from kshot.eval.answers.languages.chinese_numbers import plainer_digits
+from kshot.eval.answers.languages.conventions import stated_elsewhere
 from kshot.eval.answers.latex import without_latex
-from kshot.eval.answers.legible import legible
+from kshot.eval.answers.legible import Legible, legible
 from kshot.eval.answers.thinking import spoken
 from kshot.types import Extraction, Extractor
 
@@ -36,14 +38,15 @@ CLOSES = re.compile(r"[$}\])]{0,4}")
 HASHES = re.compile(r"####(?=[ \t]{0,9}\S)")
 KEY = (
     r"(?:final|correct|my|the|predicted)?[ _-]?(?:answer|ans|label|choice|option|prediction|result|response|output"
-    r"|solution|category|class|sentiment|verdict|rating|score|decision)s?(?:[ _-]?(?:choice|letter|text|value))?"
+    r"|solution|category|class|sentiment|verdict|rating|score|decision|答案|选项|標籤|标签|类别|结果)s?"
+    r"(?:[ _-]?(?:choice|letter|text|value))?"
 )
 TAG = re.compile(
-    r"<(?:final[ _-]?)?(?:answer|ans|result|solution|output|response|final)(?:\s[^<>]{0,60})?>"
+    r"<(?:final[ _-]?)?(?:answer|ans|result|solution|output|response|final|答案)(?:\s[^<>]{0,60})?>"
     r"|\[(?:final[ _])?answer\]",
     re.IGNORECASE,
 )
-UNTAG = re.compile(r"</[A-Za-z_]{1,20}>")
+UNTAG = re.compile(r"</(?:[A-Za-z_]{1,20}|答案)>")
 UNTAGGED = re.compile(r"</|\[/")
 FIELD = re.compile(rf"[\"']{KEY}[\"']\s{{0,4}}:\s{{0,4}}", re.IGNORECASE)
 VALUE = re.compile(
@@ -119,8 +122,13 @@ def statements(text: str, *, chosen: bool = False) -> list[Statement]:
         closes = CLOSES.match(text, end)
         if not (closes and denied_after(text, closes.end())):
             result.append(Statement("boxed", text[start:end], start, marked=True))
-    for rule, kind in (("####", HASHES), ("the answer is", STATED), *([("choice", CHOSEN)] if chosen else [])):
-        for found in list(kind.finditer(text))[-MANY:]:
+    for rule, finds in (
+        ("####", HASHES.finditer(text)),
+        ("the answer is", STATED.finditer(text)),
+        ("the answer is", stated_elsewhere(text)),
+        *([("choice", CHOSEN.finditer(text))] if chosen else []),
+    ):
+        for found in list(finds)[-MANY:]:
             line = line_at(text, found.end())
             before = text[max(0, found.start() - 60) : found.start()]
             if line and not (
@@ -169,8 +177,15 @@ def plainly(text: str) -> str:
     return without_latex(legible(text)).text
 
 
-def reader(read: Read) -> Extractor:
+def unchanged(seen: Legible) -> Legible:
+    """A text as it is."""
+    return seen
+
+
+def reader(read: Read, change: Callable[[Legible], Legible] = unchanged) -> Extractor:
     """An extractor from a format's rules: bounds the text, makes it plain, leaves out what is thought aloud.
+
+    `change` is what a language's numbers need before the rules read them.
 
     A model that has answered may go on with "Q: ..." and answer that too. What stands before counts where it
     states an answer outright; so does what stands before a block of thought that is never closed.
@@ -182,7 +197,8 @@ def reader(read: Read) -> Extractor:
         choices = tuple(plainly(choice) for choice in choices)
         result = NOTHING
         for part in (said.after(), said.text) if said.last else (said.text,):
-            seen = without_latex(legible(part))
+            seen = change(without_latex(legible(part)))
+            seen = seen.edited(plainer_digits(seen.text))
             result = read_on(read, seen.text, choices)
             if result.rule != NOTHING.rule:
                 break

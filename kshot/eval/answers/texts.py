@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from kshot.eval.answers.languages import LANGUAGES, pattern
+from kshot.eval.answers.languages import LANGUAGES, UNSPACED, pattern
 from kshot.eval.answers.reading import (
     FIELD,
     NOTHING,
@@ -36,7 +36,7 @@ REFUSED = pattern(lambda language: language.refused)
 CONTRAST = pattern(lambda language: language.contrast)
 IT_IS = pattern(lambda language: language.it_is)
 INSTEAD = pattern(lambda language: language.instead)
-ARROW = re.compile(r"[ \t](?:->|=>|\u2192|-->)[ \t]")
+ARROW = re.compile(rf"[ \t](?:->|=>|\u2192|-->)[ \t]|(?<=[{UNSPACED}])\s?(?:->|=>|\u2192)\s?(?=[{UNSPACED}])")
 STATED = pattern(lambda language: language.stated_line)
 ONE_WORD = re.compile(r"\W*\w+\W*")
 FILLER = re.compile(r"(?:(?:the|last|letters?|word|string|of|is|are|and)\s{1,2}){1,6}(?=\S)", re.IGNORECASE)

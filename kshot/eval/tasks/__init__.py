@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 from kshot.eval.tasks.registry import TASKS, task
+from kshot.eval.tasks.source.data import answered, from_data
+from kshot.eval.tasks.source.files.named import ID, READ, named_data
 from kshot.eval.tasks.source.perfect import held
-from kshot.eval.tasks.source.user import answered, from_file, from_jsonl, is_jsonl
+from kshot.eval.tasks.source.user import from_file
 from kshot.types import Task, UserError
 
 FILES: tuple[str, ...] = (
@@ -32,20 +35,28 @@ __all__ = ["TASKS", "answered", "get_task", "task"]
 
 
 def get_task(spec: str) -> Task:
-    """The task that a specification names: `last-letters:words=4`, `my_task.py:name`, or `questions.jsonl`.
+    """The task that a specification names: `last-letters:words=4`, `my_task.py:name`, `questions.csv`, `hub:OWNER/NAME`.
 
-    Raises UserError for an unknown name or hyperparameter, or a file that cannot be read. Its samples, whenever they
+    Raises UserError for an unknown name or hyperparameter, or data that cannot be read. Its samples, whenever they
     are loaded, are held to score 1 for a perfect reply.
     """
-    if is_jsonl(spec):
-        return from_jsonl(spec)  # held, row by row
     if ".py:" in spec:
         return held(from_file(spec))
     name = spec.partition(":")[0].strip()
-    if name not in TASKS.entries and FILE.search(name):
-        raise UserError(
-            f"unknown task {name!r}: kshot reads NAME (`kshot list tasks`), FILE.jsonl with a question and an answer a "
-            "line, and FILE.py:NAME."
-        )
+    if name not in TASKS.entries:
+        data = named_data(spec)
+        if data is not None:
+            return from_data(data)  # held, row by row
+        if FILE.search(name):
+            raise UserError(
+                f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, and FILE.py:NAME."
+            )
     made: Task = TASKS.get(spec)()
     return held(replace(made, name=TASKS.canonical(spec)))
+
+
+def there(name: str) -> str:
+    """What can be said of a name that names nothing that is read."""
+    if Path(name).expanduser().is_file():
+        return "it is a file of another kind. "
+    return f"there is no such file or folder; a set of the hub is hub:{name}. " if ID.fullmatch(name) else ""

@@ -11,6 +11,7 @@ from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of, worked
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.templates import FREE
 from kshot.eval.tasks.source.told import number_of
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
@@ -40,6 +41,7 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> 
         format=NUMBER,
         score=numeric,
         instructions=INSTRUCTIONS,
+        templates=FREE,
         decompositions=DECOMPOSITIONS,
         exemplars=EXEMPLARS,
         reply_tokens=REPLY_TOKENS,

@@ -10,6 +10,7 @@ from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.templates import CHOICES, FREE
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Task, UserError
 
@@ -59,6 +60,7 @@ def bbh(*, name: str = "") -> Task:
         load=loader("bbh", hub, read, form, score, test=name),
         format=form,
         score=score,
+        templates=CHOICES if form is LETTER else FREE,
         labels=("yes", "no") if form is YES_NO else LABELS.get(name, ()),
         instructions=CHOOSE
         if form is LETTER

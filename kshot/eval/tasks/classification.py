@@ -12,7 +12,10 @@ from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet, named
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
-from kshot.types import Sample, Task, UserError
+from kshot.types import Sample, Task, Template, UserError
+
+ZHAO = "Zhao et al. 2021, arXiv 2102.09690, github.com/tonyzhaozh/few-shot-learning, data_utils.py"
+FORM = f"{ZHAO}: its lines, with the labels as they stand in the data"
 
 
 def classification(
@@ -21,10 +24,12 @@ def classification(
     names: tuple[str, ...],
     text: Callable[[Row], str],
     instructions: tuple[str, ...],
+    templates: tuple[Template, ...],
     *,
     test: str = "test",
+    fields: tuple[str, ...] = (),
 ) -> Task:
-    """A set of labelled texts. Raises UserError, on loading, for a label outside the set."""
+    """A set of labelled texts; templates may show its `fields`. Raises UserError, on loading, for a label outside the set."""
 
     def read(row: Row, name: str) -> Sample:
         label = text_of(row, ("label",), row["path"]).strip()
@@ -33,7 +38,8 @@ def classification(
                 f"{row['path']}, line {row['line']}: the label {label!r} is not one of {', '.join(names)}; "
                 "mend that line."
             )
-        return Sample(name, text(row), label)
+        shown = tuple((field, text_of(row, PARTS[field], row["path"])) for field in fields)
+        return Sample(name, text(row), label, fields=shown)
 
     form = labels(names)
     return Task(
@@ -43,6 +49,7 @@ def classification(
         score=exact,
         labels=names,
         instructions=instructions,
+        templates=templates,
     )
 
 
@@ -51,10 +58,12 @@ def from_index(names: tuple[str, ...], *fields: str) -> Callable[[Row], Row]:
     return lambda row: {**{field: row[field] for field in fields}, "label": named(names, row["label"])}
 
 
+PARTS = {"premise": ("premise", "sentence1"), "hypothesis": ("hypothesis", "sentence2")}
+
+
 def pair(row: Row) -> str:
     """A premise and a hypothesis, each on a line of its own."""
-    first = text_of(row, ("premise", "sentence1"), row["path"])
-    second = text_of(row, ("hypothesis", "sentence2"), row["path"])
+    first, second = (text_of(row, names, row["path"]) for names in PARTS.values())
     return f"Premise: {first}\nHypothesis: {second}"
 
 
@@ -76,6 +85,12 @@ def sst2() -> Task:
             "Is the sentiment of this film review positive or negative?",
             "Say whether the reviewer liked the film: positive or negative.",
             "Classify the text by its sentiment.",
+        ),
+        (
+            Template("Review: {{ text }}\nSentiment: {{ answer }}", source=FORM),
+            Template("Review: {{ text }}\nSentiment: {{ answer }}", ("Negative", "Positive"), source=ZHAO),
+            Template("Text: {{ text }}\nLabel: {{ answer }}"),
+            Template("{{ text }} All in all, the film was {{ answer }}", ("terrible", "great")),
         ),
     )
 
@@ -105,6 +120,18 @@ def trec() -> Task:
             f"Classify the question as {shown}.",
             "Name the type of answer that the question wants.",
         ),
+        (
+            Template("Question: {{ text }}\nAnswer Type: {{ answer }}", source=FORM),
+            Template(
+                "Question: {{ text }}\nAnswer Type: {{ answer }}",
+                ("Description", "Entity", "Ab", "Person", "Number", "Location"),
+                start="Classify the questions based on whether their answer type is a Number, Location, Person, "
+                "Description, Entity, or Abbreviation.\n\n",
+                source=ZHAO,
+            ),
+            Template("Question: {{ text }}\nLabel: {{ answer }}"),
+            Template("{{ text }}\nThis question asks for a kind of {{ answer }}"),
+        ),
     )
 
 
@@ -121,6 +148,17 @@ def agnews() -> Task:
             "Which topic is the news item about: world, sports, business or technology?",
             "Classify the news item by its topic.",
             "In which section of a newspaper does this stand?",
+        ),
+        (
+            Template("Article: {{ text }}\nAnswer: {{ answer }}", source=FORM),
+            Template(
+                "Article: {{ text }}\nAnswer: {{ answer }}",
+                ("World", "Sports", "Business", "Technology"),
+                start="Classify the news articles into the categories of World, Sports, Business, and Technology.\n\n",
+                source=ZHAO,
+            ),
+            Template("Text: {{ text }}\nTopic: {{ answer }}"),
+            Template("News: {{ text }}\nSection: {{ answer }}", ("World", "Sports", "Business", "Technology")),
         ),
     )
 
@@ -139,7 +177,21 @@ def rte() -> Task:
             "Is the hypothesis true if the premise is?",
             "Decide between entailment and not_entailment.",
         ),
+        (
+            Template(
+                " {{ premise }}\nquestion: {{ hypothesis }} True or False?\nanswer: {{ answer }}",
+                ("True", "False"),
+                source=ZHAO,
+            ),
+            Template(
+                "{{ premise }}\nQuestion: {{ hypothesis }} Yes or no?\nAnswer: {{ answer }}",
+                ("yes", "no"),
+            ),
+            Template("Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nLabel: {{ answer }}"),
+            Template("{{ premise }}\nDoes it follow that {{ hypothesis }}\n{{ answer }}", ("Yes", "No")),
+        ),
         test="validation",
+        fields=("premise", "hypothesis"),
     )
 
 
@@ -157,5 +209,19 @@ def cb() -> Task:
             "How does the hypothesis relate to the premise?",
             "Decide between entailment, contradiction and neutral.",
         ),
+        (
+            Template(
+                "{{ premise }}\nquestion: {{ hypothesis }}. true, false, or neither?\nanswer: {{ answer }}",
+                ("true", "false", "neither"),
+                source=ZHAO,
+            ),
+            Template(
+                "{{ premise }}\nQuestion: {{ hypothesis }}. Yes, no, or maybe?\nAnswer: {{ answer }}",
+                ("yes", "no", "maybe"),
+            ),
+            Template("Premise: {{ premise }}\nHypothesis: {{ hypothesis }}\nLabel: {{ answer }}"),
+            Template("{{ premise }}\nDoes it follow that {{ hypothesis }}?\n{{ answer }}", ("Yes", "No", "Maybe")),
+        ),
         test="validation",
+        fields=("premise", "hypothesis"),
     )

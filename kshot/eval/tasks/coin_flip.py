@@ -8,6 +8,7 @@ from kshot.eval.answers import YES_NO, exact
 from kshot.eval.tasks.last_letters import FIRST
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import draw_samples
+from kshot.eval.tasks.source.templates import FREE
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 
@@ -55,6 +56,7 @@ def coin_flip(*, flips: int = 2, exemplar_flips: int = 2) -> Task:
         name="coin-flip",
         load=load,
         format=YES_NO,
+        templates=FREE,
         score=exact,
         labels=("yes", "no"),
         instructions=(

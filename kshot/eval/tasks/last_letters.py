@@ -7,6 +7,7 @@ import random
 from kshot.eval.answers import WORD, exact
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import draw_samples
+from kshot.eval.tasks.source.templates import FREE
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 FIRST_NAMES = """
@@ -76,6 +77,7 @@ def last_letters(*, words: int = 2, exemplar_words: int = 2) -> Task:
         name="last-letters",
         load=load,
         format=WORD,
+        templates=FREE,
         score=exact,
         instructions=(
             "Take the last letter of each word and join the letters.",

@@ -10,9 +10,11 @@ import re
 
 from kshot.eval.answers import LETTER, YES_NO, exact
 from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source.choosing import choices_of, letter_of
 from kshot.eval.tasks.source.hub import HubSet
-from kshot.eval.tasks.source.jsonl import Row, choices_of, letter_of, text_of
+from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.templates import CHOICES, FREE
 from kshot.types import Sample, Task, UserError
 
 CHOOSE = (
@@ -43,7 +45,7 @@ def multiple_choice(
         return Sample(name, question, answer, choices=choices, cluster=shared)
 
     load = loader(folder, hub, read, LETTER, exact, train=train, test=test)
-    return Task(name=folder, load=load, format=LETTER, score=exact, instructions=instructions)
+    return Task(name=folder, load=load, format=LETTER, score=exact, instructions=instructions, templates=CHOICES)
 
 
 def from_bigbench(row: Row) -> Row:
@@ -118,6 +120,7 @@ def strategyqa() -> Task:
         format=YES_NO,
         score=exact,
         labels=("yes", "no"),
+        templates=FREE,
         instructions=(
             "Answer yes or no.",
             "Is it so? Think of the facts it hangs on.",

@@ -9,6 +9,7 @@ from functools import cache
 from kshot.eval.answers import ACTIONS, exact
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import spread
+from kshot.eval.tasks.source.templates import SCAN
 from kshot.registry import suggest
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
@@ -128,6 +129,7 @@ def scan(*, split: str = "simple") -> Task:
         name="scan",
         load=load,
         format=ACTIONS,
+        templates=SCAN,
         score=exact,
         instructions=(
             "Translate the command into actions: I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT.",

@@ -12,6 +12,7 @@ from importlib import resources
 from kshot.eval.answers import TEXT, exact
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import in_train, spread
+from kshot.eval.tasks.source.templates import PAIRS
 from kshot.registry import suggest
 from kshot.types import Sample, Source, Split, Task, UserError
 
@@ -66,4 +67,6 @@ def word_pairs(*, relation: str = "plurals") -> Task:
             return random.Random(f"word-pairs {source.seed}").sample(samples, len(samples))
         return spread(samples, source.limit, source.seed)
 
-    return Task(name="word-pairs", load=load, format=TEXT, score=exact, instructions=INSTRUCTIONS[relation])
+    return Task(
+        name="word-pairs", load=load, format=TEXT, score=exact, instructions=INSTRUCTIONS[relation], templates=PAIRS
+    )

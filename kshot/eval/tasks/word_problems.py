@@ -12,6 +12,7 @@ from kshot.eval.answers import NUMBER, numeric
 from kshot.eval.tasks.last_letters import FIRST
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import draw_samples
+from kshot.eval.tasks.source.templates import FREE
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 NOUNS = """
@@ -137,6 +138,7 @@ def word_problems(*, steps: int = 3, exemplar_steps: int = 0) -> Task:
         name="word-problems",
         load=load,
         format=NUMBER,
+        templates=FREE,
         score=numeric,
         instructions=(
             "Solve the arithmetic problem.",

@@ -64,8 +64,7 @@ def sample_piece(
         index = torch.tensor(hot, device=logits.device)
         temperature = torch.tensor([draws[row][0].temperature for row in hot], device=logits.device)
         scaled = logits[index].div_(temperature[:, None])
-        probabilities = scaled.sub_(scaled.amax(-1, keepdim=True)).exp_()
-        probabilities = nucleus(probabilities, [draws[row][0].top_p for row in hot])
+        probabilities = kept(scaled, [draws[row][0] for row in hot])
         numbers = torch.tensor([uniform(seed, at) for _, seed, at in (draws[row] for row in hot)], dtype=torch.float64)
         cumulative = probabilities.cumsum(-1, dtype=torch.float64)
         target = numbers.to(logits.device)[:, None] * cumulative[:, -1:]
@@ -74,10 +73,36 @@ def sample_piece(
     return tokens.tolist(), logprobs.tolist()
 
 
+def kept(scaled: torch.Tensor, params: Sequence[SamplingParams]) -> torch.Tensor:
+    """The weights that each row draws from: the largest is 1, and 0 is what its parameters leave out.
+
+    `scaled` are the tempered logits, overwritten: (rows, vocabulary). In transformers' order: top_k, top_p, min_p.
+    """
+    scaled = likeliest(scaled, [row.top_k for row in params])
+    weights = scaled.sub_(scaled.amax(-1, keepdim=True)).exp_()
+    weights = nucleus(weights, [row.top_p for row in params])
+    if any(row.min_p for row in params):
+        least = torch.tensor([row.min_p for row in params], dtype=weights.dtype, device=weights.device)
+        weights = weights.masked_fill(weights < least[:, None], 0.0)
+    return weights
+
+
+def likeliest(scaled: torch.Tensor, top_k: Sequence[int]) -> torch.Tensor:
+    """Logits with -inf outside each row's `top_k` largest, in place; equals of the last stay, and 0 leaves out none."""
+    size = scaled.shape[-1]
+    rows = [row for row, k in enumerate(top_k) if 0 < k < size]
+    if rows:
+        some = scaled[rows]
+        last = torch.tensor([top_k[row] - 1 for row in rows], device=scaled.device)[:, None]
+        least = some.topk(int(last.max()) + 1).values.gather(-1, last)
+        scaled[rows] = some.masked_fill(some < least, -torch.inf)
+    return scaled
+
+
 def nucleus(probabilities: torch.Tensor, top_p: Sequence[float]) -> torch.Tensor:
     """Zeroes what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1).
 
-    Rows need not add up to one.
+    Of equals at its edge the first of the vocabulary stay. Rows need not add up to one.
     """
     if all(p >= 1 for p in top_p):
         return probabilities

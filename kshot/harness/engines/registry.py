@@ -87,6 +87,7 @@ class NamedEngine:
 
     def renderer(self) -> Renderer | None:
         """What makes text and tokens of its prompts, without the model's weights; None where that is not done here."""
+        from kshot.harness.models.chat_options import read_options
         from kshot.harness.models.load import load_tokenizer
         from kshot.harness.models.sources import resolve
 
@@ -94,7 +95,8 @@ class NamedEngine:
             return None
         params = self.innermost.params
         trusted = bool(params.get("trust_remote_code", False))
-        return load_tokenizer(resolve(self.model), params["template"], trust_remote_code=trusted)
+        options = read_options(str(params.get("chat_options", "")))
+        return load_tokenizer(resolve(self.model), params["template"], options, trust_remote_code=trusted)
 
 
 def find_engine(spec: str) -> NamedEngine:

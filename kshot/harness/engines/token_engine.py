@@ -9,7 +9,7 @@ its like are not applied; a model whose attention cannot be shared runs a row at
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from kshot.harness.decoding.rope import steady_length
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.models.load import free_memory
+from kshot.harness.models.reasoning import marks_left_out
 from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.decoder import PrefixDecoder
 from kshot.harness.prefix.switch import switch_to_shared_attention
@@ -37,9 +38,9 @@ class TransformersEngine:
     `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
     for prefixes (where it is not given, `memory_share` of what is free on the model's device; where neither is, a
     quarter, and at most 2 GiB on a CPU); `virtual` the trained tokens before every prompt, which no count of tokens
-    includes; `name` what its errors call the model. Without a tokenizer it takes and tells tokens alone
-    (`submit_tokens`). Raises UserError for a prompt that does not fit the model's context, EngineError where the
-    model's logits are no numbers.
+    includes; `name` what its errors call the model; `chat_options` what its chat template is told beside the messages.
+    Without a tokenizer it takes and tells tokens alone (`submit_tokens`). Raises UserError for a prompt that does not
+    fit the model's context, EngineError where the model's logits are no numbers.
     """
 
     def __init__(
@@ -56,17 +57,21 @@ class TransformersEngine:
         share: bool = True,
         virtual: Virtual | None = None,
         name: str = "",
+        chat_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model.eval()
         self.name = name or type(model).__name__
         self.tokenizer = tokenizer
-        self.renderer = Renderer(tokenizer, chat)
+        self.renderer = Renderer(tokenizer, chat, chat_options)
+        self.marks, self.dropped = marks_left_out(tokenizer)
         self.id = f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length")
+        self.id += "-thinking" if self.marks or self.renderer.opening else ""
         self.chat = chat
         self.context_length = context_length
         self.capacity = rows
         self.end_ids = end_tokens(model, tokenizer)
         self.given: dict[int, str] = {}  # by ticket, the continuations to be scored
+        self.opened: set[int] = set()  # tickets of replies that begin within what is thought
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
         if memory is None:
@@ -102,6 +107,8 @@ class TransformersEngine:
         self.submit_tokens(ticket, ids, request.params, request.seed, targets=targets, logprobs=request.logprobs)
         if request.continuation is not None:
             self.given[ticket] = request.continuation
+        elif self.renderer.opening and isinstance(request.prompt, tuple) and request.prompt[-1].role != "assistant":
+            self.opened.add(ticket)
 
     def submit_tokens(
         self,
@@ -195,19 +202,29 @@ class TransformersEngine:
             return ""
         if sequence.targets is not None:
             return self.given.pop(sequence.ticket, None) or str(self.tokenizer.decode(sequence.targets))
-        text: str = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        text = self.decoded(sequence.out)
         ends = [at for stop in sequence.params.stop if (at := text.find(stop)) >= 0]
-        return text[: min(ends)] if ends else text
+        text = text[: min(ends)] if ends else text
+        if sequence.ticket in self.opened:
+            self.opened.discard(sequence.ticket)
+            return f"{self.renderer.opening}\n{text}"
+        return text
+
+    def decoded(self, ids: list[int]) -> str:
+        """Tokens as text, without special ones but for marks of what is thought."""
+        if self.marks.isdisjoint(ids):
+            return str(self.tokenizer.decode(ids, skip_special_tokens=True))
+        return str(self.tokenizer.decode([id for id in ids if id not in self.dropped], skip_special_tokens=False))
 
     def stopped(self, sequence: TokenSequence) -> bool:
         """Whether the last token completed a stop string. A token is at least a byte, so a short tail tells."""
         if not sequence.params.stop:
             return False
         reach = max(len(stop.encode()) for stop in sequence.params.stop) + 4
-        tail = self.tokenizer.decode(sequence.out[-reach:], skip_special_tokens=True)
+        tail = self.decoded(sequence.out[-reach:])
         if not any(stop in tail for stop in sequence.params.stop):
             return False
-        text = self.tokenizer.decode(sequence.out, skip_special_tokens=True)
+        text = self.decoded(sequence.out)
         return any(stop in text for stop in sequence.params.stop)
 
     def close(self) -> None:

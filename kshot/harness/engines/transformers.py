@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kshot.harness.engines.registry import DEFAULT_MODEL, engine
@@ -24,10 +25,12 @@ def transformers(
     memory: str = "auto",
     share: bool = True,
     trust_remote_code: bool = False,
+    chat_options: str = "",
 ) -> Engine:
     """Any causal language model that transformers loads, on CPU or GPU; what requests share is computed once.
 
-    `memory` is for keys and values, in GB; auto: a quarter of what is free, and at most 2 GiB on a CPU.
+    `memory` is for keys and values, in GB; auto: a quarter of what is free, and at most 2 GiB on a CPU. `chat_options`
+    is what its chat template is told beside the messages: `enable_thinking=false`, or several as `(KEY=VALUE,...)`.
     """
     return load_engine(
         model,
@@ -38,6 +41,7 @@ def transformers(
         memory=bytes_of(memory),
         share=share,
         trust_remote_code=trust_remote_code,
+        chat_options=chat_options,
     )
 
 
@@ -78,21 +82,33 @@ def load_engine(
     memory_share: float | None = None,
     share: bool = True,
     trust_remote_code: bool = False,
+    chat_options: str = "",
 ) -> TransformersEngine:
     """Loads a model (bundled name, hub id, folder or .gguf file) and an engine around it.
 
     `rows` is the batch (default: 128 on a CPU, 256 on a GPU, and fewer where their keys and values would not fit
     into the memory), `memory` the bytes for keys and values (default: `memory_share` of what is free, or a quarter and
     at most 2 GiB on a CPU). `template`: auto (the model's own chat template where it has one),
-    chat, or plain. Raises UserError where the model cannot be had or loaded.
+    chat, or plain; `chat_options` as the engine's. Raises UserError where the model cannot be had or loaded.
     """
-    from kshot.harness.models.load import load_model, use_chat
+    from kshot.harness.models.chat_options import read_options
+    from kshot.harness.models.load import load_model, load_tokenizer, use_chat
     from kshot.harness.models.sources import resolve
 
+    options = read_options(chat_options)
+    if options:  # a mistake in them is told before the weights are read
+        load_tokenizer(resolve(model), template, options, trust_remote_code=trust_remote_code)
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     chat = use_chat(loaded.tokenizer, model, template)
     return engine_around(
-        loaded, loaded.model, chat=chat, rows=rows, memory=memory, memory_share=memory_share, share=share
+        loaded,
+        loaded.model,
+        chat=chat,
+        rows=rows,
+        memory=memory,
+        memory_share=memory_share,
+        share=share,
+        chat_options=options,
     )
 
 
@@ -108,6 +124,7 @@ def engine_around(
     memory_share: float | None = None,
     share: bool = True,
     virtual: Virtual | None = None,
+    chat_options: Mapping[str, Any] | None = None,
 ) -> TransformersEngine:
     """The engine around a loaded model, or what an adapter made of it, with the usual rows and memory.
 
@@ -121,7 +138,7 @@ def engine_around(
     return TransformersEngine(
         model,
         loaded.tokenizer,
-        id=engine_id(loaded, chat, adapter),
+        id=engine_id(loaded, chat, adapter, chat_options),
         chat=chat,
         context_length=loaded.context_length,
         rows=rows if rows is not None else (128 if loaded.device == "cpu" else 256),
@@ -130,10 +147,14 @@ def engine_around(
         share=share,
         virtual=virtual,
         name=f"{loaded.source.name} with its adapter" if adapter else loaded.source.name,
+        chat_options=chat_options,
     )
 
 
-def engine_id(loaded: LoadedModel, chat: bool, adapter: str = "") -> str:
+def engine_id(loaded: LoadedModel, chat: bool, adapter: str = "", chat_options: Mapping[str, Any] | None = None) -> str:
     """What names all that a model's engine writes with, but for the decoding's own version."""
-    base = f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}"
+    from kshot.harness.models.chat_options import write_options
+
+    told = write_options(chat_options) if chat_options else ""
+    base = f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}{told}"
     return f"{base}/adapter-{adapter}" if adapter else base

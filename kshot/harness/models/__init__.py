@@ -5,6 +5,8 @@ bundled.py   the bundled model, out of a package of the Python package index
 gguf.py      what comes as GGUF, converted once
 cache.py     what is made once and kept whole; hashes, remembered
 load.py      files to a model and a tokenizer in memory
+chat_options.py  what a chat template is told beside the messages
+reasoning.py    marks around what is thought, where a reply would lack them
 render.py    prompts to text and tokens
 control_tokens.py   what a template writes and a message may not
 """

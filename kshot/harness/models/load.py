@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,8 +190,14 @@ def free_memory(device: str) -> int:
         return 8 << 30
 
 
-def load_tokenizer(source: ModelSource, template: str, *, trust_remote_code: bool = False) -> Renderer:
-    """A model's tokenizer alone, for a dry run."""
+def load_tokenizer(
+    source: ModelSource,
+    template: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    trust_remote_code: bool = False,
+) -> Renderer:
+    """A model's tokenizer alone, for a dry run; `options` are its chat template's. Raises UserError."""
     quiet()
     tokenizer = read_tokenizer(folder_of(source, trust_remote_code, weights=False), trust_remote_code)
-    return Renderer(tokenizer, use_chat(tokenizer, source.name, template))
+    return Renderer(tokenizer, use_chat(tokenizer, source.name, template), options)

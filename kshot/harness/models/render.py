@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
+from kshot.harness.models.chat_options import check_options, own_system
 from kshot.harness.models.control_tokens import ControlTokens
+from kshot.harness.models.reasoning import left_open
 from kshot.types import EngineError, Message, Prompt, UserError
 
 
 class Renderer:
-    """A tokenizer with the decision whether messages go through its chat template."""
+    """A tokenizer with the decision whether messages go through its chat template, and what that is told beside them.
 
-    def __init__(self, tokenizer: Any, chat: bool) -> None:
+    Raises UserError for options that the template does not take.
+    """
+
+    def __init__(self, tokenizer: Any, chat: bool, options: Mapping[str, Any] | None = None) -> None:
         self.tokenizer = tokenizer
         self.chat = chat
+        self.options = dict(options or {})
         self.controls = ControlTokens(tokenizer)
+        if self.options and not chat:
+            raise UserError(
+                f"chat option {next(iter(self.options))} is for a chat template, and {tokenizer.name_or_path} has none "
+                "or is asked in plain text: leave --chat-option out, or give a chat model and --template chat."
+            )
+        if self.options:
+            probe = [{"role": "user", "content": "x"}]
+            check_options(tokenizer, tokenizer.name_or_path, self.options, lambda said: self.apply(probe, said))
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """Messages as text. One that ends in an assistant turn is left open, to be continued.
 
         The open turn is appended verbatim: templates strip what they render, and a chain must go on from
-        its very last character. Raises EngineError where the model has no chat template.
+        its very last character; without the mark that a template has opened already. Raises EngineError where the model
+        has no chat template.
         """
         if not self.chat:
             raise EngineError("messages were sent to a model without a chat template")
@@ -29,17 +47,36 @@ class Renderer:
             raise UserError("a strategy sent no messages; give it one at least.")
         turns = [{"role": m.role, "content": m.content} for m in messages]
         open_turn = messages[-1].role == "assistant"
+        text = self.apply(turns[:-1] if open_turn else turns, self.options)
+        mark = left_open(text) if open_turn else ""
+        more = messages[-1].content.removeprefix(f"{mark}\n" if mark else "") if open_turn else ""
+        return text + more
+
+    @cached_property
+    def opening(self) -> str:
+        """The mark of what is thought that the chat template leaves open at a prompt's end; "" where it does not."""
+        with suppress(UserError):
+            return left_open(self.render((Message("user", "x"),))) if self.chat else ""
+        return ""
+
+    def apply(self, turns: list[dict[str, str]], options: Mapping[str, Any]) -> str:
+        """Turns through the chat template. Raises UserError where it fails on them."""
         try:
-            text: str = self.tokenizer.apply_chat_template(
-                turns[:-1] if open_turn else turns, tokenize=False, add_generation_prompt=True
-            )
+            text: str = self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **options)
         except Exception as error:  # a template is a model's own program, and may raise anything
-            roles = ", ".join(dict.fromkeys(turn["role"] for turn in turns))
+            roles = list(dict.fromkeys(turn["role"] for turn in turns))
+            remedy = "leave the system message out (--system), or " if "system" in roles else ""
             raise UserError(
-                f"the chat template of {self.tokenizer.name_or_path} fails on messages of {roles} "
-                f"({type(error).__name__}: {error}): give --template plain, or mend the template."
+                f"the chat template of {self.tokenizer.name_or_path} fails on messages of {', '.join(roles)} "
+                f"({type(error).__name__}: {error}): {remedy}give --template plain, or mend the template."
             ) from error
-        return text + messages[-1].content if open_turn else text
+        return text
+
+    def own_system(self) -> str:
+        """The system message that the chat template puts in where a prompt has none; "" where it does not."""
+        if not self.chat:
+            return ""
+        return own_system(lambda turns: self.render(tuple(Message(role, said) for role, said in turns)))
 
     def text(self, prompt: Prompt) -> str:
         """A prompt's text as the tokenizer gets it."""

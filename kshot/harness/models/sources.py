@@ -22,6 +22,7 @@ class ModelSource:
     folder: Path | None = None
     hub_id: str | None = None
     note: str = ""
+    revision: str | None = None  # of a hub id: a branch, a tag or a commit; None: the newest
 
     @property
     def where(self) -> str:
@@ -30,7 +31,10 @@ class ModelSource:
 
 
 def resolve(name: str) -> ModelSource:
-    """Finds a model by name, and fetches and converts it where needed. Raises UserError where it cannot be had."""
+    """Finds a model by name, and fetches and converts it where needed; a hub id may be `owner/name@revision`.
+
+    Raises UserError where it cannot be had.
+    """
     path = Path(name).expanduser()
     if name in BUNDLED:
         entry = BUNDLED[name]
@@ -46,16 +50,22 @@ def resolve(name: str) -> ModelSource:
         return ModelSource(name, folder=folder, note=f"dequantised from {path.name}" + (f"; {note}" if note else ""))
     if path.is_dir():
         return ModelSource(name, folder=path)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.endswith("/"):
-        return ModelSource(name, hub_id=name)
+    hub_id, at, revision = name.partition("@")
+    if hub_id.count("/") == 1 and not hub_id.startswith((".", "/", "~")) and not hub_id.endswith("/"):
+        if at and not revision:
+            raise UserError(f"the model {name!r} has nothing behind its @; write owner/name@REVISION, or leave it out.")
+        return ModelSource(name, hub_id=hub_id, revision=revision or None)
     raise UserError(
-        f"unknown model {name!r}: {suggest(name, BUNDLED)} Or give a hub id (owner/name), a folder, or a .gguf file."
+        f"unknown model {name!r}: {suggest(name, BUNDLED)} Or give a hub id (owner/name, or owner/name@REVISION), "
+        "a folder, or a .gguf file."
     )
 
 
 def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: bool = True) -> Path:
     """The folder of a source's files, from the hub where they are there. Raises UserError where it holds no model."""
-    folder = source.folder or download_from_hub(str(source.hub_id), code=trust_remote_code, weights=weights)
+    folder = source.folder or download_from_hub(
+        str(source.hub_id), source.revision, code=trust_remote_code, weights=weights
+    )
     check_files(folder)
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no config.json; give a folder that transformers' save_pretrained has written.")
@@ -91,14 +101,19 @@ def check_files(folder: Path) -> None:
             raise UserError(f"{path} is {what} and no file; fetch the file again, or take it away.")
 
 
-def download_from_hub(hub_id: str, *, code: bool = False, weights: bool = True) -> Path:
+def download_from_hub(hub_id: str, revision: str | None = None, *, code: bool = False, weights: bool = True) -> Path:
     """A hub model's folder, from the local cache or the hub. Raises UserError where the hub can't be reached."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
 
     patterns = ["*.json", "*.jinja", "*.model", "*.txt"] + ["*.safetensors"] * weights + ["*.py"] * code
     try:  # a folder within the repository holds other formats and checkpoints
-        return Path(snapshot_download(hub_id, allow_patterns=patterns, ignore_patterns=["*/*"] if not code else None))
+        left_out = ["*/*"] if not code else None
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=patterns, ignore_patterns=left_out))
+    except RevisionNotFoundError as error:
+        raise UserError(
+            f"the hub's {hub_id} has no revision {revision!r}; give a branch, a tag or a whole commit, or leave it out."
+        ) from error
     except RepositoryNotFoundError as error:
         raise UserError(
             f"the hub has no model {hub_id!r} that you may read; check its name, or log in (hf auth login)."

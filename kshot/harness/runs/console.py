@@ -85,7 +85,7 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     Of an engine whose tokenizer is not here, the text alone.
     """
     from kshot.eval.report.safe_text import clean
-    from kshot.harness.runs.plan import load_plan, start
+    from kshot.harness.runs.plan import as_sent, load_plan, start
     from kshot.program import Done, advance
     from kshot.types import Request
 
@@ -93,9 +93,20 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     loaded.check()
     renderer = named.renderer()
     chat = renderer.chat if renderer else named.chat
+    if renderer and (own := renderer.own_system()):
+        click.echo(clean(f"where a prompt has no system message, the chat template of {named.model} adds: {own}\n"))
+    beforehand = dict(loaded.preparations())
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
+        if (task.name, strategy.name) in beforehand:
+            asked = advance(as_sent(beforehand[task.name, strategy.name](), chat=chat, language=task.language))
+            count = 0 if isinstance(asked, Done) else len(asked)
+            click.secho(clean(f"== {task.name} / {strategy.name}"), bold=True)
+            if not isinstance(asked, Done) and asked:
+                click.echo(clean(renderer.text(asked[0].prompt) if renderer else text_of(asked[0].prompt)))
+            click.secho(f"-- asked first and once, with {count - 1:,} more, to find out how to ask\n", dim=True)
+            continue
         for sample in loaded.samples[task.name]:
             question = task.question(sample, loaded.pools[task.name])
             step = advance(start(strategy, question, 0, chat)())
@@ -170,6 +181,8 @@ def print_known(kind: str, registry: Registry[Any]) -> None:
         params = ", ".join(f"{key}={value}" for key, value in hyperparameters(function).items())
         click.echo(f"  {name}" + (f"  ({params})" if params else ""))
         click.echo(f"      {(function.__doc__ or '').strip().splitlines()[0]}")
+    if registry.note:
+        click.echo(f"  {registry.note}")
     click.echo()
 
 

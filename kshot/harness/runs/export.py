@@ -44,7 +44,8 @@ SCORES = {
 }  # fmt: skip
 CALLS = {
     **dict.fromkeys(("key", "prompt", "continuation"), "string"), "temperature": "double", "top_p": "double",
-    "max_new_tokens": "int64", "stop": "string", "seed": "int64", "text": "string", "finish_reason": "string",
+    "top_k": "int64", "min_p": "double", "max_new_tokens": "int64", "stop": "string", "seed": "int64",
+    "text": "string", "finish_reason": "string",
     **dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), "int64"), "logprob": "double",
     "seconds": "double",
 }  # fmt: skip
@@ -149,6 +150,7 @@ def call_rows(journal: Journal) -> Iterator[dict[str, Any]]:
             "prompt": prompt if isinstance(prompt, str) else json.dumps(
                 [[message.role, message.content] for message in prompt], ensure_ascii=False),
             "continuation": request.continuation, "temperature": params.temperature, "top_p": params.top_p,
+            "top_k": params.top_k, "min_p": params.min_p,
             "max_new_tokens": params.max_new_tokens, "stop": json.dumps(params.stop, ensure_ascii=False),
             "seed": request.seed, "text": generation.text, "finish_reason": generation.finish_reason,
             "prompt_tokens": generation.prompt_tokens, "cached_tokens": generation.cached_tokens,

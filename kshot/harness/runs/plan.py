@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
-from kshot.prompts.strategies import get_strategy
-from kshot.prompts.templates import plain, solved
+from kshot.prompts.strategies import answer_behind, get_strategy
+from kshot.prompts.templates import plain
 from kshot.types import (
     Generation,
     Prediction,
@@ -26,6 +27,8 @@ from kshot.types import (
     Task,
     UserError,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,10 @@ class Plan:
         return plan
 
 
+Prepared = Mapping[tuple[str, str], Mapping[str, Any]]
+"""What a strategy has found out about a task before its first question, by (task, strategy)."""
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A plan with its tasks' samples and its strategies at hand."""
@@ -101,6 +108,7 @@ class Loaded:
     samples: Mapping[str, Sequence[Sample]]
     pools: Mapping[str, tuple[Sample, ...]]
     metrics: tuple[Metric, ...] = ()  # beside each task's own
+    prepared: Prepared = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -114,16 +122,32 @@ class Loaded:
                 if chosen is None or task.name in chosen:
                     yield task, strategy
 
+    def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
+        """A sample as a strategy sees it, with what the strategy has prepared for its task."""
+        question = task.question(sample, self.pools[task.name])
+        found = self.prepared.get((task.name, strategy.name))
+        return replace(question, prepared=found) if found else question
+
+    def preparations(self) -> Iterator[tuple[tuple[str, str], Callable[[], Program[Mapping[str, Any]]]]]:
+        """What strategies have to find out beforehand and have not yet, by task and strategy."""
+        for task, strategy in self.pairs():
+            key = (task.name, strategy.name)
+            if strategy.prepare is not None and key not in self.prepared:
+                yield key, partial(strategy.prepare, self.question(task, strategy, self.samples[task.name][0]))
+
     def check(self) -> None:
         """Begins every strategy on its tasks' first samples. Raises UserError, with these, for what cannot be asked."""
+        beforehand = dict(self.preparations())
         for task, strategy in self.pairs():
             sample = self.samples[task.name][0]
-            program = strategy(task.question(sample, self.pools[task.name]))
             try:
-                advance(program)
+                begun = beforehand.get((task.name, strategy.name))
+                if begun is not None:
+                    advance(begun())
+                else:
+                    advance(strategy(self.question(task, strategy, sample)))
             except UserError as error:
                 raise UserError(f"{describe((task.name, strategy.name, sample.id))}: {error}") from error
-            program.close()
 
     def jobs(self, *, chat: bool) -> Iterator[Job[Prediction]]:
         """A job for every task, strategy, sample and repeat, in an order that keeps shared prefixes together.
@@ -132,7 +156,7 @@ class Loaded:
         """
         for task, strategy in sorted(self.pairs(), key=self.waits, reverse=True):
             for sample in self.samples[task.name]:
-                question = task.question(sample, self.pools[task.name])
+                question = self.question(task, strategy, sample)
                 for repeat in range(self.plan.repeats):
                     key = (task.name, strategy.name, sample.id, repeat)
                     yield Job(key, start(strategy, question, repeat, chat))
@@ -140,7 +164,7 @@ class Loaded:
     def waits(self, pair: tuple[Task, Strategy]) -> int:
         """The critical path of a strategy on a task's first sample, in tokens."""
         task, strategy = pair
-        return critical_path(strategy(task.question(self.samples[task.name][0], self.pools[task.name])))
+        return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
 
 
 def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
@@ -177,10 +201,14 @@ def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Ca
     """Makes the program when the runner has room for it."""
 
     def make() -> Program[Prediction]:
-        program = reseed(strategy(question), repeat)
-        return program if chat else rewrite(program, plain)
+        return as_sent(reseed(strategy(question), repeat), chat=chat, language=question.language)
 
     return make
+
+
+def as_sent(program: Program[T], *, chat: bool, language: str) -> Program[T]:
+    """A program with its prompts as they go to a model: turns made text for one without a chat template."""
+    return program if chat else rewrite(program, partial(plain, language=language))
 
 
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
@@ -189,11 +217,12 @@ def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, .
     It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
     strategy asks more than once, or scores instead of asking.
     """
-    program = strategy(task.question(sample, pool))
+    question = task.question(sample, pool)
+    program = strategy(question)
     asked = advance(program)
     requests = [] if isinstance(asked, Done) else list(asked)
     over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
     if not over or len(requests) != 1 or requests[0].continuation is not None:
         raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
-    request = replace(requests[0], continuation=solved(sample, task.format))
-    return request if chat else plain(request)
+    request = replace(requests[0], continuation=answer_behind(strategy, question, sample))
+    return request if chat else plain(request, task.language)

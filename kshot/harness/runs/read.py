@@ -11,6 +11,8 @@ from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.damage import unreadable
 from kshot.harness.journal import Journal
 from kshot.harness.runs.names import names_of
+from kshot.harness.runs.prepare import prepared_of
+from kshot.harness.runs.wordings import templates_of
 from kshot.registry import suggest
 from kshot.types import Record, UserError
 from kshot.whole_file import read_object
@@ -29,7 +31,17 @@ def read_run(folder: Path) -> tuple[RunData, Journal]:
         if lacking:
             names = [f"the sample {sample} of {task}" for task, sample in sorted(lacking)]
             raise unreadable(journal.path, names, "it is not there")
-        run = RunData(folder.name, info, records, samples, journal.call, order, params)
+        run = RunData(
+            folder.name,
+            info,
+            records,
+            samples,
+            journal.call,
+            order,
+            params,
+            prepared_of(journal),
+            templates_of(journal),
+        )
         undo.pop_all()
     return run, journal
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
+from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
@@ -58,6 +61,7 @@ def run_benchmark(
             if on_record:
                 on_record(record)
 
+        loaded = prepare(loaded, engine, journal, on_ask=on_ask, progress=progress)
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
@@ -90,6 +94,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
             changed += before.get(job.key) != (prediction.answer, record.score.value)
             journal.add_record(record)
 
+        loaded = replace(loaded, prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
         keep_sources(journal, plan)
@@ -143,6 +148,7 @@ def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: M
     check_sources(journal, loaded.plan)
     describe(journal, settings, info)
     keep_sources(journal, loaded.plan)
+    note_templates(journal, loaded)
     names = note_names(journal, loaded)
     own = {strategy.name for strategy in loaded.strategies}
     others = sum(record.strategy not in own for record in journal.records()) if len(names) > len(own) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from kshot.prompts.common import answer_behind
 from kshot.prompts.strategies.registry import STRATEGIES, get_strategy, strategy
 
 FILES: tuple[str, ...] = (
@@ -20,4 +21,4 @@ FILES: tuple[str, ...] = (
 for _name in FILES:
     import_module(f"kshot.prompts.strategies.{_name}")
 
-__all__ = ["STRATEGIES", "get_strategy", "strategy"]
+__all__ = ["STRATEGIES", "answer_behind", "get_strategy", "strategy"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kshot.prompts.exemplars import choose
 from kshot.prompts.strategies.registry import ask, strategy, wording_of
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Prediction, Program, Question, UserError
 
 
@@ -29,6 +29,6 @@ def chain_of_thought(
     if k < 1:
         raise UserError(f"k is {k}; chain-of-thought needs at least 1 exemplar, or use zero-shot-cot.")
     exemplars = choose(question, k=k, select=select, order=order, seed=exemplar_seed, rationale=True)
-    prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording), rationale=True)
+    prompt = prompt_for(question, exemplars, instruction=wording_of(question.instructions, wording), rationale=True)
     reply = yield from ask(prompt, temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens)
     return question.format.read(reply, question.choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kshot.prompts.exemplars import choose
 from kshot.prompts.strategies.registry import ask, room_for, strategy, wording_of
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Prediction, Program, Question
 
 
@@ -30,7 +30,7 @@ def few_shot(
     the prompt is zero-shot's. `max_new_tokens` is as in zero-shot.
     """
     exemplars = choose(question, k=k, select=select, order=order, noise=noise, seed=exemplar_seed)
-    prompt = conversation(question, exemplars, instruction=wording_of(question.instructions, wording), direct=True)
+    prompt = prompt_for(question, exemplars, instruction=wording_of(question.instructions, wording), direct=True)
     reply = yield from ask(
         prompt, temperature=temperature, top_p=top_p, max_new_tokens=room_for(question, max_new_tokens)
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from kshot.prompts.phrases import phrases
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.templates import lettered
 from kshot.types import Decomposition, Generation, Message, Prediction, Program, Question, UserError
 
-BREAK_DOWN = "Break this down into simpler questions: "
-STEP = re.compile(r"^[ \t]*(?:\d{1,3}[.):]|[-*\u2022])[ \t]*(\S[^\n]*)$", re.MULTILINE)
+NUMBERED = r"\d{1,3}[.):\u3001\uff0e\uff09\uff1a]|\uff08\d{1,3}\uff09|[\u2460-\u2473]|[一二三四五六七八九十]{1,3}\u3001"
+STEP = re.compile(rf"^[ \t]*(?:{NUMBERED}|[-*\u2022])[ \t]*(\S[^\n]*)$", re.MULTILINE)
 PLAN_LIMIT, STEP_LIMIT = 4_000, 500  # characters read of a plan, and kept of a step
 
 
@@ -37,9 +38,11 @@ def least_to_most(
         raise UserError(f"max_new_tokens is {max_new_tokens}; it must be at least 1.")
     if not question.decompositions:
         raise UserError("least-to-most needs decomposition exemplars and this task has none; use another strategy.")
-    asked = lettered(question.text, question.choices)
+    if question.template is not None:
+        raise UserError("least-to-most has a form of its own, of two stages, and takes no template; leave it out.")
+    asked = lettered(question.text, question.choices, question.language)
     plan = yield from ask(
-        decomposition_prompt(question.decompositions, asked),
+        decomposition_prompt(question.decompositions, asked, phrases(question.language).break_down),
         temperature=temperature,
         top_p=top_p,
         max_new_tokens=plan_tokens,
@@ -55,7 +58,7 @@ def least_to_most(
     return replace(prediction, detail={**prediction.detail, "steps": steps})
 
 
-def decomposition_prompt(decompositions: tuple[Decomposition, ...], asked: str) -> tuple[Message, ...]:
+def decomposition_prompt(decompositions: tuple[Decomposition, ...], asked: str, wish: str) -> tuple[Message, ...]:
     """The first stage: exemplars of a question taken apart, then the question.
 
     A plan lists what comes before the question itself, or, where nothing does, the question.
@@ -63,9 +66,9 @@ def decomposition_prompt(decompositions: tuple[Decomposition, ...], asked: str) 
     turns: list[Message] = []
     for exemplar in decompositions:
         before = [step for step, _ in exemplar.steps[:-1]] or [exemplar.question]
-        turns.append(Message("user", BREAK_DOWN + exemplar.question))
+        turns.append(Message("user", wish + exemplar.question))
         turns.append(Message("assistant", "\n".join(f"{number}. {step}" for number, step in enumerate(before, 1))))
-    return (*turns, Message("user", BREAK_DOWN + asked))
+    return (*turns, Message("user", wish + asked))
 
 
 def solution_prompt(decompositions: tuple[Decomposition, ...]) -> tuple[Message, ...]:

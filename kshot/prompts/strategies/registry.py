@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from kshot.program import Done, advance
+from kshot.prompts.common import COMMON, with_common
+from kshot.prompts.preparation import preparation_of
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import files_in, nested, write_spec
 from kshot.types import (
@@ -23,7 +25,7 @@ from kshot.types import (
 )
 
 P = TypeVar("P", bound=Callable[..., Program[Prediction]])
-STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy", takes=1)
+STRATEGIES: Registry[Callable[..., Program[Prediction]]] = Registry("strategy", takes=1, adapt=with_common, note=COMMON)
 BASE = "base"  # the hyperparameter that is itself the specification of a strategy
 
 
@@ -48,12 +50,20 @@ def get_strategy(spec: str) -> Strategy:
     """
     name, function, params = STRATEGIES.parse(spec)
     if BASE in params:
-        params[BASE] = nested(get_strategy(params[BASE]).name)
+        inner = get_strategy(params[BASE])
+        if inner.prepare is not None:
+            raise UserError(
+                f"the base {inner.name!r} has to find something out beforehand; write what it finds "
+                "(template=best) outside of its parentheses."
+            )
+        params[BASE] = nested(inner.name)
     defaults = hyperparameters(function)
     canonical = write_spec(name, {key: value for key, value in params.items() if value != defaults[key]})
-    return Strategy(canonical, guarded(name, function) if files_in(name) else function, params)
+    called = guarded(name, function) if files_in(name) else function
+    return Strategy(canonical, called, params, preparation_of(called, params))
 
 
+@lru_cache(maxsize=256)
 def guarded(name: str, function: Callable[..., object]) -> Callable[..., Program[Prediction]]:
     """A user's own strategy, held to be a program: lists of requests and at last a prediction, or UserError."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kshot.prompts.strategies.registry import ask, room_for, strategy
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Prediction, Program, Question
 
 
@@ -16,7 +16,7 @@ def zero_shot(
     arXiv 2005.14165, section 2. The form is the answer format's own sentence ("Answer with a number.").
     `max_new_tokens` -1 is what the task says that its replies take.
     """
-    prompt = conversation(question, direct=True)
+    prompt = prompt_for(question, direct=True)
     reply = yield from ask(
         prompt, temperature=temperature, top_p=top_p, max_new_tokens=room_for(question, max_new_tokens)
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from kshot.prompts.phrases import phrases
 from kshot.prompts.strategies.registry import ask, strategy
-from kshot.prompts.templates import conversation
+from kshot.prompts.wording import prompt_for
 from kshot.types import Generation, Prediction, Program, Question, UserError
 
-LEAD = "Let's think step by step."
+LEAD = "auto"  # the words that open a chain in the question's language
 
 
 @strategy
@@ -24,7 +25,8 @@ def zero_shot_cot(
     """A chain that begins "Let's think step by step.", then the answer it leads to (Kojima et al. 2022).
 
     arXiv 2205.11916, section 3. The second prompt is the first, its chain and the task's answer trigger, word
-    for word, so that what was encoded for the first stage serves the second. A chain cut off at its length
+    for word, so that what was encoded for the first stage serves the second. `lead` auto is that sentence in the
+    question's language. A chain cut off at its length
     still gets its trigger, as in the paper; `detail` says so (`chain_cut`). The chain is sampled as asked;
     the answer is always read off greedily.
     """
@@ -32,11 +34,12 @@ def zero_shot_cot(
         raise UserError("lead is empty; give the words that open the chain, or use zero-shot.")
     if answer_tokens < 1:  # told before the first chain is asked for
         raise UserError(f"answer_tokens is {answer_tokens}; it must be at least 1.")
+    lead = phrases(question.language).lead if lead == LEAD else lead
     chain = yield from ask(
-        conversation(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
+        prompt_for(question, lead=lead), temperature=temperature, top_p=top_p, max_new_tokens=max_new_tokens
     )
     trigger = question.format.trigger
-    final = yield from ask(conversation(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
+    final = yield from ask(prompt_for(question, lead=f"{lead}{chain.text}\n{trigger}"), max_new_tokens=answer_tokens)
     prediction = read_after(trigger, final, question)
     return replace(prediction, detail={**prediction.detail, "chain_cut": chain.finish_reason == "length"})
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 from scipy.stats import chisquare, kstest
+from transformers import (
+    LogitsProcessorList,
+    MinPLogitsWarper,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
-from kshot.harness.decoding.sampler import nucleus, sample, uniform
+from kshot.harness.decoding.sampler import kept, nucleus, sample, uniform
 from kshot.types import SamplingParams
 
 
@@ -39,3 +46,69 @@ def test_greedy_and_sampled_rows_share_a_batch() -> None:
     draws = {sample(logits, [(SamplingParams(), seed, 0), (hot, seed, 0)])[0][1] for seed in range(200)}
     assert {sample(logits, [(SamplingParams(), seed, 0), (hot, seed, 0)])[0][0] for seed in range(5)} == {1}
     assert draws == {0, 1, 2}
+
+
+def transformers_probabilities(logits: torch.Tensor, params: SamplingParams) -> torch.Tensor:
+    """What `model.generate` draws from, in the order of its `_get_logits_processor`."""
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(params.temperature)])
+    if params.top_k:
+        warpers.append(TopKLogitsWarper(params.top_k))
+    if params.top_p < 1:
+        warpers.append(TopPLogitsWarper(params.top_p))
+    if params.min_p:
+        warpers.append(MinPLogitsWarper(params.min_p))
+    return warpers(torch.zeros(1, 1, dtype=torch.long), logits[None].clone()).softmax(-1)[0]
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_what_is_drawn_from_is_what_transformers_draws_from(ties: bool) -> None:
+    draw = torch.Generator().manual_seed(5)
+    chosen = torch.rand(250, 4, generator=draw).tolist()
+    settings = [
+        SamplingParams(
+            temperature=0.3 + 2 * heat,
+            top_k=int(80 * k) if k < 0.8 else 0,
+            top_p=min(0.02 + 1.2 * p, 1),
+            min_p=0.3 * least if least > 0.3 else 0,
+        )
+        for heat, k, p, least in chosen
+    ]
+    logits = torch.randn(250, 60, generator=draw, dtype=torch.float64) * 2
+    logits = logits.round() if ties else logits
+    heat = torch.tensor([params.temperature for params in settings])[:, None]
+    weights = kept(logits / heat, settings)
+    ours = weights / weights.sum(-1, keepdim=True)
+    for row, params, found in zip(logits, settings, ours, strict=True):
+        theirs = transformers_probabilities(row, params)
+        if ties:  # which of equals at the nucleus' edge stay is not said: as many do
+            found, theirs = found.sort().values, theirs.sort().values
+        assert torch.equal(found > 0, theirs > 0), params
+        assert torch.allclose(found, theirs, atol=1e-6, rtol=0), params
+
+
+def test_rows_of_a_batch_have_their_own_top_k_and_min_p_and_greedy_ones_none() -> None:
+    logits = torch.tensor([0.0, 3.0, 1.0, 2.9, -1.0])
+    kinds = [
+        SamplingParams(temperature=5.0),
+        SamplingParams(temperature=5.0, top_k=2),
+        SamplingParams(temperature=5.0, min_p=0.6),
+        SamplingParams(temperature=5.0, top_k=99),
+        SamplingParams(temperature=5.0, top_k=3, min_p=0.9),
+        SamplingParams(top_k=3, min_p=0.1, top_p=0.5),
+    ]
+    drawn: list[set[int]] = [set() for _ in kinds]
+    for seed in range(300):
+        tokens, _ = sample(logits.expand(len(kinds), 5), [(params, seed, 0) for params in kinds])
+        for seen, token in zip(drawn, tokens, strict=True):
+            seen.add(token)
+    assert drawn == [{0, 1, 2, 3, 4}, {1, 3}, {1, 2, 3}, {0, 1, 2, 3, 4}, {1, 3}, {1}]
+
+
+def test_equals_of_the_last_stay_as_in_transformers() -> None:
+    logits = torch.tensor([1.0, 2.0, 1.0, 0.0])
+    assert (kept(logits[None].clone(), [SamplingParams(temperature=1.0, top_k=2)]) > 0).tolist() == [
+        [True] * 3 + [False]
+    ]
+    assert (transformers_probabilities(logits, SamplingParams(temperature=1.0, top_k=2)) > 0).tolist() == [True] * 3 + [
+        False
+    ]

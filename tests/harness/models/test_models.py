@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from kshot.harness.models import cache
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.load import LoadedModel, load_model, load_tokenizer, use_chat
-from kshot.harness.models.sources import ModelSource, resolve
+from kshot.harness.models.sources import ModelSource, configuration, resolve
 from kshot.types import UserError
 from tests.impostors import IMPOSTORS
 
@@ -59,6 +59,36 @@ def test_a_name_with_an_owner_is_a_hub_id() -> None:
     source = resolve("HuggingFaceTB/SmolLM2-135M")
     assert source.hub_id == "HuggingFaceTB/SmolLM2-135M"
     assert source.folder is None
+
+
+def test_a_revision_of_a_hub_model_is_its_own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    store = tmp_path / "models--someone--some-model"  # as the hub's own client keeps it
+    for commit, name in (("a" * 40, "main"), ("b" * 40, "v2")):
+        (store / "snapshots" / commit).mkdir(parents=True)
+        (store / "snapshots" / commit / "config.json").write_text(json.dumps({"named": name}))
+        (store / "refs").mkdir(exist_ok=True)
+        (store / "refs" / name).write_text(commit)
+    for revision, found in (("", "main"), ("@v2", "v2"), ("@" + "b" * 40, "v2"), ("@main", "main")):
+        source = resolve(f"someone/some-model{revision}")
+        assert source.hub_id == "someone/some-model"
+        assert configuration(f"someone/some-model{revision}") == {"named": found}
+    with pytest.raises(UserError, match="hub cannot be reached"):  # nothing in its place
+        configuration("someone/some-model@v3")
+    with pytest.raises(UserError, match="nothing behind its @"):
+        resolve("someone/some-model@")
+
+
+def test_a_revision_that_the_hub_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    def lacking(*_: object, **__: object) -> None:
+        raise RevisionNotFoundError("404", response=httpx.Response(404, request=httpx.Request("GET", "http://hub")))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lacking)
+    with pytest.raises(UserError, match="someone/some-model has no revision 'v3'; give a branch, a tag"):
+        configuration("someone/some-model@v3")
 
 
 def test_a_hub_out_of_reach_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

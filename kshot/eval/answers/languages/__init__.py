@@ -4,6 +4,8 @@ language.py          what a language brings
 english.py           English
 english_numbers.py   numbers in its words
 chinese.py           Chinese
+chinese_numbers.py   numbers in its words and signs
+conventions.py       how numbers are written, of languages that answers are not read in otherwise, too
 """
 
 from __future__ import annotations

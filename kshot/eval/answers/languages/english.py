@@ -170,6 +170,9 @@ ENGLISH = Language(
     aside=r"\b(?:for|per|every|each|within|over|after|during|in|since|than|from|at|(?<!left\s)(?<!up\s)with)"
     r"(?:\s(?:the|about|all|these|those|only))?",
     bound=r"\b(?:(?:more|less|fewer|greater|larger|smaller|higher|lower)\sthan|over|under|above|below)\s{1,2}",
+    bound_after=r"(?!)",
+    comes_to=r"(?!)",
+    reason=r",?\s(?:because|since)\b",
     minus=r"(?:minus|negative)",
     before_minus=rf"(?:{HEDGES}|\b(?:equals|at|by|from|or|was|get|gives|makes|becomes|than|answer))",
     minus_ends="se",

@@ -43,6 +43,9 @@ class Language:
     equals: str  # the same as "="
     aside: str  # ends where a number begins that a sentence does not come to: "for" in "$12 for 3 books"
     bound: str  # ends where a number begins that is only a bound: "more than"
+    bound_after: str  # begins where such a number ends: "5个以上"
+    comes_to: str  # begins a text and ends where its number in words begins, if that is all it says: "一共有"
+    reason: str  # begins where a choice ends that is then argued for: ", because"
     minus: str  # before a number: "minus", "negative"
     before_minus: str  # words that such a minus may follow
     minus_ends: str  # the last letters of those

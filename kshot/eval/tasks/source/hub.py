@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.eval.tasks.source.jsonl import Row, read_rows
+from kshot.eval.tasks.source.files.lines import read_rows
+from kshot.eval.tasks.source.files.table import Row
 from kshot.types import Source, Split, UserError
 
 

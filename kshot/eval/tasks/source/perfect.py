@@ -15,15 +15,15 @@ from functools import lru_cache
 from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric, read_target
 from kshot.eval.tasks.source.told import number_of
 from kshot.registry import words_of
-from kshot.types import AnswerFormat, Extraction, Sample, Score, Source, Split, Task, UserError
+from kshot.types import AnswerFormat, Extraction, Extractor, Sample, Score, Source, Split, Task, UserError
 
 Scoring = Callable[[str | None, Sample], Score]
 
 WORDED = ("text", "line", "word")  # formats that reduce what they read, so that a target has to be read as well
 # targets that nothing can be read into: each is itself in every reply, which a test holds
-PLAIN: dict[AnswerFormat, re.Pattern[str]] = {
-    NUMBER: re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,8}[1-9])?"),
-    ACTIONS: re.compile(
+PLAIN: dict[Extractor, re.Pattern[str]] = {
+    NUMBER.extract: re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,8}[1-9])?"),
+    ACTIONS.extract: re.compile(
         r"I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT)(?: I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT))*"
     ),
 }
@@ -69,10 +69,10 @@ def replies_to(part: str, form: AnswerFormat) -> tuple[str, str]:
 def is_plain(sample: Sample, form: AnswerFormat, score: Scoring) -> bool:
     """Whether a sample's target is one that need not be read."""
     target = sample.target
-    if form is LETTER and score is exact:
+    if form.extract is LETTER.extract and score is exact:
         there = len(target) == 1 and "A" <= target < chr(65 + min(len(sample.choices) or 26, 26))
         return there and not any("(" in choice for choice in sample.choices)
-    plain = PLAIN.get(form)
+    plain = PLAIN.get(form.extract)
     return plain is not None and score in (exact, numeric) and plain.fullmatch(target) is not None
 
 
@@ -109,7 +109,7 @@ def fault_of_part(part: str, sample: Sample, form: AnswerFormat, score: Scoring)
         return f'the target {sample.target!r} has an alternative that is empty ("|" stands between alternatives)'
     if score is numeric and number_of(part) is None:
         return f"the target {quoted} is more than a number or none"
-    words = form is TEXT and isinstance(score, AsRead) and WORDS.fullmatch(part)
+    words = form.extract is TEXT.extract and isinstance(score, AsRead) and WORDS.fullmatch(part)
     if words and form.extract(part, sample.choices).answer == part.lower():
         return None
     for reply in replies_to(part, form):

@@ -1,27 +1,23 @@
-"""The rows of a user's JSONL file as samples, each with its place in the file."""
+"""The rows of a user's data as samples, each with its place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from kshot.eval.tasks.source import told
-from kshot.eval.tasks.source.jsonl import (
-    Row,
-    answer_of,
-    by_text,
-    choices_of,
-    identified,
-    index_of,
-    indexed,
-    letter_of,
-    optional_text,
-    read_rows,
-    text_of,
-    worked,
-)
+from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading_of
+from kshot.eval.tasks.source.columns import ANSWER, LABEL, RATIONALE, Columns, columns_of, plain_key, value_at
+from kshot.eval.tasks.source.files.table import Row, Table, at
+from kshot.eval.tasks.source.jsonl import identified, optional_text, text_of, worked, written
+from kshot.eval.tasks.source.talks import questions_of_talks, talks_in
 from kshot.types import Sample, UserError
+
+TOLD = {"question", "choices", "id", "cluster"}  # columns that a template has by these names without any field
+GOLD = {*ANSWER, *LABEL, *RATIONALE}  # columns that may give the answer away
 
 
 @dataclass(frozen=True)
@@ -32,8 +28,9 @@ class UserFile:
     samples: tuple[Sample, ...]
     places: Mapping[str, str]  # by id: file and line
     labelled: bool  # each has a label and no answer
-    indexed: bool  # answers are indices of choices
+    reading: str  # how answers name choices, "" where there are none
     truths: bool  # an answer is true or false
+    notes: tuple[str, ...] = ()
 
     def place(self, sample: Sample) -> str:
         """Where a sample stands."""
@@ -55,57 +52,200 @@ class UserFile:
         return replace(self, samples=tuple(replace(s, target=names[s.target]) for s in self.samples))
 
 
-def read_file(path: Path) -> UserFile:
-    """A file's samples. Raises UserError, with file and line, for what does not fit."""
-    rows = read_rows(path)
-    with_choices = next((row["line"] for row in rows if row.get("choices") is not None), None)
-    choices = [choices_of(row, path) for row in rows]
-    for row, listed in zip(rows, choices, strict=True):
-        if with_choices and not listed:
-            raise UserError(
-                f"{path}, line {row['line']}: the field 'choices' is missing, which line {with_choices} has; "
-                "give it to all rows or to none."
-            )
-    names = identified(rows, path.stem, path)
-    sure = with_choices is not None and any(map(is_index, rows, choices))
-    samples = tuple(
-        sample_of(row, name, listed, path, sure) for row, name, listed in zip(rows, names, choices, strict=True)
-    )
+def samples_of(table: Table, stem: str, given: Mapping[str, str], like: UserFile | None = None) -> UserFile:
+    """A table's samples; `like` the file that is asked, answers of exemplars name choices as its answers do.
+
+    Raises UserError, with file and row, for what does not fit.
+    """
+    talks = None if {"question", "answer"} & given.keys() else talks_in(table)
+    if talks is not None:
+        table = questions_of_talks(table, talks)
+    columns = columns_of(table, given)
+    table, unanswerable = answerable(table, columns)
+    rows = [prepared(row, number, columns) for number, row in zip(table.numbers, table.rows, strict=True)]
+    names = identified([{"line": row["line"], "id": row.get(columns.id)} for row in rows], stem, table.path)
+    choices, targets, reading = chosen(table, rows, columns, like) if columns.choices else ([], [], "")
+    answers = [] if targets else [answer_of(row, columns, table.path) for row in rows]
+    samples = [
+        sample_of(row, name, columns, table.path, *((choices[i], ("", targets[i])) if targets else ((), answers[i])))
+        for i, (row, name) in enumerate(zip(rows, names, strict=True))
+    ]
+    shown = shown_columns(table, columns, samples)
+    if shown:
+        samples = [
+            replace(sample, fields=tuple((name, field_text(row.get(name))) for name in shown))
+            for sample, row in zip(samples, table.rows, strict=True)
+        ]
+    said = [f"chat messages of {talks!r}, the assistant's last turn as the answer"] if talks else [columns.note]
+    notes = [f"{table.path} is read as: {note}." for note in said if note]
+    if unanswerable:
+        notes.append(f"{unanswerable:,} rows of {table.path} without an answer (unanswerable questions) are left out.")
     return UserFile(
-        path,
-        samples,
-        {name: f"{path}, line {row['line']}" for row, name in zip(rows, names, strict=True)},
-        labelled=all("label" in row and "answer" not in row for row in rows),
-        indexed=with_choices is not None and any(index_of(row) is not None for row in rows),
-        truths=any(str(answer_of(row)).lower() in ("true", "false") for row in rows),
+        table.path,
+        tuple(samples),
+        {name: f"{table.path}, {at(row['line'])}" for row, name in zip(rows, names, strict=True)},
+        labelled=columns.labelled,
+        reading=reading,
+        truths=any(str(value_of(row, columns)).lower() in ("true", "false") for row in rows),
+        notes=tuple(notes),
     )
 
 
-def is_index(row: Row, choices: Sequence[str]) -> bool:
-    """Whether a row's answer is a whole number that is no choice's text, and so an index."""
-    index = index_of(row)
-    return index is not None and by_text(str(index), choices) is None
+def prepared(row: Row, number: int | str, columns: Columns) -> Row:
+    """A row with its line, and with the columns inside others that it is read from."""
+    inside = {c: value_at(row, c) for c in (*columns.question, *columns.answer, *columns.choices) if "." in c}
+    return {**row, **inside, "line": number}
 
 
-def sample_of(row: Row, name: str, choices: tuple[str, ...], path: Path, sure: bool) -> Sample:
-    """A row as a sample, its target as it stands there; `sure`: a whole number is the index of a choice."""
-    answer = text_of(row, ("answer", "label"), path).strip()
-    rationale = optional_text(row, "rationale", path)
-    index = index_of(row)
-    if choices:
-        answer = (
-            indexed(row, index, choices, path, sure=True)
-            if sure and index is not None
-            else letter_of(row, answer, choices, path)
+def answerable(table: Table, columns: Columns) -> tuple[Table, int]:
+    """A table without the rows of SQuAD 2.0 that have no answer, and how many these are (Rajpurkar et al. 2018)."""
+    if not columns.passage or columns.choices:
+        return table, 0
+    kept = [at for at, row in enumerate(table.rows) if not is_unanswerable(row, columns)]
+    if len(kept) in (0, len(table.rows)):
+        return table, 0
+    rows, numbers = [table.rows[at] for at in kept], [table.numbers[at] for at in kept]
+    return replace(table, rows=rows, numbers=numbers), len(table.rows) - len(kept)
+
+
+def is_unanswerable(row: Row, columns: Columns) -> bool:
+    """Whether a row has, in SQuAD's form, a list of no answers."""
+    value = row.get(columns.answer[0])
+    return row.get("is_impossible") is True or value == [] or (isinstance(value, dict) and value.get("text") == [])
+
+
+def value_of(row: Row, columns: Columns) -> Any:
+    """A row's answer, or its label, as it stands."""
+    return next((row[name] for name in columns.answer if row.get(name) is not None), None)
+
+
+def chosen(
+    table: Table, rows: Sequence[Row], columns: Columns, like: UserFile | None
+) -> tuple[list[tuple[str, ...]], list[str], str]:
+    """Every row's choices and the letter of its answer, and how answers name choices; ([], [], "") without choices."""
+    places = [f"{table.path}, {at(row['line'])}" for row in rows]
+    listed = [
+        choices_at([row.get(name) for name in columns.choices], columns.choices, where)
+        for row, where in zip(rows, places, strict=True)
+    ]
+    there = next((at for at, (choices, _) in enumerate(listed) if choices), None)
+    if there is None:
+        return [], [], ""
+    lacking = next((at for at, (choices, _) in enumerate(listed) if not choices), None)
+    if lacking is not None:
+        raise UserError(
+            f"{places[lacking]}: the field {columns.choices[0]!r} is missing, which {at(rows[there]['line'])} has; "
+            "give it to all rows or to none."
         )
-    else:
-        solution, answer = worked(answer)
-        rationale = rationale or solution
+    asked = []
+    for row, where, (choices, labels) in zip(rows, places, listed, strict=True):
+        answer = value_of(row, columns)
+        if isinstance(answer, list) and len(answer) == 1:
+            answer = answer[0]
+        text_of({**row, "answer": answer}, ("answer",) if answer is not None else columns.answer, table.path)
+        asked.append(Chosen(where, answer, choices, labels))
+    reading = like.reading if like and like.reading else reading_of(asked, typed=table.typed)
+    letters = [letter(one, reading, typed=table.typed) for one in asked]
+    return [choices for choices, _ in listed], letters, reading
+
+
+def answer_of(row: Row, columns: Columns, path: Path) -> tuple[str, str]:
+    """A row's rationale, if its answer brings one, and its answer; several accepted ones as "a|b"."""
+    value = value_of(row, columns)
+    name = next((name for name in columns.answer if row.get(name) is not None), columns.answer[0])
+    listed = accepted(value)
+    if listed is None:
+        return worked(text_of(row, columns.answer, path).strip())
+    where = f"{path}, {at(row['line'])}: the field {name!r}"
+    if not listed:
+        raise UserError(f"{where} is a list of no answer; fill it in or drop the row.")
+    texts = list(dict.fromkeys(alternatives(listed, where)))
+    return "", "|".join(texts)
+
+
+def accepted(value: Any) -> list[Any] | None:
+    """The accepted answers in a list or in SQuAD's or TriviaQA's form; None for a single answer."""
+    if isinstance(value, dict):
+        text = value.get("text")
+        if isinstance(text, list):
+            return text
+        if isinstance(value.get("aliases"), list):
+            return [value.get("value"), *value["aliases"]] if value.get("value") else value["aliases"]
+        return None
+    if isinstance(value, list):
+        return [one["text"] if isinstance(one, dict) and "text" in one else one for one in value]
+    return None
+
+
+def alternatives(listed: Sequence[Any], where: str) -> Iterator[str]:
+    """Accepted answers as texts. Raises UserError for one that is none, or that holds the sign between them."""
+    for one in listed:
+        if isinstance(one, (dict, list)):
+            raise UserError(f"{where} is a list that holds a {type(one).__name__}; make it a list of texts.")
+        if one is None or not (text := written(one, f"{where} is a list; an answer in it").strip()):
+            raise UserError(f"{where} is a list with an empty answer; fill it in or leave it out.")
+        if "|" in text and len(listed) > 1:
+            raise UserError(f"{where} has an answer with '|' in it ({text!r:.60}), which parts answers; reword it.")
+        yield text
+
+
+def sample_of(
+    row: Row, name: str, columns: Columns, path: Path, choices: tuple[str, ...], answer: tuple[str, str]
+) -> Sample:
+    """A row as a sample, its target as it stands there."""
+    solution, target = answer
+    question = text_of(row, columns.question[:1] if columns.composed else columns.question, path)
+    cluster = optional_text(row, columns.cluster, path) or None
+    if columns.composed is not None:
+        for other in columns.question[1:]:
+            optional_text(row, other, path)  # one text and no list
+        question = columns.composed(row)
+        if columns.passage and not cluster and row.get(columns.passage):
+            cluster = hashlib.blake2b(str(row[columns.passage]).encode(), digest_size=6).hexdigest()
     return Sample(
         id=name,
-        question=text_of(row, ("question", "text"), path),
-        target=answer,
-        rationale=rationale,
+        question=question,
+        target=target,
+        rationale=optional_text(row, columns.rationale, path) or solution,
         choices=choices,
-        cluster=optional_text(row, "cluster", path) or None,
+        cluster=cluster,
     )
+
+
+# ---------------------------------------------------------------- what a template may show
+
+
+def shown_columns(table: Table, columns: Columns, samples: Sequence[Sample]) -> list[str]:
+    """The columns of single values that a template may show: none that gives the answer away."""
+    gold = {*columns.answer, columns.rationale}
+    told_of = TOLD - ({"question"} if columns.composed else set())
+    names = [
+        name
+        for name in table.columns
+        if name not in told_of and name not in gold and (name in columns.choices or plain_key(name) not in GOLD)
+    ]
+    single = [name for name in names if not any(isinstance(row.get(name), (list, dict)) for row in table.rows)]
+    return [name for name in single if not gives_away(name, table, samples)]
+
+
+def gives_away(name: str, table: Table, samples: Sequence[Sample]) -> bool:
+    """Whether a column has the answer, or the text of the right choice, in every row."""
+    return all(
+        field_text(row.get(name)).strip().casefold() in right(sample)
+        for sample, row in zip(samples, table.rows, strict=True)
+    )
+
+
+def right(sample: Sample) -> set[str]:
+    """What is right, in lower case."""
+    found = {part.strip().casefold() for part in sample.target.split("|")}
+    if sample.choices:
+        found.add(sample.choices[ord(sample.target) - 65].strip().casefold())
+    return found
+
+
+def field_text(value: Any) -> str:
+    """A value as a template shows it; nothing for none."""
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    return value if isinstance(value, str) else written(value, "a field") if abs(value) != float("inf") else str(value)

@@ -1,0 +1,168 @@
+"""Asks every task with labels in kshot's own forms and in each of its templates, and writes docs/templates.md from it.
+
+    python docs/build/templates.py --data DIR --model NAME_OR_FILE [--model ...] [--limit 64] [--k 0 --k 4]
+        [--runs runs/templates] [--threads 1] [--only-report]
+
+DIR holds `sst2`, `trec`, `agnews`, `rte`, `cb` and `strategyqa` as SET/SPLIT.jsonl. Labels are scored
+(`choice-logprob`), so that no answer is unread. A model with a chat template is asked in turns as well. The same
+command goes on where it was stopped; --only-report writes the page from what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kshot.eval.report.prompting.measures import Measure, measure
+from kshot.eval.roc import area
+from kshot.eval.statistics import paired
+from kshot.harness.runs.read import read_run
+from kshot.prompts.strategies import get_strategy
+from kshot.types import UserError
+
+TASKS = ("sst2", "trec", "agnews", "rte", "cb", "strategyqa", "coin-flip")
+PAGE = Path(__file__).parent.parent / "templates.md"
+MARK = "<!-- measured below: docs/build/templates.py writes it -->"
+TEMPLATES = range(4)
+
+
+def strategies(ks: list[int], mode: str) -> list[str]:
+    """What a model is asked with; in turns, its own form alone, as templates are the same text in both."""
+    own = [f"choice-logprob:k={k}" if k else "choice-logprob" for k in ks]
+    worded = [f"{name}{',' if ':' in name else ':'}template={at}" for name in own for at in TEMPLATES]
+    return [*own, *(worded if mode == "plain" else [])]
+
+
+def run(model: str, mode: str, options: argparse.Namespace) -> None:
+    """Runs a model, or the rest of it. A model without a chat template refuses to be asked in turns."""
+    command = [sys.executable, "-m", "kshot", "bench", "--model", model, "--template", mode, "--limit"]
+    command += [str(options.limit), "--data", str(options.data), "--runs", str(options.runs), "--run"]
+    command += [f"{Path(model).stem}-{mode}"]
+    command += [word for task in options.task for word in ("--task", task)]
+    command += [word for name in strategies(options.k, mode) for word in ("--strategy", name)]
+    done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": str(options.threads)})
+    if done.returncode and mode == "plain":
+        raise SystemExit(done.returncode)
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form on one task."""
+
+    measure: Measure
+    auc: float
+
+
+def forms(folder: Path, mode: str) -> Mapping[tuple[str, str], Form]:
+    """By task and form ("turns", "Q/A" or a template's number, with ", k = 4" behind)."""
+    found: dict[tuple[str, str], Form] = {}
+    run_, journal = read_run(folder)
+    with journal:
+        for (task, name), each in measure(run_).items():
+            params = get_strategy(name).params
+            own = "turns" if mode == "chat" else "Q/A"
+            form = f"{params['template'] or own}{', k = 4' if params['k'] else ''}"
+            rows = {record.sample_id: record.prediction.probabilities for record in each.records}
+            targets = [run_.samples[task, sample].target for sample in rows]
+            found[task, form] = Form(each, area([[row] for row in rows.values()], targets, draws=2).value)
+    return found
+
+
+def of_model(model: str, runs: Path) -> Mapping[tuple[str, str], Form]:
+    """All forms that a model was asked in."""
+    found: dict[tuple[str, str], Form] = {}
+    for mode in ("chat", "plain"):
+        folder = runs / f"{Path(model).stem}-{mode}"
+        if (folder / "journal.sqlite").is_file():
+            found |= forms(folder, mode)
+    return found
+
+
+def table(found: Mapping[tuple[str, str], Form]) -> Iterator[str]:
+    """Accuracy and area of every form, a line a task, and their means."""
+    tasks, names = (list(dict.fromkeys(key[at] for key in found)) for at in (0, 1))
+    names.sort(key=lambda name: ("k" in name, name[0].isdigit(), name != "turns", name))
+    yield f"| task | samples | constant | {' | '.join(names)} |"
+    yield "|---|---:|---:|" + "---:|" * len(names)
+    for task in tasks:
+        some = next(found[task, name].measure for name in names if (task, name) in found)
+        cells = [cell(found.get((task, name))) for name in names]
+        constant = f"{100 * some.constant.share:.1f}" if some.constant else ""
+        yield f"| {task} | {some.n} | {constant} | {' | '.join(cells)} |"
+    means = []
+    for name in names:
+        those = [found[task, name] for task in tasks if (task, name) in found]
+        means.append(
+            f"{100 * statistics.mean(f.measure.accuracy for f in those):.1f} / "
+            f"{statistics.mean(f.auc for f in those):.2f}"
+        )
+    yield f"| mean | | | {' | '.join(means)} |"
+
+
+def cell(form: Form | None) -> str:
+    """A form's accuracy in percent, and its area."""
+    return "" if form is None else f"{100 * form.measure.accuracy:.1f} / {form.auc:.2f}"
+
+
+def against(found: Mapping[tuple[str, str], Form], form: str, own: str) -> str:
+    """A form's difference from kshot's own over all samples of all tasks, each task a sample's worth of itself."""
+    tasks = [task for task, name in found if name == form and (task, own) in found]
+    if not tasks:
+        return ""
+    a, b = ([found[task, name].measure.scores for task in tasks] for name in (form, own))
+    mine = [score for each, other in zip(a, b, strict=True) for score in [each[i] for i in other]]
+    other = [score for each in b for score in each.values()]
+    result = paired(mine, other)
+    wins = sum(found[t, form].auc > found[t, own].auc for t in tasks)
+    low, high = 100 * result.interval.low, 100 * result.interval.high
+    points = f"{100 * result.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+    return f"{points}, area higher on {wins} of {len(tasks)} tasks"
+
+
+def section(model: str, runs: Path) -> Iterator[str]:
+    """A model's part of the page."""
+    found = of_model(model, runs)
+    if not found:
+        return
+    yield f"\n### {Path(model).stem}\n"
+    yield from table(found)
+    for k in ("", ", k = 4"):
+        for own in (f"Q/A{k}", f"turns{k}"):
+            said = against(found, f"0{k}", own)
+            if said:
+                yield f"\nTemplate 0{k} against {own.partition(',')[0]}{k}: {said}.  "
+
+
+def main() -> None:
+    """Runs what is left, and writes the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--model", action="append", required=True)
+    parser.add_argument("--task", action="append")
+    parser.add_argument("--limit", type=int, default=64)
+    parser.add_argument("--k", type=int, action="append")
+    parser.add_argument("--runs", type=Path, default=Path("runs/templates"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only-report", action="store_true")
+    options = parser.parse_args()
+    options.k, options.task = options.k or [0, 4], options.task or TASKS
+    for model in options.model:
+        for mode in ("plain", "chat"):
+            if not options.only_report:
+                run(model, mode, options)
+    try:
+        lines = [line for model in options.model for line in section(model, options.runs)]
+    except UserError as error:
+        raise SystemExit(f"templates.py: {error}") from error
+    before = PAGE.read_text(encoding="utf-8").partition(MARK)[0] if PAGE.is_file() else ""
+    PAGE.write_text(before + MARK + "\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

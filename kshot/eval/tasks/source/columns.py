@@ -1,0 +1,236 @@
+"""Which column of a user's data is what: told from the names that public sets give theirs, or said with --field.
+
+A name counts without case, blanks and signs: "Answer Key", "answerKey" and "answer_key" are one. Names stand in order of
+preference. The whole table decides, never a row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kshot.eval.tasks.source.files.table import Row, Table
+from kshot.registry import suggest
+from kshot.types import UserError
+
+QUESTION = (
+    *(
+        "question",
+        "text",
+        "questiontext",
+        "questionstem",
+        "query",
+        "problem",
+        "prompt",
+        "instruction",
+        "input",
+        "inputs",
+    ),
+    *("sentence", "goal", "ctx", "claim", "review", "utterance", "tweet", "content", "document", "q"),
+    *("问题", "题目", "提问", "题干", "问", "指令", "输入", "文本", "句子", "内容", "评论"),
+)
+ANSWER = (
+    *("answer", "answerkey", "answers", "target", "targets", "output", "outputs", "response", "completion"),
+    *("correctanswer", "correctoption", "correct", "answeridx", "answerindex", "goldanswer", "gold", "reference"),
+    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "a"),
+    *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
+)
+LABEL = (
+    *("labeltext", "labelname", "label", "labels", "class", "category", "sentiment", "intent"),
+    *("标签", "类别", "分类", "情感"),
+)
+CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "选项", "候选项", "候选")
+CONTEXT = (
+    *("context", "passage", "article", "paragraph", "story", "background"),
+    *("文章", "上下文", "背景", "材料", "原文", "段落"),
+)
+RATIONALE = ("rationale", "explanation", "reasoning", "chainofthought", "cot", "解析", "解释")
+PAIRS = (
+    ("premise", "hypothesis", "Premise", "Hypothesis"),
+    ("sentence1", "sentence2", "Sentence 1", "Sentence 2"),
+    ("question1", "question2", "Question 1", "Question 2"),
+    ("text1", "text2", "Text 1", "Text 2"),
+    ("前提", "假设", "前提", "假设"),
+    ("句子1", "句子2", "句子1", "句子2"),
+)
+OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
+TALKS = ("messages", "conversations", "conversation")
+PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns are what; of several the first that a row has."""
+
+    question: tuple[str, ...]
+    answer: tuple[str, ...]
+    labelled: bool = False  # the answer is a label, by its column's name
+    choices: tuple[str, ...] = ()  # one column of lists, or a column a choice
+    rationale: str = "rationale"
+    id: str = "id"
+    cluster: str = "cluster"
+    composed: Callable[[Row], str] | None = None  # a question of several columns
+    passage: str = ""  # the column of the text that a question is about
+    used: Mapping[str, str] = field(default_factory=dict)  # what each field was taken from, as a note says it
+
+    @property
+    def note(self) -> str:
+        """What was taken for what, where the columns' names do not say it."""
+        if all(column in PLAIN for column in self.used.values()):
+            return ""
+        return ", ".join(f"{name} from {column!r}" for name, column in self.used.items())
+
+
+def plain_key(column: str) -> str:
+    """A column's name as names are held against each other.
+
+    >>> plain_key("Answer Key"), plain_key("answer_key"), plain_key("选项 A")
+    ('answerkey', 'answerkey', '选项a')
+    """
+    return re.sub(r"[\W_]+", "", column).casefold()
+
+
+def columns_of(table: Table, given: Mapping[str, str]) -> Columns:
+    """Which columns of a table are what. Raises UserError where there is no question or no answer among them."""
+    for name, column in given.items():
+        for part in column.split("+") if name == "choices" and column not in table.columns else [column]:
+            known(table, name, part)
+    keys = {plain_key(column): column for column in reversed(table.columns)}
+    choices = choices_in(table, keys, given)
+    rest = {key: column for key, column in keys.items() if column not in choices}
+    answer, labelled = answer_in(table, rest, given)
+    question: tuple[str, ...]
+    if "question" in given:
+        question, composed, passage, used = (given["question"],), None, given.get("context", ""), given["question"]
+        if passage:
+            composed, used = about(passage, given["question"]), f"{passage} + {given['question']}"
+    else:
+        question, composed, passage, used = question_in(table, rest, given, bool(choices), answer)
+    taken = {"question": used, "choices": "+".join(choices), "answer": answer[0]}
+    rationale = given.get("rationale") or first(rest, RATIONALE) or ""
+    if not rationale and "solution" in rest and rest["solution"] not in answer:
+        rationale = rest["solution"]
+    return Columns(
+        question,
+        answer,
+        labelled,
+        choices,
+        rationale or "rationale",
+        given.get("id", "id"),
+        given.get("cluster", "cluster"),
+        composed,
+        passage,
+        {name: column for name, column in {**taken, "rationale": rationale}.items() if column},
+    )
+
+
+def known(table: Table, name: str, column: str) -> None:
+    """Raises UserError for a column that a table does not have; `answers.text` is the text in the column answers."""
+    head = column if column in table.columns else column.partition(".")[0]
+    if head not in table.columns:
+        raise UserError(f"{table.place(0)}: --field {name}={column} names no column: {suggest(column, table.columns)}")
+
+
+def first(keys: Mapping[str, str], names: Iterable[str]) -> str | None:
+    """The column of the first of these names that there is."""
+    return next((keys[name] for name in names if name in keys), None)
+
+
+def answer_in(table: Table, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    """The columns of the answer, and whether it is a label. Raises UserError where there is none."""
+    if "answer" in given:
+        return (given["answer"],), False
+    if "label" in given:
+        return (given["label"],), True
+    names = [name for name in ANSWER if name != "a" or len(keys) <= 3]
+    answer, label = first(keys, names), first(keys, LABEL)
+    if answer and "text" in keys and plain_key(answer) == "target" and label:
+        answer = None
+    if answer and label and {answer, label} == {"answer", "label"}:  # rows of either kind
+        return (answer, label), all("label" in row and "answer" not in row for row in table.rows)
+    if answer or label:
+        return (answer or label or "",), not answer
+    raise UserError(lacking(table, "answer", ("answer", "label")))
+
+
+def lacking(table: Table, name: str, usual: Sequence[str]) -> str:
+    """The sentence about a field for which no column was found."""
+    columns = ", ".join(map(repr, table.columns[:12]))
+    wanted = " or ".join(map(repr, usual))
+    return (
+        f"{table.place(0)}: the field {wanted} is missing, and none of the columns ({columns}) is known as the {name}; "
+        f"say which is: --field {name}=COLUMN."
+    )
+
+
+def question_in(
+    table: Table, keys: Mapping[str, str], given: Mapping[str, str], choosing: bool, answer: Sequence[str]
+) -> tuple[tuple[str, ...], Callable[[Row], str] | None, str, str]:
+    """The question's columns, how they make a text, the passage's column, and all of them in words."""
+    keys = {key: column for key, column in keys.items() if column not in answer}
+    asked = first(keys, QUESTION)
+    for one, other, name, second in PAIRS:
+        if one in keys and other in keys and asked not in ("question", keys.get("问题")):
+            left, right = keys[one], keys[other]
+            return (left, right), pair(left, right, name, second), "", f"{left} + {right}"
+    passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
+    if asked is None:
+        if passage is None or "context" in given:
+            raise UserError(lacking(table, "question", ("question", "text")))
+        raise UserError(lacking(table, "question", ("question",)))
+    if passage and passage != asked:
+        return (asked, passage), about(passage, asked), passage, f"{passage} + {asked}"
+    if plain_key(asked) in ("instruction", "指令"):
+        more = first(keys, ("input", "inputs", "输入"))
+        if more:
+            return (asked, more), instructed(asked, more), "", f"{asked} + {more}"
+    legacy = tuple(name for name in ("question", "text") if name in table.columns and name not in answer)
+    return legacy if asked in legacy else (asked,), None, "", asked
+
+
+def pair(left: str, right: str, name: str, second: str) -> Callable[[Row], str]:
+    """Two texts, each under its name, as the built-in rte shows them."""
+    return lambda row: f"{name}: {row[left]}\n{second}: {row[right]}"
+
+
+def about(passage: str, asked: str) -> Callable[[Row], str]:
+    """A passage, where a row has one, and the question about it."""
+    return lambda row: f"{row[passage]}\n{row[asked]}" if row.get(passage) else str(row[asked])
+
+
+def instructed(asked: str, more: str) -> Callable[[Row], str]:
+    """An instruction, and its input where a row has one (Alpaca)."""
+    return lambda row: f"{row[asked]}\n{row[more]}" if row.get(more) else str(row[asked])
+
+
+def choices_in(table: Table, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """The column of the choices, or a column a choice; () where there are none."""
+    if "choices" in given:
+        column = given["choices"]
+        return (column,) if column in table.columns else tuple(column.split("+"))
+    one = first(keys, CHOICES)
+    if one:
+        return (one,)
+    groups: dict[tuple[str, bool], dict[str, str]] = {}
+    for key, column in keys.items():
+        found = OPTION.fullmatch(key)
+        if found and not (found[2].isdigit() and found[1] in ("", "answer")):  # answer1 may be another right one
+            groups.setdefault((found[1], found[2].isdigit()), {})[found[2]] = column
+    for (_, digits), found_columns in groups.items():
+        ends = sorted(found_columns)
+        start = "a" if not digits else ends[0]
+        if len(ends) > 1 and start in "a01" and ends == [chr(ord(start) + at) for at in range(len(ends))]:
+            return tuple(found_columns[end] for end in ends)
+    return ()
+
+
+def value_at(row: Row, column: str) -> Any:
+    """What a row has in a column; `answers.text` is the text in the column answers."""
+    if column in row or "." not in column:
+        return row.get(column)
+    value: Any = row
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

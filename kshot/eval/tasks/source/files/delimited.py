@@ -1,0 +1,116 @@
+"""CSV and TSV. A cell is the text that stands there: "007", "1e5", "NA" and "True" stay what they are.
+
+Read with the standard library's csv module: pandas and `datasets` give cells types, a chunk at a time in `datasets`'
+case, and neither keeps line numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from kshot.eval.tasks.source.files.lines import opened
+from kshot.eval.tasks.source.files.table import Table
+from kshot.types import UserError
+
+SEPARATORS = (",", ";", "\t")
+SAID = re.compile(r"sep=(.)\r?\n")  # Excel's own first line
+UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
+Cells = tuple[int, list[str]]  # the line in which they begin
+
+
+def read_delimited(path: Path) -> Table:
+    """The rows of a CSV file (with commas, semicolons or tabs) or a TSV file under its header.
+
+    Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
+    """
+    with opened(path, "an existing CSV file", encoding_of(path)) as file:
+        text = file.read()
+    if "\0" in text:
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.")
+    first, said = 1, SAID.match(text)
+    if said:
+        first, text = 2, text[said.end() :]
+    tabs = ".tsv" in (suffix.lower() for suffix in path.suffixes)
+    separator = said[1] if said else "\t" if tabs else separator_of(text)
+    plain = split_at_tabs(text) if tabs else None
+    rows = iter(plain if plain is not None else cells_of(path, text, separator, first))
+    header = names_of(path, next(rows, None))
+    width, found, numbers = len(header), [], []
+    for number, cells in rows:
+        if len(cells) != width:
+            cells = cells[:width] if not any(cells[width:]) else cells
+            if len(cells) != width:
+                raise UserError(
+                    f"{path}, line {number}: it has {len(cells)} cells and the header {width}; put a cell that holds "
+                    f"{separator!r}, a quote or a line's end in double quotes, its own quotes doubled."
+                )
+        if any(cells):
+            found.append({name: cell or None for name, cell in zip(header, cells, strict=True)})
+            numbers.append(number)
+    if not found:
+        raise UserError(f"{path} has no row under its header; give it at least one.")
+    return Table(path, found, numbers, header, typed=False)
+
+
+def encoding_of(path: Path) -> str:
+    """The encoding that a byte order mark names, or UTF-8."""
+    if path.is_file() and path.suffix.lower() != ".gz":
+        with path.open("rb") as file:
+            if file.read(2) in UTF16:
+                return "utf-16"
+    return "utf-8-sig"
+
+
+def separator_of(text: str) -> str:
+    """The separator that cuts the header into most columns."""
+
+    def columns(separator: str) -> int:
+        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []))
+
+    return max(SEPARATORS, key=columns)
+
+
+def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cells]:
+    """The cells of every row that is not blank (RFC 4180). Raises UserError for quotes that are not."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
+    begins = first
+    try:
+        for cells in reader:
+            if cells:
+                yield begins, cells
+            begins = first + reader.line_num
+    except csv.Error as error:
+        raise UserError(
+            f"{path}, line {begins}: its quotes do not close as they should ({error}); double the quotes inside a "
+            "quoted cell."
+        ) from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def split_at_tabs(text: str) -> list[Cells] | None:
+    """The cells of TSV without quoting, where a quote is a sign like any other; None where cells are quoted."""
+    lines = [(number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(io.StringIO(text, newline=""), 1)]
+    rows = [(number, cells) for number, cells in lines if cells != [""]]
+    if any(len(cells) != len(rows[0][1]) for _, cells in rows):
+        return None
+    if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for _, cells in rows for cell in cells):
+        return None
+    return rows
+
+
+def names_of(path: Path, header: Cells | None) -> tuple[str, ...]:
+    """The columns' names. Raises UserError where there are none, or one stands twice."""
+    if header is None:
+        raise UserError(f"{path} is empty; give it a header and at least one row.")
+    names = [cell.strip() or f"column {at}" for at, cell in enumerate(header[1], 1)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path}, line {header[0]}: the column {twice!r} stands twice in the header; rename one.")
+    return tuple(names)

@@ -1,0 +1,46 @@
+"""The templates of a run, kept in its journal when it is written: reading shows what was asked, and runs nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+
+from kshot.harness.journal import Journal
+from kshot.harness.runs.plan import Loaded
+from kshot.prompts.common import BEST
+from kshot.prompts.wording import read_template
+from kshot.types import Template
+
+NOTE = "templates"
+
+Templates = Mapping[str, Mapping[str, Template]]
+"""By task, then by what `template=` calls it."""
+
+
+def note_templates(journal: Journal, loaded: Loaded) -> None:
+    """Keeps each task's own templates, where a strategy uses one, and the users' files. Raises UserError."""
+    named = {str(strategy.params["template"]) for strategy in loaded.strategies if strategy.params.get("template")}
+    if not named:
+        return
+    files = {name: read_template(name) for name in sorted(named) if name != BEST and not name.isdecimal()}
+    kept = {
+        task.name: {**{str(at): template for at, template in enumerate(task.templates)}, **files}
+        for task in loaded.tasks
+    }
+    said = {task: {name: asdict(template) for name, template in own.items()} for task, own in kept.items()}
+    journal.note(NOTE, json.dumps(said))
+
+
+def templates_of(journal: Journal) -> Templates:
+    """A run's templates; none where it used none, or what was kept is damaged."""
+    with suppress(ValueError, TypeError, AttributeError, RecursionError):
+        said = json.loads(journal.noted(NOTE) or "{}")
+        return {
+            str(task): {
+                str(name): Template(**{**each, "words": tuple(map(str, each["words"]))}) for name, each in own.items()
+            }
+            for task, own in said.items()
+        }
+    return {}

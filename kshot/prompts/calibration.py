@@ -1,0 +1,86 @@
+"""What a model says before it has read anything: the prior of each label, to be taken off its log-likelihoods.
+
+All three estimates are the mean of the label probabilities over inputs without a known label, and what is compared is
+log p(label | question) - log prior(label), Zhao et al.'s W = diag(prior)^-1 (2021, arXiv 2102.09690, section 5). They
+differ in the inputs. Concedes: estimates from exemplar texts assume that the labels are about as frequent there.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from kshot.types import Question, Sample, UserError
+
+CALIBRATIONS = ("none", "contextual", "domain", "batch")
+EMPTY = ("N/A", "", "[MASK]")  # Zhao et al. 2021, section 5
+TEXTS = 20  # Fei et al. 2023
+INPUTS = 32
+WORD = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")  # of Chinese, which has no blanks, a character
+
+
+def inputs_of(kind: str, question: Question, exemplars: Sequence[Sample]) -> list[Question]:
+    """The inputs that a prior is estimated on: the question with texts that have no known label.
+
+    contextual: "N/A", nothing, and "[MASK]" (Zhao et al. 2021); domain: 20 texts of random words of the exemplar pool,
+    as long as its texts are on average (Fei et al. 2023, arXiv 2305.19148); batch: 32 texts of the pool, unlabelled
+    (Zhou et al. 2023, arXiv 2309.17249, who take the test's own). None of them is shown as an exemplar. Raises
+    UserError where the pool has too few texts.
+    """
+    if kind == "contextual":
+        return [filled(question, text, tuple((name, text) for name, _ in question.fields)) for text in EMPTY]
+    shown = set(exemplars)
+    pool = [sample for sample in question.exemplars if sample not in shown]
+    if len(pool) < 2:
+        raise UserError(
+            f"calibrate={kind} takes texts of the task's exemplars and it has {len(pool)} beside those that are shown; "
+            "add train samples, or use calibrate=contextual."
+        )
+    generator = random.Random(f"calibration {kind}")
+    if kind == "batch":
+        drawn = generator.sample(pool, min(INPUTS, len(pool)))
+        return [filled(question, sample.question, sample.fields) for sample in drawn]
+    return [random_words(question, pool, generator) for _ in range(TEXTS)]
+
+
+def random_words(question: Question, pool: Sequence[Sample], generator: random.Random) -> Question:
+    """A question of random words of the pool; each field likewise, of its own words."""
+
+    def some(texts: Sequence[str]) -> str:
+        words = [word for text in texts for word in WORD.findall(text)]
+        length = max(round(len(words) / len(texts)), 1)
+        blank = "" if sum(len(word) == 1 and word >= "\u3400" for word in words) * 2 > len(words) else " "
+        return blank.join(generator.choice(words) for _ in range(length)) if words else ""
+
+    drawn = generator.sample(list(pool), min(200, len(pool)))  # the words of so many texts are enough to draw from
+    fields = [dict(sample.fields) for sample in drawn]
+    named = tuple((name, some([row.get(name, "") for row in fields])) for name, _ in drawn[0].fields)
+    return filled(question, some([sample.question for sample in drawn]), named)
+
+
+def filled(question: Question, text: str, fields: tuple[tuple[str, str], ...]) -> Question:
+    """The question with another text in it."""
+    return replace(question, text=text, fields=fields)
+
+
+def prior_of(rows: Sequence[Sequence[float]]) -> list[float]:
+    """The log of each label's mean probability over inputs, a row of log-likelihoods an input.
+
+    A row is made to add up to one first, as the labels are all that can be answered.
+    """
+    shares = [softmax(row) for row in rows]
+    return [math.log(sum(column) / len(shares)) for column in zip(*shares, strict=True)]
+
+
+def calibrated(logprobs: Mapping[str, float], prior: Mapping[str, float]) -> dict[str, float]:
+    """Log-likelihoods without their prior."""
+    return {name: logprob - prior[name] for name, logprob in logprobs.items()}
+
+
+def softmax(scores: Sequence[float]) -> list[float]:
+    """Shares that add up to 1, in proportion to the exponentials."""
+    shares = [math.exp(score - max(scores)) for score in scores]
+    return [share / sum(shares) for share in shares]

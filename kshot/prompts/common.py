@@ -1,0 +1,123 @@
+"""What can be said of every strategy: in which template, with which words, system message, stops and sampling.
+
+They are hyperparameters like a strategy's own, behind them in its name. A strategy's function knows none of them: its
+question is changed before it begins, and its requests on their way out.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache, wraps
+from typing import Any
+
+from kshot.program import rewrite
+from kshot.prompts.formats import formatted
+from kshot.prompts.held_out import without_validation
+from kshot.prompts.wording import answer_for, reworded, stops_of, template_of
+from kshot.registry import hyperparameters
+from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
+
+BEST = "best"  # the template that does best on exemplars held out for it
+WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
+WRITES: dict[str, Any] = {"stop": ()}  # of what generates
+SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
+
+COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
+      template: 0, 1 ... of the task's own, best (chosen once on held-out exemplars), or FILE.jinja with {{ answer }} in it
+      label_words: what is written for each label, bad+good; format_seed: other separators and case; system: a message
+      what writes: stop=(); what is drawn: top_k=0, min_p=0.0"""
+
+Function = Callable[..., Program[Prediction]]
+
+
+def common_of(own: Mapping[str, Any]) -> dict[str, Any]:
+    """The common hyperparameters of a function with such ones of its own, which come first where both have a name."""
+    named = {**WORDS, **(WRITES if {"max_new_tokens", "temperature"} & set(own) else {})}
+    named |= SAMPLES if "temperature" in own else {}
+    return {name: default for name, default in named.items() if name not in own}
+
+
+@lru_cache(maxsize=256)  # a strategy is the same function each time it is named
+def with_common(function: Function) -> Function:
+    """The function with the common hyperparameters added. Raises TypeError for a signature that no strategy has."""
+    added = common_of(hyperparameters(function))
+    signature = inspect.signature(function)
+    more = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=given) for name, given in added.items()]
+
+    @wraps(function)
+    def strategy(question: Question, **params: Any) -> Program[Prediction]:
+        given = {name: params.pop(name, default) for name, default in added.items()}
+        if given == added:
+            return function(question, **params)
+        return said(function, question, params, given)
+
+    vars(strategy)["common"] = added
+    vars(strategy)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), *more])
+    return strategy
+
+
+def said(
+    function: Function, question: Question, params: Mapping[str, Any], given: Mapping[str, Any]
+) -> Program[Prediction]:
+    """The function's program on the question in other words."""
+    if given.get("system") and not given["system"].strip():
+        raise UserError(
+            f"system is {given['system']!r}, which says nothing; give the message's words, or leave it out."
+        )
+    drawn = {name: given[name] for name in SAMPLES if given.get(name)}
+    SamplingParams(**drawn)  # told before anything is asked
+    if drawn and not params.get("temperature"):
+        name = next(iter(drawn))
+        raise UserError(f"{name} is {drawn[name]} and nothing is drawn at temperature 0; give a temperature above 0.")
+    question = in_words(question, given)
+    return (yield from rewrite(function(question, **params), changer(question, given)))
+
+
+def in_words(question: Question, given: Mapping[str, Any]) -> Question:
+    """The question with the template, format and label words that are given. Raises UserError."""
+    name, words, seed = given.get("template", ""), given.get("label_words", ()), given.get("format_seed", -1)
+    if name == BEST:
+        if BEST not in question.prepared:
+            raise UserError("template=best is chosen before a run's first question; run it with kshot bench.")
+        name = question.prepared[BEST]
+        question = without_validation(question)
+    if name:
+        question = replace(question, template=template_of(question, name))
+    if seed != -1:
+        if question.template is None:
+            raise UserError(f"format_seed is {seed} and there is no template to format; add template=0, say.")
+        question = replace(question, template=formatted(question.template, seed))
+    if words:
+        return reworded(question, words, "label_words")
+    if name and question.template and question.template.words:
+        return reworded(question, question.template.words, "the template's words")
+    return question
+
+
+def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:
+    """A sample's answer as it stands behind the strategy's prompt: what a model is to write, were it right."""
+    common = vars(strategy.function).get("common", {})
+    return answer_for(in_words(question, {name: strategy.params[name] for name in common}), sample)
+
+
+def changer(question: Question, given: Mapping[str, Any]) -> Callable[[Request], Request]:
+    """What becomes of a request on its way out."""
+    system, stop = given.get("system", ""), tuple(given.get("stop", ()))
+    top_k, min_p = given.get("top_k", 0), given.get("min_p", 0.0)
+
+    def change(request: Request) -> Request:
+        prompt, params = request.prompt, request.params
+        if system and isinstance(prompt, str):
+            prompt = f"{system}\n\n{prompt}"
+        elif system:
+            prompt = (Message("system", system), *prompt)
+        if request.continuation is None:
+            own = stops_of(question.template) if question.template and isinstance(prompt, str) else ()
+            params = replace(params, stop=tuple(dict.fromkeys((*params.stop, *own, *stop))))
+            if params.temperature:
+                params = replace(params, top_k=top_k, min_p=min_p)
+        return replace(request, prompt=prompt, params=params)
+
+    return change

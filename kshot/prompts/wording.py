@@ -1,0 +1,248 @@
+"""A sample worded by a template as one text: what is asked and what an exemplar shows, alike by construction.
+
+Meets: what stands before {{ answer }} is the prompt, the whole is an exemplar, so that the two cannot differ; a
+template is data, rendered in jinja2's sandbox. Concedes: what a template does with its time is its author's own
+affair, but for products of a size that no prompt has.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from kshot.prompts.templates import conversation, letters, listed_choices, solved
+from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserError
+
+ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
+LARGEST = 100_000  # characters of a prompt that a product in a template may make
+NAME = re.compile(r"\s*(?P<name>[^\s{}][^{}\n]*?)\s*(?:\{\{|\{%|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question worded: its text up to the answer, and the blanks that stand before an answer."""
+
+    text: str
+    gap: str = ""
+
+
+def prompt_for(
+    question: Question,
+    exemplars: Sequence[Sample] = (),
+    *,
+    instruction: str = "",
+    rationale: bool = False,
+    direct: bool = False,
+    listed: bool = True,
+    lead: str = "",
+) -> Prompt:
+    """The prompt: one text where the question has a template, otherwise turns (`conversation` says what the rest is).
+
+    A template's text stands for itself: `direct` adds nothing to it, and an instruction takes the place of its start.
+    """
+    exemplars = tuple(spoken(question, sample) for sample in exemplars)
+    if question.template is None:
+        return conversation(
+            question, exemplars, instruction=instruction, rationale=rationale, direct=direct, listed=listed, lead=lead
+        )
+    asked = asked_of(question, listed=listed)
+    front = front_of(question.template, exemplars, question, instruction, rationale, listed)
+    return f"{front}{asked.text}{asked.gap or ' '}{lead}" if lead else f"{front}{asked.text}"
+
+
+def continuation_for(question: Question, text: str, *, listed: bool = True) -> str:
+    """An answer as it stands behind the prompt: with the template's blanks before it; in turns, alone."""
+    return text if question.template is None else f"{asked_of(question, listed=listed).gap}{text}"
+
+
+def answer_for(question: Question, sample: Sample) -> str:
+    """The answer that a sample's exemplar shows, as it stands behind the prompt of `question`."""
+    return continuation_for(question, solved(spoken(question, sample), question.format))
+
+
+def spoken(question: Question, sample: Sample) -> Sample:
+    """The sample with its label in the question's words."""
+    if not question.words or sample.target not in question.labels:
+        return sample
+    return replace(sample, target=question.words[question.labels.index(sample.target)])
+
+
+def stops_of(template: Template) -> tuple[str, ...]:
+    """What a model writes when it goes on to another sample: the template's first words on a line of their own."""
+    name = NAME.match(template.text)
+    return (f"\n{name['name']}",) if name else (template.between,)
+
+
+# ---------------------------------------------------------------- rendering
+
+
+@lru_cache(maxsize=64)  # all questions of a task begin with the same exemplars
+def shown(
+    template: Template,
+    exemplars: tuple[Sample, ...],
+    format: AnswerFormat,
+    instruction: str,
+    rationale: bool,
+    listed: bool,
+    language: str,
+) -> str:
+    """What stands before the question: the instruction or the template's start, and the exemplars."""
+    front = f"{instruction}\n\n" if instruction else template.start
+    for sample in exemplars:
+        answer = solved(sample, format, rationale=rationale, listed=listed)
+        front += rendered(template, variables(sample.question, sample.choices, sample.fields, answer, listed, language))
+        front += template.between
+    return front
+
+
+def front_of(
+    template: Template,
+    exemplars: tuple[Sample, ...],
+    question: Question,
+    instruction: str,
+    rationale: bool,
+    listed: bool,
+) -> str:
+    """`shown`, for a question."""
+    return shown(template, exemplars, question.format, instruction, rationale, listed, question.language)
+
+
+def asked_of(question: Question, *, listed: bool = True) -> Asked:
+    """A question in its template, up to the answer. Raises UserError where the template has no place for one."""
+    assert question.template is not None
+    text = rendered(
+        question.template,
+        variables(question.text, question.choices, question.fields, ANSWER, listed, question.language),
+    )
+    before, found, after = text.partition(ANSWER)
+    if not found or ANSWER in after:
+        count = "no {{ answer }}" if not found else "{{ answer }} more than once"
+        raise UserError(
+            f"the template {shortened(question.template)} has {count}; write it once, where the answer goes."
+        )
+    bare = before.rstrip(" ")
+    return Asked(bare, before[len(bare) :])
+
+
+def variables(
+    question: str,
+    choices: tuple[str, ...],
+    fields: tuple[tuple[str, str], ...],
+    answer: str,
+    listed: bool,
+    language: str,
+) -> dict[str, Any]:
+    """What a template may use. A field of the row may be called as one of ours, and then is had by `row` alone."""
+    row = dict(fields)
+    own = {
+        "question": question,
+        "text": question,
+        "choices": list(choices) if listed else [],
+        "letters": list(letters(choices)) if listed else [],
+        "options": listed_choices(choices, language) if listed else "",
+        "answer": answer,
+        "row": row,
+    }
+    return {**row, **{name: value for name, value in own.items() if name != "text" or "text" not in row}}
+
+
+def rendered(template: Template, values: Mapping[str, Any]) -> str:
+    """A template's text with these values. Raises UserError for what it does not know or cannot do."""
+    import jinja2
+
+    try:
+        return str(compiled(template).render(values))
+    except jinja2.UndefinedError as error:
+        known = ", ".join(sorted(values))
+        raise UserError(f"the template {shortened(template)}: {error.message}; it may use {known}.") from error
+    except UserError:
+        raise
+    except Exception as error:  # a template is a program of its user's, and may raise anything
+        raise UserError(
+            f"the template {shortened(template)} fails ({type(error).__name__}: {error}); mend it."
+        ) from error
+
+
+@lru_cache(maxsize=256)
+def compiled(template: Template) -> Any:
+    """A template ready to render. Raises UserError for one that is no Jinja."""
+    import jinja2
+
+    try:
+        return environment().from_string(template.text)
+    except jinja2.TemplateSyntaxError as error:
+        raise UserError(
+            f"the template {shortened(template)}, line {error.lineno}: {error.message}; mend it."
+        ) from error
+
+
+@lru_cache(maxsize=1)
+def environment() -> Any:
+    """jinja2's sandbox: no file, no attribute that Python keeps for itself, no product without bounds."""
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Bounded(ImmutableSandboxedEnvironment):
+        intercepted_binops = frozenset(("*", "**"))
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            sizes = [len(side) if isinstance(side, str | list | tuple) else abs(side) for side in (left, right)]
+            if operator == "**" or sizes[0] * sizes[1] > LARGEST:
+                raise UserError(f"a template multiplies to more than {LARGEST:,}; make it smaller.")
+            return super().call_binop(context, operator, left, right)
+
+    return Bounded(undefined=jinja2.StrictUndefined)
+
+
+def shortened(template: Template) -> str:
+    """A template as an error names it: its file, or its text."""
+    return template.source if Path(template.source).suffix else repr(template.text[:60])
+
+
+# ---------------------------------------------------------------- which template
+
+
+def template_of(question: Question, name: str) -> Template:
+    """The template that `name` stands for: a number is one of the task's own, all else a file. Raises UserError."""
+    if not name.strip().isdecimal():
+        return read_template(name)
+    if int(name) >= len(question.templates):
+        have = f"templates 0 to {len(question.templates) - 1}" if question.templates else "no template of its own"
+        raise UserError(f"template is {name} and the task has {have}; give another, or a file of yours.")
+    return question.templates[int(name)]
+
+
+def read_template(name: str) -> Template:
+    """A user's template, a Jinja file. Raises UserError where there is none, or it is no UTF-8 text."""
+    path = Path(name).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(
+            f"template is {name!r}: neither a number of the task's templates, best, nor a file; give one of these."
+        ) from None
+    except UnicodeDecodeError:
+        raise UserError(f"the template {path} is not UTF-8 text; save it as UTF-8.") from None
+    except OSError as error:
+        raise UserError(f"the template {path} cannot be read ({error.strerror}); give a file of text.") from error
+    if not text.strip():
+        raise UserError(f"the template {path} is empty; write a sample's form, with {{{{ answer }}}} in it.")
+    return Template(text.removesuffix("\n"), source=name)
+
+
+def reworded(question: Question, words: Sequence[str], what: str) -> Question:
+    """The question with a word for each label. Raises UserError where there are not as many, or two are alike."""
+    if not question.labels or question.format.worded is None:
+        raise UserError(f"{what} are {'+'.join(words)} and the task has no labels to put into words; leave them out.")
+    if len(words) != len(question.labels):
+        raise UserError(
+            f"{what} are {'+'.join(words)}, {len(words)} for the labels {', '.join(question.labels)}; give one each."
+        )
+    if len({word.strip().casefold() for word in words}) < len(words) or not all(word.strip() for word in words):
+        raise UserError(f"{what} are {'+'.join(words)}: two of them are the same or empty; give each label its own.")
+    words = tuple(word.strip() for word in words)
+    return replace(question, words=words, format=question.format.worded(words))
