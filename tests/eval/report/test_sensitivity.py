@@ -23,11 +23,11 @@ from kshot.eval.report.prompting.forms import variations
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.transcripts import transcript
-from kshot.spec import split_spec
+from kshot.spec import convert, split_spec
 from kshot.types import Generation, Prediction, Record, Request, Sample, SamplingParams, Score, Template
 
 CALL = (Request("Q", SamplingParams()), Generation("A", "stop", 1, 0, 1))
-PLAIN: dict[str, object] = {"template": "", "label_words": "", "format_seed": -1, "k": 0}
+PLAIN: dict[str, object] = {"template": "", "label_words": (), "format_seed": -1, "k": 0}
 
 
 def scores(right: int, n: int = 40, start: int = 0) -> list[float]:
@@ -45,7 +45,8 @@ def run_of(
     records, samples, params = [], {}, {}
     for (task, strategy), values in found.items():
         given: dict[str, object] = {**PLAIN, **({} if wording is None else {"wording": wording})}
-        given.update({k: v if isinstance(given.get(k), str) else int(v) for k, v in split_spec(strategy)[1].items()})
+        for key, value in split_spec(strategy)[1].items():
+            given[key] = convert(value, given.get(key, 0), key)
         params[strategy] = given
         for i, score in enumerate(values):
             samples[task, str(i)] = Sample(str(i), f"question {i}", "yes" if i % 2 else "no")
@@ -83,7 +84,7 @@ def test_strategies_that_are_equal_but_for_their_form_belong_together() -> None:
 
 def test_the_best_template_is_no_form_of_its_own_but_marks_the_one_it_chose() -> None:
     names = ("c", "c:template=0", "c:template=best")
-    prepared = {("t", "c:template=best"): {"template": "0"}}
+    prepared = {("t", "c:template=best"): {"best": "0"}}
     run = run_of({("t", name): scores(9) for name in names}, prepared=prepared)
     [one] = variations(list(measure(run).values()), run.params, run.prepared)
     assert ([name for name, _ in one.points], one.chosen, one.own) == (["own", "0"], 1, {0})
@@ -124,7 +125,7 @@ def test_other_choices_that_should_not_matter_stand_in_the_same_table() -> None:
 
 def test_the_figure_marks_kshots_own_form_the_chosen_one_and_the_range_of_chance() -> None:
     found = {("t", "c"): scores(12), ("t", "c:template=0"): scores(30), ("t", "c:template=best"): scores(30)}
-    report = build(run_of(found, prepared={("t", "c:template=best"): {"template": "0"}}))
+    report = build(run_of(found, prepared={("t", "c:template=best"): {"best": "0"}}))
     [figure] = [block for block in report.blocks() if isinstance(block, Figure) and block.name == "sensitivity"]
     axes = figure.draw().axes[0]
     marked = {line.get_marker(): list(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("None", "")}
@@ -144,7 +145,7 @@ def chosen_run() -> RunData:
     }  # fmt: skip
     prepared = {
         ("t", "c:template=best"): {
-            "template": "0", "validation": VALIDATION, "samples": 64, "calls": 512, "prompt_tokens": 31000,
+            "best": "0", "validation": VALIDATION, "calls": 512, "prompt_tokens": 31000,
             "completion_tokens": 512, "seconds": 12.3,
         },
         ("t", "c"): {"prior": {"yes": 0.5}, "inputs": 32, "calls": 64, "prompt_tokens": 900},
@@ -177,7 +178,7 @@ def test_the_template_chosen_on_validation_is_the_baseline_and_the_best_on_test_
 
 def test_what_preparation_cost_is_told_apart_from_what_a_sample_costs() -> None:
     assert rows(build(chosen_run()), "Preparation") == [
-        ["t", "c:template=best", "a template of 3 by 64 samples", "512", "31,000", "512", "12.3"],
+        ["t", "c:template=best", "the best of 3 templates by 64 samples", "512", "31,000", "512", "12.3"],
         ["t", "c", "the labels' prior by 32 inputs", "64", "900", "–", "–"],
     ]
     assert rows(build(run_of({("t", "c"): scores(9)})), "Preparation") == []
@@ -192,8 +193,8 @@ def test_where_no_template_was_chosen_the_report_says_how() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [{}, {"template": True}, {"template": "7"}, {"template": "0", "validation": 3, "calls": "many"},
-             {"template": "0", "validation": {"0": 3, "1": {"right": 9, "n": 4}, "2": {"right": 0, "n": 0}}}],
+    "said", [{}, {"best": True}, {"best": "7"}, {"best": "0", "validation": 3, "calls": "many"},
+             {"best": "0", "validation": {"0": 3, "1": {"right": 9, "n": 4}, "2": {"right": 0, "n": 0}}}],
 )  # fmt: skip
 def test_a_strangers_preparation_breaks_nothing(said: Mapping[str, Any]) -> None:
     run = run_of(

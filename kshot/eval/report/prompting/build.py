@@ -84,12 +84,9 @@ def build(
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
+    cost: list[Block] = [figures.cost_figure(listed), cost_table(listed)]
     prepared = preparation_table(run)
-    cost: list[Block] = [
-        figures.cost_figure(listed),
-        cost_table(listed),
-        *([PREPARATION, prepared] if prepared else []),
-    ]
+    cost += [PREPARATION, prepared] if prepared else []
     specs = {short: spec for spec, short in names.items()}
     sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_sections(run, choices)]
     sections += [*extra, Section("Cost", cost)]

@@ -88,14 +88,18 @@ def form_of(measure: Measure, params: Params) -> tuple[tuple[str, str], Form]:
     """((task, the strategy without its form), its form)."""
     head, found = parsed(measure.strategy, params)
     rest = write_spec(head, {name: value for name, value in found.items() if name not in AS_WRITTEN})
-    form = tuple("" if (value := found.get(name, plain)) is None else str(value) for name, plain in AS_WRITTEN.items())
-    return (measure.task, rest), form
+    return (measure.task, rest), tuple(text_of(found.get(name, plain)) for name, plain in AS_WRITTEN.items())
+
+
+def text_of(value: object) -> str:
+    """A hyperparameter's value as text: words as they are given, bad+good."""
+    return "" if value is None else "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def chosen_template(found: Mapping[str, Any] | None) -> str | None:
-    """The template that a preparation chose; None where it chose none."""
-    name = (found or {}).get("template")
-    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else None
+    """The template that a preparation chose, "" for kshot's own form; None where it chose none."""
+    name = (found or {}).get(BEST)
+    return name if isinstance(name, str) else None
 
 
 def varying(members: Mapping[Form, Member]) -> list[int]:
@@ -146,8 +150,8 @@ def form_name(form: Form, varied: Sequence[int]) -> str:
 
 
 def called(value: str) -> str:
-    """A value in a cell: a template's file by its name."""
-    return Path(value).name if value.endswith((".jinja", ".j2")) else value
+    """A value in a cell: a template's file by its name, nothing as kshot's own form."""
+    return Path(value).name if value.endswith((".jinja", ".j2")) else value or OWN
 
 
 def common_name(strategies: Sequence[str]) -> str:

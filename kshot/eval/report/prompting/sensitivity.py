@@ -146,8 +146,8 @@ def caption_of(spreads: Sequence[Spread], ranked: bool) -> str:
     )
     return (
         f"{scale_of_spreads(spreads).title} of strategies that are equal but for what was varied, on the same {asked} "
-        "samples; ranges and standard deviations in points. By chance: the mean range if the values were alike, each sample's "
-        f"scores exchanged between them. p: {test}, Holm over all {len(spreads)} rows.{area}"
+        "samples; ranges and standard deviations in points. By chance: the mean range if the values were alike, each "
+        f"sample's scores exchanged between them. p: {test}, Holm over all {len(spreads)} rows.{area}"
     )
 
 

@@ -117,11 +117,12 @@ def preparation_table(run: RunData) -> Table | None:
 
 def prepared_for(found: Mapping[str, Any]) -> str:
     """What a preparation found out, in words."""
-    samples, inputs, candidates = (found.get(name) for name in ("samples", "inputs", "validation"))
+    inputs, candidates = found.get("inputs"), found.get("validation")
     said = []
-    if "template" in found:
-        among = f" of {len(candidates)}" if isinstance(candidates, Mapping) and candidates else ""
-        said.append(f"a template{among}" + (f" by {samples:,} samples" if isinstance(samples, int) else ""))
+    if isinstance(candidates, Mapping):
+        held = {each.get("n") for each in candidates.values() if isinstance(each, Mapping)}
+        by = f" by {' or '.join(map(str, held))} samples" if held else ""
+        said.append(f"the best of {len(candidates)} templates{by}")
     if "prior" in found:
         said.append("the labels' prior" + (f" by {inputs:,} inputs" if isinstance(inputs, int) else ""))
     return ", ".join(said) or "–"

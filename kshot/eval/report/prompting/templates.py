@@ -91,9 +91,9 @@ def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
     )
     heads = [replace(head, wide_only=head.title == "samples") for head in heads]
     caption = (
-        "The last two columns say what would have been reported had the test set been used to choose: no fair baseline, "
-        "as it has seen its own test. Only templates that ran as strategies of their own stand there; the lead is in "
-        "points, paired, with its bootstrap interval."
+        "The last two columns say what would have been reported had the test set been used to choose: no fair "
+        "baseline, as it has seen its own test. Only templates that ran as strategies of their own stand there; the "
+        "lead is in points, paired, with its bootstrap interval."
     )
     return Table(TITLE, heads, rows, caption)
 
