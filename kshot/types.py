@@ -113,7 +113,9 @@ class Sample:
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
-    fields: tuple[tuple[str, str], ...] = ()  # what else its row has, for a template to show
+    fields: tuple[
+        tuple[str, str], ...
+    ] = ()  # what else its row has, for a template to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,9 @@ class AnswerFormat:
     trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
-    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(default=None, compare=False)  # other words
+    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(
+        default=None, compare=False
+    )  # other words
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
@@ -215,6 +219,7 @@ class Question:
     words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
+    files: Mapping[str, bytes] | None = None  # of a run, the template files named in it; None: read where they lie
     prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
 
 

@@ -13,8 +13,10 @@ from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
+from kshot.prompts.common import template_files
 from kshot.prompts.strategies import answer_behind, get_strategy
 from kshot.prompts.templates import plain
+from kshot.prompts.wording import read_file
 from kshot.types import (
     Generation,
     Prediction,
@@ -112,6 +114,7 @@ class Loaded:
     pools: Mapping[str, tuple[Sample, ...]]
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
 
     @property
     def total(self) -> int:
@@ -127,7 +130,7 @@ class Loaded:
 
     def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
         """A sample as a strategy sees it, with what the strategy has prepared for its task."""
-        question = task.question(sample, self.pools[task.name])
+        question = replace(task.question(sample, self.pools[task.name]), files=self.files)
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
@@ -170,10 +173,11 @@ class Loaded:
         return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
 
 
-def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
+def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes] | None = None) -> Loaded:
     """Loads what a plan names, and metrics to score by beside each task's own.
 
-    Raises UserError for what is unknown, empty or given twice.
+    Template files are read now, once for the whole run; where `files` are given, none is. Raises UserError for what is
+    unknown, empty or given twice.
     """
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
@@ -198,7 +202,11 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
             for sample in (*task.exemplars, *task.load("train", plan.source))
             if sample.choices or sample.question not in asked
         )
-    return Loaded(plan, tasks, strategies, samples, pools, tuple(get_metric(spec) for spec in metrics))
+    if files is None:
+        read = {name: read_file(name) for name in template_files(plan.strategies)}
+        files = {name: content for name, content in read.items() if content is not None}
+    own = tuple(get_metric(spec) for spec in metrics)
+    return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
 
 
 def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy]) -> tuple[Plan, tuple[Task, ...]]:
@@ -259,15 +267,19 @@ def as_sent(program: Program[T], *, chat: bool, language: str) -> Program[T]:
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
     """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
 
-    It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
-    strategy asks more than once, or scores instead of asking.
+    It is the very request that evaluation sends, so that the two cannot drift apart; of a strategy that scores every
+    answer, the request that scores the right one. Raises UserError where the strategy asks for anything else.
     """
     question = task.question(sample, pool)
     program = strategy(question)
     asked = advance(program)
     requests = [] if isinstance(asked, Done) else list(asked)
-    over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
-    if not over or len(requests) != 1 or requests[0].continuation is not None:
-        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
-    request = replace(requests[0], continuation=answer_behind(strategy, question, sample))
+    scored = [request.continuation is not None for request in requests]
+    replies = [Generation("", "scored" if each else "stop", completion_tokens=1) for each in scored]
+    over = isinstance(advance(program, replies), Done)
+    answer = answer_behind(strategy, question, sample)
+    fits = len(requests) == 1 if not any(scored) else all(scored) and answer in {r.continuation for r in requests}
+    if not over or not fits or len({request.prompt for request in requests}) != 1:
+        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for an answer; use zero-shot.")
+    request = replace(requests[0], continuation=answer)
     return request if chat else plain(request, task.language)
