@@ -60,6 +60,9 @@ TALKS = ("messages", "conversations", "conversation")
 PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
 
 
+Composed = Callable[[str, str], str]
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns are what; of several the first that a row has."""
@@ -71,7 +74,8 @@ class Columns:
     rationale: str = "rationale"
     id: str = "id"
     cluster: str = "cluster"
-    composed: Callable[[Row], str] | None = None  # a question of several columns
+    composed: Composed | None = None  # a question of two columns, made of their texts
+    both: bool = False  # of which each row has either
     passage: str = ""  # the column of the text that a question is about
     used: Mapping[str, str] = field(default_factory=dict)  # what each field was taken from, as a note says it
 
@@ -102,10 +106,11 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
     rest = {key: column for key, column in keys.items() if column not in choices}
     answer, labelled = answer_in(table, rest, given)
     question: tuple[str, ...]
+    composed: Composed | None
     if "question" in given:
         question, composed, passage, used = (given["question"],), None, given.get("context", ""), given["question"]
         if passage:
-            composed, used = about(passage, given["question"]), f"{passage} + {given['question']}"
+            question, composed, used = (given["question"], passage), about, f"{passage} + {given['question']}"
     else:
         question, composed, passage, used = question_in(table, rest, given, bool(choices), answer)
     taken = {"question": used, "choices": "+".join(choices), "answer": answer[0]}
@@ -121,6 +126,7 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
         given.get("id", "id"),
         given.get("cluster", "cluster"),
         composed,
+        composed not in (None, about, instructed),
         passage,
         {name: column for name, column in {**taken, "rationale": rationale}.items() if column},
     )
@@ -167,42 +173,42 @@ def lacking(table: RowTable, name: str, usual: Sequence[str]) -> str:
 
 def question_in(
     table: RowTable, keys: Mapping[str, str], given: Mapping[str, str], choosing: bool, answer: Sequence[str]
-) -> tuple[tuple[str, ...], Callable[[Row], str] | None, str, str]:
+) -> tuple[tuple[str, ...], Composed | None, str, str]:
     """The question's columns, how they make a text, the passage's column, and all of them in words."""
     keys = {key: column for key, column in keys.items() if column not in answer}
     asked = first(keys, QUESTION)
     for one, other, name, second in PAIRS:
         if one in keys and other in keys and not {"question", "问题"} & keys.keys():
             left, right = keys[one], keys[other]
-            return (left, right), pair(left, right, name, second), "", f"{left} + {right}"
+            return (left, right), pair(name, second), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
     if asked is None:
         if passage is None or "context" in given:
             raise UserError(lacking(table, "question", ("question", "text")))
         raise UserError(lacking(table, "question", ("question",)))
     if passage and passage != asked:
-        return (asked, passage), about(passage, asked), passage, f"{passage} + {asked}"
+        return (asked, passage), about, passage, f"{passage} + {asked}"
     if plain_key(asked) in ("instruction", "指令"):
         more = first(keys, ("input", "inputs", "输入"))
         if more:
-            return (asked, more), instructed(asked, more), "", f"{asked} + {more}"
+            return (asked, more), instructed, "", f"{asked} + {more}"
     legacy = tuple(name for name in ("question", "text") if name in table.columns and name not in answer)
     return legacy if asked in legacy else (asked,), None, "", asked
 
 
-def pair(left: str, right: str, name: str, second: str) -> Callable[[Row], str]:
+def pair(name: str, second: str) -> Composed:
     """Two texts, each under its name, as the built-in rte shows them."""
-    return lambda row: f"{name}: {row[left]}\n{second}: {row[right]}"
+    return lambda one, other: f"{name}: {one}\n{second}: {other}"
 
 
-def about(passage: str, asked: str) -> Callable[[Row], str]:
+def about(asked: str, passage: str) -> str:
     """A passage, where a row has one, and the question about it."""
-    return lambda row: f"{row[passage]}\n{row[asked]}" if row.get(passage) else str(row[asked])
+    return f"{passage}\n{asked}" if passage else asked
 
 
-def instructed(asked: str, more: str) -> Callable[[Row], str]:
+def instructed(instruction: str, more: str) -> str:
     """An instruction, and its input where a row has one (Alpaca)."""
-    return lambda row: f"{row[asked]}\n{row[more]}" if row.get(more) else str(row[asked])
+    return f"{instruction}\n{more}" if more else instruction
 
 
 def choices_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:

@@ -59,6 +59,8 @@ NESTED = st.one_of(
 def tables(draw: st.DrawFn) -> Rows:
     """Rows whose columns are mostly of one kind each."""
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
+    usual = draw(st.sampled_from([(), ("question", "answer"), ("question", "answer", "choices"), ("text", "label")]))
+    names = list(dict.fromkeys([*usual, *names]))
     kinds = {
         name: draw(st.sampled_from([PLAIN, PLAIN, NESTED, st.sampled_from(["yes", "no"]), st.integers(0, 3)]))
         for name in names
