@@ -113,9 +113,7 @@ class Sample:
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
-    fields: tuple[
-        tuple[str, str], ...
-    ] = ()  # what else its row has, for a template to show
+    fields: tuple[tuple[str, str], ...] = ()  # what else its row has, for a template to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +160,7 @@ class AnswerFormat:
     trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
-    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(
-        default=None, compare=False
-    )  # other words
+    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(default=None, compare=False)  # other words
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
