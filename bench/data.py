@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ONSETS, RIMES = "b c d f g h l m n p r s t v w".split(), "an el in or us ar et ol um id".split()
+ONSETS, RIMES = ["b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "v", "w"], ["an", "el", "in", "or", "us", "ar", "et", "ol", "um", "id"]
 
 
 def name(number: int) -> str:

@@ -34,7 +34,7 @@ QUESTION = (
 ANSWER = (
     *("answer", "answerkey", "answers", "target", "targets", "output", "outputs", "response", "completion"),
     *("correctanswer", "correctoption", "correct", "answeridx", "answerindex", "goldanswer", "gold", "reference"),
-    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "a"),
+    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "a"),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (
@@ -52,11 +52,13 @@ PAIRS = (
     ("sentence1", "sentence2", "Sentence 1", "Sentence 2"),
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
+    ("question", "sentence", "Question", "Sentence"),
     ("前提", "假设", "前提", "假设"),
     ("句子1", "句子2", "句子1", "句子2"),
 )
 OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
 TALKS = ("messages", "conversations", "conversation")
+SHOWN = 6  # columns that a note lists
 PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
 
 
@@ -78,13 +80,15 @@ class Columns:
     both: bool = False  # of which each row has either
     passage: str = ""  # the column of the text that a question is about
     used: Mapping[str, str] = field(default_factory=dict)  # what each field was taken from, as a note says it
+    unused: tuple[str, ...] = ()  # columns that no field was taken from
 
     @property
     def note(self) -> str:
         """What was taken for what, where the columns' names do not say it."""
-        if all(column in PLAIN for column in self.used.values()):
+        if all(plain_key(column) in PLAIN for column in self.used.values()) and not self.unused:
             return ""
-        return ", ".join(f"{name} from {column!r}" for name, column in self.used.items())
+        used = ", ".join(f"{name} from {column!r}" for name, column in self.used.items())
+        return used + (f"; not asked: {', '.join(map(repr, self.unused))}" if self.unused else "")
 
 
 def plain_key(column: str) -> str:
@@ -117,6 +121,7 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
     rationale = given.get("rationale") or first(rest, RATIONALE) or ""
     if not rationale and "solution" in rest and rest["solution"] not in answer:
         rationale = rest["solution"]
+    taken_all = {*question, *answer, *choices, rationale, given.get("id", "id"), given.get("cluster", "cluster")}
     return Columns(
         question,
         answer,
@@ -129,6 +134,7 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
         composed not in (None, about, instructed),
         passage,
         {name: column for name, column in {**taken, "rationale": rationale}.items() if column},
+        tuple(column for column in table.columns if column not in taken_all)[:SHOWN],
     )
 
 
@@ -152,10 +158,14 @@ def answer_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]
         return (given["label"],), True
     names = [name for name in ANSWER if name != "a" or len(keys) <= 3]
     answer, label = first(keys, names), first(keys, LABEL)
-    if answer and "text" in keys and plain_key(answer) == "target" and label:
-        answer = None
-    if answer and label and {answer, label} == {"answer", "label"}:  # rows of either kind
+    if {answer, label} == {"answer", "label"} and not any({"answer", "label"} <= row.keys() for row in table.rows):
         return (answer, label), all("label" in row and "answer" not in row for row in table.rows)
+    whole = label is not None and all(row.get(label) is not None for row in table.rows)
+    if answer and whole and plain_key(label or "") in ("label", "labels", "标签") and "choices" not in given:
+        raise UserError(
+            f"{table.place(0)}: both {answer!r} and {label!r} may be the answer; say which is: --field answer={answer} or "
+            f"--field label={label}."
+        )
     if answer or label:
         return (answer or label or "",), not answer
     raise UserError(lacking(table, "answer", ("answer", "label")))
@@ -178,7 +188,7 @@ def question_in(
     keys = {key: column for key, column in keys.items() if column not in answer}
     asked = first(keys, QUESTION)
     for one, other, name, second in PAIRS:
-        if one in keys and other in keys and not {"question", "问题"} & keys.keys():
+        if one in keys and other in keys and (one == "question" or not {"question", "问题"} & keys.keys()):
             left, right = keys[one], keys[other]
             return (left, right), pair(name, second), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))

@@ -33,6 +33,11 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("after.csv", 'question,answer\n"a\n\nb",c\nd,\n', r"after\.csv, line 5: the field 'answer' is missing"),
     ("blank.csv", "question,answer\n  ,x\n", r"blank\.csv, line 2: the field 'question' is empty"),
     ("pair.csv", "premise,hypothesis,label\na,b,x\nc,,y\n", r"pair\.csv, line 3: the field 'hypothesis' is missing"),
+    (
+        "multirc.csv",
+        "paragraph,question,answer,label\na,b,c,0\na,b,d,1\n",
+        r"multirc\.csv, line 2: both 'answer' and 'label'",
+    ),
     ("twice.csv", "question,answer,answer\na,b,c\n", r"twice\.csv, line 1: the column 'answer' stands twice"),
     ("latin.csv", "question,answer\nWo?,Zürich\n".encode("latin-1"), r"latin\.csv is not UTF-8 text"),
     ("zero.csv", b"question,answer\na,b\0\n", r"zero\.csv is not UTF-8 text"),

@@ -495,6 +495,79 @@ SHAPES = [
         "Who?",
         "Rome|Roma",
     ),
+    Shape(
+        "by_id.json",
+        as_json({"q7": {"question": "sing", "answer": "song"}, "q8": {"question": "ring", "answer": "rang"}}),
+        "sing",
+        "song",
+    ),
+    Shape(
+        "trl.jsonl",
+        as_lines(
+            [
+                {
+                    "prompt": [{"role": "user", "content": "sing"}],
+                    "completion": [{"role": "assistant", "content": "song"}],
+                }
+            ]
+        ),
+        "sing",
+        "song",
+    ),
+    Shape(
+        "bigbench.json",
+        as_json({"name": "x", "examples": [{"input": "Hot?", "target_scores": {"ice": 0, "steam": 1}}]}),
+        "Hot?",
+        "B",
+        ("ice", "steam"),
+        "letter",
+        {"input": "Hot?"},
+    ),
+    Shape(
+        "truthful.parquet",
+        parquet([{"question": "Hot?", "mc1_targets": {"choices": ["steam", "ice"], "labels": [1, 0]}}]),
+        "Hot?",
+        "A",
+        ("steam", "ice"),
+        "letter",
+    ),
+    Shape(
+        "lettered.csv", 'question,options,answer\nHot?,"A. ice\nB. steam",B\n', "Hot?", "B", ("ice", "steam"), "letter"
+    ),
+    Shape("parted.csv", "question,choices,answer\nHot?,ice; steam,steam\n", "Hot?", "B", ("ice", "steam"), "letter"),
+    Shape(
+        "floats.csv",
+        "question,A,B,answer\nHot?,ice,steam,1.0\nCold?,ice,steam,0.0\n",
+        "Hot?",
+        "B",
+        ("ice", "steam"),
+        "letter",
+        {"A": "ice", "B": "steam"},
+    ),
+    Shape("open.jsonl", as_lines([{"question": "sing", "answer": "song", "options": []}]), "sing", "song"),
+    Shape(
+        "qnli.csv",
+        "question,sentence,label\nWho?,Al did.,yes\nWhen?,Al did.,no\n",
+        "Question: Who?\nSentence: Al did.",
+        "yes",
+        form="yes-no",
+        fields={"question": "Who?", "sentence": "Al did."},
+    ),
+    Shape(
+        "topics.csv",
+        "Question,Answer,topic\nsing,song,verbs\n",
+        "sing",
+        "song",
+        fields={"Question": "sing", "topic": "verbs"},
+        note="not asked: 'topic'",
+    ),
+    Shape(
+        "translation.jsonl",
+        as_lines([{"translation": {"en": "cat", "fr": "chat"}}]),
+        "cat",
+        "chat",
+        said=":question=translation.en,answer_column=translation.fr",
+    ),
     Shape("gsm.csv", 'question,answer\n2+2?,"It is <<2+2=4>>4.\n#### 4"\n', "2+2?", "4", form="number"),
 ]
 
