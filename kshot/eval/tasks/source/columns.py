@@ -158,8 +158,9 @@ def answer_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]
         return (given["label"],), True
     names = [name for name in ANSWER if name != "a" or len(keys) <= 3]
     answer, label = first(keys, names), first(keys, LABEL)
-    if {answer, label} == {"answer", "label"} and not any({"answer", "label"} <= row.keys() for row in table.rows):
-        return (answer, label), all("label" in row and "answer" not in row for row in table.rows)
+    either = {"answer", "label"}
+    if {answer, label} == either and not any(either <= row.keys() for row in table.rows):
+        return ("answer", "label"), all("label" in row and "answer" not in row for row in table.rows)
     whole = label is not None and all(row.get(label) is not None for row in table.rows)
     if answer and whole and plain_key(label or "") in ("label", "labels", "标签") and "choices" not in given:
         raise UserError(

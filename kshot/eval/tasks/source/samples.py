@@ -230,7 +230,9 @@ def sample_of(
 def shown_columns(table: RowTable, columns: Columns, samples: Sequence[Sample]) -> list[str]:
     """The columns of single values that a template may show: none that gives the answer away."""
     gold = {*columns.answer, columns.rationale}
-    told_of = TOLD - ({"question"} if columns.composed else set())
+    told_of = TOLD - ({"question"} if columns.composed else set()) | set(
+        columns.choices if len(columns.choices) == 1 else ()
+    )
     names = [
         name
         for name in table.columns
