@@ -38,8 +38,8 @@ def talk_of(row: Row, column: str) -> Any:
     value, more = row.get(column), row.get(COMPLETION)
     if column != PROMPT or not is_talk(value):
         return value
-    behind: list[Any] = more if is_talk(more) else [{"role": "assistant", "content": more}]
-    return [*value, *behind]
+    behind = list(more or ()) if is_talk(more) else [{"role": "assistant", "content": more}]
+    return [*(value or ()), *behind]
 
 
 def is_talk(value: Any) -> bool:
