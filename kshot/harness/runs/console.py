@@ -96,6 +96,9 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     if renderer and (own := renderer.own_system()):
         click.echo(clean(f"where a prompt has no system message, the chat template of {named.model} adds: {own}\n"))
     beforehand = dict(loaded.preparations())
+    for task in loaded.tasks:
+        if task.note:
+            click.echo(clean(task.note), err=True)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
