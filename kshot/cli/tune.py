@@ -58,7 +58,7 @@ MOST_SEEDS = 1000  # trainings of each; beyond it there is a typing mistake
 @click.option("--lr", type=float, default=0.0, help="Peak learning rate. [default: the method's own]")
 @click.option(
     "--search", is_flag=True,
-    help="Look for it: a third, one and three times that, and on until the best is bracketed; a third of the epochs each.",
+    help="Look for it: a third, one and three times that, on until the best is bracketed; a third of the epochs each.",
 )  # fmt: skip
 @click.option("--packing", is_flag=True, help="A batch as one row without padding (not for soft prompts).")
 @click.option("--checkpointing", is_flag=True, help="Compute activations again instead of keeping them: less memory.")
