@@ -31,7 +31,7 @@ from jinja2.utils import Namespace
 from kshot.types import UserError
 
 LARGEST = 10_000_000  # characters
-SEVERAL: tuple[type, ...] = (list, tuple, dict, type({}.keys()), type({}.values()), type({}.items()))
+SEVERAL: tuple[type[Any], ...] = (list, tuple, dict, type({}.keys()), type({}.values()), type({}.items()))
 ENTRY = 100  # that an entry of a list counts for, beside its text
 WIDTHLESS = (
     *("abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "last", "length"),
