@@ -40,6 +40,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="How the answers of file.jsonl are read: number, text, letter, label or yes-no. [default: told from them]",
 )
 @click.option(
+    "--language",
+    help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
+)
+@click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
 @with_model
@@ -69,6 +73,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 def bench(
     tasks: tuple[str, ...],
     answer: str | None,
+    language: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     system: str | None,
@@ -91,7 +96,7 @@ def bench(
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
-    from kshot.eval.tasks import answered
+    from kshot.eval.tasks import answered, in_language
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
@@ -102,6 +107,8 @@ def bench(
     strategies = worded(strategies, options, system)
     if answer is not None:
         tasks = tuple(answered(spec, answer) for spec in tasks)
+    if language is not None:
+        tasks = tuple(in_language(spec, language) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
     if dry_run:
         print_prompts(plan, named)
@@ -114,4 +121,5 @@ def bench(
 
 def default_name(tasks: tuple[str, ...], model: str) -> str:
     """A run's name, from what is run."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
+    name = re.sub(r"[^\w.-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
+    return name.encode()[:200].decode(errors="ignore")  # a file's name has 255 bytes, a Chinese character three

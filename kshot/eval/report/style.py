@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import xml.etree.ElementTree as xml
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
+
+from rich.cells import cell_len
 
 from kshot.eval.report.model import Figure
 from kshot.eval.report.safe_text import clean
@@ -26,12 +30,13 @@ BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#7f7f7f"
 INK = "#111111"  # text on a light tile, which stays dark on a dark page
 COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", GREY)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "h")
+FONTS = ("DejaVu Sans",)
 SETTINGS = {
     "svg.hashsalt": "kshot",
     "svg.fonttype": "path",  # text as outlines: the same everywhere, and no font to fetch
     "pdf.fonttype": 42,  # TrueType, which journals ask for, instead of Type 3
     "text.parse_math": False,  # a name with dollars is a name
-    "font.family": ["DejaVu Sans"],
+    "font.family": list(FONTS),
     "font.size": 8.5,
     "axes.titlesize": 8.8,
     "figure.labelsize": 9,
@@ -51,6 +56,19 @@ SETTINGS = {
     "legend.frameon": False,
     "figure.dpi": 100,
 }
+# fonts that have Chinese, Japanese and Korean, the best first; of several only one is used
+WIDE_FONTS = (
+    *(
+        "Noto Sans CJK SC",
+        "Noto Sans SC",
+        "Source Han Sans SC",
+        "Source Han Sans CN",
+        "PingFang SC",
+        "Hiragino Sans GB",
+    ),
+    *("Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Heiti TC"),
+    *("Noto Sans CJK JP", "Noto Serif CJK SC", "Arial Unicode MS", "SimSun"),
+)
 NARROW = 7 * 72  # points; a page does not blow such a figure up to its full width
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
@@ -61,8 +79,21 @@ def styled() -> Iterator[None]:
     """matplotlib's settings for as long as a figure is drawn and saved; the user's own are left alone."""
     import matplotlib as mpl
 
-    with mpl.rc_context(SETTINGS):
+    with (
+        mpl.rc_context({**SETTINGS, "font.family": [*FONTS, *wide_font()]}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # once a letter, where no font has it
         yield
+
+
+@lru_cache(maxsize=1)
+def wide_font() -> tuple[str, ...]:
+    """The font on this machine that letters come from which the first has not, such as Chinese; none where none is."""
+    from matplotlib import font_manager
+
+    there = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in WIDE_FONTS if name in there)[:1]
 
 
 def small_multiples(
@@ -140,12 +171,23 @@ def short(name: str, width: int = 28, lines: int = 3) -> str:
     """
     packed = [""]
     for part in re.findall(r"[^:,(]*[:,(]?", clean(name).replace("\n", " ")):
-        if packed[-1] and len(packed[-1]) + len(part) > width:
+        if packed[-1] and cell_len(packed[-1]) + cell_len(part) > width:
             packed.append("")
-        packed[-1] += part if len(part) <= width else f"{part[: width // 2]}…{part[-(width // 2 - 1) :]}"
+        packed[-1] += part if cell_len(part) <= width else f"{head(part, width // 2)}…{tail(part, width // 2 - 1)}"
     if len(packed) > lines:
-        packed = [*packed[: lines - 1], f"{packed[lines - 1][: width // 2]}…{packed[-1][-(width // 2 - 1) :]}"]
+        cut = f"{head(packed[lines - 1], width // 2)}…{tail(packed[-1], width // 2 - 1)}"
+        packed = [*packed[: lines - 1], cut]
     return "\n".join(packed)
+
+
+def head(text: str, width: int) -> str:
+    """The beginning of a text, so wide; a Chinese character is twice as wide as a letter."""
+    return next((text[:end] for end in range(len(text), 0, -1) if cell_len(text[:end]) <= width), "")
+
+
+def tail(text: str, width: int) -> str:
+    """The end of a text, so wide."""
+    return next((text[start:] for start in range(len(text)) if cell_len(text[start:]) <= width), "")
 
 
 def png(figure: Figure, dpi: int = 200) -> bytes:
