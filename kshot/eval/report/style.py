@@ -108,6 +108,11 @@ def small_multiples(
     return drawing, axes[:count]
 
 
+def line_style(at: int) -> str:
+    """How a line is drawn by its place, so that one whose colour comes again is told apart."""
+    return ("-", "--", ":")[at // len(COLOURS) % 3]
+
+
 def look(at: int) -> tuple[str, str]:
     """The colour and the marker of a line by its place; they come again together only after seventy.
 
@@ -165,6 +170,11 @@ def short(name: str, width: int = 28, lines: int = 3) -> str:
     if len(packed) > lines:
         packed = [*packed[: lines - 1], ends(packed[lines - 1], packed[-1], width)]
     return "\n".join(packed)
+
+
+def panel_title(name: str, panels: int) -> str:
+    """A name over one of so many panels beside each other: no wider than its own."""
+    return short(name, 24 if panels < 4 else 17)
 
 
 def ends(first: str, last: str, width: int) -> str:

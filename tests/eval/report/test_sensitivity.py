@@ -76,7 +76,7 @@ def test_strategies_that_are_equal_but_for_their_form_belong_together() -> None:
     assert groups(run) == [
         ("c", "template, format seed", joint),
         ("c", "template", ["own", "0", "1"]),
-        ("c:template=1", "format seed", ["own", "3", "4"]),
+        ("c:template=1", "format seed", ["as written", "3", "4"]),
         ("c:k=4", "template, label words", ["template 0", "words bad+good"]),
     ]  # fmt: skip
     assert not [section for section in build(run).sections if section.title.startswith("Accuracy against template")]
