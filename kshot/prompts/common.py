@@ -7,7 +7,7 @@ question is changed before it begins, and its requests on their way out.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, wraps
 from typing import Any
@@ -17,6 +17,7 @@ from kshot.prompts.formats import formatted
 from kshot.prompts.held_out import without_validation
 from kshot.prompts.wording import answer_for, reworded, stops_of, template_of
 from kshot.registry import hyperparameters
+from kshot.spec import values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
 BEST = "best"  # the template that does best on exemplars held out for it
@@ -25,7 +26,7 @@ WRITES: dict[str, Any] = {"stop": ()}  # of what generates
 SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
 
 COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
-      template: 0, 1 ... of the task's own, best (chosen once on held-out exemplars), or FILE.jinja with {{ answer }} in it
+      template: 0, 1 ... of the task's own, best (chosen once on held-out exemplars), or FILE.jinja with {{ answer }}
       label_words: what is written for each label, bad+good; format_seed: other separators and case; system: a message
       what writes: stop=(); what is drawn: top_k=0, min_p=0.0"""
 
@@ -94,6 +95,12 @@ def in_words(question: Question, given: Mapping[str, Any]) -> Question:
     if name and question.template and question.template.words:
         return reworded(question, question.template.words, "the template's words")
     return question
+
+
+def template_files(specs: Iterable[str]) -> list[str]:
+    """The templates that strategies' specifications name and that are no task's own: a user's files, once each."""
+    named = (name for spec in specs for name in values_in(spec, "template"))
+    return list(dict.fromkeys(name for name in named if name and name != BEST and not name.strip().isdecimal()))
 
 
 def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:

@@ -17,7 +17,7 @@ from kshot.types import Template, UserError
 BESIDE = (": ", ":", " : ", ":: ", " - ", " = ", ":\n", " ")  # between a descriptor and its text
 BETWEEN = ("\n", " \n", " || ", " ; ", " <sep> ", "\n\n")  # between two parts
 CASES = ("as written", "lower", "upper", "title")
-PART = re.compile(r"(?P<name>[^\s{}:][^{}:\n]*):(?P<gap>[ ]?)(?P<text>\{\{[^{}\n]*\}\})")
+PART = re.compile(r"(?P<name>[^\s{}:：][^{}:：\n]*)[:：](?P<gap>[ ]?)(?P<text>\{\{[^{}\n]*\}\})")
 GRAMMAR = tuple(random.Random("formats").sample(list(product(BESIDE, BETWEEN, CASES)), 192))
 
 

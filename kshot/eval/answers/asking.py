@@ -24,10 +24,10 @@ STATED = "答案是{answer}。"
 CHINESE: Mapping[str, Asking] = {
     "number": Asking("只回答一个数字。", "因此，答案（阿拉伯数字）是", STATED),
     "letter": Asking("只回答正确选项的字母。", "因此，在这些选项中，答案是", STATED),
-    "yes-no": Asking("只回答“是”或“否”。", "因此，答案（是或否）是", STATED),
+    "yes-no": Asking("只回答“是”或“否”。", "因此，答案（是或否）：", "答案：{answer}。"),
     "text": Asking("只给出答案。", "因此，答案是", STATED),
     "line": Asking("只给出答案。", "因此，答案是", "答案是{answer}"),
-    "word": Asking("只给出得到的字母。", "因此，答案是", "答案是“{answer}”。"),
+    "word": Asking("只给出连起来的结果。", "因此，答案是", "答案是“{answer}”。"),
     "actions": Asking("给出动作序列。", "因此，答案是", STATED),
     "label": Asking("只回答{listed}。", "因此，答案（{listed}）是", STATED),
 }

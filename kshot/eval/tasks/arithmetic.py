@@ -6,12 +6,14 @@ row is asked; only GSM8K has a train split of worked solutions besides.
 
 from __future__ import annotations
 
-from kshot.eval.answers import NUMBER, numeric
+from kshot.eval.answers import NUMBER, in_language, numeric
 from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source import wei2022_zh
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of, worked
+from kshot.eval.tasks.source.language import spoken
 from kshot.eval.tasks.source.public import loader
-from kshot.eval.tasks.source.templates import FREE
+from kshot.eval.tasks.source.templates import FREE, FREE_ZH
 from kshot.eval.tasks.source.told import number_of
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
 from kshot.types import Sample, Task, UserError
@@ -22,6 +24,11 @@ INSTRUCTIONS = (
     "Read the story and work out the number it asks for.",
     "Calculate the result of this word problem.",
 )
+INSTRUCTIONS_ZH = ("解答下面的算术应用题。", "读题，算出题目所问的数。", "计算这道应用题的结果。")
+TOLD = {
+    "en": (INSTRUCTIONS, FREE, DECOMPOSITIONS, EXEMPLARS),
+    "zh": (INSTRUCTIONS_ZH, FREE_ZH, wei2022_zh.DECOMPOSITIONS, wei2022_zh.EXEMPLARS),
+}
 
 
 def read(row: Row, name: str) -> Sample:
@@ -33,24 +40,33 @@ def read(row: Row, name: str) -> Sample:
     return Sample(name, text_of(row, ("question",), row["path"]), target, rationale)
 
 
-def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None) -> Task:
+def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None, language: str = "en") -> Task:
     """A set of word problems; the exemplars of Wei et al. 2022 come first in its pool."""
+    instructions, templates, decompositions, exemplars = spoken("gsm8k", language, TOLD)
+    form = in_language(NUMBER, language)
     return Task(
         name=folder,
-        load=loader(folder, hub, read, NUMBER, numeric, train=train, pool=False),
-        format=NUMBER,
+        load=loader(folder, hub, read, form, numeric, train=train, pool=False),
+        format=form,
         score=numeric,
-        instructions=INSTRUCTIONS,
-        templates=FREE,
-        decompositions=DECOMPOSITIONS,
-        exemplars=EXEMPLARS,
+        instructions=instructions,
+        templates=templates,
+        decompositions=decompositions,
+        exemplars=exemplars,
         reply_tokens=REPLY_TOKENS,
+        language=language,
     )
 
 
 @task
-def gsm8k() -> Task:
-    """Grade-school word problems (Cobbe et al. 2021, arXiv 2110.14168), with the 8 exemplars of Wei et al. 2022."""
+def gsm8k(*, language: str = "en") -> Task:
+    """Grade-school word problems (Cobbe et al. 2021, arXiv 2110.14168), with the 8 exemplars of Wei et al. 2022.
+
+    In Chinese (`language=zh`) local files only, gsm8k-zh/test.jsonl, such as MGSM's (Shi et al. 2022, arXiv 2210.03057),
+    and the eight exemplars translated.
+    """
+    if language != "en":
+        return arithmetic(f"gsm8k-{language}", None, language=language)
     hub = HubSet("openai/gsm8k", lambda row: {"question": row["question"], "answer": row["answer"]}, "main")
     return arithmetic("gsm8k", hub, train="train")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 
-from kshot.eval.answers import WORD, exact
+from kshot.eval.answers import WORD, exact, in_language
 from kshot.eval.tasks.registry import task
+from kshot.eval.tasks.source import chinese
 from kshot.eval.tasks.source.generated import draw_samples
-from kshot.eval.tasks.source.templates import FREE
+from kshot.eval.tasks.source.language import spoken
+from kshot.eval.tasks.source.templates import FREE, FREE_ZH
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
 FIRST_NAMES = """
@@ -59,33 +61,77 @@ def decomposition(words: list[str]) -> Decomposition:
     return Decomposition(question(words), tuple(steps))
 
 
+def question_chinese(words: list[str]) -> str:
+    """The question in Chinese, where a word's last character stands in for its last letter."""
+    return f"把“{'、'.join(words)}”中每个词的最后一个字依次连起来。"
+
+
+def make_chinese(words: int, generator: random.Random) -> Sample:
+    """A sample of so many words of two characters."""
+    drawn = [generator.choice(chinese.WORDS) for _ in range(words)]
+    answer = "".join(word[-1] for word in drawn)
+    steps = "".join(f"“{word}”的最后一个字是“{word[-1]}”。" for word in drawn)
+    return Sample("", question_chinese(drawn), answer, f"{steps}连起来得到“{answer}”。")
+
+
+def decomposition_chinese(words: list[str]) -> Decomposition:
+    """`decomposition` in Chinese."""
+    steps = []
+    for count in range(2, len(words) + 1):
+        part, joined = words[:count], "".join(word[-1] for word in words[:count])
+        last = f"“{part[-1]}”的最后一个字是“{part[-1][-1]}”。"
+        if count == 2:
+            text = f"“{part[0]}”的最后一个字是“{part[0][-1]}”。{last}"
+        else:
+            text = f"“{'、'.join(part[:-1])}”得到“{joined[:-1]}”。{last}"
+        text += f"把“{joined[:-1]}”和“{part[-1][-1]}”连起来得到“{joined}”。"
+        steps.append((question_chinese(part), f"{text}答案是“{joined}”。"))
+    return Decomposition(question_chinese(words), tuple(steps))
+
+
+INSTRUCTIONS = (
+    "Take the last letter of each word and join the letters.",
+    "Concatenate the final letters of all the words, in order.",
+    "For every word in the quotation write down its last letter, without spaces.",
+)
+INSTRUCTIONS_ZH = (
+    "取每个词的最后一个字，连在一起。",
+    "按顺序把所有词的末字拼接起来。",
+    "写出引号里每个词的最后一个字，中间不加空格。",
+)
+DECOMPOSITIONS = (decomposition(["Elon", "Musk", "Tesla"]), decomposition(["Bill", "Gates", "Paul", "Allen"]))
+DECOMPOSITIONS_ZH = (
+    decomposition_chinese(["香蕉", "公园", "同学"]),
+    decomposition_chinese(["中国", "长城", "黄河", "泰山"]),
+)
+TOLD = {
+    "en": (make, INSTRUCTIONS, DECOMPOSITIONS, FREE),
+    "zh": (make_chinese, INSTRUCTIONS_ZH, DECOMPOSITIONS_ZH, FREE_ZH),
+}
+
+
 @task
-def last_letters(*, words: int = 2, exemplar_words: int = 2) -> Task:
+def last_letters(*, words: int = 2, exemplar_words: int = 2, language: str = "en") -> Task:
     """Concatenate the last letters of `words` words (Wei et al. 2022, arXiv 2201.11903, section 5).
 
-    The paper asks 2 and 4; exemplars have 2 either way.
+    The paper asks 2 and 4; exemplars have 2 either way. In Chinese (`language=zh`) it is the last characters.
     """
+    draw, instructions, decompositions, templates = spoken("last-letters", language, TOLD)
     for key, count in (("words", words), ("exemplar_words", exemplar_words)):
         if not 1 <= count <= 12:
             raise UserError(f"last-letters: {key} is {count}; it must lie between 1 and 12.")
 
     def load(split: Split, source: Source) -> list[Sample]:
         count = exemplar_words if split == "train" else words
-        return draw_samples(f"last-letters {count}", lambda generator: make(count, generator), split, source)
+        return draw_samples(f"last-letters {count}", lambda generator: draw(count, generator), split, source)
 
     return Task(
         name="last-letters",
         load=load,
-        format=WORD,
-        templates=FREE,
+        format=in_language(WORD, language),
         score=exact,
-        instructions=(
-            "Take the last letter of each word and join the letters.",
-            "Concatenate the final letters of all the words, in order.",
-            "For every word in the quotation write down its last letter, without spaces.",
-        ),
-        decompositions=(
-            decomposition(["Elon", "Musk", "Tesla"]),
-            decomposition(["Bill", "Gates", "Paul", "Allen"]),
-        ),
+        instructions=instructions,
+        decompositions=decompositions,
+        templates=templates,
+        language=language,
     )

@@ -11,6 +11,12 @@ FREE = (  # a question with an answer in words or numbers
     Template("Input: {{ question }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
     Template("{{ question }}\nThe answer is {{ answer }}"),
 )
+FREE_ZH = (
+    Template("问题：{{ question }}\n答案：{{ answer }}"),
+    Template("问：{{ question }}\n答：{{ answer }}"),
+    Template("输入：{{ question }}\n输出：{{ answer }}"),
+    Template("{{ question }}\n答案是{{ answer }}"),
+)
 PAIRS = (  # a word and its counterpart
     Template("Input: {{ question }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
     Template("{{ question }} -> {{ answer }}", between="\n"),
@@ -39,3 +45,40 @@ SCAN = (
     Template("Command: {{ question }}\nActions: {{ answer }}"),
     Template("{{ question }} -> {{ answer }}", between="\n"),
 )
+LABELS = (  # a text with one of a few labels
+    Template("Text: {{ text }}\nLabel: {{ answer }}"),
+    Template("Input: {{ text }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
+    Template("{{ text }}\nCategory: {{ answer }}"),
+    Template("Question: {{ text }}\nAnswer: {{ answer }}"),
+)
+FREE_ZH = (
+    Template("问题：{{ question }}\n答案：{{ answer }}"),
+    Template("问：{{ question }}\n答：{{ answer }}"),
+    Template("输入：{{ question }}\n输出：{{ answer }}"),
+    Template("{{ question }}\n答案是{{ answer }}"),
+)
+LETTERED_ZH = "{% for letter in letters %}\n{{ letter }}. {{ choices[loop.index0] }}{% endfor %}"
+CHOICES_ZH = (
+    Template(
+        "{{ question }}" + LETTERED_ZH + "\n答案：{{ answer }}", source="Huang et al. 2023, arXiv 2305.08322 (C-Eval)"
+    ),
+    Template("问题：{{ question }}" + LETTERED_ZH + "\n答案：{{ answer }}"),
+    Template("问：{{ question }}" + LETTERED_ZH + "\n答：{{ answer }}"),
+    Template("{{ question }}" + LETTERED_ZH + "\n正确的选项是{{ answer }}"),
+)
+LABELS_ZH = (
+    Template("文本：{{ text }}\n类别：{{ answer }}"),
+    Template("输入：{{ text }}\n输出：{{ answer }}"),
+    Template("{{ text }}\n它属于{{ answer }}"),
+    Template("问题：{{ text }}\n答案：{{ answer }}"),
+)
+
+
+def templates_for(kind: str, language: str) -> tuple[Template, ...]:
+    """Templates for a user's data, by how its answers are read ("letter", "label" or another) and in which language."""
+    chinese = language == "zh"
+    if kind == "letter":
+        return CHOICES_ZH if chinese else CHOICES
+    if kind == "label":
+        return LABELS_ZH if chinese else LABELS
+    return FREE_ZH if chinese else FREE

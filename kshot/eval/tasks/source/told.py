@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_NO, canonical_number, labels
+from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_AND_NO, YES_NO, canonical_number, in_language, labels
+from kshot.eval.answers.numerals import in_words
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, UserError
 
 ANSWERS = ("number", "text", "letter", "label", "yes-no")
 WANTED = {"number": "a number", "letter": "a letter", "yes-no": "yes or no"}
 TRUTHS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
+TRUTHS |= {"是": "yes", "否": "no", "对": "yes", "错": "no", "對": "yes", "錯": "no"}
+# full-width letters, digits and signs as the plain ones
+PLAIN_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+HAN_ONLY = re.compile(r"[\u3007\u3400-\u9fff]+")
 MOST_LABELS = 1_000
 MOST_DIGITS = 100
 DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
@@ -36,10 +41,16 @@ def number_of(answer: str) -> str | None:
 
     >>> number_of("$1,000.50"), number_of("1e-5"), number_of("3/6"), number_of("3,5"), number_of("7 apples")
     ('1000.5', '0.00001', '0.5', None, None)
+    >>> number_of("\uff11\uff12"), number_of("\u5341\u4e8c"), number_of("\u5341\u4e8c\u4e2a")
+    ('12', '12', None)
     """
+    answer = answer.translate(PLAIN_WIDTH)
     if DIGITS.fullmatch(answer):
         return answer
     found = NUMERAL.fullmatch(answer.strip())
+    if found is None and HAN_ONLY.fullmatch(answer.strip()):
+        words = in_words(answer.strip())
+        return words.value if words and words.end == len(answer.strip()) else None
     if found is None or (found["sign"] and found["minus"]):
         return None
     digits = found["digits"].replace(",", "")
@@ -62,11 +73,20 @@ def truth_of(answer: str) -> str | None:
 
 def lone_letter(answer: str) -> str | None:
     """The letter that an answer is, "(b)" or "B."; None for any other."""
-    found = re.fullmatch(r"\(?([A-Za-z])[).:]{0,2}", answer.strip())
+    found = re.fullmatch(r"\(?([A-Za-z])[).:]{0,2}", answer.translate(PLAIN_WIDTH).strip())
     return found[1].upper() if found else None
 
 
-READ: dict[str, Callable[[str], str | None]] = {"number": number_of, "letter": lone_letter, "yes-no": truth_of}
+def counted(answer: str) -> str | None:
+    """An answer that is nothing but a number; None for digits behind a zero, which are a code and count nothing.
+
+    >>> counted("7"), counted("0.7"), counted("007"), counted("0")
+    ('7', '0.7', None, '0')
+    """
+    return None if re.fullmatch(r"0\d+", answer.strip(), re.ASCII) else number_of(answer)
+
+
+READ: dict[str, Callable[[str], str | None]] = {"number": counted, "letter": lone_letter, "yes-no": truth_of}
 
 
 def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
@@ -78,7 +98,7 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
         return "yes-no"
     if labelled:
         return "label"
-    numbers = sum(number_of(sample.target) is not None for sample in samples)
+    numbers = sum(counted(sample.target) is not None for sample in samples)
     return "number" if 2 * numbers > len(samples) else "text"
 
 
@@ -138,12 +158,12 @@ def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -
     return {label: label.partition(".")[0] if whole else label for label in found}
 
 
-def format_of(kind: str, names: Sequence[str]) -> tuple[AnswerFormat, tuple[str, ...]]:
-    """The answer format of a kind, and the labels where it is a classification."""
+def format_of(kind: str, names: Sequence[str], language: str = "en") -> tuple[AnswerFormat, tuple[str, ...]]:
+    """The answer format of a kind in a language, and the labels where it is a classification."""
     if kind == "label":
-        return labels(tuple(names)), tuple(names)
+        return labels(tuple(names), language=language), tuple(names)
     form = {"number": NUMBER, "text": TEXT, "letter": LETTER, "yes-no": YES_NO}[kind]
-    return form, ("yes", "no") if kind == "yes-no" else ()
+    return in_language(form, language), YES_AND_NO.get(language, YES_AND_NO["en"]) if kind == "yes-no" else ()
 
 
 def known(answer: str) -> str:
