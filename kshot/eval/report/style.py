@@ -199,10 +199,21 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
 
 
 def pdf(figure: Figure) -> bytes:
-    """The figure as vectors on white, for a paper: text stays text, in embedded TrueType."""
+    """The figure as vectors on white, for a paper: text stays text, in embedded TrueType.
+
+    With Chinese characters in outlines (Type 3): fonts that have them seldom are TrueType, and would not be shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.text import Text
+    from rich.cells import cell_len
+
     out = io.BytesIO()
     with styled():
-        figure.draw().savefig(out, format="pdf", facecolor="white", metadata={"CreationDate": None, "Producer": None})
+        drawing = figure.draw()
+        texts = [text.get_text() for text in drawing.findobj(Text)]
+        kind = 3 if any(cell_len(text) > len(text) for text in texts) else SETTINGS["pdf.fonttype"]
+        with mpl.rc_context({"pdf.fonttype": kind}):
+            drawing.savefig(out, format="pdf", facecolor="white", metadata={"CreationDate": None, "Producer": None})
     return out.getvalue()
 
 
