@@ -215,6 +215,10 @@ def test_a_transcript_shows_the_template_that_worded_it() -> None:
     assert "template 0, chosen on validation\nReview:" in shown["c:template=best"]
     assert "not kept in this run" in shown["c:template=1"]
     assert "template" not in shown["c"]
+    formatted = run_of({("t", "c:template=1,format_seed=3"): scores(9)})
+    said = transcript(formatted, formatted.records[0]).template
+    assert said is not None
+    assert said[0] == "1, before its format 3"
     assert "<dt>template 0, chosen on validation</dt>" in html.page(build(run))
 
 
