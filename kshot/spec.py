@@ -54,6 +54,20 @@ def files_in(spec: str) -> list[str]:
     return own + [file for value in given.values() for file in files_in(value)]
 
 
+def values_in(spec: str, key: str) -> list[str]:
+    """The values of a hyperparameter in a specification, itself or in any value within it, however deep.
+
+    >>> values_in("self-consistency:base=few-shot(template=own.jinja),n=5", "template")
+    ['own.jinja']
+    """
+    try:
+        given = split_spec(spec)[1]
+    except UserError:  # what cannot be read says nothing
+        return []
+    own = [given[key]] if key in given else []
+    return own + [found for value in given.values() for found in values_in(value, key)]
+
+
 def split_outside_parentheses(text: str, separator: str = ",") -> list[str]:
     """Parts between separators that stand outside parentheses and quotes; empty parts are left out."""
     parts, depth, current, at = [], 0, "", 0

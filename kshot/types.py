@@ -215,6 +215,7 @@ class Question:
     words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
+    files: Mapping[str, bytes] | None = None  # of a run, the template files named in it; None: read where they lie
     prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
 
 

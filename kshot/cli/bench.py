@@ -18,6 +18,7 @@ Examples:
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
   kshot bench --task questions.jsonl --answer text --strategy zero-shot
+  kshot bench --task exam.csv --field question=Frage --field answer=Loesung --exemplars 5 --strategy few-shot:k=5
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
@@ -33,16 +34,29 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     "tasks",
     multiple=True,
     required=True,
-    help="Task: name[:key=value,...], file.py:name, or file.jsonl. Repeatable.",
+    help="Task: name[:key=value,...], file.py:name, or data of your own: a .csv, .tsv, .json, .jsonl or .parquet file, "
+    "a folder of save_to_disk, hub:OWNER/NAME. Repeatable.",
 )
 @click.option(
     "--answer",
-    help="How the answers of file.jsonl are read: number, text, letter, label or yes-no. [default: told from them]",
+    help="How the answers of your data are read: number, text, letter, label or yes-no. [default: told from them]",
 )
 @click.option(
     "--language",
     help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
 )
+@click.option(
+    "--field",
+    "fields",
+    multiple=True,
+    help="Which column of your data is what: FIELD=COLUMN, such as question=text; a field is question, answer, label, "
+    "choices (A+B+C), context, rationale, id or cluster. Repeatable. [default: told from their names]",
+)
+@click.option(
+    "--exemplars", type=click.IntRange(min=0),
+    help="How many rows of your data are exemplars and never asked. [default: the first 8, at most half, where a "
+    "strategy shows any and there is no train split]",
+)  # fmt: skip
 @click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
@@ -74,6 +88,8 @@ def bench(
     tasks: tuple[str, ...],
     answer: str | None,
     language: str | None,
+    fields: tuple[str, ...],
+    exemplars: int | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     system: str | None,
@@ -105,8 +121,8 @@ def bench(
         refuse_beside_engine(options)
     named = find_engine(engine if engine is not None else options.engine(adapter, chat_options))
     strategies = worded(strategies, options, system)
-    if answer is not None:
-        tasks = tuple(answered(spec, answer) for spec in tasks)
+    if answer is not None or fields or exemplars is not None:
+        tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)
     if language is not None:
         tasks = tuple(in_language(spec, language) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)

@@ -56,7 +56,10 @@ MOST_SEEDS = 1000  # trainings of each; beyond it there is a typing mistake
 @click.option("--batch-size", type=int, default=8, show_default=True, help="Samples a step.")
 @click.option("--accumulate", type=int, default=1, show_default=True, help="Batches whose gradients make one update.")
 @click.option("--lr", type=float, default=0.0, help="Peak learning rate. [default: the method's own]")
-@click.option("--search", is_flag=True, help="Try a third, one and three times that rate, a third of the epochs each.")
+@click.option(
+    "--search", is_flag=True,
+    help="Look for it: a third, one and three times that, on until the best is bracketed; a third of the epochs each.",
+)  # fmt: skip
 @click.option("--packing", is_flag=True, help="A batch as one row without padding (not for soft prompts).")
 @click.option("--checkpointing", is_flag=True, help="Compute activations again instead of keeping them: less memory.")
 @click.option("--evaluations", type=int, help="On the validation set, while training. [default: 4; of a mixture 0]")

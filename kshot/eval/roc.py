@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kshot.eval.statistics import Interval
+from kshot.eval.statistics import CHUNK, Interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +46,24 @@ def roc_auc(scores: Sequence[float] | NDArray[np.float64], positive: Sequence[bo
     if not pairs:
         return float("nan")
     return float((stats.rankdata(values)[hit].sum() - hits * (hits + 1) / 2) / pairs)
+
+
+def resampled(
+    scores: NDArray[np.float64], positive: NDArray[np.bool_], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """`roc_auc` of many resamples at once, which take each sample so many times: counts (resamples, samples)."""
+    import numpy as np
+
+    order = np.argsort(scores, kind="stable")
+    starts = np.unique(scores[order], return_index=True)[1]
+    hits, misses = (
+        np.add.reduceat(counts[:, order] * chosen[order], starts, axis=1).astype(float)
+        for chosen in (positive, ~positive)
+    )  # (resamples, distinct scores)
+    beaten = np.cumsum(misses, axis=1) - misses / 2
+    with np.errstate(invalid="ignore"):  # nan where a resample lacks a label
+        areas: NDArray[np.float64] = (hits * beaten).sum(axis=1) / (hits.sum(axis=1) * misses.sum(axis=1))
+    return areas
 
 
 def tied_pairs(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[int, int]:
@@ -84,16 +102,18 @@ def area(
         raise ValueError(f"a sample has no probability of {error}") from None
     hit = np.array([[target == name for target in targets] for name in asked])
 
-    def mean(chosen: NDArray[np.int64]) -> float:
-        return float(
-            np.mean([roc_auc(one[chosen], hits[chosen]) for rows, hits in zip(table, hit, strict=True) for one in rows])
-        )
-
     rng, n = np.random.default_rng(seed), len(targets)
-    found = np.array([mean(rng.integers(n, size=n)) for _ in range(draws)])
+    each = [(one, hits) for rows, hits in zip(table, hit, strict=True) for one in rows]
+    rows = max(1, CHUNK // n)
+    means = []
+    for start in range(0, draws, rows):
+        drawn = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(min(rows, draws - start))]
+        means.append(np.mean([resampled(one, hits, np.stack(drawn)) for one, hits in each], axis=0))
+    found = np.concatenate(means)
     found = found[np.isfinite(found)]
     ends = np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) if len(found) else (0.0, 1.0)
-    ties = [tied_pairs(one, hits) for rows, hits in zip(table, hit, strict=True) for one in rows]
+    ties = [tied_pairs(one, hits) for one, hits in each]
     tied = sum(same for same, _ in ties) / sum(pairs for _, pairs in ties)
     interval = Interval(float(ends[0]), float(ends[1]))
-    return Area(mean(np.arange(n)), interval, tied, asked[0] if len(labels) == 2 else None)
+    value = float(np.mean([roc_auc(one, hits) for one, hits in each]))
+    return Area(value, interval, tied, asked[0] if len(labels) == 2 else None)

@@ -1,9 +1,9 @@
 """How far apart the scores of several forms of one prompt are, and how far chance alone would put them.
 
-Meets: the forms were asked the same samples, and so is the null: where forms are alike, any form could have had any of a
-sample's scores, so they are exchanged within each sample (Fisher 1935, section 21, for more than two; Sclar et al. 2023,
-arXiv 2310.11324, report the bare range). Concedes: by Monte Carlo, and from `LIMIT` samples that tell forms apart on by
-its normal limit.
+Meets: paired, as the forms were asked the same samples: of forms that are alike any could have had any of a sample's
+scores, so these are exchanged within each sample (Fisher 1935, section 21, for more than two; Sclar et al. 2023, arXiv
+2310.11324, give the bare range). Concedes: by Monte Carlo, and by its normal limit from `LIMIT` samples on that tell
+forms apart.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def exchanged(
         sums = in_pieces(lambda rows: rng.permuted(np.tile(telling, (rows, 1, 1)), axis=2).sum(1), telling.size, draws)
     found = chance_of(sums / n, telling.sum(axis=0) / n)
     if clusters is None and telling.size >= FEWEST and bool(np.isin(scores, (0.0, 1.0)).all()):
-        return Chance(found.expected, found.limit, cochran_q(scores.T)[1], COCHRAN)
+        return Chance(found.expected, found.limit, cochran_q(scores.T.tolist())[1], COCHRAN)
     return found
 
 

@@ -325,7 +325,7 @@ class Journal:
             lost = {name for (name,) in attempted if name not in stored}
         lost |= {name for name, text in stored.items() if not readable(text)}
         samples = list(samples)
-        given = {sample.id: sample_text(sample) for sample in samples}
+        given = {sample.id: as_kept(sample, stored.get(sample.id)) for sample in samples}
         bare = {sample.id: sample_text(replace(sample, fields=())) for sample in samples}  # as earlier runs kept it
         changed = [name for name in {**given, **stored} if stored.get(name) not in (given.get(name), bare.get(name))]
         differing = next((name for name in changed if name not in lost or name not in given), None)
@@ -357,6 +357,14 @@ class Journal:
         """All records, by task, strategy, sample and repeat. Raises UserError, last, for damaged ones."""
         query = "SELECT * FROM records ORDER BY task, strategy, sample_id, repeat"
         yield from self.rows(query, record_of_row, record_named)
+
+
+def as_kept(sample: Sample, kept: str | None) -> str:
+    """A sample as JSON, without its row's other fields where it was kept by a kshot that knew none."""
+    text = sample_text(sample)
+    if kept not in (None, text) and sample.fields and sample_text(replace(sample, fields=())) == kept:
+        return sample_text(replace(sample, fields=()))
+    return text
 
 
 def writer_of(folder: Path) -> str:

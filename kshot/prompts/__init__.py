@@ -2,6 +2,12 @@
 
 phrases.py      the words around a question, by language
 templates.py    a question to messages, and messages to plain text
+wording.py      a question by a template, to one text
+formats.py      a template with other separators and case
+common.py       what can be said of every strategy: template, label words, system, stops, sampling
+preparation.py  what a strategy finds out beforehand, the best template among it
+held_out.py     exemplars to try things on
+calibration.py  what a model says of labels unasked
 exemplars.py    which worked samples are shown, in which order
 voting.py       the answer that most chains give
 strategies/     one file each

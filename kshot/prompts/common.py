@@ -7,7 +7,7 @@ question is changed before it begins, and its requests on their way out.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, wraps
 from typing import Any
@@ -17,6 +17,7 @@ from kshot.prompts.formats import formatted
 from kshot.prompts.held_out import without_validation
 from kshot.prompts.wording import answer_for, reworded, stops_of, template_of
 from kshot.registry import hyperparameters
+from kshot.spec import values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
 BEST = "best"  # the template that does best on exemplars held out for it
@@ -94,6 +95,12 @@ def in_words(question: Question, given: Mapping[str, Any]) -> Question:
     if name and question.template and question.template.words:
         return reworded(question, question.template.words, "the template's words")
     return question
+
+
+def template_files(specs: Iterable[str]) -> list[str]:
+    """The templates that strategies' specifications name and that are no task's own: a user's files, once each."""
+    named = (name for spec in specs for name in values_in(spec, "template"))
+    return list(dict.fromkeys(name for name in named if name and name != BEST and not name.strip().isdecimal()))
 
 
 def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:

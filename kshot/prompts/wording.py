@@ -210,29 +210,36 @@ def shortened(template: Template) -> str:
 def template_of(question: Question, name: str) -> Template:
     """The template that `name` stands for: a number is one of the task's own, all else a file. Raises UserError."""
     if not name.strip().isdecimal():
-        return read_template(name)
+        return read_template(name, question.files)
     if int(name) >= len(question.templates):
         have = f"templates 0 to {len(question.templates) - 1}" if question.templates else "no template of its own"
         raise UserError(f"template is {name} and the task has {have}; give another, or a file of yours.")
     return question.templates[int(name)]
 
 
-def read_template(name: str) -> Template:
-    """A user's template, a Jinja file. Raises UserError where there is none, or it is no UTF-8 text."""
-    path = Path(name).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
+def read_template(name: str, files: Mapping[str, bytes] | None = None) -> Template:
+    """A user's template, a Jinja file; where `files` are given, out of these. Raises UserError where there is none."""
+    content = read_file(name) if files is None else files.get(name)
+    if content is None:
         raise UserError(
             f"template is {name!r}: neither a number of the task's templates, best, nor a file; give one of these."
-        ) from None
+        )
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
-        raise UserError(f"the template {path} is not UTF-8 text; save it as UTF-8.") from None
+        raise UserError(f"the template {name} is not UTF-8 text; save it as UTF-8.") from None
+    if not text.strip():
+        raise UserError(f"the template {name} is empty; write a sample's form, with {{{{ answer }}}} in it.")
+    return Template(text.removesuffix("\n"), source=name)
+
+
+def read_file(name: str) -> bytes | None:
+    """What a template's file holds; None where there is none. Raises UserError where it cannot be read."""
+    path = Path(name).expanduser()
+    try:
+        return path.read_bytes() if path.exists() else None
     except OSError as error:
         raise UserError(f"the template {path} cannot be read ({error.strerror}); give a file of text.") from error
-    if not text.strip():
-        raise UserError(f"the template {path} is empty; write a sample's form, with {{{{ answer }}}} in it.")
-    return Template(text.removesuffix("\n"), source=name)
 
 
 def reworded(question: Question, words: Sequence[str], what: str) -> Question:

@@ -62,7 +62,7 @@ class Study:
 
     def plan(self, strategies: tuple[str, ...]) -> Plan:
         """The benchmark of some strategies on the study's samples."""
-        return Plan(self.tasks, strategies, self.data, self.limit)
+        return Plan(self.tasks, strategies, self.data, self.limit, set_aside=True)  # to train on
 
     def parts(self, plan: Loaded, samples: int, seed: int) -> tuple[MixturePart, ...]:
         """What is trained on. Raises UserError where a task has too few train samples."""

@@ -45,6 +45,7 @@ from kshot.harness.journal import Journal
 from kshot.harness.models.sources import configuration
 from kshot.harness.runs.plan import Loaded, load_plan
 from kshot.harness.runs.run import run_benchmark
+from kshot.prompts.strategies import get_strategy
 from kshot.types import UserError
 
 OnStudyProgress = Callable[[str, int, int, Mapping[str, float]], None]
@@ -62,6 +63,11 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
     is at work in the folder.
     """
     methods = [get_method(method) for method in study.methods]
+    if get_strategy(study.strategy).prepare is not None:
+        raise UserError(
+            f"--strategy {study.strategy} finds out beforehand how to ask, and so cannot be trained on: compare "
+            "with it (--compare), and train on the template that it chooses."
+        )
     plan = load_plan(study.plan((study.strategy,)))
     for asked in (plan, load_plan(study.plan(study.prompting))) if study.prompting else (plan,):
         asked.check()

@@ -1,8 +1,9 @@
-"""The search for a method's learning rate: a few around the method's own, the same effort for every method."""
+"""The search for a method's learning rate: around the method's own, on from there until the best is bracketed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from kshot.adapters.training.recipe import OnProgress
 from kshot.adapters.training.supervised import loss_of, train
 from kshot.types import UserError
 
-FACTORS = (1 / 3, 1.0, 3.0)
-"""The rates that are tried, as multiples of the method's own."""
+STEP = 3.0  # between two rates
+EXPONENTS = (-1, 0, 1)
+"""The rates that are tried first, as powers of `STEP` times the method's own."""
+FARTHEST = 4  # steps from the method's own at which a search ends, bracketed or not
 
 
 def rate(
@@ -29,14 +32,29 @@ def rate(
     if not study.search:
         return own
     known = read_rates(folder)
-    if training.method not in known:
-        known[training.method] = {
-            repr(own * factor): tried(base, training, parts, own * factor, folder / SEARCH, on_progress)
-            for factor in FACTORS
-        }
-        write_rates(folder, known)
-    losses = known[training.method]
+    losses = dict(known.get(training.method, {}))
+    while (exponent := next_exponent({nearest(float(lr), own): loss for lr, loss in losses.items()})) is not None:
+        lr = own * STEP**exponent
+        losses[repr(lr)] = tried(base, training, parts, lr, folder / SEARCH, on_progress)
+        write_rates(folder, {**known, training.method: losses})
     return float(min(losses, key=losses.__getitem__))
+
+
+def nearest(lr: float, own: float) -> int:
+    """How many steps a rate is from the method's own."""
+    return round(math.log(lr / own, STEP))
+
+
+def next_exponent(losses: Mapping[int, float]) -> int | None:
+    """The step to try next, given the losses by step; None where the lowest has a higher one on either side.
+
+    At most `FARTHEST` steps from the method's own.
+    """
+    for exponent in EXPONENTS:
+        if exponent not in losses:
+            return exponent
+    best = min(losses, key=lambda one: (losses[one], abs(one) if math.isfinite(losses[one]) else one))
+    return next((one for one in (best - 1, best + 1) if one not in losses and abs(one) <= FARTHEST), None)
 
 
 def tried(

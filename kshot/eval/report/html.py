@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 MOST = 2_000
+SHORT = 12  # letters of a word that is not broken to make a column narrower
 ROOM = 8_000_000
 """Characters of prompts and completions that the page may hold."""
 
@@ -113,9 +114,16 @@ def templates() -> Environment:
     environment.tests.update({
         "table": lambda block: isinstance(block, Table), "figure": lambda block: isinstance(block, Figure),
         "transcripts": lambda block: isinstance(block, Transcripts), "cell": lambda value: isinstance(value, Cell),
-        "alternatives": lambda block: isinstance(block, Alternatives),
+        "worded": worded, "alternatives": lambda block: isinstance(block, Alternatives),
     })  # fmt: skip
     return environment
+
+
+def worded(block: object, at: int) -> bool:
+    """Whether a table's column has nothing but short words, which are not to be broken."""
+    found = [row[at] for row in block.rows] if isinstance(block, Table) else []
+    texts = [value.text if isinstance(value, Cell) else value for value in found]
+    return all(len(word) <= SHORT for text in texts for word in text.split())
 
 
 def policy(style: str, script: str, served: bool = False) -> str:

@@ -78,5 +78,5 @@ def escape(value: str) -> str:
 
 
 def file_name(name: str) -> str:
-    """A figure's name as a file name: letters, digits, dashes and dots."""
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip(".-") or "figure"
+    """A figure's name as a file name: letters of any script, digits, dashes and dots."""
+    return re.sub(r"[^\w.-]+|_", "-", name).strip(".-") or "figure"

@@ -107,6 +107,7 @@ class Transcript:
     detail: tuple[tuple[str, str], ...]  # what else the strategy kept, as (name, text)
     calls: Callable[[], Sequence[Call]]  # read from the journal only when shown
     score: str = ""  # by its metrics, where it is more than right or wrong: "token-f1 0.4"
+    template: tuple[str, str] | None = None  # (what the template is called, its text), where one worded it
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,6 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.cells import cell_len
-
 from kshot.eval.report.model import Figure
 from kshot.eval.report.safe_text import clean
 
@@ -30,13 +28,12 @@ BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#7f7f7f"
 INK = "#111111"  # text on a light tile, which stays dark on a dark page
 COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", GREY)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">", "h")
-FONTS = ("DejaVu Sans",)
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "kshot",
     "svg.fonttype": "path",  # text as outlines: the same everywhere, and no font to fetch
     "pdf.fonttype": 42,  # TrueType, which journals ask for, instead of Type 3
     "text.parse_math": False,  # a name with dollars is a name
-    "font.family": list(FONTS),
+    "font.family": ["DejaVu Sans"],
     "font.size": 8.5,
     "axes.titlesize": 8.8,
     "figure.labelsize": 9,
@@ -56,18 +53,10 @@ SETTINGS = {
     "legend.frameon": False,
     "figure.dpi": 100,
 }
-# fonts that have Chinese, Japanese and Korean, the best first; of several only one is used
-WIDE_FONTS = (
-    *(
-        "Noto Sans CJK SC",
-        "Noto Sans SC",
-        "Source Han Sans SC",
-        "Source Han Sans CN",
-        "PingFang SC",
-        "Hiragino Sans GB",
-    ),
-    *("Microsoft YaHei", "SimHei", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Heiti TC"),
-    *("Noto Sans CJK JP", "Noto Serif CJK SC", "Arial Unicode MS", "SimSun"),
+HAN_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "Source Han Sans CN"),
+    *("WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Microsoft YaHei", "SimHei", "PingFang SC", "Heiti SC"),
+    *("Hiragino Sans GB", "Arial Unicode MS", "Droid Sans Fallback"),
 )
 NARROW = 7 * 72  # points; a page does not blow such a figure up to its full width
 SVG = "http://www.w3.org/2000/svg"
@@ -79,21 +68,18 @@ def styled() -> Iterator[None]:
     """matplotlib's settings for as long as a figure is drawn and saved; the user's own are left alone."""
     import matplotlib as mpl
 
-    with (
-        mpl.rc_context({**SETTINGS, "font.family": [*FONTS, *wide_font()]}),
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # once a letter, where no font has it
+    with mpl.rc_context({**SETTINGS, "font.family": families()}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")  # a box in its place says it
         yield
 
 
 @lru_cache(maxsize=1)
-def wide_font() -> tuple[str, ...]:
-    """The font on this machine that letters come from which the first has not, such as Chinese; none where none is."""
+def families() -> list[str]:
+    """The fonts of figures: one for all, and behind it the first with Chinese characters that this machine has."""
     from matplotlib import font_manager
 
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    return tuple(name for name in WIDE_FONTS if name in there)[:1]
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    return [*SETTINGS["font.family"], *[name for name in HAN_FONTS if name in known][:1]]
 
 
 def small_multiples(
@@ -169,25 +155,29 @@ def short(name: str, width: int = 28, lines: int = 3) -> str:
     base=few-shot,n=10,
     temperature=0.7
     """
+    from rich.cells import cell_len
+
     packed = [""]
     for part in re.findall(r"[^:,(]*[:,(]?", clean(name).replace("\n", " ")):
         if packed[-1] and cell_len(packed[-1]) + cell_len(part) > width:
             packed.append("")
-        packed[-1] += part if cell_len(part) <= width else f"{head(part, width // 2)}…{tail(part, width // 2 - 1)}"
+        packed[-1] += part if cell_len(part) <= width else ends(part, part, width)
     if len(packed) > lines:
-        cut = f"{head(packed[lines - 1], width // 2)}…{tail(packed[-1], width // 2 - 1)}"
-        packed = [*packed[: lines - 1], cut]
+        packed = [*packed[: lines - 1], ends(packed[lines - 1], packed[-1], width)]
     return "\n".join(packed)
 
 
-def head(text: str, width: int) -> str:
-    """The beginning of a text, so wide; a Chinese character is twice as wide as a letter."""
-    return next((text[:end] for end in range(len(text), 0, -1) if cell_len(text[:end]) <= width), "")
+def ends(first: str, last: str, width: int) -> str:
+    """The beginning of a text and the end of another, as wide as `width` together; a Chinese character is two wide.
 
+    >>> ends("abcdefgh", "abcdefgh", 6), ends("情感分类任务", "情感分类任务", 8)
+    ('abc…gh', '情感…务')
+    """
+    from rich.cells import cell_len, set_cell_size
 
-def tail(text: str, width: int) -> str:
-    """The end of a text, so wide."""
-    return next((text[start:] for start in range(len(text)) if cell_len(text[start:]) <= width), "")
+    tail, room = last[::-1], width // 2 - 1
+    kept = next(at for at in range(len(tail), -1, -1) if cell_len(tail[:at]) <= room)
+    return f"{set_cell_size(first, min(width // 2, cell_len(first))).rstrip()}…{tail[:kept][::-1]}"
 
 
 def png(figure: Figure, dpi: int = 200) -> bytes:

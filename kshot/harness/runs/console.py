@@ -35,9 +35,9 @@ def run_plan(
     from kshot.types import Record
 
     loaded = load_plan(plan, metrics)
+    check_folder(folder, loaded)
     loaded.check()
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
-    check_folder(folder, plan)
     note = named.note()
     console = Console(stderr=True)
     for task in loaded.tasks:

@@ -13,8 +13,10 @@ from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
+from kshot.prompts.common import template_files
 from kshot.prompts.strategies import answer_behind, get_strategy
 from kshot.prompts.templates import plain
+from kshot.prompts.wording import read_file
 from kshot.types import (
     Generation,
     Prediction,
@@ -42,6 +44,7 @@ class Plan:
     seed: int = 0
     repeats: int = 1
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the tasks it is run on; absent: all
+    set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -69,6 +72,7 @@ class Plan:
             "limit": self.limit,
             "seed": self.seed,
             "repeats": self.repeats,
+            **({"set_aside": False} if self.set_aside is False else {}),  # runs before it all did
         }
 
     @classmethod
@@ -83,6 +87,7 @@ class Plan:
                 settings["seed"],
                 settings["repeats"],
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
+                settings.get("set_aside", True) is not False,
             )
             named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
             named.append(settings["engine"])
@@ -109,6 +114,7 @@ class Loaded:
     pools: Mapping[str, tuple[Sample, ...]]
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
 
     @property
     def total(self) -> int:
@@ -124,7 +130,7 @@ class Loaded:
 
     def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
         """A sample as a strategy sees it, with what the strategy has prepared for its task."""
-        question = task.question(sample, self.pools[task.name])
+        question = replace(task.question(sample, self.pools[task.name]), files=self.files)
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
@@ -167,10 +173,11 @@ class Loaded:
         return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
 
 
-def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
+def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes] | None = None) -> Loaded:
     """Loads what a plan names, and metrics to score by beside each task's own.
 
-    Raises UserError for what is unknown, empty or given twice.
+    Template files are read now, once for the whole run; where `files` are given, none is. Raises UserError for what is
+    unknown, empty or given twice.
     """
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
@@ -178,6 +185,7 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise UserError(f"the {kind} {sorted(twice)[0]!r} is given twice; give it once.")
+    plan, tasks = divided(plan, tasks, strategies)
     samples, pools = {}, {}
     for task in tasks:
         found = list(task.load("test", plan.source))
@@ -194,7 +202,52 @@ def load_plan(plan: Plan, metrics: Sequence[str] = ()) -> Loaded:
             for sample in (*task.exemplars, *task.load("train", plan.source))
             if sample.choices or sample.question not in asked
         )
-    return Loaded(plan, tasks, strategies, samples, pools, tuple(get_metric(spec) for spec in metrics))
+    if files is None:
+        read = {name: read_file(name) for name in template_files(plan.strategies)}
+        files = {name: content for name, content in read.items() if content is not None}
+    own = tuple(get_metric(spec) for spec in metrics)
+    return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
+
+
+def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy]) -> tuple[Plan, tuple[Task, ...]]:
+    """The plan, settled on whether rows of a user's data are set aside as exemplars, and its tasks accordingly.
+
+    They are where any strategy shows exemplars, for all strategies alike: all are asked the same.
+    """
+    whole = {task.name: task.undivided for task in tasks if task.undivided is not None}
+    if not whole or plan.set_aside:
+        return plan, tasks
+    if plan.set_aside is None:
+        loaded = Loaded(plan, tasks, tuple(strategies), {}, {})
+        shown = any(shows_exemplars(task, strategy) for task, strategy in loaded.pairs() if task.name in whole)
+        if shown:
+            return replace(plan, set_aside=True), tasks
+    return replace(plan, set_aside=False), tuple(whole.get(task.name) or task for task in tasks)
+
+
+def shows_exemplars(task: Task, strategy: Strategy) -> bool:
+    """Whether a strategy looks at exemplars: as its `k` or its base says, or as its first requests with and without."""
+    if strategy.prepare is not None:
+        return True
+    if "k" in strategy.params:
+        return bool(strategy.params["k"])
+    if "base" in strategy.params:
+        return shows_exemplars(task, get_strategy(strategy.params["base"]))
+    sample = task.load("test", Source(limit=1))[0]
+    pool = tuple(task.load("train", Source()))
+    try:
+        with_some, without = (first_requests(strategy, task.question(sample, shown)) for shown in (pool, ()))
+    except UserError:  # it is told with the others
+        return True
+    return with_some != without
+
+
+def first_requests(strategy: Strategy, question: Question) -> list[Request]:
+    """What a strategy asks first."""
+    program = strategy(question)
+    step = advance(program)
+    program.close()
+    return [] if isinstance(step, Done) else list(step)
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:
@@ -214,15 +267,19 @@ def as_sent(program: Program[T], *, chat: bool, language: str) -> Program[T]:
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
     """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
 
-    It is the very request that evaluation sends, so that the two cannot drift apart. Raises UserError where the
-    strategy asks more than once, or scores instead of asking.
+    It is the very request that evaluation sends, so that the two cannot drift apart; of a strategy that scores every
+    answer, the request that scores the right one. Raises UserError where the strategy asks for anything else.
     """
     question = task.question(sample, pool)
     program = strategy(question)
     asked = advance(program)
     requests = [] if isinstance(asked, Done) else list(asked)
-    over = isinstance(advance(program, [Generation("", "stop") for _ in requests]), Done)
-    if not over or len(requests) != 1 or requests[0].continuation is not None:
-        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for text; use zero-shot.")
-    request = replace(requests[0], continuation=answer_behind(strategy, question, sample))
+    scored = [request.continuation is not None for request in requests]
+    replies = [Generation("", "scored" if each else "stop", completion_tokens=1) for each in scored]
+    over = isinstance(advance(program, replies), Done)
+    answer = answer_behind(strategy, question, sample)
+    fits = len(requests) == 1 if not any(scored) else all(scored) and answer in {r.continuation for r in requests}
+    if not over or not fits or len({request.prompt for request in requests}) != 1:
+        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for an answer; use zero-shot.")
+    request = replace(requests[0], continuation=answer)
     return request if chat else plain(request, task.language)

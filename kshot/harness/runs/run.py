@@ -22,7 +22,7 @@ from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.prepare import prepare, prepared_of
-from kshot.harness.runs.sources import check_sources, keep_sources, refuse_code
+from kshot.harness.runs.sources import check_sources, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
@@ -73,13 +73,14 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
     """
     with Journal.read(folder) as old:
         settings, chat = old.settings(), chat_of(old)
+        plan = Plan.of(settings)
+        files = kept_templates(old, plan)
         before = {
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
         }
-    plan = Plan.of(settings)
     if not trust_code:
         refuse_code(plan, folder)
-    loaded = load_plan(plan, metrics)
+    loaded = load_plan(plan, metrics, files)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -97,7 +98,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
         loaded = replace(loaded, prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
-        keep_sources(journal, plan)
+        keep_sources(journal, loaded)
     return count, changed
 
 
@@ -145,9 +146,9 @@ def record_of(
 
 def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
-    check_sources(journal, loaded.plan)
+    check_sources(journal, loaded)
     describe(journal, settings, info)
-    keep_sources(journal, loaded.plan)
+    keep_sources(journal, loaded)
     note_templates(journal, loaded)
     names = note_names(journal, loaded)
     own = {strategy.name for strategy in loaded.strategies}

@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from kshot.harness.journal import Journal
-from kshot.harness.runs.plan import Plan
+from kshot.harness.runs.plan import Loaded, Plan
+from kshot.prompts.common import template_files
 from kshot.spec import files_in
 from kshot.types import UserError
 from kshot.whole_file import write_whole
@@ -47,36 +48,58 @@ def kept_sources(journal: Journal) -> dict[str, str]:
     return {name: text for name, text in found.items() if isinstance(text, str)}
 
 
-def sources_of(plan: Plan) -> dict[str, bytes]:
-    """The content of every file that a plan names, where it is there."""
-    return {named: path.read_bytes() for named in code_of(plan) if (path := Path(named).expanduser()).is_file()}
+def sources_of(loaded: Loaded) -> dict[str, bytes]:
+    """The content of every file that a plan names, where it is there; of templates, as it was when they were read."""
+    code = {named: Path(named).expanduser() for named in code_of(loaded.plan)}
+    return {**{named: path.read_bytes() for named, path in code.items() if path.is_file()}, **loaded.files}
 
 
-def check_sources(journal: Journal, plan: Plan) -> None:
+def check_sources(journal: Journal, loaded: Loaded) -> None:
     """Raises UserError where a file is not what the run was made with."""
-    before = kept_sources(journal) if journal.answered() else {}
-    for named, content in sources_of(plan).items():
-        was, now = before.get(named), hashlib.sha256(content).hexdigest()
-        if was not in (None, now):
+    before, now = kept_sources(journal) if journal.answered() else {}, sources_of(loaded)
+    for named in (*now, *template_files(loaded.plan.strategies)):
+        was = before.get(named)
+        if was is not None and (named not in now or was != hashlib.sha256(now[named]).hexdigest()):
+            what = "it has changed" if named in now else "it is gone"
             raise UserError(
-                f"{named} is not what the run in {journal.folder} was made with (it has changed): use another --run "
-                f"name, or put back what it was, which is kept in {journal.folder / copy_name(named, str(was))}."
+                f"{named} is not what the run in {journal.folder} was made with ({what}): use another --run "
+                f"name, or put back what it was, which is kept in {journal.folder / copy_name(named, was)}."
             )
 
 
-def check_folder(folder: Path, plan: Plan) -> None:
+def kept_templates(journal: Journal, plan: Plan) -> dict[str, bytes]:
+    """The template files of a run out of its own folder: where its plan says that they lie, nothing is read.
+
+    A folder may come from a stranger, who would otherwise choose what of this machine is read. Raises UserError where a
+    copy is gone or not what was kept.
+    """
+    hashes = kept_sources(journal)
+    found: dict[str, bytes] = {}
+    for named in template_files(plan.strategies):
+        if named in hashes:
+            path = journal.folder / copy_name(named, hashes[named])
+            content = b""
+            if path.is_file() and not path.is_symlink() and not path.parent.is_symlink():
+                content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != hashes[named]:
+                raise UserError(f"the run has lost its copy of the template {named}: put back {path}, as it was.")
+            found[named] = content
+    return found
+
+
+def check_folder(folder: Path, loaded: Loaded) -> None:
     """`check_sources` before a model is loaded, where the folder holds a run that can be read."""
     try:
         journal = Journal.read(folder)
     except UserError:  # no run yet, or one that opening has something to say of
         return
     with journal:
-        check_sources(journal, plan)
+        check_sources(journal, loaded)
 
 
-def keep_sources(journal: Journal, plan: Plan) -> None:
+def keep_sources(journal: Journal, loaded: Loaded) -> None:
     """Keeps each file's hash in the journal and a copy in the run's folder."""
-    found = sources_of(plan)
+    found = sources_of(loaded)
     if not found:
         return
     hashes = {named: hashlib.sha256(content).hexdigest() for named, content in found.items()}
@@ -90,4 +113,5 @@ def keep_sources(journal: Journal, plan: Plan) -> None:
 
 def copy_name(named: str, sha256: str) -> str:
     """Where a file's copy lies in the run's folder."""
-    return f"{FOLDER}/{Path(named).stem}-{sha256[:12]}.py"
+    kind = ".py" if named.endswith(".py") or not Path(named).suffix else Path(named).suffix
+    return f"{FOLDER}/{Path(named).stem}-{sha256[:12]}{kind}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from kshot.adapters.study.plan import Study
 from kshot.adapters.study.read import read_study
 from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
+from kshot.adapters.study.search import next_exponent
 from kshot.adapters.training.recipe import Recipe, Trained
 from kshot.cli.tune import listed, tune
 from kshot.harness.journal import Journal
@@ -151,10 +153,31 @@ def test_the_search_takes_the_lowest_validation_loss(tiny_folder: Path, tmp_path
     )
     run_study(study, tmp_path, OPTIONS)
     losses = json.loads((tmp_path / "rates.json").read_text())["bitfit"]
-    assert sorted(map(float, losses)) == pytest.approx([1e-3, 3e-3, 9e-3])
+    steps = sorted(round(math.log(float(lr) / 3e-3, 3)) for lr in losses)
+    assert steps == list(range(steps[0], steps[-1] + 1)) and {-1, 0, 1} <= set(steps)
     found = Trained.read(tmp_path / "bitfit-n4-s0")
     assert found is not None
     assert found.lr == float(min(losses, key=losses.__getitem__))
+
+
+@pytest.mark.parametrize("best", range(-6, 7))
+def test_the_search_goes_on_until_the_best_is_bracketed(best: int) -> None:
+    """Losses that fall towards one rate, as a quadratic's: exhaustive search over all nine gives the same."""
+    losses: dict[int, float] = {}
+    while (exponent := next_exponent(losses)) is not None:
+        assert exponent not in losses
+        losses[exponent] = float((exponent - best) ** 2)
+    found = min(losses, key=losses.__getitem__)
+    assert found == min(range(-4, 5), key=lambda exponent: (exponent - best) ** 2)
+    assert abs(best) > 4 or {found - 1, found, found + 1} <= {*losses, -5, 5}
+    assert len(losses) <= 3 + max(0, abs(best))
+
+
+def test_where_every_loss_left_all_bounds_lower_rates_are_tried() -> None:
+    losses = dict.fromkeys((-1, 0, 1), float("inf"))
+    assert next_exponent(losses) == -2
+    assert next_exponent({**losses, -2: 3.0}) == -3
+    assert next_exponent(dict.fromkeys(range(-4, 2), float("inf"))) is None
 
 
 def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_path: Path) -> None:
@@ -180,6 +203,7 @@ def test_a_mistake_leaves_no_folder_that_refuses_the_corrected_command(tiny_fold
     mistakes: list[tuple[dict[str, Any], str]] = [
         ({"max_length": 20}, "raise --max-length"),
         ({"strategy": "zero-shot-cot"}, "cannot be trained on"),
+        ({"strategy": "zero-shot:template=best"}, "train on the template that it chooses"),
         ({"strategy": "few-shot:k=99999"}, "lower k"),
         ({"prompting": ("instruction:wording=9",)}, "wording"),
         ({"tasks": ("word-pairs:relation=nosuch",)}, "nosuch"),

@@ -11,7 +11,7 @@ import pytest
 from kshot.eval.report.model import Table
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.measures import measure
-from kshot.eval.report.prompting.ranking import area_table
+from kshot.eval.report.prompting.ranking import area_table, rankings
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
 
@@ -27,7 +27,7 @@ def run_of(targets: Sequence[str], given: Sequence[Mapping[str, float]], choices
 
 
 def rows_of(run: RunData) -> list[list[str]]:
-    table = area_table(list(measure(run).values()), run.samples)
+    table = area_table(rankings(list(measure(run).values()), run.samples))
     return [] if table is None else [list(map(str, row)) for row in table.rows]
 
 

@@ -100,19 +100,6 @@ def test_a_tasks_own_hyperparameter_is_a_curve_of_each_strategy() -> None:
     assert figures["against-steps"].draw().axes[0].get_title() == "word-problems"
 
 
-def test_choices_that_should_not_matter_are_a_spread() -> None:
-    names = ["instruction", "instruction:wording=1", "instruction:wording=2"]
-    params = {name: {"wording": wording} for wording, name in enumerate(names)}
-    run = run_of({("t", name): once(k, 10) for name, k in zip(names, (2, 5, 8), strict=True)}, params=params)
-    figures, tables = parts(build(run))
-    expected = ["t", "instruction", "wording", "3", "50.0%", "20.0% (0)", "80.0% (2)", "60.0", "30.0"]
-    assert [list(row) for row in tables["Sensitivity"].rows] == [expected]
-    assert "against-wording" not in figures
-    circles = figures["sensitivity"].draw().axes[0].lines[1]
-    assert list(circles.get_xdata()) == pytest.approx([20, 50, 80])
-    assert "sensitivity" not in parts(build(run_of({("t", "instruction"): once(3)})))[0]
-
-
 def test_repeats_give_pass_at_k_and_the_parts_of_the_variance() -> None:
     draw = random.Random(0)
     table = [[float(draw.random() < (0.9 if i % 2 else 0.2)) for _ in range(4)] for i in range(40)]
@@ -223,17 +210,6 @@ def test_heat_maps_are_shapes_and_a_bitmap_is_refused() -> None:
     assert 'class="narrow"' in page
     with pytest.raises(AssertionError, match=r"heat holds a bitmap; draw it with style\.tiles"):
         svg(drawn(bitmap=True))
-
-
-def test_of_equals_no_lowest_and_no_highest_is_named() -> None:
-    scores = {
-        ("t", f"few-shot:order={order}"): once(n) for order, n in (("drawn", 4), ("reversed", 4), ("shuffled", 2))
-    }
-    [row] = parts(build(run_of(scores)))[1]["Sensitivity"].rows
-    assert [row[5].split(" ", 1)[1], row[6].split(" ", 1)[1]] == ["(shuffled)", "(2 of 3 alike)"]
-    alike = {key: once(4) for key in scores}
-    [row] = parts(build(run_of(alike)))[1]["Sensitivity"].rows
-    assert [row[5].split(" ", 1)[1], row[6].split(" ", 1)[1]] == ["(3 of 3 alike)", "(3 of 3 alike)"]
 
 
 def test_the_tasks_own_room_for_a_reply_is_no_point_of_a_curve() -> None:

@@ -12,6 +12,9 @@ words        the findings in sentences
 tables       the tables of every run
 figures      the figures of every run
 sweeps       what a hyperparameter does to accuracy
+forms        strategies that are equal but for the form of their prompt
+sensitivity  how far accuracy hangs on the form, and how far by chance
+templates    the best human template, chosen on validation
 repeats      what repeats tell: pass@k and the parts of the variance
 metrics      metrics beside the task's own
 consistency  accuracy against the number of chains

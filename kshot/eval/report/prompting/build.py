@@ -15,17 +15,29 @@ from kshot.eval.report.prompting import figures, sweeps
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
+from kshot.eval.report.prompting.forms import variations
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
 from kshot.eval.report.prompting.metrics import metrics_table
-from kshot.eval.report.prompting.ranking import area_table
+from kshot.eval.report.prompting.ranking import Ranking, area_table, areas_of, rankings
 from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
+from kshot.eval.report.prompting.sensitivity import sensitivity_section, spread_sentence, spreads_of
 from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
-from kshot.eval.report.prompting.tables import accuracy_table, cost_table, difference_table, names_table, settings_table
+from kshot.eval.report.prompting.tables import (
+    accuracy_table,
+    cost_table,
+    difference_table,
+    names_table,
+    preparation_table,
+    settings_table,
+)
+from kshot.eval.report.prompting.templates import advice, baseline_sentence, choices_of, template_sections
 from kshot.eval.report.prompting.transcripts import transcripts_of
 from kshot.eval.report.prompting.trust import trust_blocks
 from kshot.eval.report.prompting.words import cluster_note, finding, notes, task_sentence
+
+PREPARATION = "Asked once a task, before its first question, however many samples follow:"
 
 MOST_BASELINES = 12
 """Strategies up to which a reader may choose any as the baseline."""
@@ -53,9 +65,15 @@ def build(
     against = next((c.baseline for c in family), "")
     against = against if all(c.baseline == against for c in family) else "each task's baseline"
 
+    ranked = rankings(listed, run.samples)
+    areas = areas_of(ranked)
+    varied = variations(listed, run.params, run.prepared)
+    spreads = spreads_of(varied, run, areas)
+    choices = choices_of(listed, run.params, run.prepared)
+
     accuracy: list[Block] = [
         figures.accuracy_figure(listed),
-        accuracy_table(listed),
+        accuracy_table(listed, areas),
         *pairs.all_at_once(found, run.samples),
     ]
     sections = [Section(common(m.scale for m in listed).title, accuracy)]
@@ -66,22 +84,28 @@ def build(
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
-    sections += [*extra, Section("Cost", [figures.cost_figure(listed), cost_table(listed)])]
+    cost: list[Block] = [figures.cost_figure(listed), cost_table(listed)]
+    prepared = preparation_table(run)
+    cost += [PREPARATION, prepared] if prepared else []
+    specs = {short: spec for spec, short in names.items()}
+    sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_sections(run, choices)]
+    sections += [*extra, Section("Cost", cost)]
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
-    sections += further(run, listed, repeats)
+    sections += further(run, listed, ranked, repeats)
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
     summary = [
         finding(found, family),
         *(task_sentence(task, found, family) for task in tasks_of(found)),
+        *(sentence for sentence in (spread_sentence(spreads), baseline_sentence(choices)) if sentence),
         *notes(listed, asked_by),
     ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 
 
-def further(run: RunData, listed: Sequence[Measure], repeats: bool) -> list[Section]:
+def further(run: RunData, listed: Sequence[Measure], ranked: Sequence[Ranking], repeats: bool) -> list[Section]:
     """What only some runs have: sweeps, repeats, classes, probabilities."""
     sections = sweeps.sweep_sections(listed, run.params)
     repeated = repeat_table(listed, run.params) if repeats else None
@@ -90,8 +114,7 @@ def further(run: RunData, listed: Sequence[Measure], repeats: bool) -> list[Sect
     classes = confusion_figures(run, listed)
     if classes:
         sections.append(Section("Targets against answers", classes))
-    ranked = area_table(listed, run.samples)
-    trusted = [block for block in (*trust_blocks(listed), ranked) if block]
+    trusted = [block for block in (*trust_blocks(listed), area_table(ranked)) if block]
     return [*sections, Section("Probabilities", trusted)] if trusted else sections
 
 

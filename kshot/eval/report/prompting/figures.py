@@ -54,7 +54,8 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
                 if measure.constant is not None:  # a piece a row: strategies may have been asked other samples
                     share = 100 * measure.constant.share
                     axes.plot([share] * 2, [row - 0.5, row + 0.5], color=VERMILLION, linewidth=1, linestyle="--")
-            axes.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100], title=short(task, 24))
+            percent_axis(axes)
+            axes.set(title=short(task, 24))
         panels[0].figure.supxlabel(f"{scale.axis}, 95% interval")
 
     return drawn
@@ -171,6 +172,14 @@ def label_rows(axes: Axes, strategies: Sequence[str]) -> None:
     axes.set_yticks(range(len(strategies)), [short(name) for name in strategies])
     axes.tick_params(axis="y", length=0)
     axes.grid(True, axis="x")
+
+
+def percent_axis(axes: Axes) -> None:
+    """0 to 100 along the bottom, the outer labels set inwards: a panel's 100 does not touch the next one's 0."""
+    axes.set(xlim=(0, 100), xticks=[0, 25, 50, 75, 100])
+    first, *_, last = axes.get_xticklabels()
+    first.set_horizontalalignment("left")
+    last.set_horizontalalignment("right")
 
 
 def logarithmic(axes: Axes, costs: Sequence[float]) -> None:

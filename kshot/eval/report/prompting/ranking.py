@@ -7,20 +7,31 @@ sample's own choices are no labels: what is A of one is not A of another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kshot.eval.report.model import Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.constant import quoted
-from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.roc import area
+from kshot.eval.report.prompting.measures import Key, Measure
+from kshot.eval.roc import Area, area
 from kshot.types import Sample
 
 MOST_LABELS = 20
 
 
-def area_table(listed: Sequence[Measure], samples: Mapping[tuple[str, str], Sample]) -> Table | None:
-    """The area under the ROC curve of every strategy that gives probabilities; None where none does."""
-    rows = []
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a strategy's probabilities of a task's labels come to."""
+
+    measure: Measure
+    labels: Sequence[str]
+    area: Area | None  # None where an attempt lacks a label's probability
+    lacking: int = 0  # such attempts
+
+
+def rankings(listed: Sequence[Measure], samples: Mapping[tuple[str, str], Sample]) -> list[Ranking]:
+    """Every strategy that gives labels probabilities, on tasks whose targets are labels."""
+    found = []
     for m in listed:
         asked = {key: samples.get((m.task, key)) for key in m.scores}
         known = {key: sample for key, sample in asked.items() if sample is not None}
@@ -31,17 +42,33 @@ def area_table(listed: Sequence[Measure], samples: Mapping[tuple[str, str], Samp
         if not stated or not labelled or not 2 <= len(labels) <= min(MOST_LABELS, len(known) // 2):
             continue
         lacking = sum(any(name not in r.prediction.probabilities for name in labels) for r in m.records)
-        what = f"of {quoted(labels[1])}" if len(labels) == 2 else f"mean of {len(labels)} labels, each against the rest"
         if lacking:
-            missing = f"missing in {lacking:,} of {len(m.records):,} attempts"
-            rows.append([m.task, m.strategy, what, f"{m.n:,}", "–", missing, "–"])
+            found.append(Ranking(m, labels, None, lacking))
             continue
         given: dict[str, list[Mapping[str, float]]] = {}
         for record in m.records:
             given.setdefault(record.sample_id, []).append(record.prediction.probabilities)
-        found = area([given[key] for key in m.scores], [targets[key] for key in m.scores])
-        ends = f"{found.interval.low:.3f}–{found.interval.high:.3f}"
-        rows.append([m.task, m.strategy, what, f"{m.n:,}", f"{found.value:.3f}", ends, percent(found.tied)])
+        found.append(Ranking(m, labels, area([given[key] for key in m.scores], [targets[key] for key in m.scores])))
+    return found
+
+
+def areas_of(ranked: Sequence[Ranking]) -> dict[Key, Area]:
+    """The areas that there are, by task and strategy."""
+    return {(one.measure.task, one.measure.strategy): one.area for one in ranked if one.area is not None}
+
+
+def area_table(ranked: Sequence[Ranking]) -> Table | None:
+    """The area under the ROC curve of every strategy that gives probabilities; None where none does."""
+    rows = []
+    for one in ranked:
+        m, labels = one.measure, one.labels
+        what = f"of {quoted(labels[1])}" if len(labels) == 2 else f"mean of {len(labels)} labels, each against the rest"
+        if one.area is None:
+            missing = f"missing in {one.lacking:,} of {len(m.records):,} attempts"
+            rows.append([m.task, m.strategy, what, f"{m.n:,}", "–", missing, "–"])
+            continue
+        ends = f"{one.area.interval.low:.3f}–{one.area.interval.high:.3f}"
+        rows.append([m.task, m.strategy, what, f"{m.n:,}", f"{one.area.value:.3f}", ends, percent(one.area.tied)])
     if not rows:
         return None
     heads = columns("task", "strategy", "probability", "samples#", "AUC#", "95% interval#", "tied pairs#")

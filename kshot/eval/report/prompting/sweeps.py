@@ -1,32 +1,29 @@
-"""What a hyperparameter does to the score, and how far the score hangs on choices that should not matter.
+"""What a hyperparameter does to the score.
 
 Strategies (or tasks) that differ in one hyperparameter alone form a sweep. Of a number, such as k exemplars or the
-steps that a problem takes, it is drawn as a curve; of a wording, an order or a seed as a spread, beside the interval
-that chance alone gives. Meets: found from the specifications, nothing to announce. Concedes: a hyperparameter that is
+steps that a problem takes, it is drawn as a curve; of a wording, an order or a seed it is a spread (`sensitivity.py`).
+Meets: found from the specifications, nothing to announce. Concedes: a hyperparameter that is
 left at its default is known only where the run says what the default is (`RunData.params`).
 """
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.frame import framed, key_above
-from kshot.eval.report.model import Figure, Section, Table, columns
-from kshot.eval.report.numbers import percent, unsigned
-from kshot.eval.report.prompting.figures import label_rows, row_height
+from kshot.eval.report.model import Figure, Section
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.scale import Scale, common
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short, whiskers
+from kshot.eval.report.style import look, short, whiskers
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INDIFFERENT = ("wording", "order", "select", "exemplar_seed", "seed")
+INDIFFERENT = ("template", "label_words", "format_seed", "wording", "order", "select", "exemplar_seed", "seed")
 """Hyperparameters that a robust strategy does not depend on."""
 
 SAID = {
@@ -116,7 +113,7 @@ def shortened(sweep: Sweep, listed: Sequence[Measure]) -> Sweep:
 
 
 def sweep_sections(listed: Sequence[Measure], params: Params) -> list[Section]:
-    """A section for every number that was varied, and one for all that should not matter. [] where nothing was."""
+    """A section for every number that was varied and does matter. [] where none was."""
     found = sweeps_of(listed, params)
     sections = []
     for over in dict.fromkeys(sweep.over for sweep in found):
@@ -126,9 +123,6 @@ def sweep_sections(listed: Sequence[Measure], params: Params) -> list[Section]:
             said = SAID.get(over, over)
             title = scale_of_sweeps(curves).title
             sections.append(Section(f"{title} against {said}", [curve_figure(over, said, curves)]))
-    spreads = [sweep for sweep in found if sweep.over in INDIFFERENT]
-    if spreads:
-        sections.append(Section("Sensitivity", [spread_figure(spreads), spread_table(spreads)]))
     return sections
 
 
@@ -186,75 +180,3 @@ def spaced(values: Sequence[float]) -> list[float]:
         if value - kept[-1] > room and values[-1] - value > room:
             kept.append(value)
     return [*kept, values[-1]] if len(values) > 1 else kept
-
-
-def spread_figure(spreads: Sequence[Sweep]) -> Figure:
-    """A dot a value, and behind them what chance alone would do to their mean; a panel a task."""
-    panels = list(dict.fromkeys(sweep.panel for sweep in spreads))
-    rows = list(dict.fromkeys(label(sweep) for sweep in spreads))
-
-    caption = (
-        "A circle a value (a wording, an order, a seed), a bar at their mean; the grey band is the 95% interval that "
-        "one of them has by its samples alone. Circles far outside it hang on the choice."
-    )
-
-    @framed(
-        "sensitivity",
-        "Sensitivity to choices that should not matter",
-        caption,
-        count=len(panels),
-        height=row_height(rows),
-        row_labels=True,
-    )
-    def drawn(*all_axes: Axes) -> None:
-        for panel, axes in zip(panels, all_axes, strict=True):
-            label_rows(axes, rows)
-            axes.set(xlim=(0, 100), title=short(panel, 24))
-            for sweep in (one for one in spreads if one.panel == panel):
-                row = rows.index(label(sweep))
-                values = [100 * measure.accuracy for _, measure in sweep.points]
-                low = 100 * statistics.fmean(measure.interval.low for _, measure in sweep.points)
-                high = 100 * statistics.fmean(measure.interval.high for _, measure in sweep.points)
-                axes.plot([low, high], [row, row], color=GREY, alpha=0.35, linewidth=7, solid_capstyle="butt")
-                axes.plot(
-                    values, [row] * len(values), "o", color=BLUE, markersize=5, clip_on=False, zorder=3,
-                    markerfacecolor="none",
-                )  # fmt: skip
-                axes.plot(statistics.fmean(values), row, "|", color=VERMILLION, markersize=12, zorder=4)
-        all_axes[0].figure.supxlabel(scale_of_sweeps(spreads).axis)
-
-    return drawn
-
-
-def label(sweep: Sweep) -> str:
-    """A row of the spread: the strategy, and what was varied."""
-    return f"{sweep.line}, {sweep.over.replace('_', ' ')}"
-
-
-def end_of(found: Sequence[tuple[float, str]], score: float) -> tuple[float, str]:
-    """A score and the values that have it: one by its name, of equals how many.
-
-    >>> end_of([(0.5, "first"), (0.5, "random"), (0.4, "bm25")], 0.5)
-    (0.5, '2 of 3 alike')
-    """
-    names = [name for value, name in found if abs(value - score) < 1e-12]
-    return score, names[0] if len(names) == 1 else f"{len(names)} of {len(found)} alike"
-
-
-def spread_table(spreads: Sequence[Sweep]) -> Table:
-    """The spreads in numbers."""
-    rows = []
-    for sweep in spreads:
-        found = [(measure.accuracy, str(value)) for value, measure in sweep.points]
-        values = [score for score, _ in found]
-        (worst, low_at), (best, high_at) = (end_of(found, end(values)) for end in (min, max))
-        rows.append([
-            sweep.panel, sweep.line, sweep.over.replace("_", " "), str(len(found)), percent(statistics.fmean(values)),
-            f"{percent(worst)} ({low_at})", f"{percent(best)} ({high_at})", unsigned(best - worst),
-            unsigned(statistics.stdev(values)),
-        ])  # fmt: skip
-    heads = columns(
-        *("task", "strategy", "varied", "values#", f"mean {scale_of_sweeps(spreads).metric}#", "lowest#", "highest#"),
-        *("range (points)#", "st. dev. (points)#"),
-    )
-    return Table("Sensitivity", heads, rows, "The same samples each time; part of the spread is chance.")

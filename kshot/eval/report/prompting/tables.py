@@ -4,35 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from kshot.eval.report.model import Cell, Column, Table, Tone, columns
 from kshot.eval.report.numbers import number, percent, percent_range, points, probability, unsigned
 from kshot.eval.report.prompting.comparisons import Comparison, tests_of
 from kshot.eval.report.prompting.constant import quoted
-from kshot.eval.report.prompting.measures import MANY, Measure
+from kshot.eval.report.prompting.measures import MANY, Key, Measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
+from kshot.eval.roc import Area
 from kshot.eval.statistics import CLUSTERED, STUDENT, WILSON
 
 WIDE_ONLY = ("metric", "samples", "of answered", "p", "would show", "would take")
 """Columns that a narrow terminal leaves out."""
 
 
-def accuracy_table(listed: Sequence[Measure]) -> Table:
-    """The mean score with its interval beside the best constant answer, over answered, and what has no answer."""
+def accuracy_table(listed: Sequence[Measure], areas: Mapping[Key, Area] = MappingProxyType({})) -> Table:
+    """The mean score with its interval beside the best constant answer, over answered, and what has no answer.
+
+    With `areas` the area under the ROC curve stands beside it, which a bias to one label does not enter.
+    """
     scale = common(m.scale for m in listed)
     named = len({m.scale.metric for m in listed}) > 1
     heads = columns(
         *("task", "strategy", *(["metric"] if named else []), "samples#", f"{scale.metric}#", "95% interval#"),
+        *(["AUC#"] if areas else []),
         *("best constant", "distinct answers#", "of answered#", "unparsed#", "truncated#"),
     )
     heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     rows: list[list[str | Cell]] = []
     for m in listed:
+        area = areas.get((m.task, m.strategy))
+        ranked = ([f"{area.value:.3f}"] if area else ["–"]) if areas else []
         rows.append([
             m.task, m.strategy, *([m.scale.metric] if named else []), f"{m.n:,}", percent(m.accuracy),
-            percent_range(m.interval.low, m.interval.high), best_of(m), variety(m), percent(m.accuracy_answered),
-            warned(m.unparsed), warned(m.truncated),
+            percent_range(m.interval.low, m.interval.high), *ranked,
+            best_of(m), variety(m), percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
     scored = "" if scale.binary else f"Scores are {scale.unit}. "
     if named:
@@ -43,6 +52,8 @@ def accuracy_table(listed: Sequence[Measure]) -> Table:
         "all strategies), or always gives the same answer. 'Of answered' leaves out what has no answer. Unparsed: no "
         "answer could be read. Truncated: cut off before one."
     )
+    if areas:
+        caption += " AUC: of the labels' probabilities, 0.5 is chance; it tells what knows from what leans to a label."
     return Table(scale.title, heads, rows, caption)
 
 
@@ -87,6 +98,34 @@ def cost_table(listed: Sequence[Measure]) -> Table:
     ] for m in listed]  # fmt: skip
     caption = "Means a sample; seconds are each request's share of the engine's time."
     return Table("Cost a sample", heads, rows, caption)
+
+
+def preparation_table(run: RunData) -> Table | None:
+    """What strategies asked once, before the first question of a task; None where none did."""
+    rows = []
+    for (task, strategy), found in run.prepared.items():
+        spent = [found.get(name) for name in ("calls", "prompt_tokens", "completion_tokens", "seconds")]
+        if not any(isinstance(value, int | float) for value in spent):
+            continue
+        counted = [number(value) if isinstance(value, int | float) else "–" for value in spent]
+        rows.append([task, strategy, prepared_for(found), *counted])
+    if not rows:
+        return None
+    heads = columns("task", "strategy", "for", "requests#", "prompt tokens#", "generated#", "seconds#")
+    return Table("Preparation", heads, rows, "None of it is in the costs of a sample.")
+
+
+def prepared_for(found: Mapping[str, Any]) -> str:
+    """What a preparation found out, in words."""
+    inputs, candidates = found.get("inputs"), found.get("validation")
+    said = []
+    if isinstance(candidates, Mapping):
+        held = {each.get("n") for each in candidates.values() if isinstance(each, Mapping)}
+        by = f" by {' or '.join(map(str, held))} samples" if held else ""
+        said.append(f"the best of {len(candidates)} templates{by}")
+    if "prior" in found:
+        said.append("the labels' prior" + (f" by {inputs:,} inputs" if isinstance(inputs, int) else ""))
+    return ", ".join(said) or "–"
 
 
 def difference_table(family: Sequence[Comparison]) -> Table:

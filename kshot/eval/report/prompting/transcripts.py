@@ -13,6 +13,7 @@ from kshot.eval.report.model import Call, Transcript
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL
+from kshot.eval.report.prompting.templates import described_template
 from kshot.types import Generation, Prediction, Record, Request, Score
 
 
@@ -40,6 +41,7 @@ def transcript(run: RunData, record: Record) -> Transcript:
         detail=tuple(kept(prediction)),
         calls=reader(run, record),
         score=score_of(record.score),
+        template=described_template(run, record.task, record.strategy),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kshot.eval.tasks.source.files.table import Row, Table
+from kshot.eval.tasks.source.files.table import Row, RowTable
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -92,7 +92,7 @@ def plain_key(column: str) -> str:
     return re.sub(r"[\W_]+", "", column).casefold()
 
 
-def columns_of(table: Table, given: Mapping[str, str]) -> Columns:
+def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
     """Which columns of a table are what. Raises UserError where there is no question or no answer among them."""
     for name, column in given.items():
         for part in column.split("+") if name == "choices" and column not in table.columns else [column]:
@@ -126,7 +126,7 @@ def columns_of(table: Table, given: Mapping[str, str]) -> Columns:
     )
 
 
-def known(table: Table, name: str, column: str) -> None:
+def known(table: RowTable, name: str, column: str) -> None:
     """Raises UserError for a column that a table does not have; `answers.text` is the text in the column answers."""
     head = column if column in table.columns else column.partition(".")[0]
     if head not in table.columns:
@@ -138,7 +138,7 @@ def first(keys: Mapping[str, str], names: Iterable[str]) -> str | None:
     return next((keys[name] for name in names if name in keys), None)
 
 
-def answer_in(table: Table, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+def answer_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
     """The columns of the answer, and whether it is a label. Raises UserError where there is none."""
     if "answer" in given:
         return (given["answer"],), False
@@ -155,7 +155,7 @@ def answer_in(table: Table, keys: Mapping[str, str], given: Mapping[str, str]) -
     raise UserError(lacking(table, "answer", ("answer", "label")))
 
 
-def lacking(table: Table, name: str, usual: Sequence[str]) -> str:
+def lacking(table: RowTable, name: str, usual: Sequence[str]) -> str:
     """The sentence about a field for which no column was found."""
     columns = ", ".join(map(repr, table.columns[:12]))
     wanted = " or ".join(map(repr, usual))
@@ -166,13 +166,13 @@ def lacking(table: Table, name: str, usual: Sequence[str]) -> str:
 
 
 def question_in(
-    table: Table, keys: Mapping[str, str], given: Mapping[str, str], choosing: bool, answer: Sequence[str]
+    table: RowTable, keys: Mapping[str, str], given: Mapping[str, str], choosing: bool, answer: Sequence[str]
 ) -> tuple[tuple[str, ...], Callable[[Row], str] | None, str, str]:
     """The question's columns, how they make a text, the passage's column, and all of them in words."""
     keys = {key: column for key, column in keys.items() if column not in answer}
     asked = first(keys, QUESTION)
     for one, other, name, second in PAIRS:
-        if one in keys and other in keys and asked not in ("question", keys.get("问题")):
+        if one in keys and other in keys and not {"question", "问题"} & keys.keys():
             left, right = keys[one], keys[other]
             return (left, right), pair(left, right, name, second), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
@@ -205,7 +205,7 @@ def instructed(asked: str, more: str) -> Callable[[Row], str]:
     return lambda row: f"{row[asked]}\n{row[more]}" if row.get(more) else str(row[asked])
 
 
-def choices_in(table: Table, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+def choices_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
     """The column of the choices, or a column a choice; () where there are none."""
     if "choices" in given:
         column = given["choices"]

@@ -12,7 +12,7 @@ from kshot.eval.tasks.source.choosing import FROM_0, FROM_1
 from kshot.eval.tasks.source.files.arrow import read_hub
 from kshot.eval.tasks.source.files.folder import READERS, kind_of_file, read_file_of_data
 from kshot.eval.tasks.source.files.named import NamedData, with_options
-from kshot.eval.tasks.source.files.table import Table
+from kshot.eval.tasks.source.files.table import RowTable
 from kshot.eval.tasks.source.language import known_language, language_of_data
 from kshot.eval.tasks.source.perfect import Scoring, hold, scoring
 from kshot.eval.tasks.source.samples import UserFile, samples_of
@@ -102,7 +102,7 @@ def loads(shown: Sequence[Sample], tested: Sequence[Sample]) -> Callable[[Split,
     return load
 
 
-def tables_of(data: NamedData) -> tuple[Table, Table | None]:
+def tables_of(data: NamedData) -> tuple[RowTable, RowTable | None]:
     """The rows that are asked, and those that exemplars come from, where they are others. Raises UserError."""
     tables = read_hub(data.path, data.config, data.revision) if data.hub else read_file_of_data(data.place)
     asked = data.split or next((name for want in ASKED for name in tables if name.startswith(want)), next(iter(tables)))
@@ -129,7 +129,7 @@ def train_file(path: Path) -> Path | None:
     return next((place for place in places if place.is_file() and place != path), None)
 
 
-def table_of_file(path: Path) -> Table:
+def table_of_file(path: Path) -> RowTable:
     """The rows of a file that has one list of them. Raises UserError for one of splits."""
     tables = READERS[kind_of_file(path)](path)
     if len(tables) > 1:

@@ -25,7 +25,7 @@ def text_of(row: Row, fields: Sequence[str], path: Path) -> str:
         value = row.get(field)
         if value is None:
             continue
-        text = written(value, f"{place(row, path)}: the field {field!r}")
+        text = value if isinstance(value, str) else written(value, f"{place(row, path)}: the field {field!r}")
         if not text.strip():
             raise UserError(f"{place(row, path)}: the field {field!r} is empty; fill it in or drop the line.")
         return text

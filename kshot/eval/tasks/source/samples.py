@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from kshot.eval.tasks.source import told
-from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading_of
+from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading_of, unwritten
 from kshot.eval.tasks.source.columns import ANSWER, LABEL, RATIONALE, Columns, columns_of, plain_key, value_at
-from kshot.eval.tasks.source.files.table import Row, Table, at
+from kshot.eval.tasks.source.files.table import Row, RowTable, at
 from kshot.eval.tasks.source.jsonl import identified, optional_text, text_of, worked, written
 from kshot.eval.tasks.source.language import with_points
 from kshot.eval.tasks.source.talks import questions_of_talks, talks_in
@@ -57,7 +57,7 @@ class UserFile:
         return replace(self, samples=tuple(replace(s, target=names[s.target]) for s in self.samples))
 
 
-def samples_of(table: Table, stem: str, given: Mapping[str, str], like: UserFile | None = None) -> UserFile:
+def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserFile | None = None) -> UserFile:
     """A table's samples; `like` the file that is asked, answers of exemplars name choices as its answers do.
 
     Raises UserError, with file and row, for what does not fit.
@@ -66,7 +66,7 @@ def samples_of(table: Table, stem: str, given: Mapping[str, str], like: UserFile
     if talks is not None:
         table = questions_of_talks(table, talks)
     columns = columns_of(table, given)
-    table, unanswerable = answerable(table, columns)
+    table, unanswerable = answerable(listed_answers(table, columns), columns)
     rows = [prepared(row, number, columns) for number, row in zip(table.numbers, table.rows, strict=True)]
     names = identified([{"line": row["line"], "id": row.get(columns.id)} for row in rows], stem, table.path)
     choices, targets, reading = chosen(table, rows, columns, like) if columns.choices else ([], [], "")
@@ -102,7 +102,18 @@ def prepared(row: Row, number: int | str, columns: Columns) -> Row:
     return {**row, **inside, "line": number}
 
 
-def answerable(table: Table, columns: Columns) -> tuple[Table, int]:
+def listed_answers(table: RowTable, columns: Columns) -> RowTable:
+    """A table whose column of `answers` holds lists in cells of text, as pandas writes them, with these as lists."""
+    [name, *_] = columns.answer
+    if table.typed or plain_key(name) != "answers" or columns.choices:
+        return table
+    cells = [unwritten(row[name]) if str(row[name])[:1] in ("[", "{") else None for row in table.rows]
+    if not all(isinstance(cell, list | dict) for cell in cells):
+        return table
+    return replace(table, rows=[{**row, name: cell} for row, cell in zip(table.rows, cells, strict=True)])
+
+
+def answerable(table: RowTable, columns: Columns) -> tuple[RowTable, int]:
     """A table without the rows of SQuAD 2.0 that have no answer, and how many these are (Rajpurkar et al. 2018)."""
     if not columns.passage or columns.choices:
         return table, 0
@@ -125,7 +136,7 @@ def value_of(row: Row, columns: Columns) -> Any:
 
 
 def chosen(
-    table: Table, rows: Sequence[Row], columns: Columns, like: UserFile | None
+    table: RowTable, rows: Sequence[Row], columns: Columns, like: UserFile | None
 ) -> tuple[list[tuple[str, ...]], list[str], str]:
     """Every row's choices and the letter of its answer, and how answers name choices; ([], [], "") without choices."""
     places = [f"{table.path}, {at(row['line'])}" for row in rows]
@@ -220,7 +231,7 @@ def sample_of(
 # ---------------------------------------------------------------- what a template may show
 
 
-def shown_columns(table: Table, columns: Columns, samples: Sequence[Sample]) -> list[str]:
+def shown_columns(table: RowTable, columns: Columns, samples: Sequence[Sample]) -> list[str]:
     """The columns of single values that a template may show: none that gives the answer away."""
     gold = {*columns.answer, columns.rationale}
     told_of = TOLD - ({"question"} if columns.composed else set())
@@ -230,10 +241,10 @@ def shown_columns(table: Table, columns: Columns, samples: Sequence[Sample]) -> 
         if name not in told_of and name not in gold and (name in columns.choices or plain_key(name) not in GOLD)
     ]
     single = [name for name in names if not any(isinstance(row.get(name), (list, dict)) for row in table.rows)]
-    return [name for name in single if not gives_away(name, table, samples)]
+    return [name for name in single if name in columns.choices or not gives_away(name, table, samples)]
 
 
-def gives_away(name: str, table: Table, samples: Sequence[Sample]) -> bool:
+def gives_away(name: str, table: RowTable, samples: Sequence[Sample]) -> bool:
     """Whether a column has the answer, or the text of the right choice, in every row."""
     return all(
         field_text(row.get(name)).strip().casefold() in right(sample)

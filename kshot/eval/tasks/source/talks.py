@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from kshot.eval.tasks.source.columns import TALKS, plain_key
-from kshot.eval.tasks.source.files.table import Row, Table, at, table_of
+from kshot.eval.tasks.source.files.table import Row, RowTable, at, table_of
 from kshot.types import UserError
 
 ROLES = {
@@ -20,7 +20,7 @@ ROLES = {
 }
 
 
-def talks_in(table: Table) -> str | None:
+def talks_in(table: RowTable) -> str | None:
     """The column of chat messages, None where there is none."""
     return next(
         (
@@ -37,7 +37,7 @@ def is_talk(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(turn, dict) for turn in value)
 
 
-def questions_of_talks(table: Table, column: str) -> Table:
+def questions_of_talks(table: RowTable, column: str) -> RowTable:
     """A table of talks as one of questions and answers. Raises UserError, with the row, for one that ends otherwise."""
 
     def asked() -> Iterator[tuple[int | str, Row]]:

@@ -77,7 +77,16 @@ def lone_letter(answer: str) -> str | None:
     return found[1].upper() if found else None
 
 
-READ: dict[str, Callable[[str], str | None]] = {"number": number_of, "letter": lone_letter, "yes-no": truth_of}
+def counted(answer: str) -> str | None:
+    """An answer that is nothing but a number; None for digits behind a zero, which are a code and count nothing.
+
+    >>> counted("7"), counted("0.7"), counted("007"), counted("0")
+    ('7', '0.7', None, '0')
+    """
+    return None if re.fullmatch(r"0\d+", answer.strip(), re.ASCII) else number_of(answer)
+
+
+READ: dict[str, Callable[[str], str | None]] = {"number": counted, "letter": lone_letter, "yes-no": truth_of}
 
 
 def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
@@ -89,7 +98,7 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
         return "yes-no"
     if labelled:
         return "label"
-    numbers = sum(number_of(sample.target) is not None for sample in samples)
+    numbers = sum(counted(sample.target) is not None for sample in samples)
     return "number" if 2 * numbers > len(samples) else "text"
 
 

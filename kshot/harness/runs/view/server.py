@@ -206,7 +206,7 @@ def report_page(run: ServedRun, query: dict[str, str]) -> str:
         data = replace(run.data, call=journal.call)
 
         def shown_as(record: Record) -> Transcript:
-            return transcript(data, replace(record, strategy=run.names.get(record.strategy, record.strategy)))
+            return replace(transcript(data, record), strategy=run.names.get(record.strategy, record.strategy))
 
         start = start_of(query.get("from", ""))
         count, records = store.find(journal, wanted, limit=PIECE, offset=start)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.tasks.source.files.table import Row, Table, table_of
+from kshot.eval.tasks.source.files.table import Row, RowTable, table_of
 from kshot.types import UserError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Names = Mapping[str, list[str]]  # of classes, by column
 
 
-def read_parquet(path: Path) -> Table:
+def read_parquet(path: Path) -> RowTable:
     """The rows of a Parquet file. Raises UserError where it is none, or damaged."""
     import pyarrow.parquet
 
@@ -49,7 +49,7 @@ def class_names(metadata: Mapping[bytes, bytes] | None) -> Names:
         return {}
 
 
-def arrow_rows(table: pyarrow.Table, path: Path, names: Names, of: str = "") -> Iterator[tuple[str, Row]]:
+def arrow_rows(table: pyarrow.RowTable, path: Path, names: Names, of: str = "") -> Iterator[tuple[str, Row]]:
     """Rows of a table, their classes by name. Bytes, such as images, are left out. Raises UserError."""
     columns: dict[str, list[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -90,7 +90,7 @@ def classes(found: list[Any], names: list[str]) -> list[Any]:
     return [names[one] if isinstance(one, int) and one >= 0 else None for one in found]
 
 
-def read_stored(folder: Path) -> dict[str, Table]:
+def read_stored(folder: Path) -> dict[str, RowTable]:
     """The splits of a folder that `save_to_disk` wrote, "" where it has none. Raises UserError where it is damaged."""
     import datasets
 
@@ -103,7 +103,7 @@ def read_stored(folder: Path) -> dict[str, Table]:
         raise UserError(f"{folder} is no whole folder of save_to_disk ({reason(error)}); write it again.") from error
 
 
-def read_hub(name: str, config: str, revision: str) -> dict[str, Table]:
+def read_hub(name: str, config: str, revision: str) -> dict[str, RowTable]:
     """The splits of a set of the hub. Raises UserError where it cannot be had."""
     import datasets
     from datasets.utils.logging import disable_progress_bar
@@ -121,7 +121,7 @@ def read_hub(name: str, config: str, revision: str) -> dict[str, Table]:
         ) from error
 
 
-def tables_of(stored: Any, path: Path) -> dict[str, Table]:
+def tables_of(stored: Any, path: Path) -> dict[str, RowTable]:
     """The tables of a Dataset or a DatasetDict, by split."""
     import datasets
 

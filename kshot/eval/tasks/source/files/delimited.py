@@ -11,10 +11,11 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from kshot.eval.tasks.source.files.lines import opened
-from kshot.eval.tasks.source.files.table import Table
+from kshot.eval.tasks.source.files.table import RowTable
 from kshot.types import UserError
 
 SEPARATORS = (",", ";", "\t")
@@ -23,13 +24,22 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 Cells = tuple[int, list[str]]  # the line in which they begin
 
 
-def read_delimited(path: Path) -> Table:
+def read_delimited(path: Path) -> RowTable:
     """The rows of a CSV file (with commas, semicolons or tabs) or a TSV file under its header.
 
     Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
     """
     with opened(path, "an existing CSV file", encoding_of(path)) as file:
         text = file.read()
+    limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
+    try:
+        return table_of_text(path, text)
+    finally:
+        csv.field_size_limit(limit)
+
+
+def table_of_text(path: Path, text: str) -> RowTable:
+    """The rows of delimited text."""
     if "\0" in text:
         raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.")
     first, said = 1, SAID.match(text)
@@ -54,7 +64,7 @@ def read_delimited(path: Path) -> Table:
             numbers.append(number)
     if not found:
         raise UserError(f"{path} has no row under its header; give it at least one.")
-    return Table(path, found, numbers, header, typed=False)
+    return RowTable(path, found, numbers, header, typed=False)
 
 
 def encoding_of(path: Path) -> str:
@@ -67,18 +77,20 @@ def encoding_of(path: Path) -> str:
 
 
 def separator_of(text: str) -> str:
-    """The separator that cuts the header into most columns."""
+    """The separator that cuts the first rows into as many columns as the header, and into most."""
 
-    def columns(separator: str) -> int:
-        return len(next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), []))
+    def columns(separator: str) -> tuple[bool, int]:
+        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), 20)
+        widths = [len(row) for row in rows if row]
+        return len(set(widths)) == 1, widths[0] if widths else 0
 
-    return max(SEPARATORS, key=columns)
+    found = {separator: columns(separator) for separator in SEPARATORS}
+    return max(SEPARATORS, key=lambda separator: (found[separator][1] > 1, *found[separator]))
 
 
 def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cells]:
     """The cells of every row that is not blank (RFC 4180). Raises UserError for quotes that are not."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
     begins = first
     try:
         for cells in reader:
@@ -90,8 +102,6 @@ def cells_of(path: Path, text: str, separator: str, first: int) -> Iterator[Cell
             f"{path}, line {begins}: its quotes do not close as they should ({error}); double the quotes inside a "
             "quoted cell."
         ) from None
-    finally:
-        csv.field_size_limit(limit)
 
 
 def split_at_tabs(text: str) -> list[Cells] | None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from kshot.eval.tasks.source.files.arrow import read_parquet, read_stored
 from kshot.eval.tasks.source.files.delimited import read_delimited
 from kshot.eval.tasks.source.files.lines import json_lines
-from kshot.eval.tasks.source.files.table import Table, at, table_of
+from kshot.eval.tasks.source.files.table import RowTable, at, table_of
 from kshot.eval.tasks.source.files.whole import SPLIT, read_json
 from kshot.types import UserError
 
-Reader = Callable[[Path], dict[str, Table]]
+Reader = Callable[[Path], dict[str, RowTable]]
 READERS: dict[str, Reader] = {
     ".csv": lambda path: {"": read_delimited(path)},
     ".tsv": lambda path: {"": read_delimited(path)},
@@ -32,12 +32,12 @@ def kind_of_file(path: Path) -> str:
     return endings[-1] if endings and endings[-1] in READERS else ""
 
 
-def read_file_of_data(path: Path) -> dict[str, Table]:
+def read_file_of_data(path: Path) -> dict[str, RowTable]:
     """The splits of a file or folder, "" where there are none. Raises UserError where it cannot be read."""
     return read_folder(path) if path.is_dir() else READERS[kind_of_file(path)](path)
 
 
-def read_folder(folder: Path) -> dict[str, Table]:
+def read_folder(folder: Path) -> dict[str, RowTable]:
     """The splits of a folder. Raises UserError where it holds no data, or a file whose split is not in its name."""
     if any((folder / name).is_file() for name in STORED):
         return read_stored(folder)
@@ -60,7 +60,7 @@ def read_folder(folder: Path) -> dict[str, Table]:
     return {split: joined([read_one(path) for path in paths], folder) for split, paths in splits.items()}
 
 
-def read_one(path: Path) -> Table:
+def read_one(path: Path) -> RowTable:
     """The rows of a file without splits of its own. Raises UserError for one that has some."""
     tables = READERS[kind_of_file(path)](path)
     if set(tables) != {""}:
@@ -68,7 +68,7 @@ def read_one(path: Path) -> Table:
     return tables[""]
 
 
-def joined(tables: list[Table], folder: Path) -> Table:
+def joined(tables: list[RowTable], folder: Path) -> RowTable:
     """The rows of several files, such as a split's shards, one behind the other."""
     if len(tables) == 1:
         return tables[0]
@@ -78,4 +78,4 @@ def joined(tables: list[Table], folder: Path) -> Table:
         for number, row in zip(table.numbers, table.rows, strict=True)
     )
     whole = table_of(folder, numbered)
-    return Table(folder, whole.rows, whole.numbers, whole.columns, typed=all(table.typed for table in tables))
+    return RowTable(folder, whole.rows, whole.numbers, whole.columns, typed=all(table.typed for table in tables))

@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Table:
+class RowTable:
     """Rows as they stand in a file: columns to values, None where a cell is empty."""
 
     path: Path  # as an error names it; of the hub the set's id
@@ -32,7 +32,7 @@ def at(number: int | str) -> str:
     return f"line {number}" if isinstance(number, int) else number
 
 
-def table_of(path: Path, numbered: Iterable[tuple[int | str, Row]]) -> Table:
+def table_of(path: Path, numbered: Iterable[tuple[int | str, Row]]) -> RowTable:
     """A table of numbered rows. Raises UserError where there are none."""
     rows: list[Row] = []
     numbers: list[int | str] = []
@@ -44,12 +44,15 @@ def table_of(path: Path, numbered: Iterable[tuple[int | str, Row]]) -> Table:
             columns.update(dict.fromkeys(row))
     if not rows:
         raise UserError(f"{path} is empty; give it at least one row.")
-    return Table(path, rows, numbers, tuple(columns))
+    return RowTable(path, rows, numbers, tuple(columns))
 
 
 def unnested(numbered: Iterable[tuple[int | str, Row]]) -> Iterator[tuple[int | str, Row]]:
     """Rows, an article of SQuAD's (Rajpurkar et al. 2016) or one of its paragraphs as a row a question."""
     for number, row in numbered:
+        asked = row.get("question")
+        if isinstance(asked, dict) and "stem" in asked:  # as ARC was first published
+            row = {**row, **{key: value for key, value in asked.items() if key != "stem"}, "question": asked["stem"]}
         found = list(questions_of(row))
         if not found:
             yield number, row

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.eval.tasks.source.files.lines import ESCAPED_HALF, HALF, json_lines, opened, writable
-from kshot.eval.tasks.source.files.table import Row, Table, table_of
+from kshot.eval.tasks.source.files.table import Row, RowTable, table_of
 from kshot.types import UserError
 
 LISTS = ("data", "rows", "examples", "instances", "samples", "questions", "items")  # of one list inside an object
@@ -17,7 +17,7 @@ SPLIT = re.compile(r"(train|test|validation|valid|val|dev|eval)(?![a-z]).*", re.
 WANTED = 'give a list of objects such as [{"question": ..., "answer": ...}].'
 
 
-def read_json(path: Path) -> dict[str, Table]:
+def read_json(path: Path) -> dict[str, RowTable]:
     """The splits of a JSON file, "" where it has one list alone; JSON Lines under that name are read as such.
 
     Raises UserError where it is neither, and, with its row, for what is no object.
@@ -62,16 +62,17 @@ def splits_of(value: Any, path: Path) -> dict[str, list[Any]]:
     splits = {name: part for name, part in lists.items() if SPLIT.fullmatch(name)}
     if splits:
         return splits
-    named = next((name for name in LISTS if name in lists), next(iter(lists), "") if len(lists) == 1 else "")
-    if named:
-        return {"": lists[named]}
+    parts = list(value.values())
+    named = next((name for name in LISTS if name in lists), "")
+    if not named and len(parts) > 1 and all(isinstance(p, list) and len(p) == len(parts[0]) for p in parts):
+        if len(lists) < len(parts):
+            return {"": [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]}
+    elif named or len(lists) == 1:
+        return {"": lists[named or next(iter(lists))]}
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):  # pandas, orient="split"
         return {"": [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]}
-    parts = list(value.values())
     if len(parts) > 1 and all(isinstance(part, dict) and part.keys() == parts[0].keys() for part in parts):
         return {"": [{name: part[key] for name, part in value.items()} for key in parts[0]]}  # pandas, by column
-    if len(parts) > 1 and all(isinstance(part, list) and len(part) == len(parts[0]) for part in parts):
-        return {"": [dict(zip(value, row, strict=True)) for row in zip(*parts, strict=True)]}
     if lists:
         raise UserError(f"{path} holds several lists ({', '.join(sorted(lists))}); {WANTED}")
     if {"question", "answer"} <= value.keys():
