@@ -42,10 +42,6 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="How the answers of your data are read: number, text, letter, label or yes-no. [default: told from them]",
 )
 @click.option(
-    "--language",
-    help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
-)
-@click.option(
     "--field",
     "fields",
     multiple=True,
@@ -57,6 +53,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="How many rows of your data are exemplars and never asked. [default: the first 8, at most half, where a "
     "strategy shows any and there is no train split]",
 )  # fmt: skip
+@click.option(
+    "--language",
+    help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
+)
 @click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
@@ -87,9 +87,9 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 def bench(
     tasks: tuple[str, ...],
     answer: str | None,
-    language: str | None,
     fields: tuple[str, ...],
     exemplars: int | None,
+    language: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     system: str | None,

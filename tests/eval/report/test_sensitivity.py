@@ -76,7 +76,7 @@ def test_strategies_that_are_equal_but_for_their_form_belong_together() -> None:
     assert groups(run) == [
         ("c", "template, format seed", joint),
         ("c", "template", ["own", "0", "1"]),
-        ("c:template=1", "format seed", ["own", "3", "4"]),
+        ("c:template=1", "format seed", ["as written", "3", "4"]),
         ("c:k=4", "template, label words", ["template 0", "words bad+good"]),
     ]  # fmt: skip
     assert not [section for section in build(run).sections if section.title.startswith("Accuracy against template")]
@@ -215,6 +215,10 @@ def test_a_transcript_shows_the_template_that_worded_it() -> None:
     assert "template 0, chosen on validation\nReview:" in shown["c:template=best"]
     assert "not kept in this run" in shown["c:template=1"]
     assert "template" not in shown["c"]
+    formatted = run_of({("t", "c:template=1,format_seed=3"): scores(9)})
+    said = transcript(formatted, formatted.records[0]).template
+    assert said is not None
+    assert said[0] == "1, before its format 3"
     assert "<dt>template 0, chosen on validation</dt>" in html.page(build(run))
 
 

@@ -143,8 +143,8 @@ def form_name(form: Form, varied: Sequence[int]) -> str:
     """What a form is called among others: its value where one thing varies, else all that differ from kshot's own."""
     names, plain = list(AS_WRITTEN), [str(value) for value in AS_WRITTEN.values()]
     if len(varied) == 1:
-        value = called(form[varied[0]])
-        return OWN if value == plain[varied[0]] else value
+        value, as_is = form[varied[0]], {"template": OWN, "label_words": "the labels", "format_seed": "as written"}
+        return as_is[names[varied[0]]] if value == plain[varied[0]] else called(value)
     said = [f"{SAID[names[at]]} {called(form[at])}" for at in varied if form[at] not in (plain[at], "")]
     return ", ".join(said) or OWN
 

@@ -204,11 +204,13 @@ def best_spec(spec: str) -> str:
 
 def described_template(run: RunData, task: str, strategy: str) -> tuple[str, str] | None:
     """(what the template that worded a strategy's prompts is called, its text); None for kshot's own form."""
-    given = str(run.params.get(strategy, {}).get("template", ""))
+    params = run.params.get(strategy, {})
+    given, seed = str(params.get("template", "")), params.get("format_seed", -1)
     name = chosen_template(run.prepared.get((task, strategy))) if given == BEST else given
     if not name:
         return None
     known = run.templates.get(task, {}).get(name)
     words = f"\n(labels as {' + '.join(known.words)})" if known and known.words else ""
     text = f"{known.text}{words}" if known else "(its text is not kept in this run)"
-    return f"{called(name)}, chosen on validation" if given == BEST else called(name), text
+    chosen = ", chosen on validation" if given == BEST else ""
+    return f"{called(name)}{chosen}{'' if seed == -1 else f', before its format {seed}'}", text
