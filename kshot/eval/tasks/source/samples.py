@@ -13,6 +13,7 @@ from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading
 from kshot.eval.tasks.source.columns import ANSWER, LABEL, RATIONALE, Columns, columns_of, plain_key, value_at
 from kshot.eval.tasks.source.files.table import Row, RowTable, at
 from kshot.eval.tasks.source.jsonl import identified, optional_text, text_of, worked, written
+from kshot.eval.tasks.source.language import with_points
 from kshot.eval.tasks.source.talks import questions_of_talks, talks_in
 from kshot.types import Sample, UserError
 
@@ -35,6 +36,10 @@ class UserFile:
     def place(self, sample: Sample) -> str:
         """Where a sample stands."""
         return self.places[sample.id]
+
+    def in_language(self, language: str) -> UserFile:
+        """With its targets read as a language writes numbers."""
+        return replace(self, samples=with_points(self.samples, self.places, language))
 
     def fitted(self, kind: str, *, said: bool) -> UserFile:
         """With its targets as the format of a kind writes them."""
