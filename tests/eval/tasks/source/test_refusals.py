@@ -78,6 +78,11 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
         ),
         r"key\.jsonl, line 3: the answer '3' is none of the choices' labels 1, 2",
     ),
+    (
+        "letters.jsonl",
+        choose(["A", "B"], ["B", "A", "C"]),
+        r"letters\.jsonl, line 1: the answer 'A' may be the letter of",
+    ),
     ("hole.csv", "question,A,B,C,answer\nq,x,,z,A\n", r"hole\.csv, line 2: the field 'B' has no text"),
     ("both.jsonl", choose([["A", "B"]], CITIES), r"both\.jsonl, line 1: the field 'answer' is a list"),
     ("bar.jsonl", lines({"question": "q", "answer": ["a|b", "c"]}), r"bar\.jsonl, line 1: .*'a\|b'.*parts answers"),

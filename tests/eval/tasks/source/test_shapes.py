@@ -545,6 +545,19 @@ SHAPES = [
         "letter",
         {"A": "ice", "B": "steam"},
     ),
+    Shape(
+        "letters.jsonl",
+        as_lines(
+            [
+                {"question": "First?", "choices": ["C", "A"], "answer": "A"},
+                {"question": "Second?", "choices": ["ab", "cd"], "answer": "cd"},
+            ]
+        ),
+        "First?",
+        "B",
+        ("C", "A"),
+        "letter",
+    ),
     Shape("open.jsonl", as_lines([{"question": "sing", "answer": "song", "options": []}]), "sing", "song"),
     Shape(
         "qnli.csv",
