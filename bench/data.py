@@ -2,9 +2,9 @@
 
     python bench/data.py [--rows 100000] [--repeats 3]
 
-For answers that are numbers, few words and words that differ in every row. kshot's seconds are those until every row is
-a sample that a perfect reply is known to win; datasets' those until its rows are Python's, without a cache of before. The
-rows are held against each other. Prints the median of pairs, and one JSON object.
+For answers that are numbers, few words, and words that differ in every row. kshot's seconds are those until every row
+is a sample that a perfect reply is known to win; datasets' those until its rows are Python's, no cache being there.
+The rows are held against each other. Prints the median of pairs, and one JSON object.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-ONSETS, RIMES = ["b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "v", "w"], ["an", "el", "in", "or", "us", "ar", "et", "ol", "um", "id"]
+ONSETS = ["b", "c", "d", "f", "g", "h", "l", "m", "n", "p", "r", "s", "t", "v", "w"]
+RIMES = ["an", "el", "in", "or", "us", "ar", "et", "ol", "um", "id"]
 
 
 def name(number: int) -> str:

@@ -36,9 +36,10 @@ def talks_in(table: RowTable) -> str | None:
 def talk_of(row: Row, column: str) -> Any:
     """A row's turns; of a prompt and its completion (trl) both."""
     value, more = row.get(column), row.get(COMPLETION)
-    if column != PROMPT or not isinstance(value, list) or not is_talk(value):
+    if column != PROMPT or not is_talk(value):
         return value
-    return [*value, *(more if isinstance(more, list) and is_talk(more) else [{"role": "assistant", "content": more}])]
+    behind = list(more or ()) if is_talk(more) else [{"role": "assistant", "content": more}]
+    return [*(value or ()), *behind]
 
 
 def is_talk(value: Any) -> bool:

@@ -57,7 +57,7 @@ class NamedData:
         """The task's canonical name: the file's own, or the set's id, with all that was said."""
         path = Path(self.path)
         stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-        own = self.path if self.hub else path.name if self.place.is_dir() else stem.stem
+        own = self.path if self.hub else self.place.resolve().name if self.place.is_dir() else stem.stem
         return write_spec(own, dict(sorted(self.given.items())))
 
 
