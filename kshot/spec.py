@@ -95,6 +95,8 @@ def split_outside_parentheses(text: str, separator: str = ",") -> list[str]:
 def unquoted(value: str) -> str:
     """A value without its double quotes. Raises UserError where what they hold is no JSON string."""
     if not QUOTED.fullmatch(value):
+        if value.startswith('"'):
+            raise UserError(f"cannot read the quoted value {value}: its quotes have to close at its very end.")
         return value
     try:
         text: str = json.loads(value)

@@ -3,6 +3,7 @@
 phrases.py      the words around a question, by language
 templates.py    a question to messages, and messages to plain text
 wording.py      a question by a template, to one text
+sandbox.py      where templates are rendered
 formats.py      a template with other separators and case
 common.py       what can be said of every strategy: template, label words, system, stops, sampling
 preparation.py  what a strategy finds out beforehand, the best template among it

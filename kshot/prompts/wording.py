@@ -1,8 +1,7 @@
 """A sample worded by a template as one text: what is asked and what an exemplar shows, alike by construction.
 
 Meets: what stands before {{ answer }} is the prompt, the whole is an exemplar, so that the two cannot differ; a
-template is data, rendered in jinja2's sandbox. Concedes: what a template does with its time is its author's own
-affair, but for products of a size that no prompt has.
+template is data, rendered in a sandbox (kshot.prompts.sandbox).
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from kshot.prompts.templates import conversation, letters, listed_choices, solve
 from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserError
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
-LARGEST = 100_000  # characters of a prompt that a product in a template may make
 NAME = re.compile(r"\s*(?P<name>[^\s{}][^{}\n]*?)\s*(?:\{\{|\{%|$)")
 
 
@@ -153,50 +151,12 @@ def variables(
 
 def rendered(template: Template, values: Mapping[str, Any]) -> str:
     """A template's text with these values. Raises UserError for what it does not know or cannot do."""
-    import jinja2
+    from kshot.prompts.sandbox import write
 
     try:
-        return str(compiled(template).render(values))
-    except jinja2.UndefinedError as error:
-        known = ", ".join(sorted(values))
-        raise UserError(f"the template {shortened(template)}: {error.message}; it may use {known}.") from error
-    except UserError:
-        raise
-    except Exception as error:  # a template is a program of its user's, and may raise anything
-        raise UserError(
-            f"the template {shortened(template)} fails ({type(error).__name__}: {error}); mend it."
-        ) from error
-
-
-@lru_cache(maxsize=256)
-def compiled(template: Template) -> Any:
-    """A template ready to render. Raises UserError for one that is no Jinja."""
-    import jinja2
-
-    try:
-        return environment().from_string(template.text)
-    except jinja2.TemplateSyntaxError as error:
-        raise UserError(
-            f"the template {shortened(template)}, line {error.lineno}: {error.message}; mend it."
-        ) from error
-
-
-@lru_cache(maxsize=1)
-def environment() -> Any:
-    """jinja2's sandbox: no file, no attribute that Python keeps for itself, no product without bounds."""
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Bounded(ImmutableSandboxedEnvironment):
-        intercepted_binops = frozenset(("*", "**"))
-
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            sizes = [len(side) if isinstance(side, str | list | tuple) else abs(side) for side in (left, right)]
-            if operator == "**" or sizes[0] * sizes[1] > LARGEST:
-                raise UserError(f"a template multiplies to more than {LARGEST:,}; make it smaller.")
-            return super().call_binop(context, operator, left, right)
-
-    return Bounded(undefined=jinja2.StrictUndefined)
+        return write(template.text, values)
+    except UserError as error:
+        raise UserError(f"the template {shortened(template)}{error}") from error
 
 
 def shortened(template: Template) -> str:

@@ -78,6 +78,7 @@ def test_a_system_message_comes_out_of_a_file(tmp_path: Path) -> None:
         (["--template", "none.jinja"], "the template file none.jinja does not exist; give an existing file, or one of"),
         (["--template", "jinja"], "unknown template 'jinja'"),
         (["--system", ""], "says nothing"),
+        (["--strategy", 'zero-shot:stop="x"+END'], 'cannot read the quoted value "x"+END'),
         (["--chat-option", "thinking=no", "--dry-run"], 'write false, or "no" in its quotes'),
         (["--chat-option", "thinking=false"], "knows no option 'thinking': it knows none"),
         (["--chat-option", "thinking=false", "--template", "plain"], "is for a chat template"),
@@ -138,8 +139,10 @@ def test_chat_options_and_a_templates_own_system_message_are_seen_in_a_dry_run_a
     args += ["--chat-option", "who=Ada", "--runs", str(tmp_path), "--run", "r"]
     shown = kshot(*args, "--dry-run")
     assert shown.exit_code == 0, shown.output
-    assert f"the chat template of {folder} adds: You are Ada." in " ".join(shown.output.split())
+    assert "the system message is the chat template's own: You are Ada." in shown.output
     assert "<|system|>You are Ada.<|end|><|user|>" in shown.output
+    told = kshot(*args, "--dry-run", "--system", "Be brief.")
+    assert "<|system|>Be brief.<|end|><|user|>" in told.output and "template's own" not in told.output
     assert kshot(*args).exit_code == 0
     about = json.loads((tmp_path / "r" / "run.json").read_text())
     assert '/chat{"who":"Ada"}/' in about["settings"]["engine"]

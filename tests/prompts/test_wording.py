@@ -162,15 +162,15 @@ def test_formats_differ_and_are_the_same_again() -> None:
 BAD = {
     "no place": ("Review: {{ text }}", "has no {{ answer }}"),
     "two places": ("{{ answer }} {{ text }} {{ answer }}", "{{ answer }} more than once"),
-    "no such field": ("{{ txet }}: {{ answer }}", "'txet' is undefined; it may use answer, choices"),
+    "no such field": ("{{ txet }}: {{ answer }}", ", line 1: 'txet' is undefined; it may use answer, choices"),
     "no Jinja": ("{{ text }: {{ answer }}", "line 1:"),
     "no block": ("{% if text %}{{ answer }}", "line 1:"),
     "an error of its own": ("{{ text / 2 }}{{ answer }}", "fails (TypeError"),
-    "too much": ("{{ 'a' * 1000000000 }}{{ answer }}", "multiplies to more than 100,000"),
-    "a power": ("{{ 9 ** 99999 }}{{ answer }}", "multiplies to more than 100,000"),
+    "too much": ("{{ 'a' * 1000000000 }}{{ answer }}", "makes more than 10,000,000 characters"),
+    "a power": ("{{ 9 ** 99999 }}{{ answer }}", "computes int **"),
     "a loop": ("{% for i in range(1000000000) %}x{% endfor %}{{ answer }}", "fails (OverflowError"),
     "Python's own": ("{{ ''.__class__.__mro__ }}{{ answer }}", "unsafe"),
-    "a file": ("{% include '/etc/passwd' %}{{ answer }}", "fails (TypeError"),
+    "a file": ("{% include '/etc/passwd' %}{{ answer }}", "line 1: it asks for another file"),
 }
 
 
@@ -182,7 +182,7 @@ def test_a_template_that_will_not_do_is_told_in_one_sentence(kind: str, tmp_path
     with pytest.raises(UserError) as caught:
         first(f"zero-shot:template={path}", FILM)
     assert said in str(caught.value)
-    assert str(path) in str(caught.value) or kind in ("too much", "a power")
+    assert str(path) in str(caught.value)
 
 
 def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:

@@ -93,8 +93,7 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     loaded.check()
     renderer = named.renderer()
     chat = renderer.chat if renderer else named.chat
-    if renderer and (own := renderer.own_system()):
-        click.echo(clean(f"where a prompt has no system message, the chat template of {named.model} adds: {own}\n"))
+    own = renderer.own_system() if renderer else ""
     beforehand = dict(loaded.preparations())
     for task, strategy in loaded.pairs():
         total = 0
@@ -108,7 +107,7 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
             click.secho(f"-- asked first and once, with {count - 1:,} more, to find out how to ask\n", dim=True)
             continue
         for sample in loaded.samples[task.name]:
-            question = task.question(sample, loaded.pools[task.name])
+            question = loaded.question(task, strategy, sample)
             step = advance(start(strategy, question, 0, chat)())
             requests = [] if isinstance(step, Done) else step
             total += sum(len(renderer.encode(request.prompt)) for request in requests) if renderer else 0
@@ -118,6 +117,8 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
             click.echo("it asks nothing")
             continue
         click.echo(clean(renderer.text(shown[0].prompt) if renderer else text_of(shown[0].prompt)))
+        if own and not isinstance(shown[0].prompt, str) and shown[0].prompt[0].role != "system":
+            click.secho(clean(f"-- the system message is the chat template's own: {own}"), dim=True)
         if len(shown) > 1:
             click.echo(f"... and {len(shown) - 1} more requests of this sample")
         count = len(loaded.samples[task.name])

@@ -108,6 +108,8 @@ def read_hub(name: str, config: str, revision: str) -> dict[str, RowTable]:
     import datasets
     from datasets.utils.logging import disable_progress_bar
 
+    if Path(name).exists():  # datasets would read it in the hub's place
+        raise UserError(f"hub:{name} names a set of the hub, and {name} lies here too: run elsewhere, or give {name}.")
     disable_progress_bar()
     try:
         return tables_of(datasets.load_dataset(name, config or None, revision=revision or None), Path(name))
