@@ -2,8 +2,9 @@
 
     python docs/build/adapters_study.py --data DIR [--runs runs/study] [--threads 1] [--only STUDY] [--only-report]
 
-DIR holds `sst2`, `trec`, `agnews`, `rte`, `cb` and `commonsenseqa` as SET/SPLIT.jsonl. It takes about five hours; the same command goes on where it was stopped. Without --data only the study of word pairs runs. The last line is
-one JSON object: trainings that are there, by study.
+DIR holds `sst2`, `trec`, `agnews`, `rte`, `cb` and `commonsenseqa` as SET/SPLIT.jsonl. It takes about five hours; the
+same command goes on where it was stopped. Without --data only the study of word pairs runs. The last line is one JSON
+object: trainings that are there, by study.
 """
 
 from __future__ import annotations
