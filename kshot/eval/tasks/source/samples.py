@@ -78,7 +78,7 @@ def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserF
     shown = shown_columns(table, columns, samples)
     if shown:
         samples = [
-            replace(sample, fields=tuple((name, field_text(row.get(name))) for name in shown))
+            with_fields(sample, tuple([(name, field_text(row.get(name))) for name in shown]))
             for sample, row in zip(samples, table.rows, strict=True)
         ]
     said = [f"chat messages of {talks!r}, the assistant's last turn as the answer"] if talks else [columns.note]
@@ -261,6 +261,13 @@ def right(sample: Sample) -> set[str]:
     if sample.choices:
         found.add(sample.choices[ord(sample.target) - 65].strip().casefold())
     return found
+
+
+def with_fields(sample: Sample, fields: tuple[tuple[str, str], ...]) -> Sample:
+    """A sample with its row's fields; `dataclasses.replace` takes three times as long."""
+    return Sample(
+        sample.id, sample.question, sample.target, sample.rationale, sample.choices, sample.cluster, fields=fields
+    )
 
 
 def field_text(value: Any) -> str:
