@@ -39,6 +39,7 @@ def prepare(
         found[job.key] = {**result, "calls": len(calls), **cost}
 
     languages = {task.name: task.language for task in loaded.tasks}
+
     def told(state: Progress) -> None:
         if progress:
             progress(replace(state, stage=STAGE))
