@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kshot.eval.report.frame import framed, key_above
+from kshot.eval.report.frame import framed, key_above, room_for_key
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Measure
@@ -128,7 +128,9 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
         "A strategy that only scores options stands at the tokens that it scores."
     )
 
-    @framed("cost", f"{scale.title} against cost", caption, count=len(tasks), height=3.0)
+    height = 3.0 + room_for_key(strategies, len(tasks))
+
+    @framed("cost", f"{scale.title} against cost", caption, count=len(tasks), height=height)
     def drawn(*panels: Axes) -> None:
         lines = {}
         for task, axes in zip(tasks, panels, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kshot.eval.report.frame import framed, key_above
+from kshot.eval.report.frame import framed, key_above, room_for_key
 from kshot.eval.report.model import Figure, Section
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.scale import Scale, common
@@ -161,9 +161,10 @@ def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
         caption += " k = 0 is zero-shot, which has the prompt of few-shot without exemplars."
     values = sorted({float(str(value)) for one in sweeps for value, _ in one.points})
 
-    @framed(
-        f"against-{over.replace('_', '-')}", f"{scale.title} against {said}", caption, count=len(panels), height=3.0
-    )
+    height = 3.0 + room_for_key(lines, len(panels))
+    name = f"against-{over.replace('_', '-')}"
+
+    @framed(name, f"{scale.title} against {said}", caption, count=len(panels), height=height)
     def drawn(*all_axes: Axes) -> None:
         handles: dict[str, Any] = {}
         for panel, axes in zip(panels, all_axes, strict=True):
