@@ -14,5 +14,8 @@ choosing.py    which choice an answer means
 talks.py       chat messages as questions and answers
 samples.py     rows of a user's data as samples
 templates.py   ways of wording a question that tasks share
+language.py    in which language a task is
 wei2022.py     the published exemplars of Wei et al. 2022
+wei2022_zh.py  the same in Chinese
+chinese.py     names, things and words of the generated tasks in Chinese
 """
