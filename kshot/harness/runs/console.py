@@ -53,7 +53,8 @@ def run_plan(
         tally.add(record.score)
 
     def on_progress(state: Progress) -> None:
-        said = f"{clean(str(tally))}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
+        before = f"{state.stage}, {state.asked:,} requests" if state.stage else clean(str(tally))
+        said = f"{before}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
         bar.show(tally.done, said)
 
     info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
@@ -95,6 +96,9 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     chat = renderer.chat if renderer else named.chat
     own = renderer.own_system() if renderer else ""
     beforehand = dict(loaded.preparations())
+    for task in loaded.tasks:
+        if task.note:
+            click.echo(clean(task.note), err=True)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []

@@ -33,7 +33,18 @@ QUESTION = (
 )
 ANSWER = (
     *("answer", "answerkey", "answers", "target", "targets", "output", "outputs", "response", "completion"),
-    *("correctanswer", "correctoption", "correct", "answeridx", "answerindex", "goldanswer", "gold", "reference"),
+    *(
+        "correctanswer",
+        "correctanswers",
+        "bestanswer",
+        "correctoption",
+        "correct",
+        "answeridx",
+        "answerindex",
+        "goldanswer",
+        "gold",
+        "reference",
+    ),
     *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "a"),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )

@@ -200,7 +200,7 @@ def alternatives(listed: Sequence[Any], where: str) -> Iterator[str]:
             raise UserError(f"{where} is a list that holds a {type(one).__name__}; make it a list of texts.")
         if one is None or not (text := written(one, f"{where} is a list; an answer in it").strip()):
             raise UserError(f"{where} is a list with an empty answer; fill it in or leave it out.")
-        if "|" in text and len(listed) > 1:
+        if "|" in text:
             raise UserError(f"{where} has an answer with '|' in it ({text!r:.60}), which parts answers; reword it.")
         yield text
 

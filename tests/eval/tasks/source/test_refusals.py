@@ -81,6 +81,7 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("hole.csv", "question,A,B,C,answer\nq,x,,z,A\n", r"hole\.csv, line 2: the field 'B' has no text"),
     ("both.jsonl", choose([["A", "B"]], CITIES), r"both\.jsonl, line 1: the field 'answer' is a list"),
     ("bar.jsonl", lines({"question": "q", "answer": ["a|b", "c"]}), r"bar\.jsonl, line 1: .*'a\|b'.*parts answers"),
+    ("lone.jsonl", lines({"question": "q", "answer": ["a|b"]}), r"lone\.jsonl, line 1: .*'a\|b'.*parts answers"),
     ("none.jsonl", lines({"question": "q", "answer": []}), r"none\.jsonl, line 1: the field 'answer' is a list of no"),
     ("inside.jsonl", lines({"question": "q", "answer": [["a"]]}), r"inside\.jsonl, line 1: .*a list that holds a list"),
     # ------------------------------------------------------------ talks
@@ -164,3 +165,19 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
         pyarrow.parquet.write_table(table, tmp_path / "own.parquet")
         [sample] = get_task(str(tmp_path / "own.parquet")).load("test", Source())
         assert sample.target == answer
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ([-1, -1], "all labels are -1, which stands for a hidden"),
+        ([0, 1, -1], "row 3: the label -1 stands for a hidden"),
+    ],
+)
+def test_a_hidden_class_is_named(tmp_path: Path, labels: list[int], named: str) -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_list([{"text": f"t{n}", "label": label} for n, label in enumerate(labels)])
+    rows.cast_column("label", datasets.ClassLabel(names=["bad", "good"])).save_to_disk(tmp_path / "own")
+    with pytest.raises(UserError, match=named):
+        get_task(str(tmp_path / "own"))

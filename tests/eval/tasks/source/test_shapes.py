@@ -92,6 +92,7 @@ SHAPES = [
     Shape("excel.csv", "sep=;\nquestion;answer\nWho, then?;Paris\nWho?;Rome\n", "Who, then?", "Paris"),
     Shape("semicolons.csv", 'question;answer\n"a; b";Paris\nc;Rome\n', "a; b", "Paris"),
     Shape("unicode.csv", "question\tanswer\nWhere?\tÅrhus\n".encode("utf-16"), "Where?", "Århus"),
+    Shape("bars.csv", "question|answer\nWho, then?|Paris\n", "Who, then?", "Paris"),
     Shape("quoted.csv", 'question,answer\n"He said ""hi"",\nthen left?",Paris\n', 'He said "hi",\nthen left?', "Paris"),
     Shape("codes.csv", "question,answer\nCode of Lyon?,007\nOf Nice?,012\n", "Code of Lyon?", "007"),
     Shape("nulls.csv", "question,answer\nNA,null\nNone,nothing\n", "NA", "null"),

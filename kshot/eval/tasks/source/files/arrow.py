@@ -83,11 +83,11 @@ def values(column: pyarrow.ChunkedArray) -> list[Any]:
 
 
 def classes(found: list[Any], names: list[str]) -> list[Any]:
-    """Classes by name; a hidden one (-1) is none."""
+    """Classes by name; a hidden one stays -1."""
     known = [one for one in found if isinstance(one, int) and not 0 <= one < len(names)]
     if any(one != -1 for one in known):  # not the classes that the names are of
         return found
-    return [names[one] if isinstance(one, int) and one >= 0 else None for one in found]
+    return [names[one] if isinstance(one, int) and one >= 0 else one for one in found]
 
 
 def read_stored(folder: Path) -> dict[str, RowTable]:
