@@ -116,11 +116,11 @@ def test_a_spread_is_its_figures_beside_what_chance_gives_and_cochrans_q() -> No
 
 
 def test_p_is_corrected_over_all_spreads_of_the_report() -> None:
-    tables = {name: [scores(20), scores(20 + more)] for name, more in (("c", 8), ("d", 9), ("e", 12))}
+    tables = {name: [scores(20), scores(right, start=4)] for name, right in (("c", 28), ("d", 30), ("e", 26))}
     found = {("t", name + end): values for name, both in tables.items() for end, values in zip(ENDS, both, strict=True)}
     raw = [float(cochrans_q(np.array(both).T).pvalue) for both in tables.values()]
     expected = multipletests(raw, method="holm")[1]
-    assert max(abs(expected - raw)) > 0.002
+    assert max(abs(expected - raw)) > 0.03
     shown = [row[11] for row in rows(build(run_of(found)), "Prompt sensitivity")]
     assert shown == [f"{p:.3f}" for p in expected]
 
