@@ -113,9 +113,7 @@ class Sample:
     rationale: str = ""  # worked solution, for an exemplar; ends before the sentence that states the answer
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
-    fields: tuple[
-        tuple[str, str], ...
-    ] = ()  # what else its row has, for a template to show
+    fields: tuple[tuple[str, str], ...] = ()  # what else its row has, for a template to show
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +160,7 @@ class AnswerFormat:
     trigger: str  # ends a chain so that the answer comes next: "Therefore, the answer (arabic numerals) is"
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
-    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(
-        default=None, compare=False
-    )  # other words
+    worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(default=None, compare=False)  # other words
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
@@ -216,6 +212,7 @@ class Question:
     fields: tuple[tuple[str, str], ...] = ()  # as the sample's
     templates: tuple[Template, ...] = ()  # the task's, the published one first
     template: Template | None = None  # the one that words it; None: turns of a conversation
+    form: str = ""  # as the task's
     words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
@@ -291,6 +288,7 @@ class Task:
     note: str = ""  # what its user should know before it runs
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
     templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
+    form: str = ""  # the template that words it where a strategy does not say; "": none, turns of a conversation
     language: str = "en"  # of the words around a question: en or zh
     undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
 
@@ -307,6 +305,7 @@ class Task:
             reply_tokens=self.reply_tokens,
             fields=sample.fields,
             templates=self.templates,
+            form=self.form,
             language=self.language,
             score=self.score,
         )

@@ -1,11 +1,12 @@
 """Asks every task with labels in kshot's own forms and in each of its templates, and writes docs/templates.md from it.
 
     python docs/build/templates.py --data DIR --model NAME_OR_FILE [--model ...] [--limit 64] [--k 0 --k 4]
-        [--runs runs/templates] [--threads 1] [--only-report]
+        [--written] [--runs runs/templates] [--threads 1] [--only-report]
 
 DIR holds `sst2`, `trec`, `agnews`, `rte`, `cb` and `strategyqa` as SET/SPLIT.jsonl. Labels are scored
-(`choice-logprob`), so that no answer is unread. A model with a chat template is asked in turns as well. The same
-command goes on where it was stopped; --only-report writes the page from what is there.
+(`choice-logprob`), so that no answer is unread; with --written answers are written as well, in kshot's own form and in
+template 0. A model with a chat template is asked in turns as well. The same command goes on where it was stopped;
+--only-report writes the page from what is there.
 """
 
 from __future__ import annotations
@@ -34,18 +35,21 @@ TEMPLATES = range(4)
 
 def strategies(ks: list[int], mode: str) -> list[str]:
     """What a model is asked with; in turns, its own form alone, as templates are the same text in both."""
-    own = [f"choice-logprob:k={k}" if k else "choice-logprob" for k in ks]
-    worded = [f"{name}{',' if ':' in name else ':'}template={at}" for name in own for at in TEMPLATES]
-    return [*own, *(worded if mode == "plain" else [])]
+    names = ["own", *(map(str, TEMPLATES) if mode == "plain" else ())]
+    return [f"choice-logprob:k={k},template={name}" for k in ks for name in names]
 
 
-def run(model: str, mode: str, options: argparse.Namespace) -> None:
+WRITTEN = [f"{name}template={form}" for name in ("zero-shot:", "few-shot:k=4,") for form in ("own", "0")]
+
+
+def run(model: str, mode: str, options: argparse.Namespace, *, written: bool = False) -> None:
     """Runs a model, or the rest of it. A model without a chat template refuses to be asked in turns."""
     command = [sys.executable, "-m", "kshot", "bench", "--model", model, "--template", mode, "--limit"]
     command += [str(options.limit), "--data", str(options.data), "--runs", str(options.runs), "--run"]
-    command += [f"{Path(model).stem}-{mode}"]
-    command += [word for task in options.task for word in ("--task", task)]
-    command += [word for name in strategies(options.k, mode) for word in ("--strategy", name)]
+    command += [f"{Path(model).stem}-{mode}{'-written' if written else ''}"]
+    command += [word for task in (TASKS[:3] if written else options.task) for word in ("--task", task)]
+    names = WRITTEN if written else strategies(options.k, mode)
+    command += [word for name in names for word in ("--strategy", name)]
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": str(options.threads)})
     if done.returncode and mode == "plain":
         raise SystemExit(done.returncode)
@@ -67,7 +71,8 @@ def forms(folder: Path, mode: str) -> Mapping[tuple[str, str], Form]:
         for (task, name), each in measure(run_).items():
             params = get_strategy(name).params
             own = "turns" if mode == "chat" else "Q/A"
-            form = f"{params['template'] or own}{', k = 4' if params['k'] else ''}"
+            name = own if params["template"] in ("", "own") else params["template"]
+            form = f"{name}{', k = 4' if params['k'] else ''}"
             rows = {record.sample_id: record.prediction.probabilities for record in each.records}
             targets = [run_.samples[task, sample].target for sample in rows]
             found[task, form] = Form(each, area([[row] for row in rows.values()], targets, draws=2).value)
@@ -125,6 +130,27 @@ def against(found: Mapping[tuple[str, str], Form], form: str, own: str) -> str:
     return f"{points}, area higher on {wins} of {len(tasks)} tasks"
 
 
+def answers(model: str, runs: Path) -> Iterator[str]:
+    """Answers that were written, a line a task and strategy; nothing where none were."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for mode, own in (("plain", "Q/A"), ("chat", "turns")):
+        folder = runs / f"{Path(model).stem}-{mode}-written"
+        if not (folder / "journal.sqlite").is_file():
+            continue
+        run_, journal = read_run(folder)
+        with journal:
+            for (task, name), each in measure(run_).items():
+                form = own if "template=own" in name else "0"
+                unread = f", {100 * (each.unparsed + each.truncated):.0f}% unread" if each.unparsed else ""
+                rows.setdefault((task, name.partition(":")[0]), {})[form] = f"{100 * each.accuracy:.1f}{unread}"
+    if rows:
+        names = [name for name in ("turns", "Q/A", "0") if any(name in row for row in rows.values())]
+        yield f"\nWritten answers:\n\n| task | strategy | {' | '.join(names)} |"
+        yield "|---|---|" + "---:|" * len(names)
+        for (task, strategy), row in rows.items():
+            yield f"| {task} | {strategy} | {' | '.join(row.get(name, '') for name in names)} |"
+
+
 def section(model: str, runs: Path) -> Iterator[str]:
     """A model's part of the page."""
     found = of_model(model, runs)
@@ -137,6 +163,7 @@ def section(model: str, runs: Path) -> Iterator[str]:
             said = against(found, f"0{k}", own)
             if said:
                 yield f"\nTemplate 0{k} against {own.partition(',')[0]}{k}: {said}.  "
+    yield from answers(model, runs)
 
 
 def main() -> None:
@@ -149,6 +176,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, action="append")
     parser.add_argument("--runs", type=Path, default=Path("runs/templates"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--written", action="store_true")
     parser.add_argument("--only-report", action="store_true")
     options = parser.parse_args()
     options.k, options.task = options.k or [0, 4], options.task or TASKS
@@ -156,6 +184,8 @@ def main() -> None:
         for mode in ("plain", "chat"):
             if not options.only_report:
                 run(model, mode, options)
+                if options.written:
+                    run(model, mode, options, written=True)
     try:
         lines = [line for model in options.model for line in section(model, options.runs)]
     except UserError as error:

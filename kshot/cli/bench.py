@@ -54,6 +54,10 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     "strategy shows any and there is no train split]",
 )  # fmt: skip
 @click.option(
+    "--language",
+    help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
+)
+@click.option(
     "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
 )
 @with_model
@@ -85,6 +89,7 @@ def bench(
     answer: str | None,
     fields: tuple[str, ...],
     exemplars: int | None,
+    language: str | None,
     strategies: tuple[str, ...],
     options: ModelOptions,
     system: str | None,
@@ -107,7 +112,7 @@ def bench(
     Holm's correction, tokens and seconds. Everything that was asked and answered is kept.
     """
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
-    from kshot.eval.tasks import answered
+    from kshot.eval.tasks import answered, in_language
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
@@ -118,6 +123,8 @@ def bench(
     strategies = worded(strategies, options, system)
     if answer is not None or fields or exemplars is not None:
         tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)
+    if language is not None:
+        tasks = tuple(in_language(spec, language) for spec in tasks)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
     if dry_run:
         print_prompts(plan, named)
@@ -130,4 +137,5 @@ def bench(
 
 def default_name(tasks: tuple[str, ...], model: str) -> str:
     """A run's name, from what is run."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
+    name = re.sub(r"[^\w.-]+", "-", f"{'+'.join(tasks)}--{Path(model).name}").strip("-")[:100]
+    return name.encode()[:200].decode(errors="ignore")  # a file's name has 255 bytes, a Chinese character three

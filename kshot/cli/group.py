@@ -51,6 +51,8 @@ class Commands(click.Group):
         except BrokenPipeError:  # who reads the output has gone, as `| head` does
             raise
         except BaseException as error:  # a user's own file may exit, too
+            if isinstance(error.__context__, BrokenPipeError):  # of which rich makes a SystemExit
+                raise error.__context__ from None
             sentence = of_the_machine(error)
             if sentence:
                 leave(ctx, sentence, 2)

@@ -20,13 +20,14 @@ from kshot.registry import hyperparameters
 from kshot.spec import values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
+OWN = "own"  # no template: turns of a conversation, or Q: and A:
 BEST = "best"  # the template that does best on exemplars held out for it
 WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
 SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
 
 COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
-      template: 0, 1 ... of the task's own, best (chosen once on held-out exemplars), or FILE.jinja with {{ answer }}
+      template: own (turns, or Q: and A:), 0, 1 ... of the task's, best (of these, on held-out exemplars), FILE.jinja
       label_words: what is written for each label, bad+good; format_seed: other separators and case; system: a message
       what writes: stop=(); what is drawn: top_k=0, min_p=0.0"""
 
@@ -50,7 +51,7 @@ def with_common(function: Function) -> Function:
     @wraps(function)
     def strategy(question: Question, **params: Any) -> Program[Prediction]:
         given = {name: params.pop(name, default) for name, default in added.items()}
-        if given == added:
+        if given == added and not question.form:
             return function(question, **params)
         return said(function, question, params, given)
 
@@ -79,13 +80,16 @@ def said(
 def in_words(question: Question, given: Mapping[str, Any]) -> Question:
     """The question with the template, format and label words that are given. Raises UserError."""
     name, words, seed = given.get("template", ""), given.get("label_words", ()), given.get("format_seed", -1)
+    name = name or question.form
     if name == BEST:
         if BEST not in question.prepared:
             raise UserError("template=best is chosen before a run's first question; run it with kshot bench.")
         name = question.prepared[BEST]
         question = without_validation(question)
-    if name:
-        question = replace(question, template=template_of(question, name))
+    if name == OWN:
+        question = replace(question, template=None, form="")
+    elif name:
+        question = replace(question, template=template_of(question, name), form="")
     if seed != -1:
         if question.template is None:
             raise UserError(f"format_seed is {seed} and there is no template to format; add template=0, say.")
@@ -100,7 +104,9 @@ def in_words(question: Question, given: Mapping[str, Any]) -> Question:
 def template_files(specs: Iterable[str]) -> list[str]:
     """The templates that strategies' specifications name and that are no task's own: a user's files, once each."""
     named = (name for spec in specs for name in values_in(spec, "template"))
-    return list(dict.fromkeys(name for name in named if name and name != BEST and not name.strip().isdecimal()))
+    return list(
+        dict.fromkeys(name for name in named if name and name not in (OWN, BEST) and not name.strip().isdecimal())
+    )
 
 
 def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from kshot.program import gather
-from kshot.prompts.common import BEST, in_words
+from kshot.prompts.common import BEST, OWN, in_words
 from kshot.prompts.held_out import Pool, divided
 from kshot.types import Prediction, Program, Question, Sample, UserError
 
@@ -35,7 +35,7 @@ def preparation_of(function: Callable[..., Program[Prediction]], params: Mapping
             raise UserError("template=best needs a task with templates and this one has none; leave it out.")
         held, rest = divided(Pool(question.exemplars))
         question = replace(question, exemplars=rest)
-        kshots = [""] if given["format_seed"] == -1 else []  # kshot's own form has no format to vary
+        kshots = [OWN] if given["format_seed"] == -1 else []  # kshot's own form has no format to vary
         names = [*kshots, *map(str, range(len(question.templates)))]
         tried = yield from gather(on(held, name, question) for name in names)
         best = max(range(len(names)), key=lambda at: tried[at][0])  # the first of equals

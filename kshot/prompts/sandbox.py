@@ -263,3 +263,11 @@ def line_of(error: BaseException) -> str:
 def environment() -> Sandbox:
     """The one sandbox, in which nothing is kept."""
     return Sandbox()
+
+
+@lru_cache(maxsize=256)
+def names_in(text: str) -> frozenset[str]:
+    """The variables that a template uses; it must be Jinja, as `write` has found."""
+    from jinja2 import meta
+
+    return frozenset(meta.find_undeclared_variables(Environment().parse(text)))

@@ -123,8 +123,27 @@ def asked_of(question: Question, *, listed: bool = True) -> Asked:
         raise UserError(
             f"the template {shortened(question.template)} has {count}; write it once, where the answer goes."
         )
+    check_shown(question, before, listed)
     bare = before.rstrip(" ")
     return Asked(bare, before[len(bare) :])
+
+
+def check_shown(question: Question, before: str, listed: bool) -> None:
+    """Raises UserError where a template shows nothing of a sample, or not the choices whose letter is asked for."""
+    from kshot.prompts.sandbox import names_in
+
+    assert question.template is not None
+    used = names_in(question.template.text) - {"answer"}
+    if not used:
+        raise UserError(
+            f"the template {shortened(question.template)} shows nothing of a sample, so that all would be asked the "
+            "same; write {{ question }} where it goes."
+        )
+    if listed and question.choices and not used & {"choices", "options"} and question.choices[-1] not in before:
+        raise UserError(
+            f"the template {shortened(question.template)} shows no choices and the answer is the letter of one; write "
+            "{{ options }} where they go, or score their words (choice-logprob:score=text)."
+        )
 
 
 def variables(

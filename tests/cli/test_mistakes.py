@@ -98,6 +98,22 @@ def test_every_error_is_a_sentence(error: BaseException, code: int, said: str, m
     assert "resume" not in found or isinstance(error, EngineError)
 
 
+def test_a_reader_that_has_gone_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`kshot show RUN | head`: rich makes a SystemExit of the pipe that broke."""
+    from rich.console import Console
+
+    class Gone:
+        def write(self, _: str) -> int:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        flush = isatty = fileno = lambda self: 0
+
+    monkeypatch.setattr(console, "print_attempts", lambda *_: Console(file=Gone()).print("x"))  # type: ignore[arg-type]
+    monkeypatch.setattr("os.dup2", lambda *_: None)  # rich shuts the standard output
+    found = kshot("show", "run")
+    assert (found.exit_code, found.output) == (1, "")
+
+
 def test_what_nobody_foresaw_leaves_its_traceback_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr(console, "print_attempts", failing(KeyError("x")))

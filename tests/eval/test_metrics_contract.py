@@ -56,6 +56,14 @@ def test_token_f1_is_squads(answer: str, worth: float) -> None:
     assert get_metric("token-f1")(answer, SAMPLE) == pytest.approx(worth)
 
 
+@pytest.mark.parametrize(
+    ("answer", "worth"),
+    [("红楼梦", 1), ("《红楼梦》。", 1), ("红楼", 0.8), ("西游记", 0), ("红 楼 梦", 1), ("The 红楼梦", 1)],
+)
+def test_token_f1_of_chinese_counts_characters(answer: str, worth: float) -> None:
+    assert get_metric("token-f1")(answer, Sample("one", "?", "红楼梦")) == pytest.approx(worth)
+
+
 def test_exact_match_is_to_the_letter() -> None:
     assert [get_metric("exact-match")(answer, SAMPLE) for answer in ("Beatles", "beatles", "the Beatles")] == [1, 0, 1]
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kshot.eval.tasks import get_task
+from kshot.eval.tasks import get_task, in_language
 from kshot.eval.tasks.source.language import language_of
 from kshot.eval.tasks.source.perfect import hold
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
@@ -128,3 +128,38 @@ def test_english_tasks_are_english_still() -> None:
     task: Task = get_task("coin-flip")
     assert task.language == "en" and task.labels == ("yes", "no")
     assert all(isinstance(sample, Sample) for sample in task.load("test", Source(limit=2)))
+
+
+def test_said_languages_of_tasks_and_data(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "zahlen.jsonl"
+    path.write_text(
+        "".join(
+            f'{{"question": "Wie viel? {at}", "answer": {answer}}}\n'
+            for at, answer in enumerate(('"8,5"', '"1.234,5"', "2", "0.125", '"-3,75"'))
+        ),
+        encoding="utf-8",
+    )
+    german = get_task(in_language(f"{path}:exemplars=0", "de"))
+    assert [s.target for s in german.load("test", Source())] == ["8.5", "1234.5", "2", "0.125", "-3.75"]
+    assert german.language == "en" and "kshot has no German words" in german.note
+    assert german.format.extract("Die Antwort lautet 1.234,5.", ()).answer == "1234.5"
+    assert in_language("coin-flip:flips=4", "zh") == "coin-flip:flips=4,language=zh"
+    assert in_language("sst2", "en") == "sst2" and in_language("coin-flip", "en") == "coin-flip"
+    for spec, language, sentence in (
+        ("sst2", "zh", "sst2 is to be had in en alone, not in zh; coin-flip, gsm8k"),
+        ("coin-flip:language=zh", "zh", "says its language already"),
+        (f"{path}:language=de", "de", "says language already"),
+        ("mine.py:task", "zh", "make it a parameter of its function"),
+        ("coin-flip", "klingon", "unknown language 'klingon'"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            in_language(spec, language)
+
+
+@pytest.mark.parametrize("answer", ["1.234", "-12.500"])
+def test_a_number_that_may_be_two_is_refused_in_a_language_with_a_decimal_comma(tmp_path, answer: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "zahlen.jsonl"
+    path.write_text(f'{{"question": "Wie viel?", "answer": "{answer}"}}\n{{"question": "Und?", "answer": 2}}\n')
+    with pytest.raises(UserError, match=r"line 1: the answer .* may be a decimal or, as German writes it, a thousand"):
+        get_task(f"{path}:language=de")
+    assert get_task(str(path)).load("train", Source())[0].target == str(float(answer))

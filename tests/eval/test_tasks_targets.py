@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from kshot.cli import main
 from kshot.eval.answers import ACTIONS, LETTER, NUMBER, TEXT, exact, numeric
 from kshot.eval.tasks import answered, get_task
-from kshot.eval.tasks.source.perfect import PLAIN, AsRead, is_plain, replies_to
+from kshot.eval.tasks.source.perfect import DIGIT, PLAIN, AsRead, is_itself, is_plain, replies_to
+from kshot.eval.tasks.source.perfect import WORDS as perfect_words
 from kshot.eval.tasks.source.told import number_of
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.plan import Plan, load_plan
@@ -504,12 +505,24 @@ def test_a_letter_is_itself_whatever_the_choices_say(choices: list[str], data: s
         assert LETTER.extract(reply, sample.choices).answer == letter
 
 
+DIGITS = ["0", "1", "7", "10", "2024", "90210", "A320", "x2", "5th", "1st", "mp3"]
+SAID = st.lists(
+    st.sampled_from([*NASTY, *(word.capitalize() for word in NASTY), *DIGITS]), min_size=1, max_size=6
+).map(" ".join).filter(lambda text: perfect_words.fullmatch(text) is not None)  # fmt: skip
+
+
 @settings(max_examples=500)
-@given(st.lists(st.sampled_from([*NASTY, *(word.capitalize() for word in NASTY)]), min_size=1, max_size=6))
-def test_words_that_are_read_as_themselves_alone_are_so_when_stated(words: list[str]) -> None:
-    target = " ".join(words)
+@given(SAID)
+def test_words_that_are_read_as_themselves_alone_are_so_when_stated(target: str) -> None:
     alone, stated = (TEXT.extract(reply, ()).answer for reply in replies_to(target, TEXT))
     assert alone != target.lower() or stated == alone
+
+
+@settings(max_examples=300)
+@given(SAID)
+def test_which_digits_stand_among_words_is_of_no_account(target: str) -> None:
+    other = DIGIT.sub("1", target)
+    assert is_itself(target) == is_itself(other)
 
 
 # ---------------------------------------------------------------- any file at all

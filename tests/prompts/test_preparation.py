@@ -37,7 +37,7 @@ def knows(form: str) -> Any:
     return answer
 
 
-@pytest.mark.parametrize(("form", "best"), [("C:", "1"), ("A:", "0"), ("text", "")])
+@pytest.mark.parametrize(("form", "best"), [("C:", "1"), ("A:", "0"), ("text", "own")])
 def test_the_template_that_does_best_on_held_out_exemplars_is_chosen(form: str, best: str) -> None:
     strategy = get_strategy("choice-logprob:template=best")
     assert strategy.prepare is not None
@@ -45,7 +45,7 @@ def test_the_template_that_does_best_on_held_out_exemplars_is_chosen(form: str, 
     half = sum(sample.target == NAMES[0] for sample in divided(Pool(POOL))[0])
     assert found["best"] == best
     assert found["validation"] == {
-        name: {"right": float(VALIDATION if name == best else half), "n": VALIDATION} for name in ("", "0", "1")
+        name: {"right": float(VALIDATION if name == best else half), "n": VALIDATION} for name in ("own", "0", "1")
     }
     asked: list[Request] = []
 
@@ -63,7 +63,7 @@ def test_the_template_that_does_best_on_held_out_exemplars_is_chosen(form: str, 
 def test_of_equals_the_first_is_chosen() -> None:
     strategy = get_strategy("choice-logprob:template=best")
     assert strategy.prepare is not None
-    assert drive(strategy.prepare(FILM), knows("nothing"))["best"] == ""
+    assert drive(strategy.prepare(FILM), knows("nothing"))["best"] == "own"
 
 
 def test_what_is_tried_on_is_never_an_exemplar() -> None:

@@ -115,6 +115,17 @@ def test_choices_by_letter_or_by_their_words() -> None:
     assert [request.continuation for request in by_words] == [" green", " pink"]
 
 
+def test_a_letter_is_not_asked_for_without_its_choices() -> None:
+    """The model could not know what A is: every number that comes of it would be chance."""
+    grass = Question("Of grass?", labels(("A", "B")), ("green", "pink"), fields=(("A", "green"), ("B", "pink")))
+    blind = Template("{{ question }}\nAnswer: {{ answer }}")
+    with pytest.raises(UserError, match="shows no choices and the answer is the letter"):
+        first("zero-shot:template=0", replace(grass, templates=(blind,)))
+    first("choice-logprob:template=0,score=text", replace(grass, templates=(blind,)))
+    for text in ("{{ question }} {{ options }} {{ answer }}", "{{ question }} {{ A }}, {{ B }}: {{ answer }}"):
+        first("zero-shot:template=0", replace(grass, templates=(Template(text),)))
+
+
 def test_fields_of_the_row_and_rows_own_names() -> None:
     question = replace(FILM, fields=(("title", "Z"), ("running time", "90"), ("answer", "no")))
     told = replace(question, template=Template("{{ title }} ({{ row['running time'] }}): {{ answer }}"))
@@ -162,6 +173,7 @@ def test_formats_differ_and_are_the_same_again() -> None:
 BAD = {
     "no place": ("Review: {{ text }}", "has no {{ answer }}"),
     "two places": ("{{ answer }} {{ text }} {{ answer }}", "{{ answer }} more than once"),
+    "nothing of a sample": ("Sentiment: {{ answer }}", "shows nothing of a sample"),
     "no such field": ("{{ txet }}: {{ answer }}", ", line 1: 'txet' is undefined; it may use answer, choices"),
     "no Jinja": ("{{ text }: {{ answer }}", "line 1:"),
     "no block": ("{% if text %}{{ answer }}", "line 1:"),

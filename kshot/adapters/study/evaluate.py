@@ -51,7 +51,7 @@ def evaluate(
         finally:
             engine.close()
         return
-    settings = plan.plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
+    settings = plan.settings(engine_id(loaded, chat, f"{adapted.method}-{adapted.hash()}"))
     with Journal.open(folder, settings) as journal:
         begin(journal, plan, settings, info)
         for task, strategy in plan.pairs():

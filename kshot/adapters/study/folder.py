@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from kshot.adapters.training.checkpoints import FOLDER as CHECKPOINTS
 from kshot.adapters.training.checkpoints import WHOLE
 from kshot.adapters.training.recipe import RESULT, Trained
 from kshot.eval.report.safe_text import clean
+from kshot.eval.tasks import get_task
 from kshot.harness.journal import Journal
 from kshot.harness.models.cache import say
 from kshot.types import UserError
@@ -31,6 +33,16 @@ SETTINGS, PROMPTING, RATES, SEARCH = "study.json", "prompting", "rates.json", "s
 TRAINING, RUN, DONE = "cell.json", "run", "done"
 KINDS = {"label": str, "method": str, "samples": int, "seed": int, "trained_on": int, "trainable": int, "total": int}
 """What a training's folder says of it."""
+
+
+def as_begun(study: Study, folder: Path) -> Study:
+    """The study in the forms that it was begun in, those of its tasks today where it has not begun."""
+    before = told(folder / SETTINGS, "it is written anew from this command")
+    if before is not None and (has_trained(folder) or has_asked(folder)):
+        forms = before.get("forms", {})
+        return replace(study, forms=forms if isinstance(forms, dict) else {})
+    tasks = [get_task(spec) for spec in (*study.tasks, *study.mixture)]
+    return replace(study, forms={task.name: task.form for task in tasks if task.form})
 
 
 def check_settings(study: Study, folder: Path, dtype: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class Study:
     rates: Mapping[str, float] = field(default_factory=dict)  # by method, instead of the recipe's
     search: bool = False
     template: str = "auto"
+    forms: Mapping[str, str] | None = None  # task -> the form that it is asked in, as in a Plan
 
     def __post_init__(self) -> None:
         for name in ("methods", "samples", "seeds"):
@@ -62,7 +63,7 @@ class Study:
 
     def plan(self, strategies: tuple[str, ...]) -> Plan:
         """The benchmark of some strategies on the study's samples."""
-        return Plan(self.tasks, strategies, self.data, self.limit, set_aside=True)  # to train on
+        return Plan(self.tasks, strategies, self.data, self.limit, forms=self.forms, set_aside=True)  # to train on
 
     def parts(self, plan: Loaded, samples: int, seed: int) -> tuple[MixturePart, ...]:
         """What is trained on. Raises UserError where a task has too few train samples."""
@@ -75,6 +76,8 @@ class Study:
         found: list[MixturePart] = []
         for spec in self.mixture:
             task = get_task(spec)
+            if self.forms is not None:
+                task = replace(task, form=self.forms.get(task.name, ""))
             data = training_set(
                 task, source, tested, samples=samples, seed=seed, validation=self.validation, in_all=True
             )
@@ -96,6 +99,8 @@ class Study:
         """What a resume must agree with, as JSON-able values."""
         said = asdict(self)
         said["data"] = None if self.data is None else str(self.data)
+        if not self.forms:  # studies before it had none
+            del said["forms"]
         for key in CHANGING_NOTHING:
             del said["recipe"][key]
         return {key: value for key, value in said.items() if key not in (*GROWING, "max_length")}

@@ -27,6 +27,7 @@ from kshot.adapters.study.evaluate import evaluate
 from kshot.adapters.study.folder import (
     PROMPTING,
     RUN,
+    as_begun,
     check_settings,
     is_done,
     mark_done,
@@ -68,6 +69,7 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
             f"--strategy {study.strategy} finds out beforehand how to ask, and so cannot be trained on: compare "
             "with it (--compare), and train on the template that it chooses."
         )
+    study = as_begun(study, folder)
     plan = load_plan(study.plan((study.strategy,)))
     for asked in (plan, load_plan(study.plan(study.prompting))) if study.prompting else (plan,):
         asked.check()

@@ -51,6 +51,7 @@ from kshot.types import AnswerFormat, Extraction, Extractor, UserError
 
 __all__ = [
     "ACTIONS",
+    "CONVENTIONS",
     "LETTER",
     "LINE",
     "NUMBER",

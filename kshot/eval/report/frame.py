@@ -9,7 +9,7 @@ makes `drawn` a Figure. What belongs to the whole drawing hangs on a panel: `lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.model import Figure
@@ -46,6 +46,13 @@ def framed(
         return Figure(name, title, caption, draw)
 
     return figure_of
+
+
+def room_for_key(names: Iterable[str], panels: int, *, width: int = 34, columns: int = 3) -> float:
+    """Inches that a key of these names takes of each row of panels, four of which stand beside each other."""
+    lines = [short(name, width).count("\n") + 1 for name in names]
+    rows = max(lines, default=0) * -(-len(lines) // columns)
+    return max(0.0, 0.19 * (rows - 2)) / -(-panels // 4)
 
 
 def key_above(axes: Axes, lines: Mapping[str, Any], *, width: int = 34, columns: int = 3) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -111,12 +112,20 @@ def templates() -> Environment:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["clean"] = clean
+    environment.filters["breakable"] = breakable
     environment.tests.update({
         "table": lambda block: isinstance(block, Table), "figure": lambda block: isinstance(block, Figure),
         "transcripts": lambda block: isinstance(block, Transcripts), "cell": lambda value: isinstance(value, Cell),
         "worded": worded, "alternatives": lambda block: isinstance(block, Alternatives),
     })  # fmt: skip
     return environment
+
+
+def breakable(name: str) -> Any:
+    """A name that a narrow column breaks where a specification may break."""
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(re.split(r"(?<=[:,(=])(?=.)", clean(name)))
 
 
 def worded(block: object, at: int) -> bool:

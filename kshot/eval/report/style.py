@@ -108,6 +108,11 @@ def small_multiples(
     return drawing, axes[:count]
 
 
+def line_style(at: int) -> str:
+    """How a line is drawn by its place, so that one whose colour comes again is told apart."""
+    return ("-", "--", ":")[at // len(COLOURS) % 3]
+
+
 def look(at: int) -> tuple[str, str]:
     """The colour and the marker of a line by its place; they come again together only after seventy.
 
@@ -167,6 +172,11 @@ def short(name: str, width: int = 28, lines: int = 3) -> str:
     return "\n".join(packed)
 
 
+def panel_title(name: str, panels: int) -> str:
+    """A name over one of so many panels beside each other: no wider than its own."""
+    return short(name, 24 if panels < 4 else 17)
+
+
 def ends(first: str, last: str, width: int) -> str:
     """The beginning of a text and the end of another, as wide as `width` together; a Chinese character is two wide.
 
@@ -189,10 +199,21 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
 
 
 def pdf(figure: Figure) -> bytes:
-    """The figure as vectors on white, for a paper: text stays text, in embedded TrueType."""
+    """The figure as vectors on white, for a paper: text stays text, in embedded TrueType.
+
+    With Chinese characters in outlines (Type 3): fonts that have them seldom are TrueType, and would not be shown.
+    """
+    import matplotlib as mpl
+    from matplotlib.text import Text
+    from rich.cells import cell_len
+
     out = io.BytesIO()
     with styled():
-        figure.draw().savefig(out, format="pdf", facecolor="white", metadata={"CreationDate": None, "Producer": None})
+        drawing = figure.draw()
+        texts = [text.get_text() for text in drawing.findobj(Text)]
+        kind = 3 if any(cell_len(text) > len(text) for text in texts) else SETTINGS["pdf.fonttype"]
+        with mpl.rc_context({"pdf.fonttype": kind}):
+            drawing.savefig(out, format="pdf", facecolor="white", metadata={"CreationDate": None, "Producer": None})
     return out.getvalue()
 
 

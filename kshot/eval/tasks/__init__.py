@@ -10,8 +10,11 @@ from pathlib import Path
 from kshot.eval.tasks.registry import TASKS, task
 from kshot.eval.tasks.source.data import answered, from_data
 from kshot.eval.tasks.source.files.named import ID, READ, named_data
+from kshot.eval.tasks.source.language import known_language
 from kshot.eval.tasks.source.perfect import held
 from kshot.eval.tasks.source.user import from_file
+from kshot.registry import hyperparameters
+from kshot.spec import split_spec, write_spec
 from kshot.types import Task, UserError
 
 FILES: tuple[str, ...] = (
@@ -31,7 +34,7 @@ for _name in FILES:
 
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
 
-__all__ = ["TASKS", "answered", "get_task", "task"]
+__all__ = ["TASKS", "answered", "get_task", "in_language", "task"]
 
 
 def get_task(spec: str) -> Task:
@@ -53,6 +56,26 @@ def get_task(spec: str) -> Task:
             )
     made: Task = TASKS.get(spec)()
     return held(replace(made, name=TASKS.canonical(spec)))
+
+
+def in_language(spec: str, language: str) -> str:
+    """The specification with its language said (--language). Raises UserError for a task that has no such language."""
+    known_language(language)
+    name, given = split_spec(spec)
+    if named_data(spec) is not None and name not in TASKS.entries:
+        return answered(spec, None, language=language)
+    if "language" in given:
+        raise UserError(f"{spec!r} says its language already; leave --language out.")
+    if name not in TASKS.entries:
+        raise UserError(f"--language cannot be said of {spec!r}: make it a parameter of its function, or leave it out.")
+    if "language" in hyperparameters(TASKS.entries[name]):
+        return write_spec(name, {**given, "language": language}) if language != "en" else spec
+    if language != "en":
+        has = sorted(known for known in TASKS.entries if "language" in hyperparameters(TASKS.entries[known]))
+        raise UserError(
+            f"{name} is to be had in en alone, not in {language}; {', '.join(has)} and data of your own are in zh too."
+        )
+    return spec
 
 
 def there(name: str) -> str:

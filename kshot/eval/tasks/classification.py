@@ -50,6 +50,8 @@ def classification(
         labels=names,
         instructions=instructions,
         templates=templates,
+        form="0",  # told apart far better than in turns, by base models and by chat models: docs/templates.md
+        note=f"{folder} is asked in its template 0 where a strategy does not say how (template=own: turns, or Q: and A:).",
     )
 
 

@@ -95,6 +95,9 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     chat = renderer.chat if renderer else named.chat
     own = renderer.own_system() if renderer else ""
     beforehand = dict(loaded.preparations())
+    for task in loaded.tasks:
+        if task.note:
+            click.echo(clean(task.note), err=True)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []

@@ -44,6 +44,7 @@ class Plan:
     seed: int = 0
     repeats: int = 1
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the tasks it is run on; absent: all
+    forms: Mapping[str, str] | None = None  # task -> its form, none where absent; None: as tasks say today
     set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
 
     def __post_init__(self) -> None:
@@ -87,6 +88,7 @@ class Plan:
                 settings["seed"],
                 settings["repeats"],
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
+                dict(settings.get("forms", {})),
                 settings.get("set_aside", True) is not False,
             )
             named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
@@ -115,6 +117,15 @@ class Loaded:
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
+
+    def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
+        """What a resume must agree with: the plan's, and the forms that tasks are asked in where it is not said."""
+        forms = {task.name: task.form for task in self.tasks if task.form}
+        return {**self.plan.settings(engine_id, chat), **({"forms": forms} if forms else {})}
+
+    def in_forms(self, forms: Mapping[str, str]) -> Loaded:
+        """With its tasks in these forms."""
+        return replace(self, tasks=tuple(replace(task, form=forms.get(task.name, "")) for task in self.tasks))
 
     @property
     def total(self) -> int:
@@ -185,6 +196,8 @@ def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes
         twice = {name for name in names if names.count(name) > 1}
         if twice:
             raise UserError(f"the {kind} {sorted(twice)[0]!r} is given twice; give it once.")
+    if plan.forms is not None:
+        tasks = tuple(replace(task, form=plan.forms.get(task.name, "")) for task in tasks)
     plan, tasks = divided(plan, tasks, strategies)
     samples, pools = {}, {}
     for task in tasks:

@@ -48,7 +48,8 @@ def run_benchmark(
     With `grows` a resume may add to such settings: to `strategies` those that the run did not have.
     """
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
-    settings = loaded.plan.settings(engine.id, engine.chat)
+    loaded = as_begun(loaded, folder)
+    settings = loaded.settings(engine.id, engine.chat)
     loaded.check()  # before anything is kept
     with Journal.open(folder, settings, grows) as journal:
         begin(journal, loaded, settings, info or {})
@@ -63,6 +64,16 @@ def run_benchmark(
 
         loaded = prepare(loaded, engine, journal, on_ask=on_ask, progress=progress)
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
+
+
+def as_begun(loaded: Loaded, folder: Path) -> Loaded:
+    """A plan in the forms that its run was begun in: those of an earlier kshot are other ones."""
+    if loaded.plan.forms is None:
+        with suppress(UserError), Journal.read(folder) as journal:
+            if journal.answered():
+                forms = journal.settings().get("forms", {})
+                return loaded.in_forms(forms if isinstance(forms, dict) else {})
+    return loaded
 
 
 def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = False) -> tuple[int, int]:

@@ -9,8 +9,9 @@ from dataclasses import asdict
 
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Loaded
-from kshot.prompts.common import BEST
+from kshot.prompts.common import template_files
 from kshot.prompts.wording import read_template
+from kshot.spec import values_in
 from kshot.types import Template
 
 NOTE = "templates"
@@ -21,10 +22,10 @@ Templates = Mapping[str, Mapping[str, Template]]
 
 def note_templates(journal: Journal, loaded: Loaded) -> None:
     """Keeps each task's own templates, where a strategy uses one, and the users' files. Raises UserError."""
-    named = {str(strategy.params["template"]) for strategy in loaded.strategies if strategy.params.get("template")}
-    if not named:
+    named = any(values_in(spec, "template") for spec in loaded.plan.strategies)
+    if not named and not any(task.form for task in loaded.tasks):
         return
-    files = {name: read_template(name) for name in sorted(named) if name != BEST and not name.isdecimal()}
+    files = {name: read_template(name, loaded.files) for name in template_files(loaded.plan.strategies)}
     kept = {
         task.name: {**{str(at): template for at, template in enumerate(task.templates)}, **files}
         for task in loaded.tasks

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import pytest
 
+from kshot.eval.report import style
 from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure
 from kshot.eval.report.style import SETTINGS, small_multiples, styled, svg
@@ -66,3 +68,26 @@ def test_the_key_names_every_line_over_all_panels() -> None:
 
     [legend] = drawn.draw().legends
     assert [text.get_text() for text in legend.get_texts()] == ["line 0", "line 1"]
+
+
+@pytest.mark.parametrize("fonts", [(), style.HAN_FONTS])
+def test_chinese_names_are_drawn_where_there_is_a_font_and_warn_of_nothing_where_there_is_none(
+    fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @framed("one", "One", "A panel.")
+    def drawn(axes: Axes) -> None:
+        axes.set_title("情感分类")
+
+    @framed("one", "One", "A panel.")
+    def blank(axes: Axes) -> None:
+        axes.set_title("分类情感")  # in boxes it looks the same
+
+    monkeypatch.setattr(style, "HAN_FONTS", fonts)
+    style.families.cache_clear()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert (style.png(drawn) == style.png(blank)) == (len(style.families()) == 1)
+            assert b"/Type3" in style.pdf(drawn)
+    finally:
+        style.families.cache_clear()

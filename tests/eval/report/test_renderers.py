@@ -23,7 +23,7 @@ from kshot.eval.report.safe_text import clean
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
 from tests.eval.report.hostile import HOSTILE, hostile_run
 
-VOID = {"meta", "input", "br", "img", "link", "hr"}
+VOID = {"meta", "input", "br", "wbr", "img", "link", "hr"}
 
 
 class Page(HTMLParser):

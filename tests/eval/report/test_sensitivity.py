@@ -63,7 +63,7 @@ def rows(report: Report, title: str) -> list[list[str]]:
 
 
 def groups(run: RunData) -> list[tuple[str, str, list[str]]]:
-    found = variations(list(measure(run).values()), run.params, run.prepared)
+    found = variations(list(measure(run).values()), run)
     return [(one.line, one.over, [name for name, _ in one.points]) for one in found]
 
 
@@ -76,7 +76,7 @@ def test_strategies_that_are_equal_but_for_their_form_belong_together() -> None:
     assert groups(run) == [
         ("c", "template, format seed", joint),
         ("c", "template", ["own", "0", "1"]),
-        ("c:template=1", "format seed", ["own", "3", "4"]),
+        ("c:template=1", "format seed", ["as written", "3", "4"]),
         ("c:k=4", "template, label words", ["template 0", "words bad+good"]),
     ]  # fmt: skip
     assert not [section for section in build(run).sections if section.title.startswith("Accuracy against template")]
@@ -86,10 +86,10 @@ def test_the_best_template_is_no_form_of_its_own_but_marks_the_one_it_chose() ->
     names = ("c", "c:template=0", "c:template=best")
     prepared = {("t", "c:template=best"): {"best": "0"}}
     run = run_of({("t", name): scores(9) for name in names}, prepared=prepared)
-    [one] = variations(list(measure(run).values()), run.params, run.prepared)
+    [one] = variations(list(measure(run).values()), run)
     assert ([name for name, _ in one.points], one.chosen, one.own) == (["own", "0"], 1, {0})
     alone = run_of({("t", name): scores(9) for name in names[::2]}, prepared=prepared)  # it stands for what it chose
-    [one] = variations(list(measure(alone).values()), alone.params, alone.prepared)
+    [one] = variations(list(measure(alone).values()), alone)
     assert ([name for name, _ in one.points], one.chosen) == (["own", "0"], 1)
     assert groups(run_of({("t", name): scores(9) for name in names[::2]})) == []  # what it chose is not known
 
@@ -215,6 +215,10 @@ def test_a_transcript_shows_the_template_that_worded_it() -> None:
     assert "template 0, chosen on validation\nReview:" in shown["c:template=best"]
     assert "not kept in this run" in shown["c:template=1"]
     assert "template" not in shown["c"]
+    formatted = run_of({("t", "c:template=1,format_seed=3"): scores(9)})
+    said = transcript(formatted, formatted.records[0]).template
+    assert said is not None
+    assert said[0] == "1, before its format 3"
     assert "<dt>template 0, chosen on validation</dt>" in html.page(build(run))
 
 
@@ -241,3 +245,17 @@ def test_a_terminal_of_any_width_cuts_nothing_off_in_any_script(width: int) -> N
         lost = Counter("".join("".join(map(str, cells)).split())) - Counter(printed)
         assert not lost, (table.title, lost)
         assert max(cell_len(line) for line in printed.splitlines()) <= width
+
+
+def test_a_task_that_is_asked_in_a_template_of_its_own_accord_says_so() -> None:
+    """A run keeps in `forms` what a strategy that gives no template was asked in; own is kshot's form by name."""
+    names = ("c", "c:template=own", "c:template=1")
+    run = replace(run_of({("t", name): scores(9 + at) for at, name in enumerate(names)}), info={"forms": {"t": "0"}})
+    [one] = variations(list(measure(run).values()), run)
+    assert [(name, each.strategy) for name, each in one.points] == [
+        ("0", "c"), ("own", "c:template=own"), ("1", "c:template=1"),
+    ]  # fmt: skip
+    assert one.own == {1}
+    prepared = {("t", "c:template=best"): {"best": "own", "validation": {"own": {"right": 3, "n": 4}}}}
+    chosen = run_of({("t", name): scores(9) for name in ("c:template=own", "c:template=best")}, prepared=prepared)
+    assert rows(build(chosen), "Best human template")[0][2] == "own"

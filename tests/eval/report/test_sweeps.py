@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from kshot.eval.report import html, markdown
@@ -69,13 +70,30 @@ def test_strategies_that_differ_in_a_number_are_a_curve() -> None:
     run = run_of({**scores, ("t", "zero-shot"): once(1)}, params=params)
     [sweep] = sweeps_of(list(measure(run).values()), params)
     assert (sweep.over, sweep.panel, sweep.line) == ("k", "t", "few-shot")
-    assert [(value, m.accuracy) for value, m in sweep.points] == [(2, 0.1), (8, 0.4), (16, 0.8)]
+    found = [(value, m.accuracy) for value, m in sweep.points]
+    assert found == [(0, 0.05), (2, 0.1), (8, 0.4), (16, 0.8)]  # zero-shot has few-shot's prompt without exemplars
     figures, _ = parts(build(run))
     axes = figures["against-k"].draw().axes[0]
     [line] = axes.containers[0].lines[:1]
-    assert list(line.get_xdata()) == [2, 8, 16]
-    assert list(line.get_ydata()) == pytest.approx([10, 40, 80])
+    assert list(line.get_xdata()) == [0, 2, 8, 16]
+    assert list(line.get_ydata()) == pytest.approx([5, 10, 40, 80])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "2", "8", "16"]
+    places = [axes.transData.transform((x, 0))[0] for x in (0, 2, 8, 16)]
+    assert np.diff(places) / (places[1] - places[0]) == pytest.approx([1, 2, 1])  # a doubling is as long everywhere
+    assert "k = 0 is zero-shot" in figures["against-k"].caption
     assert png(figures["against-k"])[:4] == b"\x89PNG"
+
+
+def test_zero_shot_is_no_point_of_a_curve_whose_prompt_has_more_than_it() -> None:
+    names = ("few-shot:k=2,wording=0", "few-shot:k=8,wording=0")
+    params: dict[str, dict[str, object]] = {name: {"k": k, "wording": 0} for name, k in zip(names, (2, 8), strict=True)}
+    run = run_of({("t", name): once(4) for name in (*names, "zero-shot")})
+    [sweep] = sweeps_of(list(measure(run).values()), params)
+    assert [value for value, _ in sweep.points] == [2, 8]
+    plain = {name: {"k": k, "template": "0"} for name, k in (("few-shot:k=2", 2), ("few-shot:k=8", 8))}
+    run = run_of({("t", name): once(4) for name in (*plain, "zero-shot")})
+    [sweep] = sweeps_of(list(measure(run).values()), {**plain, "zero-shot": {"template": ""}})
+    assert [value for value, _ in sweep.points] == [2, 8]  # another template
 
 
 def test_what_differs_in_two_hyperparameters_is_no_curve() -> None:

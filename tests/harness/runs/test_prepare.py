@@ -35,7 +35,7 @@ def test_it_is_asked_once_for_all_samples(tmp_path: Path) -> None:
     with journal:
         found = run.prepared["coin-flip", BEST]
         assert found["best"] == "2" and found["validation"]["2"] == {"right": 16.0, "n": HELD}
-        assert found["calls"] == 5 * HELD * 2 and set(found["validation"]) == {"", "0", "1", "2", "3"}
+        assert found["calls"] == 5 * HELD * 2 and set(found["validation"]) == {"own", "0", "1", "2", "3"}
         assert run.prepared["coin-flip", "choice-logprob:calibrate=batch"]["inputs"] == 32
         assert run.templates["coin-flip"]["2"].text == "Input: {{ question }}\nOutput: {{ answer }}"
         chosen = {r.sample_id: r for r in run.records if r.strategy == BEST}

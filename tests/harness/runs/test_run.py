@@ -130,7 +130,7 @@ def test_a_damaged_description_is_made_again_by_the_run(tmp_path: Path, text: st
 @pytest.mark.parametrize("changed", [{"limit": "x"}, {"only": 5}, {"strategies": [5]}, {"tasks": None}, {"data": 5}])
 def test_damaged_settings_are_told(changed: dict[str, Any]) -> None:
     settings = PLAN.settings("e", True)
-    assert replace(Plan.of(settings), set_aside=PLAN.set_aside) == PLAN
+    assert replace(Plan.of(settings), set_aside=PLAN.set_aside, forms=PLAN.forms) == PLAN
     with pytest.raises(UserError, match="settings are damaged"):
         Plan.of({**settings, **changed})
 

@@ -67,9 +67,9 @@ def build(
 
     ranked = rankings(listed, run.samples)
     areas = areas_of(ranked)
-    varied = variations(listed, run.params, run.prepared)
+    varied = variations(listed, run)
     spreads = spreads_of(varied, run, areas)
-    choices = choices_of(listed, run.params, run.prepared)
+    choices = choices_of(listed, run)
 
     accuracy: list[Block] = [
         figures.accuracy_figure(listed),

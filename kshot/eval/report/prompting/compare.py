@@ -13,6 +13,7 @@ from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Key, Measure, measured, tasks_of
+from kshot.eval.report.prompting.ranking import areas_of, rankings
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import ACCURACY, common
 from kshot.eval.report.prompting.short_names import abbreviated
@@ -69,7 +70,7 @@ def compare(a: RunData, b: RunData) -> Report:
         costs.append(
             Section(
                 f"{common(m.scale for m in listed).title} and cost of {run.name}",
-                [accuracy_table(listed), cost_table(listed)],
+                [accuracy_table(listed, areas_of(rankings(listed, run.samples))), cost_table(listed)],
             )
         )
     ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)

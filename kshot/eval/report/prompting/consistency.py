@@ -16,7 +16,7 @@ from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import ACCURACY, PLAIN, Scale, scale_of
-from kshot.eval.report.style import look, short
+from kshot.eval.report.style import look, panel_title
 from kshot.eval.statistics import Interval
 from kshot.types import Record
 
@@ -97,9 +97,14 @@ def chains_figure(curves: Sequence[Curve]) -> Figure:
                 high = [100 * interval.high for interval in curve.intervals]
                 axes.fill_between(curve.ns, low, high, color=colour, alpha=0.15, linewidth=0)
                 [lines[curve.strategy]] = axes.plot(
-                    curve.ns, [100 * value for value in curve.accuracy], marker=marker, color=colour, markersize=4
+                    curve.ns,
+                    [100 * value for value in curve.accuracy],
+                    marker=marker,
+                    color=colour,
+                    markersize=4,
+                    clip_on=False,
                 )
-            axes.set(ylim=(0, 100), title=short(task, 24), xscale="log")
+            axes.set(ylim=(0, 100), title=panel_title(task, len(tasks)), xscale="log")
             ticks = sorted({n for curve in here for n in curve.ns})
             axes.xaxis.set_major_locator(FixedLocator(ticks))
             axes.xaxis.set_minor_locator(NullLocator())

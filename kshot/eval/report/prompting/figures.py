@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kshot.eval.report.frame import framed, key_above
+from kshot.eval.report.frame import framed, key_above, room_for_key
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.scale import ACCURACY, common
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, short
+from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, panel_title, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,7 +55,7 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
                     share = 100 * measure.constant.share
                     axes.plot([share] * 2, [row - 0.5, row + 0.5], color=VERMILLION, linewidth=1, linestyle="--")
             percent_axis(axes)
-            axes.set(title=short(task, 24))
+            axes.set(title=panel_title(task, len(tasks)))
         panels[0].figure.supxlabel(f"{scale.axis}, 95% interval")
 
     return drawn
@@ -105,7 +105,7 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
                     100 * comparison.result.difference, row, marker, color=colour, markersize=5.5,
                     markerfacecolor=colour if comparison.real else "white", clip_on=False, zorder=3,
                 )  # fmt: skip
-            axes.set(xlim=(low_end - margin, high_end + margin), title=short(task, 24))
+            axes.set(xlim=(low_end - margin, high_end + margin), title=panel_title(task, len(tasks)))
             axes.locator_params(axis="x", nbins=5)
         panels[0].figure.supxlabel(f"difference from {short(against, 60, 1)} ({scale.points}), 95% interval")
         words = {
@@ -128,7 +128,9 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
         "A strategy that only scores options stands at the tokens that it scores."
     )
 
-    @framed("cost", f"{scale.title} against cost", caption, count=len(tasks), height=3.0)
+    height = 3.0 + room_for_key(strategies, len(tasks))
+
+    @framed("cost", f"{scale.title} against cost", caption, count=len(tasks), height=height)
     def drawn(*panels: Axes) -> None:
         lines = {}
         for task, axes in zip(tasks, panels, strict=True):
@@ -142,7 +144,7 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
                 [lines[measure.strategy]] = axes.plot(
                     cost(measure), y, marker, color=colour, markersize=6, zorder=3, clip_on=False
                 )
-            axes.set(ylim=(0, 100), title=short(task, 24))
+            axes.set(ylim=(0, 100), title=panel_title(task, len(tasks)))
             logarithmic(axes, [cost(measure) for measure in here])
             axes.grid(True)
             axes.label_outer()

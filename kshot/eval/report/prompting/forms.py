@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.prompting.sweeps import INDIFFERENT, Params, parsed, sweeps_of
+from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.sweeps import INDIFFERENT, parsed, sweeps_of
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
 
@@ -24,8 +24,6 @@ OWN, BEST = "own", "best"
 
 Form = tuple[str, ...]
 """The values of `AS_WRITTEN`'s hyperparameters, as text."""
-
-Prepared = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +48,33 @@ class Member:
     chosen: bool = False
 
 
-def variations(listed: Sequence[Measure], params: Params, prepared: Prepared) -> list[Variation]:
+def variations(listed: Sequence[Measure], run: RunData) -> list[Variation]:
     """Every group of forms, what each hyperparameter of one does alone where several vary, and the sweeps of other
     choices that should not matter."""
     found = []
-    for (task, _), members in grouped(listed, params, prepared).items():
+    for (task, _), members in grouped(listed, run).items():
         whole = variation(task, members)
         if whole is None:
             continue
         varied = varying(members)
         alone = [largest(members, at) for at in varied] if len(varied) > 1 else []
         found += [whole, *(each for part in alone if (each := variation(task, part)))]
-    for sweep in sweeps_of(listed, params):
+    for sweep in sweeps_of(listed, run.params):
         if sweep.over in INDIFFERENT and sweep.over not in AS_WRITTEN:
             points = [(str(value), measure) for value, measure in sweep.points]
             found.append(Variation(sweep.panel, sweep.line, sweep.over.replace("_", " "), points))
     return found
 
 
-def grouped(listed: Sequence[Measure], params: Params, prepared: Prepared) -> dict[tuple[str, str], dict[Form, Member]]:
+def grouped(listed: Sequence[Measure], run: RunData) -> dict[tuple[str, str], dict[Form, Member]]:
     """Forms by (task, the strategy without its form), the chosen one marked."""
     groups: dict[tuple[str, str], dict[Form, Member]] = {}
     chosen: list[tuple[tuple[str, str], Member]] = []
     for measure in listed:
-        key, form = form_of(measure, params)
+        key, form = form_of(measure, run)
         if form[0] != BEST:
             groups.setdefault(key, {})[form] = Member(form, measure)
-        elif (name := chosen_template(prepared.get((measure.task, measure.strategy)))) is not None:
+        elif (name := chosen_template(run, measure.task, measure.strategy)) is not None:
             chosen.append((key, Member((name, *form[1:]), measure, chosen=True)))
     for key, member in chosen:  # it stands for its template where that was not run by its own name
         known = groups.setdefault(key, {}).get(member.form, member)
@@ -84,9 +82,11 @@ def grouped(listed: Sequence[Measure], params: Params, prepared: Prepared) -> di
     return groups
 
 
-def form_of(measure: Measure, params: Params) -> tuple[tuple[str, str], Form]:
+def form_of(measure: Measure, run: RunData) -> tuple[tuple[str, str], Form]:
     """((task, the strategy without its form), its form)."""
-    head, found = parsed(measure.strategy, params)
+    head, found = parsed(measure.strategy, run.params)
+    if "template" in found:
+        found = {**found, "template": template_name(run, measure.task, str(found["template"]))}
     rest = write_spec(head, {name: value for name, value in found.items() if name not in AS_WRITTEN})
     return (measure.task, rest), tuple(text_of(found.get(name, plain)) for name, plain in AS_WRITTEN.items())
 
@@ -96,10 +96,17 @@ def text_of(value: object) -> str:
     return "" if value is None else "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def chosen_template(found: Mapping[str, Any] | None) -> str | None:
+def template_name(run: RunData, task: str, given: str) -> str:
+    """The template that words a task where a strategy gives this one: "" for kshot's own form."""
+    forms = run.info.get("forms", {})
+    name = given or (forms.get(task, "") if isinstance(forms, Mapping) else "")
+    return "" if name == OWN else str(name)
+
+
+def chosen_template(run: RunData, task: str, strategy: str) -> str | None:
     """The template that a preparation chose, "" for kshot's own form; None where it chose none."""
-    name = (found or {}).get(BEST)
-    return name if isinstance(name, str) else None
+    name = run.prepared.get((task, strategy), {}).get(BEST)
+    return None if not isinstance(name, str) else "" if name == OWN else name
 
 
 def varying(members: Mapping[Form, Member]) -> list[int]:
@@ -143,8 +150,8 @@ def form_name(form: Form, varied: Sequence[int]) -> str:
     """What a form is called among others: its value where one thing varies, else all that differ from kshot's own."""
     names, plain = list(AS_WRITTEN), [str(value) for value in AS_WRITTEN.values()]
     if len(varied) == 1:
-        value = called(form[varied[0]])
-        return OWN if value == plain[varied[0]] else value
+        value, as_is = form[varied[0]], {"template": OWN, "label_words": "the labels", "format_seed": "as written"}
+        return as_is[names[varied[0]]] if value == plain[varied[0]] else called(value)
     said = [f"{SAID[names[at]]} {called(form[at])}" for at in varied if form[at] not in (plain[at], "")]
     return ", ".join(said) or OWN
 

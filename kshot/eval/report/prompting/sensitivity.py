@@ -19,7 +19,7 @@ from kshot.eval.report.prompting.forms import Variation
 from kshot.eval.report.prompting.measures import LEVEL, Key, clusters_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import Scale, common
-from kshot.eval.report.style import BLUE, GREY, VERMILLION, short
+from kshot.eval.report.style import BLUE, GREY, VERMILLION, panel_title
 from kshot.eval.roc import Area
 from kshot.eval.spread import COCHRAN, Chance, apart, exchanged
 from kshot.eval.statistics import Interval, holm, mean_interval
@@ -155,7 +155,7 @@ def spread_figure(spreads: Sequence[Spread]) -> Figure:
     """A mark a value with its interval, and behind them how far chance alone would spread them; a panel a task."""
     panels = list(dict.fromkeys(one.of.panel for one in spreads))
     rows = list(dict.fromkeys(label(one) for one in spreads))
-    own = any(one.of.own for one in spreads)
+    own = any(one.of.own - {one.of.chosen} for one in spreads)
     chosen = any(one.of.chosen is not None for one in spreads)
     caption = (
         "A mark a value (a template, a wording, a seed), first to last from above, with its 95% interval. The grey "
@@ -170,7 +170,7 @@ def spread_figure(spreads: Sequence[Spread]) -> Figure:
         for panel, axes in zip(panels, all_axes, strict=True):
             label_rows(axes, rows)
             percent_axis(axes)
-            axes.set(title=short(panel, 24))
+            axes.set(title=panel_title(panel, len(panels)))
             for one in (one for one in spreads if one.of.panel == panel):
                 draw_spread(axes, rows.index(label(one)), one)
         all_axes[0].figure.supxlabel(f"{scale_of_spreads(spreads).axis}, 95% interval")

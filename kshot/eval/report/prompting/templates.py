@@ -12,10 +12,18 @@ from dataclasses import dataclass, replace
 from kshot.eval.report.model import Cell, Section, Table, columns
 from kshot.eval.report.numbers import percent, percent_range, points
 from kshot.eval.report.prompting.comparisons import pair
-from kshot.eval.report.prompting.forms import BEST, Form, Prepared, Variation, called, chosen_template, form_of
+from kshot.eval.report.prompting.forms import (
+    BEST,
+    OWN,
+    Form,
+    Variation,
+    called,
+    chosen_template,
+    form_of,
+    template_name,
+)
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.prompting.sweeps import Params
 from kshot.eval.statistics import wilson
 from kshot.spec import split_spec, write_spec
 from kshot.types import Template, UserError
@@ -39,13 +47,13 @@ class ChosenTemplate:
         return right / of
 
 
-def choices_of(listed: Sequence[Measure], params: Params, prepared: Prepared) -> list[ChosenTemplate]:
+def choices_of(listed: Sequence[Measure], run: RunData) -> list[ChosenTemplate]:
     """Every such choice of a run, in its order."""
-    by_form: dict[tuple[tuple[str, str], Form], Measure] = {form_of(measure, params): measure for measure in listed}
+    by_form: dict[tuple[tuple[str, str], Form], Measure] = {form_of(measure, run): measure for measure in listed}
     found = []
     for (key, form), measure in by_form.items():
-        said = prepared.get((measure.task, measure.strategy), {})
-        template = chosen_template(said)
+        said = run.prepared.get((measure.task, measure.strategy), {})
+        template = chosen_template(run, measure.task, measure.strategy)
         if form[0] != BEST or template is None:
             continue
         validation = counts(said.get("validation"))
@@ -61,7 +69,7 @@ def counts(said: object) -> dict[str, tuple[float, int]]:
     for name, each in said.items() if isinstance(said, Mapping) else ():
         right, of = (each.get("right"), each.get("n")) if isinstance(each, Mapping) else (None, None)
         if isinstance(right, int | float) and isinstance(of, int) and 0 <= right <= of > 0:
-            found[str(name)] = (float(right), of)
+            found["" if name == OWN else str(name)] = (float(right), of)
     return found
 
 
@@ -204,11 +212,13 @@ def best_spec(spec: str) -> str:
 
 def described_template(run: RunData, task: str, strategy: str) -> tuple[str, str] | None:
     """(what the template that worded a strategy's prompts is called, its text); None for kshot's own form."""
-    given = str(run.params.get(strategy, {}).get("template", ""))
-    name = chosen_template(run.prepared.get((task, strategy))) if given == BEST else given
+    params = run.params.get(strategy, {})
+    given, seed = str(params.get("template", "")), params.get("format_seed", -1)
+    name = chosen_template(run, task, strategy) if given == BEST else template_name(run, task, given)
     if not name:
         return None
     known = run.templates.get(task, {}).get(name)
     words = f"\n(labels as {' + '.join(known.words)})" if known and known.words else ""
     text = f"{known.text}{words}" if known else "(its text is not kept in this run)"
-    return f"{called(name)}, chosen on validation" if given == BEST else called(name), text
+    chosen = ", chosen on validation" if given == BEST else ""
+    return f"{called(name)}{chosen}{'' if seed == -1 else f', before its format {seed}'}", text

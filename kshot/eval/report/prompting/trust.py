@@ -15,7 +15,7 @@ from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.style import GREY, look, short, whiskers
+from kshot.eval.report.style import GREY, look, panel_title, whiskers
 from kshot.types import Record
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def reliability_figure(found: Sequence[Stated]) -> Figure:
                     x, y, yerr=whiskers(y, ends), color=colour, marker=marker, markersize=5, linewidth=1.2,
                     elinewidth=1, clip_on=False,
                 )  # fmt: skip
-            axes.set(xlim=(0, 1), ylim=(0, 1), title=short(task, 24))
+            axes.set(xlim=(0, 1), ylim=(0, 1), title=panel_title(task, len(tasks)))
             axes.set_xticks([0, 0.5, 1])
             axes.grid(True)
         panels[0].figure.supxlabel("probability that the strategy gives its answer")

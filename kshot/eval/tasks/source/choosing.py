@@ -59,7 +59,8 @@ def number(answer: Any) -> int | None:
         return int(answer) if answer.is_integer() else None
     if isinstance(answer, int):
         return answer
-    return int(answer) if isinstance(answer, str) and re.fullmatch(r"\s*-?\d{1,9}\s*", answer, re.ASCII) else None
+    digits = re.fullmatch(r"\s*(-?\d{1,9})(?:\.0+)?\s*", answer, re.ASCII) if isinstance(answer, str) else None
+    return int(digits[1]) if digits else None
 
 
 def reading_of(rows: Sequence[Chosen], *, typed: bool) -> str:
@@ -214,7 +215,7 @@ def choices_at(values: Sequence[Any], names: Sequence[str], where: str) -> tuple
             listed.pop()
     else:
         listed, labels = listed_in(values[0])
-    if not listed and all(value is None for value in values):
+    if not listed and all(value is None or value == [] for value in values):
         return (), ()
     if listed is None or not 2 <= len(listed) <= MOST:
         raise UserError(f"{where}: {names[0]!r} must be a list of 2 to 26 texts; mend that row.")
@@ -243,7 +244,7 @@ def listed_in(value: Any) -> tuple[list[Any] | None, Labels]:
 
 
 def unwritten(text: str) -> Any:
-    """A list or an object written in a cell: in JSON, as Python shows it, or parted by | or lines; None for none."""
+    """A list or an object written in a cell: in JSON, as Python shows it, or parted by |, lines or ;; None for none."""
     text = text.strip()
     if text[:1] in ("[", "{"):
         for read in (json.loads, ast.literal_eval):
@@ -252,7 +253,13 @@ def unwritten(text: str) -> Any:
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         return None
-    for mark in ("|", "\n"):
+    for mark in ("|", "\n", ";"):
         if mark in text:
-            return [part.strip() for part in text.split(mark)]
+            return unlettered([part.strip() for part in text.split(mark)])
     return None
+
+
+def unlettered(parts: list[str]) -> list[str]:
+    """Choices without the letters before them, where each has its own: "A. iron", "B. wood"."""
+    found = [re.fullmatch(rf"\(?{chr(65 + at)}[).:]\s*(.+)", part, re.I | re.S) for at, part in enumerate(parts[:MOST])]
+    return [one[1] for one in found if one] if all(found) else parts

@@ -33,8 +33,19 @@ QUESTION = (
 )
 ANSWER = (
     *("answer", "answerkey", "answers", "target", "targets", "output", "outputs", "response", "completion"),
-    *("correctanswer", "correctoption", "correct", "answeridx", "answerindex", "goldanswer", "gold", "reference"),
-    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "a"),
+    *(
+        "correctanswer",
+        "correctanswers",
+        "bestanswer",
+        "correctoption",
+        "correct",
+        "answeridx",
+        "answerindex",
+        "goldanswer",
+        "gold",
+        "reference",
+    ),
+    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "a"),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (
@@ -52,12 +63,17 @@ PAIRS = (
     ("sentence1", "sentence2", "Sentence 1", "Sentence 2"),
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
+    ("question", "sentence", "Question", "Sentence"),
     ("前提", "假设", "前提", "假设"),
     ("句子1", "句子2", "句子1", "句子2"),
 )
 OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
 TALKS = ("messages", "conversations", "conversation")
+SHOWN = 6  # columns that a note lists
 PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
+
+
+Composed = Callable[[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -71,16 +87,19 @@ class Columns:
     rationale: str = "rationale"
     id: str = "id"
     cluster: str = "cluster"
-    composed: Callable[[Row], str] | None = None  # a question of several columns
+    composed: Composed | None = None  # a question of two columns, made of their texts
+    both: bool = False  # of which each row has either
     passage: str = ""  # the column of the text that a question is about
     used: Mapping[str, str] = field(default_factory=dict)  # what each field was taken from, as a note says it
+    unused: tuple[str, ...] = ()  # columns that no field was taken from
 
     @property
     def note(self) -> str:
         """What was taken for what, where the columns' names do not say it."""
-        if all(column in PLAIN for column in self.used.values()):
+        if all(plain_key(column) in PLAIN for column in self.used.values()) and not self.unused:
             return ""
-        return ", ".join(f"{name} from {column!r}" for name, column in self.used.items())
+        used = ", ".join(f"{name} from {column!r}" for name, column in self.used.items())
+        return used + (f"; not asked: {', '.join(map(repr, self.unused))}" if self.unused else "")
 
 
 def plain_key(column: str) -> str:
@@ -102,16 +121,18 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
     rest = {key: column for key, column in keys.items() if column not in choices}
     answer, labelled = answer_in(table, rest, given)
     question: tuple[str, ...]
+    composed: Composed | None
     if "question" in given:
         question, composed, passage, used = (given["question"],), None, given.get("context", ""), given["question"]
         if passage:
-            composed, used = about(passage, given["question"]), f"{passage} + {given['question']}"
+            question, composed, used = (given["question"], passage), about, f"{passage} + {given['question']}"
     else:
         question, composed, passage, used = question_in(table, rest, given, bool(choices), answer)
     taken = {"question": used, "choices": "+".join(choices), "answer": answer[0]}
     rationale = given.get("rationale") or first(rest, RATIONALE) or ""
     if not rationale and "solution" in rest and rest["solution"] not in answer:
         rationale = rest["solution"]
+    taken_all = {*question, *answer, *choices, rationale, given.get("id", "id"), given.get("cluster", "cluster")}
     return Columns(
         question,
         answer,
@@ -121,8 +142,10 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
         given.get("id", "id"),
         given.get("cluster", "cluster"),
         composed,
+        composed not in (None, about, instructed),
         passage,
         {name: column for name, column in {**taken, "rationale": rationale}.items() if column},
+        tuple(column for column in table.columns if column not in taken_all)[:SHOWN],
     )
 
 
@@ -146,10 +169,15 @@ def answer_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]
         return (given["label"],), True
     names = [name for name in ANSWER if name != "a" or len(keys) <= 3]
     answer, label = first(keys, names), first(keys, LABEL)
-    if answer and "text" in keys and plain_key(answer) == "target" and label:
-        answer = None
-    if answer and label and {answer, label} == {"answer", "label"}:  # rows of either kind
-        return (answer, label), all("label" in row and "answer" not in row for row in table.rows)
+    either = {"answer", "label"}
+    if {answer, label} == either and not any(either <= row.keys() for row in table.rows):
+        return ("answer", "label"), all("label" in row and "answer" not in row for row in table.rows)
+    whole = label is not None and all(row.get(label) is not None for row in table.rows)
+    if answer and whole and plain_key(label or "") in ("label", "labels", "标签") and "choices" not in given:
+        raise UserError(
+            f"{table.place(0)}: both {answer!r} and {label!r} may be the answer; say which is: --field answer={answer} or "
+            f"--field label={label}."
+        )
     if answer or label:
         return (answer or label or "",), not answer
     raise UserError(lacking(table, "answer", ("answer", "label")))
@@ -167,42 +195,42 @@ def lacking(table: RowTable, name: str, usual: Sequence[str]) -> str:
 
 def question_in(
     table: RowTable, keys: Mapping[str, str], given: Mapping[str, str], choosing: bool, answer: Sequence[str]
-) -> tuple[tuple[str, ...], Callable[[Row], str] | None, str, str]:
+) -> tuple[tuple[str, ...], Composed | None, str, str]:
     """The question's columns, how they make a text, the passage's column, and all of them in words."""
     keys = {key: column for key, column in keys.items() if column not in answer}
     asked = first(keys, QUESTION)
     for one, other, name, second in PAIRS:
-        if one in keys and other in keys and not {"question", "问题"} & keys.keys():
+        if one in keys and other in keys and (one == "question" or not {"question", "问题"} & keys.keys()):
             left, right = keys[one], keys[other]
-            return (left, right), pair(left, right, name, second), "", f"{left} + {right}"
+            return (left, right), pair(name, second), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
     if asked is None:
         if passage is None or "context" in given:
             raise UserError(lacking(table, "question", ("question", "text")))
         raise UserError(lacking(table, "question", ("question",)))
     if passage and passage != asked:
-        return (asked, passage), about(passage, asked), passage, f"{passage} + {asked}"
+        return (asked, passage), about, passage, f"{passage} + {asked}"
     if plain_key(asked) in ("instruction", "指令"):
         more = first(keys, ("input", "inputs", "输入"))
         if more:
-            return (asked, more), instructed(asked, more), "", f"{asked} + {more}"
+            return (asked, more), instructed, "", f"{asked} + {more}"
     legacy = tuple(name for name in ("question", "text") if name in table.columns and name not in answer)
     return legacy if asked in legacy else (asked,), None, "", asked
 
 
-def pair(left: str, right: str, name: str, second: str) -> Callable[[Row], str]:
+def pair(name: str, second: str) -> Composed:
     """Two texts, each under its name, as the built-in rte shows them."""
-    return lambda row: f"{name}: {row[left]}\n{second}: {row[right]}"
+    return lambda one, other: f"{name}: {one}\n{second}: {other}"
 
 
-def about(passage: str, asked: str) -> Callable[[Row], str]:
+def about(asked: str, passage: str) -> str:
     """A passage, where a row has one, and the question about it."""
-    return lambda row: f"{row[passage]}\n{row[asked]}" if row.get(passage) else str(row[asked])
+    return f"{passage}\n{asked}" if passage else asked
 
 
-def instructed(asked: str, more: str) -> Callable[[Row], str]:
+def instructed(instruction: str, more: str) -> str:
     """An instruction, and its input where a row has one (Alpaca)."""
-    return lambda row: f"{row[asked]}\n{row[more]}" if row.get(more) else str(row[asked])
+    return f"{instruction}\n{more}" if more else instruction
 
 
 def choices_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:

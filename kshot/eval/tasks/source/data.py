@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kshot.eval.answers import NUMBER, exact, numeric
+from kshot.eval.answers import exact, numeric
 from kshot.eval.tasks.source import told
 from kshot.eval.tasks.source.choosing import FROM_0, FROM_1
 from kshot.eval.tasks.source.files.arrow import read_hub
 from kshot.eval.tasks.source.files.folder import READERS, kind_of_file, read_file_of_data
 from kshot.eval.tasks.source.files.named import NamedData, with_options
 from kshot.eval.tasks.source.files.table import RowTable
+from kshot.eval.tasks.source.language import known_language, language_of_data
 from kshot.eval.tasks.source.perfect import Scoring, hold, scoring
 from kshot.eval.tasks.source.samples import UserFile, samples_of
 from kshot.eval.tasks.source.templates import templates_for
@@ -46,11 +47,14 @@ def from_data(data: NamedData) -> Task:
     table, train = tables_of(data)
     asked = samples_of(table, stem, data.fields)
     pool = samples_of(train, train.path.stem, data.fields, asked) if train is not None else None
+    spoken = language_of_data(data.language, asked.path, (sample.question for sample in asked.samples))
+    asked, pool = asked.in_language(spoken.code), pool.in_language(spoken.code) if pool else None
     kind, names = kind_of(asked, answer)
-    form, listed = told.format_of(kind, list(dict.fromkeys(names.values())))
+    names = spoken.truths if kind == "yes-no" else names
+    form, listed = told.format_of(kind, list(dict.fromkeys(names.values())), spoken.code)
     if pool and bool(pool.samples[0].choices) != bool(asked.samples[0].choices):
         raise UserError(f"only one of {asked.path} and {pool.path} has choices; give them to both or to none.")
-    score = scoring(form, numeric if form is NUMBER else exact)
+    score = scoring(form, numeric if kind == "number" else exact)
     asked = ready(asked, kind, names, bool(answer))
     pool = ready(pool, kind, names, bool(answer)) if pool else None
     count = set_aside(data, asked, pool)
@@ -58,7 +62,11 @@ def from_data(data: NamedData) -> Task:
     check(shown, pool or asked, form, score, kind, exemplars=True)
     check(tested, asked, form, score, kind, exemplars=False)
 
-    notes = [*asked.notes, *([INDEXED[asked.reading].format(path=asked.path)] if asked.reading in INDEXED else [])]
+    notes = [
+        *([spoken.note] if spoken.note else []),
+        *asked.notes,
+        *([INDEXED[asked.reading].format(path=asked.path)] if asked.reading in INDEXED else []),
+    ]
     if asked.truths and kind == "yes-no":
         notes.append(f"True and false as answers of {asked.path} are yes and no.")
     whole = Task(
@@ -68,8 +76,9 @@ def from_data(data: NamedData) -> Task:
         score=score,
         labels=listed,
         note=" ".join(notes),
-        instructions=("Answer the question.", "Read the question carefully and answer it.", form.instruction),
-        templates=templates_for(kind, "en"),
+        instructions=(*spoken.instructions, form.instruction),
+        templates=templates_for(kind, spoken.words),
+        language=spoken.words,
     )
     if pool or not count:
         return replace(whole, load=loads(shown, tested))
@@ -157,11 +166,17 @@ def ready(file: UserFile, kind: str, names: Mapping[str, str], said: bool) -> Us
     return file.named(names) if names else file
 
 
-def answered(spec: str, answer: str | None, fields: tuple[str, ...] = (), exemplars: int | None = None) -> str:
+def answered(
+    spec: str,
+    answer: str | None,
+    fields: tuple[str, ...] = (),
+    exemplars: int | None = None,
+    language: str | None = None,
+) -> str:
     """The specification of a user's data with what the command line says of it. Raises UserError for another task."""
     if answer is not None:
         told.known(answer)
-    return with_options(spec, answer, fields, exemplars)
+    return with_options(spec, answer, fields, exemplars, known_language(language) if language else None)
 
 
 def kind_of(asked: UserFile, answer: str) -> tuple[str, Mapping[str, str]]:

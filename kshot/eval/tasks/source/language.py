@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from kshot.eval.answers import CONVENTIONS
 from kshot.eval.answers.asking import ASKING, YES_AND_NO
 from kshot.eval.answers.commas import ambiguous, pointed
-from kshot.eval.answers.languages.conventions import CONVENTIONS
 from kshot.eval.answers.legible import Legible
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
@@ -17,6 +17,7 @@ from kshot.types import Sample, UserError
 T = TypeVar("T")
 HAN = re.compile(r"[\u3400-\u9fff]")
 KANA = re.compile(r"[\u3041-\u30fa]")
+NUMBER = re.compile(r"\s*[-+\u2212]?\d[\d.,\u00a0\u202f' ]*\s*")
 WORD = re.compile(r"[^\W\d_\u3400-\u9fff]+")
 
 
@@ -50,7 +51,7 @@ def known_language(language: str) -> str:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class TaskLanguage:
     """The language of a user's data, and what its user should know of it."""
 
     code: str  # how answers are read
@@ -68,16 +69,16 @@ class Spoken:
 INSTRUCTIONS_ZH = ("回答下面的问题。", "仔细阅读问题，然后作答。")
 
 
-def language_of_data(said: str, path: object, questions: Iterable[str]) -> Spoken:
+def language_of_data(said: str, path: object, questions: Iterable[str]) -> TaskLanguage:
     """The language of a user's data: as said, or Chinese where its questions are. Raises UserError for an unknown one."""
     code = known_language(said) if said else language_of(questions)
     if code == "zh":
         note = "" if said else f"{path} is taken as Chinese, and asked in Chinese: --language en asks in English."
-        return Spoken(code, "zh", note, INSTRUCTIONS_ZH)
+        return TaskLanguage(code, "zh", note, INSTRUCTIONS_ZH)
     if code in ASKING or code == "en":
-        return Spoken(code, code)
+        return TaskLanguage(code, code)
     name = CONVENTIONS[code].name
-    return Spoken(
+    return TaskLanguage(
         code,
         "en",
         f"kshot has no {name} words: {path} is asked in English, and its numbers are read as {name} writes them.",
@@ -85,16 +86,18 @@ def language_of_data(said: str, path: object, questions: Iterable[str]) -> Spoke
 
 
 def with_points(samples: Sequence[Sample], places: Mapping[str, str], language: str) -> tuple[Sample, ...]:
-    """Samples whose targets are numbers with a decimal comma, with a point. Raises UserError for one that may be two."""
-    if not CONVENTIONS[language].comma:
+    """Samples whose targets are mostly numbers with a decimal comma, with a point.
+
+    Raises UserError, with file and row, for a number that may be two.
+    """
+    numbers = [sample for sample in samples if NUMBER.fullmatch(sample.target) and not sample.choices]
+    if not CONVENTIONS[language].comma or 2 * len(numbers) <= len(samples):
         return tuple(samples)
-    found = []
-    for sample in samples:
-        if ambiguous(sample.target):
-            name = CONVENTIONS[language].name
-            raise UserError(
-                f"{places[sample.id]}: the answer {sample.target!r} may be a decimal or, as {name} writes it, a thousand "
-                f"and more; write {sample.target.replace('.', '')} or {sample.target.replace('.', ',')}."
-            )
-        found.append(replace(sample, target=pointed(Legible(sample.target)).text))
-    return tuple(found)
+    odd = next((sample for sample in numbers if ambiguous(sample.target)), None)
+    if odd is not None:
+        name, plain = CONVENTIONS[language].name, odd.target.strip()
+        raise UserError(
+            f"{places[odd.id]}: the answer {plain!r} may be a decimal or, as {name} writes it, a thousand and more; "
+            f"write {plain.replace('.', '')} or {plain.replace('.', ',')}."
+        )
+    return tuple(replace(sample, target=pointed(Legible(sample.target)).text) for sample in samples)

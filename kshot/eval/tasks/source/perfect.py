@@ -27,8 +27,10 @@ PLAIN: dict[Extractor, re.Pattern[str]] = {
         r"I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT)(?: I_(?:WALK|LOOK|RUN|JUMP|TURN_LEFT|TURN_RIGHT))*"
     ),
 }
-# words without any sign, which a sentence about them leaves as they are where they are read as themselves alone
-WORDS = re.compile(r"[A-Za-z]+(?: [A-Za-z]+)*")
+# words and digits without any sign, which a sentence about them leaves as they are where they are read as themselves
+# alone; which digits they are, but for zeros, is of no account to that
+WORDS = re.compile(r"(?!(?i:.*assistantfinal))[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+DIGIT = re.compile(r"[1-9]")
 MARKED = re.compile(r"[<\[\u25c1\n\\#]|analysis|assistantfinal|hinking")  # a rationale that may be read otherwise
 SHOWN = 60  # characters of a target in an error
 
@@ -102,6 +104,12 @@ def fault(sample: Sample, form: AnswerFormat, score: Scoring, *, shown: bool) ->
     return None
 
 
+@lru_cache(maxsize=4096)
+def is_itself(words: str) -> bool:
+    """Whether words are read as themselves."""
+    return TEXT.extract(words, ()).answer == words.lower()
+
+
 def fault_of_part(part: str, sample: Sample, form: AnswerFormat, score: Scoring) -> str | None:
     """Why a reply that is a target, or one of its alternatives, does not score 1, alone and stated."""
     quoted = repr(part if len(part) <= SHOWN else f"{part[:SHOWN]}...")
@@ -109,8 +117,8 @@ def fault_of_part(part: str, sample: Sample, form: AnswerFormat, score: Scoring)
         return f'the target {sample.target!r} has an alternative that is empty ("|" stands between alternatives)'
     if score is numeric and number_of(part) is None:
         return f"the target {quoted} is more than a number or none"
-    words = form.extract is TEXT.extract and isinstance(score, AsRead) and WORDS.fullmatch(part)
-    if words and form.extract(part, sample.choices).answer == part.lower():
+    words = form.extract is TEXT.extract and isinstance(score, AsRead) and not sample.choices and WORDS.fullmatch(part)
+    if words and is_itself(DIGIT.sub("1", part)):
         return None
     for reply in replies_to(part, form):
         found = form.extract(reply, sample.choices)

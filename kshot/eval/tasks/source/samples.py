@@ -13,6 +13,7 @@ from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading
 from kshot.eval.tasks.source.columns import ANSWER, LABEL, RATIONALE, Columns, columns_of, plain_key, value_at
 from kshot.eval.tasks.source.files.table import Row, RowTable, at
 from kshot.eval.tasks.source.jsonl import identified, optional_text, text_of, worked, written
+from kshot.eval.tasks.source.language import with_points
 from kshot.eval.tasks.source.talks import questions_of_talks, talks_in
 from kshot.types import Sample, UserError
 
@@ -35,6 +36,10 @@ class UserFile:
     def place(self, sample: Sample) -> str:
         """Where a sample stands."""
         return self.places[sample.id]
+
+    def in_language(self, language: str) -> UserFile:
+        """With its targets read as a language writes numbers."""
+        return replace(self, samples=with_points(self.samples, self.places, language))
 
     def fitted(self, kind: str, *, said: bool) -> UserFile:
         """With its targets as the format of a kind writes them."""
@@ -195,7 +200,7 @@ def alternatives(listed: Sequence[Any], where: str) -> Iterator[str]:
             raise UserError(f"{where} is a list that holds a {type(one).__name__}; make it a list of texts.")
         if one is None or not (text := written(one, f"{where} is a list; an answer in it").strip()):
             raise UserError(f"{where} is a list with an empty answer; fill it in or leave it out.")
-        if "|" in text and len(listed) > 1:
+        if "|" in text:
             raise UserError(f"{where} has an answer with '|' in it ({text!r:.60}), which parts answers; reword it.")
         yield text
 
@@ -205,14 +210,15 @@ def sample_of(
 ) -> Sample:
     """A row as a sample, its target as it stands there."""
     solution, target = answer
-    question = text_of(row, columns.question[:1] if columns.composed else columns.question, path)
     cluster = optional_text(row, columns.cluster, path) or None
-    if columns.composed is not None:
-        for other in columns.question[1:]:
-            optional_text(row, other, path)  # one text and no list
-        question = columns.composed(row)
-        if columns.passage and not cluster and row.get(columns.passage):
-            cluster = hashlib.blake2b(str(row[columns.passage]).encode(), digest_size=6).hexdigest()
+    if columns.composed is None:
+        question = text_of(row, columns.question, path)
+    else:
+        one, other = columns.question
+        more = text_of(row, (other,), path) if columns.both else optional_text(row, other, path)
+        question = columns.composed(text_of(row, (one,), path), more)
+        if columns.passage and more and not cluster:
+            cluster = hashlib.blake2b(more.encode(), digest_size=6).hexdigest()
     return Sample(
         id=name,
         question=question,
@@ -229,7 +235,9 @@ def sample_of(
 def shown_columns(table: RowTable, columns: Columns, samples: Sequence[Sample]) -> list[str]:
     """The columns of single values that a template may show: none that gives the answer away."""
     gold = {*columns.answer, columns.rationale}
-    told_of = TOLD - ({"question"} if columns.composed else set())
+    told_of = TOLD - ({"question"} if columns.composed else set()) | set(
+        columns.choices if len(columns.choices) == 1 else ()
+    )
     names = [
         name
         for name in table.columns

@@ -13,6 +13,7 @@ from kshot.eval.tasks.source.columns import TALKS, plain_key
 from kshot.eval.tasks.source.files.table import Row, RowTable, at, table_of
 from kshot.types import UserError
 
+PROMPT, COMPLETION = "prompt", "completion"
 ROLES = {
     **dict.fromkeys(("user", "human"), "User"),
     **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt"), "Assistant"),
@@ -26,10 +27,19 @@ def talks_in(table: RowTable) -> str | None:
         (
             column
             for column in table.columns
-            if plain_key(column) in TALKS and any(is_talk(r.get(column)) for r in table.rows)
+            if plain_key(column) in (*TALKS, PROMPT) and any(is_talk(r.get(column)) for r in table.rows)
         ),
         None,
     )
+
+
+def talk_of(row: Row, column: str) -> Any:
+    """A row's turns; of a prompt and its completion (trl) both."""
+    value, more = row.get(column), row.get(COMPLETION)
+    if column != PROMPT or not is_talk(value):
+        return value
+    behind = list(more or ()) if is_talk(more) else [{"role": "assistant", "content": more}]
+    return [*(value or ()), *behind]
 
 
 def is_talk(value: Any) -> bool:
@@ -42,8 +52,8 @@ def questions_of_talks(table: RowTable, column: str) -> RowTable:
 
     def asked() -> Iterator[tuple[int | str, Row]]:
         for number, row in zip(table.numbers, table.rows, strict=True):
-            turns = turns_of(row.get(column), f"{table.path}, {at(number)}: the field {column!r}")
-            others = {name: value for name, value in row.items() if name != column}
+            turns = turns_of(talk_of(row, column), f"{table.path}, {at(number)}: the field {column!r}")
+            others = {name: value for name, value in row.items() if name not in (column, COMPLETION)}
             yield number, {**others, "question": question_of(turns[:-1]), "answer": turns[-1][1]}
 
     return table_of(table.path, asked())

@@ -11,12 +11,6 @@ FREE = (  # a question with an answer in words or numbers
     Template("Input: {{ question }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
     Template("{{ question }}\nThe answer is {{ answer }}"),
 )
-FREE_ZH = (
-    Template("问题：{{ question }}\n答案：{{ answer }}"),
-    Template("问：{{ question }}\n答：{{ answer }}"),
-    Template("输入：{{ question }}\n输出：{{ answer }}"),
-    Template("{{ question }}\n答案是{{ answer }}"),
-)
 PAIRS = (  # a word and its counterpart
     Template("Input: {{ question }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
     Template("{{ question }} -> {{ answer }}", between="\n"),

@@ -142,6 +142,12 @@ def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -
             f"{places[first.id]}: the label -1 beside 0 to {len(found) - 2} stands for a hidden one; leave out the rows "
             "that have it, or write labels as words."
         )
+    if "-1" in found and not any(re.fullmatch(r"\d+(?:\.0+)?", label, re.ASCII) for label in found):  # beside names
+        first = next(sample for sample in samples if sample.target == "-1")
+        raise UserError(
+            f"{places[first.id]}: the label -1 stands for a hidden one; leave out the rows that have it, or take a split "
+            "that has labels."
+        )
     cases: dict[str, str] = {}
     for sample in samples:
         other = cases.setdefault(sample.target.casefold(), sample.target)

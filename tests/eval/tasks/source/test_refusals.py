@@ -32,6 +32,12 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("inner.csv", 'question,answer\n"a "b" c",d\n', r"inner\.csv, line 2: its quotes do not close"),
     ("after.csv", 'question,answer\n"a\n\nb",c\nd,\n', r"after\.csv, line 5: the field 'answer' is missing"),
     ("blank.csv", "question,answer\n  ,x\n", r"blank\.csv, line 2: the field 'question' is empty"),
+    ("pair.csv", "premise,hypothesis,label\na,b,x\nc,,y\n", r"pair\.csv, line 3: the field 'hypothesis' is missing"),
+    (
+        "multirc.csv",
+        "paragraph,question,answer,label\na,b,c,0\na,b,d,1\n",
+        r"multirc\.csv, line 2: both 'answer' and 'label'",
+    ),
     ("twice.csv", "question,answer,answer\na,b,c\n", r"twice\.csv, line 1: the column 'answer' stands twice"),
     ("latin.csv", "question,answer\nWo?,Zürich\n".encode("latin-1"), r"latin\.csv is not UTF-8 text"),
     ("zero.csv", b"question,answer\na,b\0\n", r"zero\.csv is not UTF-8 text"),
@@ -57,19 +63,36 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("one.csv", "question,sol1,sol2,label\nq,a,b,1\nr,a,b,1\n", r"one\.csv, line 2: the answer 1 may be"),
     ("past.jsonl", choose([0, 1, 2, 3, 4], CITIES), r"past\.jsonl, line 5: the answer 4 is no index from 0 to 3"),
     ("zero.jsonl", choose([1, 2, 3, 4, 4, 4, 0], CITIES), r"zero\.jsonl, line 7: the answer 0 is no index from 1 to 4"),
-    ("words.csv", "question,A,B,answer\nq,x,y,0\nr,x,y,1\ns,x,y,0\nt,x,y,B\n", r"words\.csv, line 5: the answer 'B' is no index from 0"),
-    ("key.jsonl", lines(*({"question": "q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": key} for key in "123")),
-     r"key\.jsonl, line 3: the answer '3' is none of the choices' labels 1, 2"),
+    (
+        "words.csv",
+        "question,A,B,answer\nq,x,y,0\nr,x,y,1\ns,x,y,0\nt,x,y,B\n",
+        r"words\.csv, line 5: the answer 'B' is no index from 0",
+    ),
+    (
+        "key.jsonl",
+        lines(
+            *(
+                {"question": "q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": key}
+                for key in "123"
+            )
+        ),
+        r"key\.jsonl, line 3: the answer '3' is none of the choices' labels 1, 2",
+    ),
     ("hole.csv", "question,A,B,C,answer\nq,x,,z,A\n", r"hole\.csv, line 2: the field 'B' has no text"),
     ("both.jsonl", choose([["A", "B"]], CITIES), r"both\.jsonl, line 1: the field 'answer' is a list"),
     ("bar.jsonl", lines({"question": "q", "answer": ["a|b", "c"]}), r"bar\.jsonl, line 1: .*'a\|b'.*parts answers"),
+    ("lone.jsonl", lines({"question": "q", "answer": ["a|b"]}), r"lone\.jsonl, line 1: .*'a\|b'.*parts answers"),
     ("none.jsonl", lines({"question": "q", "answer": []}), r"none\.jsonl, line 1: the field 'answer' is a list of no"),
     ("inside.jsonl", lines({"question": "q", "answer": [["a"]]}), r"inside\.jsonl, line 1: .*a list that holds a list"),
     # ------------------------------------------------------------ talks
     ("tool.jsonl", lines({"messages": [{"role": "tool", "content": "a"}]}), r"tool\.jsonl, line 1: .*turn of 'tool'"),
-    ("half.jsonl", lines({"messages": [{"role": "user", "content": "a"}]}), r"half\.jsonl, line 1: .*no turn of the assist"),
+    (
+        "half.jsonl",
+        lines({"messages": [{"role": "user", "content": "a"}]}),
+        r"half\.jsonl, line 1: .*no turn of the assist",
+    ),
     ("image.jsonl", lines({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}), r"line 1: .*no text"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "content", "named"), REFUSED, ids=[name for name, _, _ in REFUSED])
@@ -142,3 +165,19 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
         pyarrow.parquet.write_table(table, tmp_path / "own.parquet")
         [sample] = get_task(str(tmp_path / "own.parquet")).load("test", Source())
         assert sample.target == answer
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ([-1, -1], "all labels are -1, which stands for a hidden"),
+        ([0, 1, -1], "row 3: the label -1 stands for a hidden"),
+    ],
+)
+def test_a_hidden_class_is_named(tmp_path: Path, labels: list[int], named: str) -> None:
+    import datasets
+
+    rows = datasets.Dataset.from_list([{"text": f"t{n}", "label": label} for n, label in enumerate(labels)])
+    rows.cast_column("label", datasets.ClassLabel(names=["bad", "good"])).save_to_disk(tmp_path / "own")
+    with pytest.raises(UserError, match=named):
+        get_task(str(tmp_path / "own"))

@@ -83,11 +83,11 @@ def values(column: pyarrow.ChunkedArray) -> list[Any]:
 
 
 def classes(found: list[Any], names: list[str]) -> list[Any]:
-    """Classes by name; a hidden one (-1) is none."""
+    """Classes by name; a hidden one stays -1."""
     known = [one for one in found if isinstance(one, int) and not 0 <= one < len(names)]
     if any(one != -1 for one in known):  # not the classes that the names are of
         return found
-    return [names[one] if isinstance(one, int) and one >= 0 else None for one in found]
+    return [names[one] if isinstance(one, int) and one >= 0 else one for one in found]
 
 
 def read_stored(folder: Path) -> dict[str, RowTable]:
@@ -108,6 +108,8 @@ def read_hub(name: str, config: str, revision: str) -> dict[str, RowTable]:
     import datasets
     from datasets.utils.logging import disable_progress_bar
 
+    if Path(name).exists():  # datasets would read it in the hub's place
+        raise UserError(f"hub:{name} names a set of the hub, and {name} lies here too: run elsewhere, or give {name}.")
     disable_progress_bar()
     try:
         return tables_of(datasets.load_dataset(name, config or None, revision=revision or None), Path(name))

@@ -18,14 +18,14 @@ from kshot.eval.tasks.source.files.lines import opened
 from kshot.eval.tasks.source.files.table import RowTable
 from kshot.types import UserError
 
-SEPARATORS = (",", ";", "\t")
+SEPARATORS = (",", ";", "\t", "|")
 SAID = re.compile(r"sep=(.)\r?\n")  # Excel's own first line
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
 Cells = tuple[int, list[str]]  # the line in which they begin
 
 
 def read_delimited(path: Path) -> RowTable:
-    """The rows of a CSV file (with commas, semicolons or tabs) or a TSV file under its header.
+    """The rows of a CSV file (with commas, semicolons, tabs or bars) or a TSV file under its header.
 
     Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
     """

@@ -48,6 +48,9 @@ def read_folder(folder: Path) -> dict[str, RowTable]:
         for path in place.iterdir()
         if path.is_file() and kind_of_file(path) and SPLIT.fullmatch(path.name)
     )
+    own = [path for path in folder.iterdir() if path.is_file() and kind_of_file(path)]
+    if not files and len(own) == 1:
+        return READERS[kind_of_file(own[0])](own[0])
     if not files:
         raise UserError(
             f"the folder {folder} holds no data set: give one that datasets' save_to_disk wrote, one of files named by "

@@ -20,7 +20,15 @@ HUB = re.compile(r"hub:(?P<path>[\w.-]+/[\w.-]+|[\w.-]+)(?P<given>:.*|\(.*\))?",
 ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # of a set of the hub
 FIELDS = ("question", "answer", "label", "choices", "context", "rationale", "id", "cluster")
 COLUMN = "{}_column"  # `answer=` says how answers are read, so that their column has a name of its own
-OPTIONS = ("answer", "exemplars", "split", "train", *(name for name in FIELDS if name != "answer"), "answer_column")
+OPTIONS = (
+    "answer",
+    "language",
+    "exemplars",
+    "split",
+    "train",
+    *(name for name in FIELDS if name != "answer"),
+    "answer_column",
+)
 OF_THE_HUB = ("config", "revision")
 
 
@@ -37,6 +45,7 @@ class NamedData:
     config: str = ""  # of a set of the hub, and its revision
     revision: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)  # of FIELDS, each with its column
+    language: str = ""  # "" where it is to be told
     given: Mapping[str, str] = field(default_factory=dict)  # all of these as they were said
 
     @property
@@ -48,7 +57,7 @@ class NamedData:
         """The task's canonical name: the file's own, or the set's id, with all that was said."""
         path = Path(self.path)
         stem = path.with_suffix("") if path.suffix.lower() == ".gz" else path
-        own = self.path if self.hub else path.name if self.place.is_dir() else stem.stem
+        own = self.path if self.hub else self.place.resolve().name if self.place.is_dir() else stem.stem
         return write_spec(own, dict(sorted(self.given.items())))
 
 
@@ -96,6 +105,7 @@ def named_data(spec: str) -> NamedData | None:
         given.get("config", ""),
         given.get("revision", ""),
         fields,
+        given.get("language", ""),
         given,
     )
 
@@ -114,12 +124,15 @@ def count_of(text: str | None) -> int | None:
     return int(text)
 
 
-def with_options(spec: str, answer: str | None, fields: tuple[str, ...], exemplars: int | None) -> str:
-    """A specification of a user's data with what the command line says of it: --answer, --field and --exemplars.
+def with_options(
+    spec: str, answer: str | None, fields: tuple[str, ...], exemplars: int | None, language: str | None = None
+) -> str:
+    """A specification of a user's data with what the command line says of it: --answer, --field, --exemplars, --language.
 
     Raises UserError for a task that is no such data, for a field that is none, and for what is said already.
     """
     options = "--answer" if answer is not None else "--field" if fields else "--exemplars"
+    options = "--language" if language is not None else options
     named = named_data(spec)
     if named is None:
         raise UserError(
@@ -135,6 +148,8 @@ def with_options(spec: str, answer: str | None, fields: tuple[str, ...], exempla
         if key_of(name) in said:
             raise UserError(f"--field {name} is given twice: give it once.")
         said[key_of(name)] = column
+    if language is not None:
+        said["language"] = language
     if exemplars is not None:
         said["exemplars"] = str(exemplars)
     twice = next((key for key in said if key in named.given), None)

@@ -53,11 +53,29 @@ def unnested(numbered: Iterable[tuple[int | str, Row]]) -> Iterator[tuple[int | 
         asked = row.get("question")
         if isinstance(asked, dict) and "stem" in asked:  # as ARC was first published
             row = {**row, **{key: value for key, value in asked.items() if key != "stem"}, "question": asked["stem"]}
+        row = scored(row)
         found = list(questions_of(row))
         if not found:
             yield number, row
         for count, one in enumerate(found, 1):
             yield f"{at(number)}, question {count}", one
+
+
+def scored(row: Row) -> Row:
+    """A row whose choices have scores, of which one is 1, with its choices and the index of that one.
+
+    As in BIG-bench (`target_scores`) and TruthfulQA (`mc1_targets`).
+    """
+    found, several = row.get("target_scores"), row.get("mc1_targets")
+    if isinstance(several, dict) and isinstance(several.get("choices"), list):
+        texts, scores = several["choices"], several.get("labels")
+    elif isinstance(found, dict):
+        texts, scores = list(found), list(found.values())
+    else:
+        return row
+    if not isinstance(scores, list) or len(scores) != len(texts) or scores.count(1) != 1:
+        return row
+    return {**row, "choices": texts, "answer": scores.index(1)}
 
 
 def questions_of(row: Mapping[str, Any]) -> Iterator[Row]:

@@ -71,8 +71,10 @@ def splits_of(value: Any, path: Path) -> dict[str, list[Any]]:
         return {"": lists[named or next(iter(lists))]}
     if isinstance(value.get("columns"), list) and isinstance(value.get("data"), list):  # pandas, orient="split"
         return {"": [dict(zip(value["columns"], row, strict=False)) for row in value["data"]]}
-    if len(parts) > 1 and all(isinstance(part, dict) and part.keys() == parts[0].keys() for part in parts):
-        return {"": [{name: part[key] for name, part in value.items()} for key in parts[0]]}  # pandas, by column
+    if len(parts) > 1 and all(isinstance(part, dict) for part in parts):
+        if all(part.keys() == parts[0].keys() and all(key.isdigit() for key in part) for part in parts):
+            return {"": [{name: part[key] for name, part in value.items()} for key in parts[0]]}  # pandas, by column
+        return {"": [{"id": name, **part} for name, part in value.items()]}  # by id
     if lists:
         raise UserError(f"{path} holds several lists ({', '.join(sorted(lists))}); {WANTED}")
     if {"question", "answer"} <= value.keys():
