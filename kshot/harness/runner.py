@@ -54,6 +54,7 @@ class Progress:
     asked: int = 0  # requests sent to the engine
     replayed: int = 0  # requests that the journal answered
     generated_tokens: int = 0
+    stage: str = ""  # what the jobs are for, where it is not attempts at samples
 
 
 class Run(Generic[T]):

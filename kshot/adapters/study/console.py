@@ -33,12 +33,15 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
 
     def on_progress(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
         nonlocal under_way
-        phase = "evaluating" if "evaluated" in said else "training" if said else ""
+        phase = "evaluating" if "evaluated" in said else "training" if said and "requests" not in said else ""
         if (what, phase) != under_way:
             under_way = (what, phase)
             bar.begin(f"{what}  {phase}".rstrip(), steps)
         shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
-        bar.show(step, "  ".join(f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown))
+        state = [f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown]
+        bar.show(
+            step, "  ".join([*state, *(f"{value:,.0f} {key}" for key, value in said.items() if key == "requests")])
+        )
 
     try:
         with bar:

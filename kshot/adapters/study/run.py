@@ -44,6 +44,7 @@ from kshot.adapters.training.supervised import train
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
 from kshot.harness.models.sources import configuration
+from kshot.harness.runner import Progress
 from kshot.harness.runs.plan import Loaded, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.harness.runs.sources import fingerprints
@@ -111,8 +112,20 @@ def run_prompting(study: Study, folder: Path, options: Mapping[str, Any], on_pro
     def on_record(_: Any) -> None:
         on_progress(what, next(records), loaded.total, {})
 
+    def on_state(state: Progress) -> None:
+        if state.stage:
+            on_progress(f"{what}: {state.stage}", 0, loaded.total, {"requests": state.asked})
+
     try:
-        run_benchmark(loaded, engine, folder, info={"model": study.model}, on_record=on_record, grows=("strategies",))
+        run_benchmark(
+            loaded,
+            engine,
+            folder,
+            info={"model": study.model},
+            on_record=on_record,
+            progress=on_state,
+            grows=("strategies",),
+        )
     finally:
         engine.close()
 

@@ -15,8 +15,8 @@ HAN = re.compile(r"[\u3400-\u9fff]")
 def token_f1(answer: str, sample: Sample) -> float:
     """F1 of the words shared with the nearest accepted answer (Rajpurkar et al. 2016, arXiv 1606.05250, section 6.1).
 
-    Words are as SQuAD's own script has them: lower case, without punctuation and articles. Chinese, which has no blanks,
-    is compared character by character, as MLQA's script does (Lewis et al. 2020, arXiv 1910.07475).
+    Words are as SQuAD's own script has them: lower case, without punctuation and articles. Chinese, which has no
+    blanks, is compared character by character, as MLQA's script does (Lewis et al. 2020, arXiv 1910.07475).
     """
     return max(f1(words(answer), words(target)) for target in sample.target.split("|"))
 

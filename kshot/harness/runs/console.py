@@ -53,7 +53,8 @@ def run_plan(
         tally.add(record.score)
 
     def on_progress(state: Progress) -> None:
-        said = f"{clean(str(tally))}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
+        before = f"{state.stage}, {state.asked:,} requests" if state.stage else clean(str(tally))
+        said = f"{before}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
         bar.show(tally.done, said)
 
     info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}

@@ -17,6 +17,7 @@ from kshot.harness.runs.plan import Loaded, Prepared, as_sent
 from kshot.types import Engine, Program
 
 NOTE = "prepared"
+STAGE = "finding out how to ask"
 COST = ("prompt_tokens", "cached_tokens", "completion_tokens", "seconds")
 
 
@@ -38,9 +39,14 @@ def prepare(
         found[job.key] = {**result, "calls": len(calls), **cost}
 
     languages = {task.name: task.language for task in loaded.tasks}
+
+    def told(state: Progress) -> None:
+        if progress:
+            progress(replace(state, stage=STAGE))
+
     jobs = [Job(key, sent(make, engine.chat, languages[key[0]])) for key, make in loaded.preparations()]
     if jobs:
-        run_jobs(engine, jobs, journal, done=done, progress=progress, on_ask=on_ask)
+        run_jobs(engine, jobs, journal, done=done, progress=told, on_ask=on_ask)
         kept = {**loaded.prepared, **found}
         journal.note(NOTE, json.dumps([[*key, value] for key, value in kept.items()]))
         loaded = replace(loaded, prepared=kept)
