@@ -45,19 +45,22 @@ def as_begun(study: Study, folder: Path) -> Study:
     return replace(study, forms={task.name: task.form for task in tasks if task.form})
 
 
-def check_settings(study: Study, folder: Path, dtype: str) -> None:
+def check_settings(study: Study, folder: Path, dtype: str, sources: Mapping[str, str]) -> None:
     """Writes the study's settings, or holds them against those that are there. Raises UserError where they differ.
 
     A setting binds once something has come of it: a command that ended in a mistake can be given again, corrected.
+    `sources` are the hashes of the files of the user's own that are trained with.
     """
-    path, said = folder / SETTINGS, json.loads(json.dumps({**study.settings(), "dtype": dtype}))
+    own = {"sources": dict(sources)} if sources else {}
+    path, said = folder / SETTINGS, json.loads(json.dumps({**study.settings(), "dtype": dtype, **own}))
     before = told(path, "it is written anew from this command")
     if before is None:
         write_whole(path, json.dumps(said, indent=2))
         return
     if isinstance(before.get("recipe"), dict):
         before["recipe"] = {key: value for key, value in before["recipe"].items() if key not in CHANGING_NOTHING}
-    before.setdefault("dtype", dtype)  # earlier studies did not keep it
+    for name, value in {"dtype": dtype, **own}.items():  # earlier studies did not keep them
+        before.setdefault(name, value)
     differing = [key for key in said if before.get(key) != said[key]]
     binding = differing if has_trained(folder) else [key for key in differing if key in ASKED and has_asked(folder)]
     if binding:

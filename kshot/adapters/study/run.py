@@ -47,6 +47,7 @@ from kshot.harness.models.sources import configuration
 from kshot.harness.runner import Progress
 from kshot.harness.runs.plan import Loaded, load_plan
 from kshot.harness.runs.run import run_benchmark
+from kshot.harness.runs.sources import fingerprints
 from kshot.prompts.strategies import get_strategy
 from kshot.types import UserError
 
@@ -88,7 +89,8 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
         raise UserError(f"{study.model} is an encoder, which classifies: give one task that has labels.")
     sets = {(samples, seed): study.parts(plan, samples, seed) for samples in study.samples for seed in study.seeds}
     with alone_in(folder):
-        check_settings(study, folder, str(options.get("dtype", "auto")))
+        with_all = replace(plan, plan=replace(plan.plan, tasks=(*plan.plan.tasks, *study.mixture)))
+        check_settings(study, folder, str(options.get("dtype", "auto")), fingerprints(with_all))
         if study.prompting:
             run_prompting(study, folder / PROMPTING, options, on_progress)
         open_ = [training for training in study.trainings() if not is_done(place_of(training, folder))]

@@ -16,6 +16,7 @@ import torch
 from kshot.harness.decoding.finite import check_finite
 from kshot.types import SamplingParams
 
+FEW = 256  # tokens of a row that are put in order where their mass will do
 PIECE = 32  # rows at a time: a piece's numbers stay in the cache, and its memory is used again
 
 
@@ -92,23 +93,45 @@ def likeliest(scaled: torch.Tensor, top_k: Sequence[int]) -> torch.Tensor:
     size = scaled.shape[-1]
     rows = [row for row, k in enumerate(top_k) if 0 < k < size]
     if rows:
-        some = scaled[rows]
+        some = scaled if len(rows) == len(top_k) else scaled[rows]
         last = torch.tensor([top_k[row] - 1 for row in rows], device=scaled.device)[:, None]
         least = some.topk(int(last.max()) + 1).values.gather(-1, last)
-        scaled[rows] = some.masked_fill(some < least, -torch.inf)
+        some.masked_fill_(some < least, -torch.inf)
+        if some is not scaled:
+            scaled[rows] = some
     return scaled
 
 
 def nucleus(probabilities: torch.Tensor, top_p: Sequence[float]) -> torch.Tensor:
     """Zeroes what lies outside each row's smallest set of tokens with mass `top_p` (Holtzman et al. 2019, 3.1).
 
-    Of equals at its edge the first of the vocabulary stay. Rows need not add up to one.
+    Of equals at its edge the first of the vocabulary stay. Rows need not add up to one. Most often the few likeliest
+    tokens have the mass, so that the others need no sorting.
     """
-    if all(p >= 1 for p in top_p):
+    rows = [row for row, p in enumerate(top_p) if p < 1]
+    if not rows:
         return probabilities
-    ordered, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    limit = torch.tensor(list(top_p), dtype=probabilities.dtype, device=probabilities.device)[:, None]
-    cumulative = ordered.cumsum(-1)
-    before = cumulative - ordered  # mass ahead of a token: the first always stays
-    ordered = ordered.masked_fill((before >= limit * cumulative[:, -1:]) & (limit < 1), 0.0)
-    return torch.zeros_like(probabilities).scatter(-1, order, ordered)
+    some = probabilities if len(rows) == len(top_p) else probabilities[rows]
+    limit = torch.tensor([top_p[row] for row in rows], dtype=some.dtype, device=some.device)[:, None]
+    limit = limit * some.sum(-1, keepdim=True)
+    ordered = some.topk(min(FEW, some.shape[-1])).values
+    count, edge = edge_of(ordered, limit)
+    flat = (ordered.sum(-1) < limit.squeeze(-1)).nonzero().squeeze(-1)
+    if len(flat):
+        count[flat], edge[flat] = edge_of(some[flat].sort(dim=-1, descending=True).values, limit[flat])
+    out = some < edge
+    spare = (~out).sum(-1, keepdim=True) - count  # equals of the edge beyond it
+    if bool(spare.any()):
+        equal = some == edge
+        out |= equal & (equal.cumsum(-1) > equal.sum(-1, keepdim=True) - spare)
+    left = some.masked_fill(out, 0.0)
+    return (
+        left if len(rows) == len(top_p) else probabilities.index_copy(0, torch.tensor(rows, device=some.device), left)
+    )
+
+
+def edge_of(ordered: torch.Tensor, limit: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """How many of each row's tokens, the likeliest first, have that mass, and the last of them: (rows, 1) each."""
+    before = ordered.cumsum(-1) - ordered  # mass ahead of a token: the first always stays
+    count = (before < limit).sum(-1, keepdim=True).clamp(min=1)
+    return count, ordered.gather(-1, count - 1)

@@ -54,12 +54,17 @@ def sources_of(loaded: Loaded) -> dict[str, bytes]:
     return {**{named: path.read_bytes() for named, path in code.items() if path.is_file()}, **loaded.files}
 
 
+def fingerprints(loaded: Loaded) -> dict[str, str]:
+    """The SHA-256 of each of these files."""
+    return {named: hashlib.sha256(content).hexdigest() for named, content in sources_of(loaded).items()}
+
+
 def check_sources(journal: Journal, loaded: Loaded) -> None:
     """Raises UserError where a file is not what the run was made with."""
-    before, now = kept_sources(journal) if journal.answered() else {}, sources_of(loaded)
+    before, now = kept_sources(journal) if journal.answered() else {}, fingerprints(loaded)
     for named in (*now, *template_files(loaded.plan.strategies)):
         was = before.get(named)
-        if was is not None and (named not in now or was != hashlib.sha256(now[named]).hexdigest()):
+        if was is not None and was != now.get(named):
             what = "it has changed" if named in now else "it is gone"
             raise UserError(
                 f"{named} is not what the run in {journal.folder} was made with ({what}): use another --run "
@@ -102,7 +107,7 @@ def keep_sources(journal: Journal, loaded: Loaded) -> None:
     found = sources_of(loaded)
     if not found:
         return
-    hashes = {named: hashlib.sha256(content).hexdigest() for named, content in found.items()}
+    hashes = fingerprints(loaded)
     for named, content in found.items():
         path = journal.folder / copy_name(named, hashes[named])
         if not path.is_file():

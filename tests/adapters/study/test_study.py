@@ -195,6 +195,20 @@ def test_mistakes_are_told_before_anything_is_trained(tiny_folder: Path, tmp_pat
         study_of(tiny_folder, methods=("lora", "lora"))
 
 
+def test_a_study_trains_on_in_the_template_that_it_was_begun_with(tiny_folder: Path, tmp_path: Path) -> None:
+    form = tmp_path / "form.jinja"
+    form.write_text("Coin: {{ question }}\nUp: {{ answer }}")
+    study = study_of(
+        tiny_folder, methods=("bitfit",), samples=(2,), seeds=(0,), prompting=(), limit=2,
+        strategy=f"zero-shot:template={form}", recipe=Recipe(epochs=1, evaluations=0),
+    )  # fmt: skip
+    run_study(study, tmp_path / "s", OPTIONS)
+    run_study(replace(study, samples=(3,)), tmp_path / "s", OPTIONS)
+    form.write_text("Coin: {{ question }}\nHeads: {{ answer }}")
+    with pytest.raises(UserError, match=r"was begun with sources = .*form\.jinja"):
+        run_study(replace(study, samples=(4,)), tmp_path / "s", OPTIONS)
+
+
 def test_a_mistake_leaves_no_folder_that_refuses_the_corrected_command(tiny_folder: Path, tmp_path: Path) -> None:
     right = study_of(
         tiny_folder, tasks=("word-pairs",), methods=("bitfit",), samples=(2,), seeds=(0,), prompting=("zero-shot",),

@@ -13,7 +13,7 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from kshot.harness.decoding.sampler import kept, nucleus, sample, uniform
+from kshot.harness.decoding.sampler import FEW, kept, nucleus, sample, uniform
 from kshot.types import SamplingParams
 
 
@@ -38,6 +38,27 @@ def test_top_p_keeps_the_smallest_set_that_has_the_mass() -> None:
     probabilities = torch.tensor([[0.1, 0.5, 0.25, 0.15]] * 3, dtype=torch.float64)
     kept = nucleus(probabilities, [0.5, 0.75, 1.0]) > 0
     assert kept.tolist() == [[False, True, False, False], [False, True, True, False], [True] * 4]
+
+
+def test_a_nucleus_is_that_of_the_whole_order_whether_few_tokens_have_the_mass_or_not() -> None:
+    """Peaked and flat rows in one batch, of more tokens than are put in order at first; of equals the first stay."""
+    draw = torch.Generator().manual_seed(3)
+    logits = torch.randn(40, 3 * FEW, generator=draw, dtype=torch.float64)
+    logits *= torch.tensor([0.1, 1.0, 3.0, 9.0]).repeat(10)[:, None]
+    logits[::3] = logits[::3].round()
+    weights = logits.exp()
+    shares = torch.rand(40, generator=draw).mul(1.2).clamp(max=1.0).tolist()
+    found = nucleus(weights, shares)
+    for row, share, left in zip(weights, shares, found, strict=True):
+        order = sorted(range(len(row)), key=lambda at, row=row: (-row[at], at))
+        mass, kept_ = 0.0, set()
+        for at in order:
+            if share < 1 and mass >= share * float(row.sum()):
+                break
+            kept_.add(at)
+            mass += float(row[at])
+        assert {int(at) for at in left.nonzero()} == kept_
+        assert torch.equal(left[left > 0], row[left > 0])
 
 
 def test_greedy_and_sampled_rows_share_a_batch() -> None:
