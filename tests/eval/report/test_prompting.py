@@ -25,6 +25,7 @@ from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.figures import frontier
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.transcripts import note_of
 from kshot.eval.report.style import png, short
 from kshot.types import (
     Generation,
@@ -312,3 +313,12 @@ def test_a_terminal_of_80_columns_shows_whole_names(width: int) -> None:
     assert any("truncated" in line for line in lines)
     assert any("verdict" in line for line in lines)
     assert any("verdict" in line and "show" in line.split("verdict")[1] for line in lines) == (width == 160)
+
+
+def test_a_transcript_says_how_its_reply_was_drawn() -> None:
+    drawn = SamplingParams(temperature=0.7, top_k=20, top_p=0.8, min_p=0.05)
+    reply = Generation("x", "stop", prompt_tokens=3, completion_tokens=1)
+    said = note_of(Request("q", drawn, seed=4), reply)
+    assert said.startswith("temperature 0.7, top_k 20, min_p 0.05, top_p 0.8, seed 4; 3 prompt tokens")
+    assert note_of(Request("q", SamplingParams(temperature=1.0)), reply).startswith("temperature 1, seed 0; ")
+    assert note_of(Request("q", SamplingParams(top_k=5)), reply).startswith("greedy; ")
