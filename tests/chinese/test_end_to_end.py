@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,7 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
+from kshot.eval.report import terminal
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.publish import write
 from kshot.eval.tasks import get_task
@@ -130,7 +134,16 @@ def test_the_report_of_a_chinese_run_is_made_without_a_warning(tmp_path: Path) -
     run_benchmark(loaded, ScriptedEngine(reply), tmp_path, info={"model": "脚本"})
     run, journal = read_run(tmp_path)
     with journal:
-        page = write(build(run, baseline="zero-shot"), tmp_path)  # a letter that no font has would warn, and so fail
+        report = build(run, baseline="zero-shot")
+        page = write(report, tmp_path)  # a letter that no font has would warn, and so fail
+    for width in (60, 80, 100):
+        out = io.StringIO()
+        terminal.render(report, Console(file=out, width=width))
+        lines = out.getvalue().splitlines()
+        assert max(map(cell_len, lines)) <= width
+        table = lines[lines.index("Accuracy") :]
+        rows = [line for line in table[: table.index("Paired comparisons")] if re.search(r"^ *\S*.*\d% +\d", line)]
+        assert len(rows) == 4 and len({cell_len(line[: line.index("%")]) for line in rows}) == 1, rows
     html = page.read_text(encoding="utf-8")
     assert all(name in html for name in ("判断题", "填空题", "珠穆朗玛峰"))
 

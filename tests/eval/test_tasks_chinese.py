@@ -18,6 +18,7 @@ SPECS = (
     *("word-problems:language=zh", "word-problems:steps=0,language=zh", "word-problems:steps=6,language=zh"),
     *("coin-flip:language=zh", "coin-flip:flips=4,language=zh"),
     *("last-letters:language=zh", "last-letters:words=4,language=zh"),
+    *("word-pairs:relation=opposites,language=zh", "word-pairs:relation=capitals,language=zh"),
 )
 ENGLISH = re.compile(r"[A-Za-z]")
 
@@ -27,7 +28,7 @@ def test_contract_of_a_chinese_task(spec: str) -> None:
     task = get_task(spec)
     assert task.name == spec and task.language == "zh"
     test, train = list(task.load("test", Source(limit=40))), list(task.load("train", Source()))
-    assert len(test) == 40 and len(train) >= 16
+    assert len(test) == 40 and len(train) >= 16, len(train)
     assert not {sample.question for sample in test} & {sample.question for sample in train}
     hold([*test, *train], task.format, task.score, lambda sample: sample.id, "", shown=True)
     said = [task.format.instruction, task.format.trigger, task.format.statement.format(answer=""), *task.instructions]
@@ -37,8 +38,21 @@ def test_contract_of_a_chinese_task(spec: str) -> None:
     assert not [text for text in said if ENGLISH.search(text)]
     assert len(task.instructions) >= 3 and len(task.templates) >= 3
     for sample in [*test, *train]:
-        stated = sample.rationale + task.format.statement.format(answer=sample.target)
+        stated = sample.rationale + task.format.statement.format(answer=sample.target.split("|")[0])
         assert task.score(task.format.extract(stated, ()).answer, sample).value == 1, stated
+
+
+def test_chinese_pairs_are_distinct_and_well_known() -> None:
+    for relation, facts in (
+        ("opposites", {"大": "小", "前进": "后退"}),
+        ("capitals", {"法国": "巴黎", "中国": "北京"}),
+    ):
+        task = get_task(f"word-pairs:relation={relation},language=zh")
+        every = [*task.load("test", Source()), *task.load("train", Source())]
+        known = {sample.question: sample.target for sample in every}
+        assert len(known) == len(every) >= 100 and facts.items() <= known.items()
+    with pytest.raises(UserError, match=r"unknown word-pairs relation 'plurals' in zh: .*capitals, opposites"):
+        get_task("word-pairs:language=zh")
 
 
 def worked_out(story: str) -> int:

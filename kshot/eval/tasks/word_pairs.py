@@ -9,10 +9,11 @@ from __future__ import annotations
 import random
 from importlib import resources
 
-from kshot.eval.answers import TEXT, exact
+from kshot.eval.answers import TEXT, exact, in_language
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import in_train, spread
-from kshot.eval.tasks.source.templates import PAIRS
+from kshot.eval.tasks.source.language import spoken
+from kshot.eval.tasks.source.templates import FREE_ZH, PAIRS
 from kshot.registry import suggest
 from kshot.types import Sample, Source, Split, Task, UserError
 
@@ -43,6 +44,11 @@ INSTRUCTIONS = {
         "You are given an adjective; answer with its comparative.",
     ),
 }
+INSTRUCTIONS_ZH = {  # of which Chinese has something: its words have no plural, past or comparative
+    "capitals": ("写出这个国家的首都。", "这个国家的首都是哪座城市？", "给你一个国家，请回答它的首都。"),
+    "opposites": ("写出这个词的反义词。", "给出与这个词意思相反的词。", "给你一个词，请回答它的反义词。"),
+}
+TOLD = {"en": (INSTRUCTIONS, "", PAIRS), "zh": (INSTRUCTIONS_ZH, "_zh", FREE_ZH)}
 
 
 def read_pairs(relation: str) -> list[tuple[str, str]]:
@@ -52,21 +58,30 @@ def read_pairs(relation: str) -> list[tuple[str, str]]:
 
 
 @task
-def word_pairs(*, relation: str = "plurals") -> Task:
+def word_pairs(*, relation: str = "plurals", language: str = "en") -> Task:
     """A word to its counterpart; `relation` is plurals, past, capitals, opposites or comparatives.
 
-    A fixed quarter of the pairs is the exemplar pool. Raises UserError for another relation.
+    A fixed quarter of the pairs is the exemplar pool. In Chinese (`language=zh`) there are capitals and opposites. Raises
+    UserError for another relation.
     """
-    if relation not in INSTRUCTIONS:
-        raise UserError(f"unknown word-pairs relation {relation!r}: {suggest(relation, INSTRUCTIONS)}")
+    instructions, suffix, templates = spoken("word-pairs", language, TOLD)
+    if relation not in instructions:
+        where = f" in {language}" if relation in INSTRUCTIONS else ""
+        raise UserError(f"unknown word-pairs relation {relation!r}{where}: {suggest(relation, instructions)}")
 
     def load(split: Split, source: Source) -> list[Sample]:
-        facts = [pair for pair in read_pairs(relation) if in_train(pair[0]) == (split == "train")]
+        facts = [pair for pair in read_pairs(relation + suffix) if in_train(pair[0]) == (split == "train")]
         samples = [Sample(f"{relation}-{left}", left, right) for left, right in facts]
         if split == "train":
             return random.Random(f"word-pairs {source.seed}").sample(samples, len(samples))
         return spread(samples, source.limit, source.seed)
 
     return Task(
-        name="word-pairs", load=load, format=TEXT, score=exact, instructions=INSTRUCTIONS[relation], templates=PAIRS
+        name="word-pairs",
+        load=load,
+        format=in_language(TEXT, language),
+        score=exact,
+        instructions=instructions[relation],
+        templates=templates,
+        language=language,
     )

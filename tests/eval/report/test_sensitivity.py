@@ -67,6 +67,7 @@ def groups(run: RunData) -> list[tuple[str, str, list[str]]]:
     return [(one.line, one.over, [name for name, _ in one.points]) for one in found]
 
 
+ENDS = ("", ":template=0")
 NAMES = ("c", "c:template=0", "c:template=1", "c:template=1,format_seed=3", "c:template=1,format_seed=4")
 
 
@@ -85,9 +86,10 @@ def test_strategies_that_are_equal_but_for_their_form_belong_together() -> None:
 def test_the_best_template_is_no_form_of_its_own_but_marks_the_one_it_chose() -> None:
     names = ("c", "c:template=0", "c:template=best")
     prepared = {("t", "c:template=best"): {"best": "0"}}
-    run = run_of({("t", name): scores(9) for name in names}, prepared=prepared)
+    run = run_of({("t", name): scores(9 + at) for at, name in enumerate(names)}, prepared=prepared)
     [one] = variations(list(measure(run).values()), run)
     assert ([name for name, _ in one.points], one.chosen, one.own) == (["own", "0"], 1, {0})
+    assert one.points[1][1].strategy == "c:template=0"  # its exemplars are all, not those that validation leaves
     alone = run_of({("t", name): scores(9) for name in names[::2]}, prepared=prepared)  # it stands for what it chose
     [one] = variations(list(measure(alone).values()), alone)
     assert ([name for name, _ in one.points], one.chosen) == (["own", "0"], 1)
@@ -111,6 +113,16 @@ def test_a_spread_is_its_figures_beside_what_chance_gives_and_cochrans_q() -> No
         "The prompt's form matters: c on t has between 30.0% (own) and 75.0% (0) accuracy over 3 values of template, a "
         f"range of 45.0 points where chance alone would give {first[10]} (p < 0.001)."
     ]
+
+
+def test_p_is_corrected_over_all_spreads_of_the_report() -> None:
+    tables = {name: [scores(20), scores(right, start=4)] for name, right in (("c", 28), ("d", 30), ("e", 26))}
+    found = {("t", name + end): values for name, both in tables.items() for end, values in zip(ENDS, both, strict=True)}
+    raw = [float(cochrans_q(np.array(both).T).pvalue) for both in tables.values()]
+    expected = multipletests(raw, method="holm")[1]
+    assert max(abs(expected - raw)) > 0.03
+    shown = [row[11] for row in rows(build(run_of(found)), "Prompt sensitivity")]
+    assert shown == [f"{p:.3f}" for p in expected]
 
 
 def test_other_choices_that_should_not_matter_stand_in_the_same_table() -> None:

@@ -13,7 +13,7 @@ from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.measures import Measure
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.style import INK, short, tiles
+from kshot.eval.report.style import INK, panel_title, short, tiles
 from kshot.types import Sample
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def confusion_figure(
                     ink = "white" if shares[y][x] > 0.55 else INK
                     if count:
                         axes.text(x, y, f"{count:,}", ha="center", va="center", fontsize=7.5, color=ink)
-            axes.set_title(short(measure.strategy, 24))
+            axes.set_title(panel_title(measure.strategy, across))
             axes.set_xticks(range(len(columns)), [short(name, 14, 1) for name in columns])
             if len(columns) > 3 or max(map(len, columns)) > 6:
                 axes.tick_params(axis="x", rotation=90)

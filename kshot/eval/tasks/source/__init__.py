@@ -13,6 +13,9 @@ columns.py     which column is what
 choosing.py    which choice an answer means
 talks.py       chat messages as questions and answers
 samples.py     rows of a user's data as samples
+language.py    in which language a task is
+chinese.py     names and words of generated tasks in Chinese
 templates.py   ways of wording a question that tasks share
 wei2022.py     the published exemplars of Wei et al. 2022
+wei2022_zh.py  the same in Chinese
 """

@@ -40,6 +40,12 @@ class Chosen:
         return by_text(str(self.answer), self.choices)
 
     @property
+    def lettered(self) -> str | None:
+        """The letter that the answer is."""
+        letter = str(self.answer).strip().strip("().:").upper()
+        return letter if len(letter) == 1 and "A" <= letter < chr(65 + len(self.choices)) else None
+
+    @property
     def labelled(self) -> str | None:
         """The letter of the choice with the answer as its label."""
         wanted = bare(self.answer)
@@ -64,7 +70,7 @@ def number(answer: Any) -> int | None:
 
 
 def reading_of(rows: Sequence[Chosen], *, typed: bool) -> str:
-    """How a file's answers name its choices: "labels", "words" (letters or texts), FROM_0 or FROM_1.
+    """How a file's answers name its choices: "labels", "words", "texts", FROM_0 or FROM_1.
 
     `typed`: a text of digits is a text first and no number. Raises UserError where readings differ.
     """
@@ -76,7 +82,7 @@ def reading_of(rows: Sequence[Chosen], *, typed: bool) -> str:
     if strings and 2 * len(numbers) <= len(rows):  # digits here and there
         numbers = [(row, index) for row, index in numbers if not isinstance(row.answer, str)]
     if not numbers:
-        return "words"
+        return worded(rows)
     fits = {
         FROM_0: sum(0 <= index < len(row.choices) for row, index in numbers),
         FROM_1: sum(1 <= index <= len(row.choices) for row, index in numbers),
@@ -99,6 +105,24 @@ def reading_of(rows: Sequence[Chosen], *, typed: bool) -> str:
     if texts > max(fits.values()):
         return "words"
     return FROM_1 if reached and len(numbers) > 2 and fits[FROM_1] > fits[FROM_0] else FROM_0
+
+
+def worded(rows: Sequence[Chosen]) -> str:
+    """Whether answers in words are letters or texts ("words", a letter first) or texts alone ("texts").
+
+    It matters where choices are letters themselves: then another row must tell. Raises UserError where none does.
+    """
+    clash = next((row for row in rows if row.lettered and row.text and row.text != row.lettered), None)
+    if clash is None:
+        return "words"
+    letters = any(row.lettered and row.text is None for row in rows)
+    texts = any(row.text and row.lettered is None for row in rows)
+    if letters != texts:
+        return "words" if letters else "texts"
+    raise UserError(
+        f"{clash.where}: the answer {clash.answer!r:.60} may be the letter of one choice or the text of another; write the "
+        "index of the choice, from 0, in every row."
+    )
 
 
 def settled(reading: str, numbers: Sequence[tuple[Chosen, int]], texts: int, *, typed: bool, strings: int) -> str:
@@ -132,6 +156,10 @@ def letter(row: Chosen, reading: str, *, typed: bool) -> str:
                 "mend that row."
             )
         return row.labelled
+    if reading == "texts":
+        if row.text is None:
+            raise UserError(f"{row.where}: the answer {row.answer!r:.60} is the text of no choice; mend that row.")
+        return row.text
     index = number(row.answer) if not (isinstance(row.answer, str) and (reading == "words" or typed)) else None
     if typed and isinstance(row.answer, str) and reading in (FROM_0, FROM_1) and row.text is None:
         index = number(row.answer)
@@ -191,7 +219,8 @@ def by_text(answer: str, choices: Sequence[str]) -> str | None:
 def letter_of(row: Row, answer: Any, choices: tuple[str, ...], path: Path) -> str:
     """The letter that the answer of one row of a public set means. Raises UserError where it means none."""
     chosen = Chosen(place(row, path), row.get("answer", answer), choices)
-    return letter(chosen, reading_of([chosen], typed=True), typed=True)
+    reading = "words" if isinstance(chosen.answer, str) else reading_of([chosen], typed=True)
+    return letter(chosen, reading, typed=True)
 
 
 def choices_of(row: Row, path: Path) -> tuple[str, ...]:

@@ -111,6 +111,11 @@ def plain_key(column: str) -> str:
     return re.sub(r"[\W_]+", "", column).casefold()
 
 
+def is_unnamed(column: str) -> bool:
+    """Whether a column has no name of its own, as the numbers have that pandas writes before rows."""
+    return re.fullmatch(r"column \d+|Unnamed: \d+|__index_level_\d+__", column) is not None
+
+
 def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
     """Which columns of a table are what. Raises UserError where there is no question or no answer among them."""
     for name, column in given.items():
@@ -145,7 +150,7 @@ def columns_of(table: RowTable, given: Mapping[str, str]) -> Columns:
         composed not in (None, about, instructed),
         passage,
         {name: column for name, column in {**taken, "rationale": rationale}.items() if column},
-        tuple(column for column in table.columns if column not in taken_all)[:SHOWN],
+        tuple(column for column in table.columns if column not in taken_all and not is_unnamed(column))[:SHOWN],
     )
 
 

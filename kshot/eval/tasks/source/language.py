@@ -33,7 +33,7 @@ def language_of(questions: Iterable[str]) -> str:
 
 def is_chinese(text: str) -> bool:
     """Whether a text is Chinese, and not Japanese with its kana."""
-    return KANA.search(text) is None and len(HAN.findall(text)) > len(WORD.findall(text))
+    return not text.isascii() and KANA.search(text) is None and len(HAN.findall(text)) > len(WORD.findall(text))
 
 
 def spoken(task: str, language: str, known: Mapping[str, T]) -> T:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import lru_cache
 
 from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_AND_NO, YES_NO, canonical_number, in_language, labels
 from kshot.eval.answers.numerals import in_words
@@ -77,6 +78,7 @@ def lone_letter(answer: str) -> str | None:
     return found[1].upper() if found else None
 
 
+@lru_cache(maxsize=1 << 16)
 def counted(answer: str) -> str | None:
     """An answer that is nothing but a number; None for digits behind a zero, which are a code and count nothing.
 

@@ -78,6 +78,11 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
         ),
         r"key\.jsonl, line 3: the answer '3' is none of the choices' labels 1, 2",
     ),
+    (
+        "letters.jsonl",
+        choose(["A", "B"], ["B", "A", "C"]),
+        r"letters\.jsonl, line 1: the answer 'A' may be the letter of",
+    ),
     ("hole.csv", "question,A,B,C,answer\nq,x,,z,A\n", r"hole\.csv, line 2: the field 'B' has no text"),
     ("both.jsonl", choose([["A", "B"]], CITIES), r"both\.jsonl, line 1: the field 'answer' is a list"),
     ("bar.jsonl", lines({"question": "q", "answer": ["a|b", "c"]}), r"bar\.jsonl, line 1: .*'a\|b'.*parts answers"),
@@ -181,3 +186,28 @@ def test_a_hidden_class_is_named(tmp_path: Path, labels: list[int], named: str) 
     rows.cast_column("label", datasets.ClassLabel(names=["bad", "good"])).save_to_disk(tmp_path / "own")
     with pytest.raises(UserError, match=named):
         get_task(str(tmp_path / "own"))
+
+
+def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
+    import datasets
+
+    rows = [{"question": f"q{n}", "answer": "Rome"} for n in range(2000)]
+    datasets.Dataset.from_list(rows).save_to_disk(tmp_path / "own")
+    [arrow] = (tmp_path / "own").glob("*.arrow")
+    whole = arrow.read_bytes()
+    for content in (whole[: len(whole) // 2], b"", None):
+        arrow.unlink() if content is None else arrow.write_bytes(content)
+        with pytest.raises(UserError, match="own is no whole folder of save_to_disk"):
+            get_task(str(tmp_path / "own"))
+    (tmp_path / "own" / "state.json").write_text("{")
+    with pytest.raises(UserError, match="own is no whole folder of save_to_disk"):
+        get_task(str(tmp_path / "own"))
+
+
+def test_a_folder_without_data_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("question,answer\na,b\n")
+    (tmp_path / "b.csv").write_text("question,answer\na,b\n")
+    with pytest.raises(UserError, match="holds no data set"):
+        get_task(str(tmp_path))
+    (tmp_path / "b.csv").unlink()
+    assert len(get_task(str(tmp_path)).load("test", Source())) == 1

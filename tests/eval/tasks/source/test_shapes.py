@@ -545,6 +545,24 @@ SHAPES = [
         "letter",
         {"A": "ice", "B": "steam"},
     ),
+    Shape(
+        "letters.jsonl",
+        as_lines(
+            [
+                {"question": "First?", "choices": ["C", "A"], "answer": "A"},
+                {"question": "Second?", "choices": ["ab", "cd"], "answer": "cd"},
+            ]
+        ),
+        "First?",
+        "B",
+        ("C", "A"),
+        "letter",
+    ),
+    Shape("partly.csv", 'question,answers\nWho?,"[""Roma"", ""Rome""]"\nWo?,Oslo\n', "Who?", "Roma|Rome"),
+    Shape(
+        "dict.jsonl", as_lines([{"question": "Who?", "answer": {"text": "Rome", "answer_start": 1}}]), "Who?", "Rome"
+    ),
+    Shape("numbered.csv", ",question,answer\n0,Who?,Rome\n", "Who?", "Rome", note="^$"),
     Shape("open.jsonl", as_lines([{"question": "sing", "answer": "song", "options": []}]), "sing", "song"),
     Shape(
         "qnli.csv",

@@ -21,6 +21,7 @@ from kshot.types import UserError
 SEPARATORS = (",", ";", "\t", "|")
 SAID = re.compile(r"sep=(.)\r?\n")  # Excel's own first line
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
+SAMPLED = 1 << 20  # characters that tell the separator
 Cells = tuple[int, list[str]]  # the line in which they begin
 
 
@@ -80,7 +81,7 @@ def separator_of(text: str) -> str:
     """The separator that cuts the first rows into as many columns as the header, and into most."""
 
     def columns(separator: str) -> tuple[bool, int]:
-        rows = islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), 20)
+        rows = islice(csv.reader(io.StringIO(text[:SAMPLED], newline=""), delimiter=separator), 20)
         widths = [len(row) for row in rows if row]
         return len(set(widths)) == 1, widths[0] if widths else 0
 
