@@ -25,6 +25,7 @@ from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.figures import frontier
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.short_names import resolve, short_names
 from kshot.eval.report.prompting.transcripts import note_of
 from kshot.eval.report.style import png, short
 from kshot.types import (
@@ -277,6 +278,24 @@ def test_importing_the_report_imports_nothing_heavy() -> None:
     code = f"import sys, json, {modules}; print(json.dumps([m for m in {names} if m in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+def test_long_texts_and_paths_are_cut_in_short_names_and_told_apart() -> None:
+    text = "Think about what the review says, and about what it does not say."
+    specs = [f'zero-shot:system="{text} {end}"' for end in ("Once.", "Twice.")]
+    specs += ["zero-shot", "few-shot:template=/home/someone/with/a/long/path/of/theirs/form.jinja", "few-shot:k=2"]
+    specs += ["self-consistency:base=few-shot(k=2,order=reversed,max_new_tokens=96),n=5", "self-consistency:n=5"]
+    names = short_names(specs)
+    assert [names[spec] for spec in specs] == [
+        'zero-shot:system="Think about what the review says, and a…" #1',
+        'zero-shot:system="Think about what the review says, and a…" #2',
+        "zero-shot",
+        "few-shot:template=…e/with/a/long/path/of/theirs/form.jinja",
+        "few-shot:k=2",
+        "self-consistency:base=few-shot(k=2,order=reversed,max_new_tokens=96)",
+        "self-consistency",
+    ]
+    assert resolve(specs[1], names) == names[specs[1]]
 
 
 def test_strategies_go_by_short_names_and_the_whole_ones_are_listed() -> None:
