@@ -149,3 +149,12 @@ def test_chat_options_and_a_templates_own_system_message_are_seen_in_a_dry_run_a
     changed = kshot(*args[:-6], "--chat-option", "who=Bob", *args[-4:])
     assert changed.exit_code == 2
     assert "engine" in changed.output
+
+
+def test_which_label_a_word_stands_for_is_said_before_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "films.jsonl"
+    file.write_text("".join(json.dumps({"text": at, "label": at}) + "\n" for at in ("positive", "negative")))
+    args = ["bench", "--task", str(file), "--strategy", "zero-shot:label_words=good+bad", "--engine", "scripted"]
+    said = "label_words=good+bad of films: negative is written good, positive is written bad."
+    assert said in kshot(*args, "--dry-run").output
+    assert said in " ".join(kshot(*args, "--runs", str(tmp_path), "--run", "r").output.split())

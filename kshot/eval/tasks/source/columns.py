@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kshot.eval.tasks.source.files.table import Row, RowTable
+from kshot.eval.tasks.source.language import is_chinese
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -67,9 +68,18 @@ PAIRS = (
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
     ("question", "sentence", "Question", "Sentence"),
-    ("前提", "假设", "前提", "假设"),
-    ("句子1", "句子2", "句子1", "句子2"),
+    ("前提", "假设", "Premise", "Hypothesis"),
+    ("句子1", "句子2", "Sentence 1", "Sentence 2"),
 )
+IN_CHINESE = {
+    **{"Premise": "前提", "Hypothesis": "假设", "Question": "问题", "Sentence": "句子"},
+    **{
+        f"{name} {at}": f"{said}{at}"
+        for name, said in (("Sentence", "句子"), ("Question", "问题"), ("Text", "文本"))
+        for at in (1, 2)
+    },
+}
+TOLD_FROM = 200  # rows that tell in which language a pair's names are
 OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
 TALKS = ("messages", "conversations", "conversation")
 SHOWN = 6  # columns that a note lists
@@ -225,7 +235,7 @@ def question_in(
     for one, other, name, second in PAIRS:
         if one in keys and other in keys and (one == "question" or not {"question", "问题"} & keys.keys()):
             left, right = keys[one], keys[other]
-            return (left, right), pair(name, second), "", f"{left} + {right}"
+            return (left, right), pair(*names_of_pair(table, left, right, name, second)), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
     if asked is None:
         if passage is None or "context" in given:
@@ -250,9 +260,17 @@ def is_passage(table: RowTable, question: str, text: str) -> bool:
     return not any(row.get(text) and str(row.get(question)) in str(row[text]) for row in table.rows)
 
 
+def names_of_pair(table: RowTable, left: str, right: str, name: str, second: str) -> tuple[str, str]:
+    """What two texts are called, with a colon: in Chinese where most of them are."""
+    texts = [str(row.get(left) or "") + str(row.get(right) or "") for row in table.rows[:TOLD_FROM]]
+    if 2 * sum(map(is_chinese, texts)) > len(texts):
+        return f"{IN_CHINESE[name]}：", f"{IN_CHINESE[second]}："
+    return f"{name}: ", f"{second}: "
+
+
 def pair(name: str, second: str) -> Composed:
     """Two texts, each under its name, as the built-in rte shows them."""
-    return lambda one, other: f"{name}: {one}\n{second}: {other}"
+    return lambda one, other: f"{name}{one}\n{second}{other}"
 
 
 def about(asked: str, passage: str) -> str:

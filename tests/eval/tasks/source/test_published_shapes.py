@@ -84,6 +84,14 @@ SHAPES = [
         fields={"sentence1": "He left.", "sentence2": "He ran."},
     ),
     Shape(
+        "xnli.zh.tsv",
+        "premise\thypo\tlabel\n他走了\t他跑了\tneutral\n",
+        "前提：他走了\n假设：他跑了",
+        "neutral",
+        form="label",
+        fields={"premise": "他走了", "hypo": "他跑了"},
+    ),
+    Shape(
         "quora.csv",
         '"id","question1","question2","is_duplicate"\n"0","Who?","What?","0"\n"1","Who?","Whom?","1"\n',
         "Question 1: Who?\nQuestion 2: What?",
