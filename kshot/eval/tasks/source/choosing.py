@@ -199,6 +199,9 @@ def by_words(row: Chosen) -> str:
     if answer.strip("().:").upper() in letters:
         return answer.strip("().:").upper()
     named = by_text(answer, row.choices)
+    opened = re.match(LETTERED.format(f"([{letters[0]}-{letters[-1]}])"), answer, re.I)
+    if named is None and opened and answer[opened.end() :] == row.choices[ord(opened[1].upper()) - 65].strip():
+        return opened[1].upper()  # "A. iron"
     if named is None and isinstance(row.answer, bool):  # the choices may be True and False, or Yes and No
         folded = [choice.casefold() for choice in row.choices]
         named = by_text(answer, folded) or by_text(str(row.answer).casefold(), folded)

@@ -47,12 +47,12 @@ ANSWER = (
         "gold",
         "reference",
     ),
-    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "highlights", "a"),
+    *("expected", "expectedoutput", "finalanswer", "cop", "finaldecision", "solution", "summary", "highlights", "a"),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (
     *("labeltext", "labelname", "label", "labels", "goldlabel", "class", "category", "sentiment", "intent"),
-    *("isduplicate", "polarity", "emotion", "stance"),
+    *("isduplicate", "polarity", "emotion", "stance", "rating", "stars"),
     *("标签", "类别", "分类", "情感"),
 )
 CHOICES = ("choices", "choice", "options", "endings", "candidates", "alternatives", "选项", "候选项", "候选")

@@ -30,6 +30,15 @@ SHAPES = [
         "letter",
     ),
     Shape(
+        "letter_and_text.csv",
+        "question,A,B,answer\nMetal?,iron,wood,A. iron\nSoft?,iron,wood,b) wood\n",
+        "Metal?",
+        "A",
+        ("iron", "wood"),
+        "letter",
+        {"A": "iron", "B": "wood"},
+    ),
+    Shape(
         "agieval.jsonl",
         as_lines([{"passage": "", "question": "金属？", "options": ["(A)铁", "(B)木"], "label": "A", "answer": None}]),
         "金属？",
@@ -138,3 +147,27 @@ def test_labels_of_digits_are_in_the_order_of_their_worth(tmp_path: Path) -> Non
     rows = [{"sentence": f"s{at}", "label": at} for at in range(12)]
     task = whole(made(tmp_path, Shape("topics.jsonl", as_lines(rows), "", "")))
     assert task.labels == tuple(map(str, range(12)))
+
+
+@pytest.mark.parametrize("pair", ["Y N", "t f", "√ ×", "正确 错误"])
+def test_yes_and_no_by_their_signs(tmp_path: Path, pair: str) -> None:
+    yes, no = pair.split()
+    rows = [{"question": f"Is it {at}?", "answer": answer} for at, answer in enumerate((yes, no, yes))]
+    task = whole(made(tmp_path, Shape("judged.jsonl", as_lines(rows), "", "")))
+    assert [sample.target for sample in task.load("test", Source())] == ["yes", "no", "yes"]
+    perfect(task)
+
+
+def test_letters_that_are_answers_of_another_kind_stay_text(tmp_path: Path) -> None:
+    rows = [{"question": f"Symbol {at}?", "answer": answer} for at, answer in enumerate("NYC")]
+    task = whole(made(tmp_path, Shape("symbols.jsonl", as_lines(rows), "", "")))
+    assert (task.format.name, task.load("test", Source())[1].target) == ("text", "Y")
+
+
+def test_decimal_commas_that_are_read_as_text_are_told(tmp_path: Path) -> None:
+    content = "question;answer\nHalf of 3?;1,5\nAll?;1.234,5\nTwo?;2\n"
+    assert (
+        "decimal commas and are read as text: --language de"
+        in whole(made(tmp_path, Shape("sums.csv", content, "", ""))).note
+    )
+    assert "decimal commas" not in whole(made(tmp_path, Shape("sums.csv", content, "", "", said=":language=de"))).note
