@@ -92,7 +92,7 @@ def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserF
             for sample, row in zip(samples, table.rows, strict=True)
         ]
     said = [f"chat messages of {talks!r}, the assistant's last turn as the answer"] if talks else [columns.note]
-    notes = [f"{table.path} is read as: {note}." for note in said if note]
+    notes = [*([table.note] if table.note else []), *(f"{table.path} is read as: {note}." for note in said if note)]
     if unanswerable:
         notes.append(f"{unanswerable:,} rows of {table.path} without an answer (unanswerable questions) are left out.")
     return UserFile(

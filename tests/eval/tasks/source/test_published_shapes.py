@@ -8,7 +8,7 @@ import pytest
 
 from kshot.eval.tasks.source.choosing import lettered_parts, unlettered
 from kshot.prompts.wording import asked_of, template_of
-from kshot.types import Source
+from kshot.types import Source, UserError
 from tests.eval.tasks.source.test_shapes import Shape, as_lines, made, perfect, whole
 
 AQUA = ["A)21", "B)21.5", "C)22"]
@@ -171,3 +171,40 @@ def test_decimal_commas_that_are_read_as_text_are_told(tmp_path: Path) -> None:
         in whole(made(tmp_path, Shape("sums.csv", content, "", ""))).note
     )
     assert "decimal commas" not in whole(made(tmp_path, Shape("sums.csv", content, "", "", said=":language=de"))).note
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content", "question", "said"),
+    [
+        ("gbk", "label,review\n1,房间很好，服务也不错\n0,太差了，再也不来\n", "房间很好，服务也不错", "read as GBK"),
+        ("gb18030", "标签,评论\n正面,房间不错\n负面,我们再也不来了\n", "房间不错", "read as GBK"),
+        (
+            "cp1252",
+            "text;label\nGroß und schön – für 5 €;gut\nDie Möwe fällt;schlecht\n",
+            "Groß und schön – für 5 €",
+            "1252",
+        ),
+        ("cp1252", "text,label\nCafé à côté,oui\nL’été,non\n", "Café à côté", "1252"),
+        ("utf-8", "text,label\nGroß,gut\nfällt,schlecht\n", "Groß", ""),
+    ],
+)
+def test_csv_as_excel_saves_it(tmp_path: Path, encoding: str, content: str, question: str, said: str) -> None:
+    task = whole(made(tmp_path, Shape("excel.csv", content.encode(encoding), "", "")))
+    assert task.load("test", Source())[0].question == question
+    assert said in task.note and ("UTF-8" in task.note) == bool(said)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1251", "Привет, как дела? Всё хорошо, спасибо"),
+        ("cp1250", "Zażółć gęślą jaźń"),
+        ("euc-kr", "이 영화는 정말 재미있었습니다 그리고 배우들도 좋았다"),
+        ("shift-jis", "この映画はとても面白かったです"),
+        ("euc-jp", "この映画はとても面白かったです"),
+        ("big5", "這部電影非常好看，我很喜歡"),
+    ],
+)
+def test_text_in_another_encoding_is_refused(tmp_path: Path, encoding: str, text: str) -> None:
+    with pytest.raises(UserError, match="is not UTF-8 text; save it as UTF-8"):
+        whole(made(tmp_path, Shape("other.csv", f"text,label\n{text},a\n{text}!,b\n".encode(encoding), "", "")))

@@ -11,16 +11,19 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from kshot.eval.tasks.source.files.lines import opened
 from kshot.eval.tasks.source.files.table import RowTable
+from kshot.eval.tasks.source.files.windows import NAMES, windows_encoding
 from kshot.types import UserError
 
 SEPARATORS = (",", ";", "\t", "|")
 SAID = re.compile(r"sep=(.)\r?\n")  # Excel's own first line
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
+UTF8 = "utf-8-sig"
 SAMPLED = 1 << 20  # characters that tell the separator
 Cells = tuple[int, list[str]]  # the line in which they begin
 
@@ -30,11 +33,15 @@ def read_delimited(path: Path) -> RowTable:
 
     Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
     """
-    with opened(path, "an existing CSV file", encoding_of(path)) as file:
+    encoding = encoding_of(path)
+    with opened(path, "an existing CSV file", encoding) as file:
         text = file.read()
     limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
     try:
-        return table_of_text(path, text)
+        table = table_of_text(path, text)
+        if encoding in NAMES:
+            table = replace(table, note=f"{path} is not UTF-8 and is read as {NAMES[encoding]}.")
+        return table
     finally:
         csv.field_size_limit(limit)
 
@@ -69,12 +76,18 @@ def table_of_text(path: Path, text: str) -> RowTable:
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding that a byte order mark names, or UTF-8."""
-    if path.is_file() and path.suffix.lower() != ".gz":
-        with path.open("rb") as file:
-            if file.read(2) in UTF16:
-                return "utf-16"
-    return "utf-8-sig"
+    """The encoding that a byte order mark names, UTF-8, or one of Windows' own where it is that without doubt."""
+    if not path.is_file() or path.suffix.lower() == ".gz":
+        return UTF8
+    with path.open("rb") as file:
+        if file.read(2) in UTF16:
+            return "utf-16"
+    data = path.read_bytes()
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return windows_encoding(data) or UTF8
+    return UTF8
 
 
 def separator_of(text: str) -> str:
