@@ -82,6 +82,8 @@ IN_CHINESE = {
 TOLD_FROM = 200  # rows that tell in which language a pair's names are
 OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
 TALKS = ("messages", "conversations", "conversation")
+DATA = re.compile(r"-?\d+(?:\.\d+)?|.{50,}", re.S)  # no names of columns
+HEADLESS = " Its first line is taken as the columns' names: if it is a row, write a line of names above it."
 SHOWN = 6  # columns that a note lists
 PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
 
@@ -223,6 +225,7 @@ def lacking(table: RowTable, name: str, usual: Sequence[str]) -> str:
     return (
         f"{table.place(0)}: the field {wanted} is missing, and none of the columns ({columns}) is known as the {name}; "
         f"say which is: --field {name}=COLUMN."
+        + ("" if table.typed or not any(map(DATA.fullmatch, table.columns)) else HEADLESS)
     )
 
 

@@ -208,3 +208,21 @@ def test_csv_as_excel_saves_it(tmp_path: Path, encoding: str, content: str, ques
 def test_text_in_another_encoding_is_refused(tmp_path: Path, encoding: str, text: str) -> None:
     with pytest.raises(UserError, match="is not UTF-8 text; save it as UTF-8"):
         whole(made(tmp_path, Shape("other.csv", f"text,label\n{text},a\n{text}!,b\n".encode(encoding), "", "")))
+
+
+def test_mmlus_own_files_have_no_header(tmp_path: Path) -> None:
+    """Hendrycks et al. 2021: data/test/abstract_algebra_test.csv."""
+    content = 'Find the degree of Q(sqrt(2)).,0,4,2,6,B\n"Zeros, in Z_5",0,1,"0,1","0,4",D\n'
+    task = whole(made(tmp_path, Shape("algebra_test.csv", content, "", "")))
+    found = [(sample.question, sample.target, sample.choices) for sample in task.load("test", Source())]
+    assert found == [
+        ("Find the degree of Q(sqrt(2)).", "B", ("0", "4", "2", "6")),
+        ("Zeros, in Z_5", "D", ("0", "1", "0,1", "0,4")),
+    ]
+    assert "has no header, and its columns are taken for question, A, B, C, D, answer" in task.note
+
+
+def test_a_first_line_that_is_a_row_is_told(tmp_path: Path) -> None:
+    content = "3,Wall St. falls,Short-sellers\n4,Carlyle looks,Reuters\n"
+    with pytest.raises(UserError, match="if it is a row, write a line of names above it"):
+        whole(made(tmp_path, Shape("news.csv", content, "", "")))
