@@ -123,14 +123,16 @@ def asked_of(question: Question, *, listed: bool = True) -> Asked:
         raise UserError(
             f"the template {shortened(question.template)} has {count}; write it once, where the answer goes."
         )
-    check_shown(question, before, listed)
+    check_shown(question, before, after, listed)
     bare = before.rstrip(" ")
     return Asked(bare, before[len(bare) :])
 
 
-def check_shown(question: Question, before: str, listed: bool) -> None:
-    """Raises UserError where a template shows nothing of a sample, or not the choices whose letter is asked for."""
-    from kshot.prompts.sandbox import names_in
+def check_shown(question: Question, before: str, after: str, listed: bool) -> None:
+    """Raises UserError where a template shows nothing of a sample before its answer, or not the choices whose letter is
+    asked for, and where exemplars would differ from the question by their answers.
+    """
+    from kshot.prompts.sandbox import keeps_answer, names_in
 
     assert question.template is not None
     used = names_in(question.template.text) - {"answer"}
@@ -138,6 +140,18 @@ def check_shown(question: Question, before: str, listed: bool) -> None:
         raise UserError(
             f"the template {shortened(question.template)} shows nothing of a sample, so that all would be asked the "
             "same; write {{ question }} where it goes."
+        )
+    parts = [part for part in (question.text, *question.choices, *dict(question.fields).values()) if part.strip()]
+    if any(part in after for part in parts) and not any(part in before for part in parts):
+        raise UserError(
+            f"the template {shortened(question.template)} shows the sample behind the answer only, and what is asked "
+            "ends before it; write {{ answer }} last."
+        )
+    if not keeps_answer(question.template.text):
+        raise UserError(
+            f"the template {shortened(question.template)} changes the answer, or something else by it, so that "
+            "exemplars would have another form than the question; write {{ answer }} alone, and other words with "
+            "label_words=."
         )
     if listed and question.choices and not used & {"choices", "options"} and question.choices[-1] not in before:
         raise UserError(
