@@ -121,10 +121,17 @@ class Renderer:
 
         Blanks at a prompt's end go to the text, since " Paris" is one token (`_encode_pair` in lm_eval/api/model.py);
         the end of a chat template stays with it. Where prompt and text would merge into one token the text is cut into
-        tokens by itself; lm-evaluation-harness would lose its beginning there. Raises UserError where it is empty.
+        tokens by itself; lm-evaluation-harness would lose its beginning there. Raises UserError where it is empty, or
+        would stand within what is thought.
         """
         if not text:
             raise UserError("a continuation is empty; give it some text.")
+        if self.opening and isinstance(prompt, tuple) and prompt and prompt[-1].role != "assistant":
+            raise UserError(
+                f"the chat template of {self.tokenizer.name_or_path} ends every prompt in {self.opening}, behind which "
+                "no answer stands that could be scored or trained: give --template plain, or leave thinking out "
+                "(--chat-option enable_thinking=false, where it knows that)."
+            )
         prompt, blanks = without_blanks(prompt)
         text = blanks + text
         ids, whole = self.encode(prompt), self.encode(prompt, text)

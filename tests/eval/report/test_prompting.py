@@ -25,6 +25,8 @@ from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.figures import frontier
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
+from kshot.eval.report.prompting.short_names import resolve, short_names
+from kshot.eval.report.prompting.transcripts import note_of
 from kshot.eval.report.style import png, short
 from kshot.types import (
     Generation,
@@ -278,6 +280,24 @@ def test_importing_the_report_imports_nothing_heavy() -> None:
     assert json.loads(done.stdout) == []
 
 
+def test_long_texts_and_paths_are_cut_in_short_names_and_told_apart() -> None:
+    text = "Think about what the review says, and about what it does not say."
+    specs = [f'zero-shot:system="{text} {end}"' for end in ("Once.", "Twice.")]
+    specs += ["zero-shot", "few-shot:template=/home/someone/with/a/long/path/of/theirs/form.jinja", "few-shot:k=2"]
+    specs += ["self-consistency:base=few-shot(k=2,order=reversed,max_new_tokens=96),n=5", "self-consistency:n=5"]
+    names = short_names(specs)
+    assert [names[spec] for spec in specs] == [
+        'zero-shot:system="Think about what the review says, and a…" #1',
+        'zero-shot:system="Think about what the review says, and a…" #2',
+        "zero-shot",
+        "few-shot:template=…e/with/a/long/path/of/theirs/form.jinja",
+        "few-shot:k=2",
+        "self-consistency:base=few-shot(k=2,order=reversed,max_new_tokens=96)",
+        "self-consistency",
+    ]
+    assert resolve(specs[1], names) == names[specs[1]]
+
+
 def test_strategies_go_by_short_names_and_the_whole_ones_are_listed() -> None:
     specs = ["zero-shot:max_new_tokens=8", "few-shot:k=4,max_new_tokens=8", "few-shot:k=8,max_new_tokens=8"]
     run = make_run({("t", spec): "rw" * 4 for spec in specs})
@@ -312,3 +332,12 @@ def test_a_terminal_of_80_columns_shows_whole_names(width: int) -> None:
     assert any("truncated" in line for line in lines)
     assert any("verdict" in line for line in lines)
     assert any("verdict" in line and "show" in line.split("verdict")[1] for line in lines) == (width == 160)
+
+
+def test_a_transcript_says_how_its_reply_was_drawn() -> None:
+    drawn = SamplingParams(temperature=0.7, top_k=20, top_p=0.8, min_p=0.05)
+    reply = Generation("x", "stop", prompt_tokens=3, completion_tokens=1)
+    said = note_of(Request("q", drawn, seed=4), reply)
+    assert said.startswith("temperature 0.7, top_k 20, min_p 0.05, top_p 0.8, seed 4; 3 prompt tokens")
+    assert note_of(Request("q", SamplingParams(temperature=1.0)), reply).startswith("temperature 1, seed 0; ")
+    assert note_of(Request("q", SamplingParams(top_k=5)), reply).startswith("greedy; ")

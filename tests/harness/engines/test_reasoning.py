@@ -15,7 +15,7 @@ from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.models.reasoning import CLOSING, OPENING, left_open
 from kshot.harness.models.render import Renderer
-from kshot.types import Generation, Message, Request, SamplingParams
+from kshot.types import Generation, Message, Prompt, Request, SamplingParams, UserError
 from tests.conftest import TEMPLATE
 
 OPENS = TEMPLATE.replace("<|assistant|>{% endif %}", "<|assistant|><think>\n{% endif %}")  # as DeepSeek-R1's does
@@ -56,6 +56,15 @@ def test_a_reply_within_an_open_block_says_so_and_none_of_it_is_an_answer(tiny_f
     assert not reply(opens, begun).text.startswith("<think>")
     cut = Generation("<think>\nThe answer is 4. But wait", "length")
     assert NUMBER.read(cut).answer is None and NUMBER.read(cut).status == "truncated"
+
+
+def test_no_answer_is_scored_or_trained_within_what_is_thought(tiny_folder: Path, tmp_path: Path) -> None:
+    engine = load_engine(folder_with(tiny_folder, tmp_path / "opens", OPENS), rows=2)
+    with pytest.raises(UserError, match=r"ends every prompt in <think>.*--template plain"):
+        engine.submit(0, Request(ASKED, continuation="4"))
+    answered: list[Prompt] = ["2 + 2? ", (*ASKED, Message("assistant", "<think>\nTwo and two.</think>"))]
+    for prompt in answered:
+        assert reply(engine, Request(prompt, continuation="4")).finish_reason == "scored"
 
 
 def test_a_reply_that_is_given_back_opens_its_block_once(tiny_folder: Path, tmp_path: Path) -> None:

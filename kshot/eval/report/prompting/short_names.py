@@ -6,12 +6,17 @@ no need, where the run has one self-consistency. The whole specifications stand 
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.spec import split_spec, write_spec
 from kshot.types import UserError
+
+ROOM = 40  # characters of a value
 
 
 def short_names(strategies: Sequence[str]) -> dict[str, str]:
@@ -40,7 +45,33 @@ def short_names(strategies: Sequence[str]) -> dict[str, str]:
                 if key == "name" or any(other.get(key) != value for other in members.values())
             }
             found[strategy] = write_spec(name, dict(telling))
-    return {strategy: found[strategy] for strategy in dict.fromkeys(strategies)}
+    cut = {strategy: cut_texts(short) for strategy, short in found.items()}
+    twice = Counter(cut.values())
+    numbers = {short: count(1) for short in twice}
+    numbered = {at: f"{short} #{next(numbers[short])}" if twice[short] > 1 else short for at, short in cut.items()}
+    return {strategy: numbered[strategy] for strategy in dict.fromkeys(strategies)}
+
+
+def cut_texts(name: str) -> str:
+    """A name whose long texts end, and whose long paths begin, in an ellipsis.
+
+    >>> cut_texts("instruction:text=Say in a word what the critic thought of the film")
+    'instruction:text=Say in a word what the critic thought o…'
+    """
+    try:
+        own, given = split_spec(name)
+    except UserError:
+        return name
+    return write_spec(own, {key: short_value(value) for key, value in given.items()})
+
+
+def short_value(value: str) -> str:
+    """A hyperparameter's value with as much of it as a table has room for."""
+    if len(value) <= ROOM:
+        return value
+    if re.search(r"\s", value):
+        return f"{' '.join(value[: ROOM - 1].split())}…"
+    return f"…{value[1 - ROOM :]}" if "/" in value and "(" not in value else value
 
 
 def abbreviated(run: RunData, among: Sequence[str] | None = None) -> tuple[RunData, dict[str, str]]:

@@ -101,6 +101,9 @@ def note_of(request: Request, generation: Generation) -> str:
     if request.continuation is not None:
         return f"scored, log-likelihood {generation.logprob:.2f}; {tokens}"
     params = request.params
-    how = "greedy" if params.temperature == 0 else f"temperature {params.temperature:g}, seed {request.seed}"
+    drawn = [f"temperature {params.temperature:g}"]
+    drawn += [f"{name} {value:g}" for name, value in (("top_k", params.top_k), ("min_p", params.min_p)) if value]
+    drawn += [f"top_p {params.top_p:g}"] if params.top_p < 1 else []
+    how = "greedy" if params.temperature == 0 else f"{', '.join(drawn)}, seed {request.seed}"
     end = "cut off at" if generation.finish_reason == "length" else "ended after"
     return f"{how}; {tokens}; {end} {generation.completion_tokens:,} generated tokens"
