@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kshot.eval.tasks.source.files.table import Row, RowTable
@@ -92,6 +92,20 @@ class Columns:
     passage: str = ""  # the column of the text that a question is about
     used: Mapping[str, str] = field(default_factory=dict)  # what each field was taken from, as a note says it
     unused: tuple[str, ...] = ()  # columns that no field was taken from
+
+    def renamed(self, column: str, other: str) -> Columns:
+        """The same with a column by another name."""
+        named = {column: other}
+        return replace(
+            self,
+            question=tuple(named.get(name, name) for name in self.question),
+            answer=tuple(named.get(name, name) for name in self.answer),
+            choices=tuple(named.get(name, name) for name in self.choices),
+            rationale=named.get(self.rationale, self.rationale),
+            id=named.get(self.id, self.id),
+            cluster=named.get(self.cluster, self.cluster),
+            passage=named.get(self.passage, self.passage),
+        )
 
     @property
     def note(self) -> str:

@@ -27,6 +27,7 @@ from kshot.eval.tasks.source.talks import questions_of_talks, talks_in
 from kshot.types import Sample, UserError
 
 TOLD = {"question", "choices", "id", "cluster"}  # columns that a template has by these names without any field
+OWN_LINE = "line "  # a file's own column of that name, in a row that has its number as "line"
 GOLD = {*ANSWER, *LABEL, *RATIONALE}  # columns that may give the answer away
 
 
@@ -74,7 +75,7 @@ def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserF
     talks = None if {"question", "answer"} & given.keys() else talks_in(table)
     if talks is not None:
         table = questions_of_talks(table, talks)
-    columns = columns_of(table, given)
+    columns = columns_of(table, given).renamed("line", OWN_LINE)
     table, unanswerable = answerable(listed_answers(table, columns), columns)
     rows = [prepared(row, number, columns) for number, row in zip(table.numbers, table.rows, strict=True)]
     names = identified([{"line": row["line"], "id": row.get(columns.id)} for row in rows], stem, table.path)
@@ -108,7 +109,8 @@ def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserF
 def prepared(row: Row, number: int | str, columns: Columns) -> Row:
     """A row with its line, and with the columns inside others that it is read from."""
     inside = {c: value_at(row, c) for c in (*columns.question, *columns.answer, *columns.choices) if "." in c}
-    return {**row, **inside, "line": number}
+    own = {OWN_LINE: row["line"]} if "line" in row else {}
+    return {**row, **inside, **own, "line": number}
 
 
 def listed_answers(table: RowTable, columns: Columns) -> RowTable:
@@ -244,7 +246,7 @@ def sample_of(
 
 def shown_columns(table: RowTable, columns: Columns, samples: Sequence[Sample]) -> list[str]:
     """The columns of single values that a template may show: none that gives the answer away."""
-    gold = {*columns.answer, columns.rationale}
+    gold = {name.strip() if name == OWN_LINE else name for name in (*columns.answer, columns.rationale)}
     told_of = TOLD - ({"question"} if columns.composed else set()) | set(
         columns.choices if len(columns.choices) == 1 else ()
     )

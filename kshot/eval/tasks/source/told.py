@@ -82,9 +82,12 @@ def lone_letter(answer: str) -> str | None:
 def counted(answer: str) -> str | None:
     """An answer that is nothing but a number; None for digits behind a zero, which are a code and count nothing.
 
-    >>> counted("7"), counted("0.7"), counted("007"), counted("0")
-    ('7', '0.7', None, '0')
+    >>> counted("7"), counted("0.7"), counted("007"), counted("0"), counted("1000|1,000"), counted("1|2")
+    ('7', '0.7', None, '0', '1000', None)
     """
+    if "|" in answer:  # several ways of writing one number
+        found = {counted(part) for part in answer.split("|")}
+        return found.pop() if len(found) == 1 else None
     return None if re.fullmatch(r"0\d+", answer.strip(), re.ASCII) else number_of(answer)
 
 

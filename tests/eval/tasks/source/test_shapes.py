@@ -563,6 +563,21 @@ SHAPES = [
         "dict.jsonl", as_lines([{"question": "Who?", "answer": {"text": "Rome", "answer_start": 1}}]), "Who?", "Rome"
     ),
     Shape("numbered.csv", ",question,answer\n0,Who?,Rome\n", "Who?", "Rome", note="^$"),
+    Shape(
+        "spelt.jsonl",
+        as_lines([{"question": "Many?", "answer": ["1000", "1,000"]}, {"question": "Few?", "answer": 3}]),
+        "Many?",
+        "1000",
+        form="number",
+    ),
+    Shape(
+        "poem.csv",
+        "line,rhyme\nso red,bed\nso blue,two\n",
+        "so red",
+        "bed",
+        fields={"line": "so red"},
+        said=":question=line,answer_column=rhyme",
+    ),
     Shape("open.jsonl", as_lines([{"question": "sing", "answer": "song", "options": []}]), "sing", "song"),
     Shape(
         "qnli.csv",
