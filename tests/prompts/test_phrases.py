@@ -84,7 +84,8 @@ def first(spec: str, question: Question) -> Request:
     """The first request of a strategy."""
     asked = advance(get_strategy(spec)(question))
     assert isinstance(asked, list)
-    return asked[0]
+    request: Request = asked[0]
+    return request
 
 
 def test_the_lead_is_the_language_s_own_unless_one_is_given() -> None:
