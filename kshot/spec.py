@@ -33,7 +33,8 @@ def split_spec(spec: str) -> tuple[str, dict[str, str]]:
     for part in split_outside_parentheses(rest):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key:
-            raise UserError(f"cannot read {part!r} in {spec!r}: write it as name:key=value,key=value.")
+            several = f"; several values of {last} are a+b" if (last := next(reversed(given), "")) else ""
+            raise UserError(f"cannot read {part!r} in {spec!r}: write it as name:key=value,key=value{several}.")
         if key in given:
             raise UserError(f"{key!r} is given twice in {spec!r}: keep one.")
         given[key] = unquoted(value)

@@ -45,7 +45,8 @@ MODEL_OPTIONS = [
         "--template",
         default="auto",
         show_default=True,
-        help="auto (the model's chat template where it has one), chat, or plain; or FILE.jinja, which words samples.",
+        help="auto (the model's chat template where it has one), chat, or plain; or FILE.jinja, which words samples. A "
+        "task's own templates are named by strategies, few-shot:template=0 (`kshot list strategies`).",
     ),
     click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP),
     click.option(
@@ -184,6 +185,11 @@ def check_known(options: ModelOptions) -> None:
         )
     for name, known in KNOWN.items():
         given = options.mode if name == "template" else getattr(options, name)
+        if name == "template" and (given in ("own", "best") or given.isdecimal()):
+            raise UserError(
+                f"--template {given} is a strategy's to say, as in --strategy zero-shot:template={given}; --template "
+                f"is how the model is asked ({', '.join(known)}), or FILE.jinja."
+            )
         if given not in known:
             raise UserError(f"unknown {name} {given!r}: {suggest(given, known)}")
 

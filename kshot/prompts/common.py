@@ -28,8 +28,13 @@ SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
 
 COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
       template: own (turns, or Q: and A:), 0, 1 ... of the task's, best (of these, on held-out exemplars), FILE.jinja
-      label_words: what is written for each label, bad+good; format_seed: other separators and case; system: a message
-      what writes: stop=(); what is drawn: top_k=0, min_p=0.0"""
+      label_words: what is written for each label, bad+good; format_seed: 0, 1 ... its other separators and case
+      system: a message; what writes: stop=(); what is drawn: top_k=0, min_p=0.0
+  values
+      select: first, random, balanced or bm25; order: drawn, reversed or shuffled; noise: the share of wrong exemplars
+      wording: 0, 1 ... of the task's instructions, -1 none; max_new_tokens=-1: as many as the task's replies take
+      normalise: none, length or bytes; score (of choices): letter or text
+      calibrate (takes off the labels' prior): none, contextual, domain or batch"""
 
 Function = Callable[..., Program[Prediction]]
 

@@ -37,7 +37,8 @@ def divided(pool: Pool) -> tuple[tuple[Sample, ...], tuple[Sample, ...]]:
     if size < FEWEST:
         raise UserError(
             f"template=best chooses on samples with answers and the task has {len(pool.samples)} exemplars; it takes "
-            f"{2 * FEWEST} at least: add train samples, or name a template."
+            f"{2 * FEWEST} at least: add train samples (of a file of yours, --exemplars {2 * FEWEST}), or name a "
+            "template."
         )
     chosen = drawn(pool.samples, range(min(SHOWN, len(pool.samples) - size), len(pool.samples)), size)
     held = tuple(sample for at, sample in enumerate(pool.samples) if at in chosen)

@@ -203,19 +203,22 @@ def shortened(template: Template) -> str:
 def template_of(question: Question, name: str) -> Template:
     """The template that `name` stands for: a number is one of the task's own, all else a file. Raises UserError."""
     if not name.strip().isdecimal():
-        return read_template(name, question.files)
+        return read_template(name, question.files, len(question.templates))
     if int(name) >= len(question.templates):
         have = f"templates 0 to {len(question.templates) - 1}" if question.templates else "no template of its own"
         raise UserError(f"template is {name} and the task has {have}; give another, or a file of yours.")
     return question.templates[int(name)]
 
 
-def read_template(name: str, files: Mapping[str, bytes] | None = None) -> Template:
-    """A user's template, a Jinja file; where `files` are given, out of these. Raises UserError where there is none."""
+def read_template(name: str, files: Mapping[str, bytes] | None = None, numbers: int = 0) -> Template:
+    """A user's template, a Jinja file; where `files` are given, out of these. Raises UserError where there is none,
+    which names the task's own, so many of them.
+    """
     content = read_file(name) if files is None else files.get(name)
     if content is None:
+        own = f", {'0' if numbers == 1 else f'0 to {numbers - 1}'} (the task's own)" if numbers else ""
         raise UserError(
-            f"template is {name!r}: neither a number of the task's templates, best, nor a file; give one of these."
+            f"template is {name!r}, and there is no such file; give own, best{own}, or an existing FILE.jinja."
         )
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")

@@ -77,6 +77,9 @@ def test_a_system_message_comes_out_of_a_file(tmp_path: Path) -> None:
     [
         (["--template", "none.jinja"], "the template file none.jinja does not exist; give an existing file, or one of"),
         (["--template", "jinja"], "unknown template 'jinja'"),
+        (["--template", "0"], "as in --strategy zero-shot:template=0; --template is how the model is asked"),
+        (["--template", "best"], "as in --strategy zero-shot:template=best"),
+        (["--strategy", "few-shot:label_words=bad,good"], "several values of label_words are a+b."),
         (["--system", ""], "says nothing"),
         (["--strategy", 'zero-shot:stop="x"+END'], 'cannot read the quoted value "x"+END'),
         (["--chat-option", "thinking=no", "--dry-run"], 'write false, or "no" in its quotes'),

@@ -87,8 +87,22 @@ def print_table(block: Table, console: Console) -> None:
         grid.add_row(Padding(shown[0], (0, 0, 0, INDENT)) if nested and not apart else shown[0], *shown[1:])
         above = row[0]
     print_grid(grid, titles, console)
-    if block.caption:
-        console.print(Text(clean(block.caption), style="dim"))
+    caption = caption_of(block, kept)
+    if caption:
+        console.print(Text(clean(caption), style="dim"))
+
+
+def caption_of(block: Table, kept: Sequence[int]) -> str:
+    """The caption without the sentences that explain a column left out ("Would show: the smallest ...")."""
+    left_out = tuple(
+        f"{mark}{column.title}{mark or ':'}".casefold()
+        for at, column in enumerate(block.columns)
+        if at not in kept
+        for mark in ("", "'")
+    )
+    sentences = block.caption.split(". ")
+    said = [one for one in sentences if not (left_out and one.casefold().startswith(left_out))]
+    return ". ".join(said).removesuffix(".") + "." if said and said != sentences else block.caption
 
 
 def shared_out(least: Sequence[int], wanted: Sequence[int], room: int) -> list[int]:
@@ -153,7 +167,7 @@ def show(transcript: Transcript, console: Console) -> None:
     from rich.text import Text
 
     def say(label: str, text: str | Text) -> None:
-        console.print(Text(label, style="bold"))
+        console.print(Text(clean(label), style="bold"))
         console.print(Text(clean(text)) if isinstance(text, str) else text, soft_wrap=True)
         console.print()
 
@@ -175,5 +189,7 @@ def show(transcript: Transcript, console: Console) -> None:
     where = f", characters {span[0]} to {span[1]} of the last completion" if span else ""
     unused = f"; {transcript.rejected!r} was seen and not counted" if transcript.rejected is not None else ""
     say("extracted", f"{answer} (rule: {transcript.rule}{where}{unused})")
+    for name, value in transcript.detail:
+        say(name, value)
     score = f": {transcript.score}" if transcript.score else ""
     say("target", f"{transcript.target} ({transcript.outcome}{score})")

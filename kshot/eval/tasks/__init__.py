@@ -33,6 +33,7 @@ for _name in FILES:
     import_module(f"kshot.eval.tasks.{_name}")
 
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
+SPREADSHEET = re.compile(r"\.(xls[xmb]?|ods|numbers)$", re.IGNORECASE)
 
 __all__ = ["TASKS", "answered", "get_task", "in_language", "task"]
 
@@ -81,5 +82,5 @@ def in_language(spec: str, language: str) -> str:
 def there(name: str) -> str:
     """What can be said of a name that names nothing that is read."""
     if Path(name).expanduser().is_file():
-        return "it is a file of another kind. "
+        return f"it is a file of another kind{', to be saved as CSV' if SPREADSHEET.search(name) else ''}. "
     return f"there is no such file or folder; a set of the hub is hub:{name}. " if ID.fullmatch(name) else ""

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -26,7 +27,8 @@ from kshot.eval.report.prompting.figures import frontier
 from kshot.eval.report.prompting.measures import measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import resolve, short_names
-from kshot.eval.report.prompting.transcripts import note_of
+from kshot.eval.report.prompting.tables import flattened
+from kshot.eval.report.prompting.transcripts import note_of, transcript
 from kshot.eval.report.style import png, short
 from kshot.types import (
     Generation,
@@ -312,6 +314,30 @@ def test_strategies_go_by_short_names_and_the_whole_ones_are_listed() -> None:
         check_baseline(specs, "few-shot:k=9")
 
 
+def test_names_that_are_whole_are_not_listed_again_and_a_command_can_be_pasted() -> None:
+    assert "Strategies" not in tables(build(make_run({("t", "zero-shot"): "rw"})))
+    info = {
+        "command": ["kshot", "bench", "-s", 'instruction:text="Is it?"'],
+        "memory": 25276502016,
+        "tasks": ["a", "b"],
+    }
+    assert flattened(info) == [
+        ("command", "kshot bench -s 'instruction:text=\"Is it?\"'"),
+        ("memory", "25,276,502,016 bytes"),
+        ("tasks", "a, b"),
+    ]  # fmt: skip
+
+
+def test_what_a_strategy_kept_is_shown_with_as_many_digits_as_are_read() -> None:
+    kept = {"prior": {"no": -0.8301924453479045, "yes": 3}, "note": "0.123456789"}
+    run = make_run({("t", "zero-shot"): "r"})
+    record = replace(run.records[0], prediction=Prediction("yes", "ok", "some rule", detail=kept))
+    out = io.StringIO()
+    terminal.show(transcript(run, record), Console(file=out, width=80, color_system=None))
+    assert 'prior\n{"no": -0.8302, "yes": 3}\n' in out.getvalue()
+    assert "note\n0.123456789\n" in out.getvalue()
+
+
 def test_runs_with_other_parameters_are_not_taken_for_the_same() -> None:
     a = make_run({("t", "few-shot:k=4"): "rw", ("t", "zero-shot"): "rw"})
     b = make_run({("t", "few-shot:k=8"): "rw", ("t", "zero-shot"): "rr"})
@@ -332,6 +358,10 @@ def test_a_terminal_of_80_columns_shows_whole_names(width: int) -> None:
     assert any("truncated" in line for line in lines)
     assert any("verdict" in line for line in lines)
     assert any("verdict" in line and "show" in line.split("verdict")[1] for line in lines) == (width == 160)
+    said = " ".join(out.getvalue().split())
+    for explained in ("Would show: the smallest", "Would take: the samples", "'Of answered' leaves out"):
+        assert (explained in said) == (width == 160)  # a column that is not there needs no explanation
+    assert "Truncated: cut off before one." in said and "has right." in said
 
 
 def test_a_transcript_says_how_its_reply_was_drawn() -> None:

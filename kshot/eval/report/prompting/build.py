@@ -95,7 +95,8 @@ def build(
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
     sections += further(run, listed, ranked, repeats)
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
-    sections.append(Section("How it was run", [names_table(names), settings_table([specified])], background=True))
+    shortened = [names_table(names)] if any(short != given for given, short in names.items()) else []
+    sections.append(Section("How it was run", [*shortened, settings_table([specified])], background=True))
     summary = [
         finding(found, family),
         *(task_sentence(task, found, family) for task in tasks_of(found)),

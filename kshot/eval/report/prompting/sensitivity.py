@@ -142,7 +142,9 @@ def caption_of(spreads: Sequence[Spread], ranked: bool) -> str:
     q, other = "Cochran's Q", "a permutation test (fractions, clusters, few or different samples)"
     test = f"{q}, or {other}" if len(tests) > 1 else q if COCHRAN in tests else other
     area = (
-        " AUC: the lowest and the highest area under the ROC curve, which no bias to a label enters." if ranked else ""
+        " AUC: the lowest and the highest area under the ROC curve, which a lean to one label leaves as it is."
+        if ranked
+        else ""
     )
     return (
         f"{scale_of_spreads(spreads).title} of strategies that are equal but for what was varied, on the same {asked} "
@@ -158,9 +160,9 @@ def spread_figure(spreads: Sequence[Spread]) -> Figure:
     own = any(one.of.own - {one.of.chosen} for one in spreads)
     chosen = any(one.of.chosen is not None for one in spreads)
     caption = (
-        "A mark a value (a template, a wording, a seed), first to last from above, with its 95% interval. The grey "
-        "band is as wide as the range that values that are alike stay within 95 times of 100: where marks reach beyond "
-        "it on both sides, the score hangs on the choice."
+        "Each mark is one value (a template, a wording, a seed) with its 95% interval, the first on top. Values that "
+        "are alike lie within a range as wide as the grey band in 95 runs of 100: where marks reach beyond it on both "
+        "sides, the score hangs on the choice."
     )
     most = max(len(one.means) for one in spreads)
     height = max(row_height(rows), 0.9 + len(rows) * (0.12 + 0.055 * most))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -53,7 +54,9 @@ def accuracy_table(listed: Sequence[Measure], areas: Mapping[Key, Area] = Mappin
         "answer could be read. Truncated: cut off before one."
     )
     if areas:
-        caption += " AUC: of the labels' probabilities, 0.5 is chance; it tells what knows from what leans to a label."
+        caption += (
+            " AUC: how well the labels' probabilities tell them apart, whatever label is leaned to; 0.5 is chance."
+        )
     return Table(scale.title, heads, rows, caption)
 
 
@@ -174,11 +177,14 @@ def settings_table(runs: Sequence[RunData]) -> Table:
 
 
 def flattened(value: object, key: str = "") -> list[tuple[str, str]]:
-    """A nested mapping as dotted keys and text."""
+    """A nested mapping as dotted keys and text; a command as a shell takes it."""
     if isinstance(value, Mapping):
         return [
             pair for name, inner in value.items() for pair in flattened(inner, f"{key}.{name}" if key else str(name))
         ]
     if isinstance(value, list | tuple) and not any(isinstance(item, Mapping | list | tuple) for item in value):
-        return [(key, ", ".join(map(str, value)))]
+        words = [str(item) for item in value]
+        return [(key, shlex.join(words) if key == "command" else ", ".join(words))]
+    if key == "memory" and isinstance(value, int):
+        return [(key, f"{value:,} bytes")]
     return [(key, str(value))]

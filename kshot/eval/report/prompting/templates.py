@@ -145,7 +145,10 @@ def candidate_table(choices: Sequence[ChosenTemplate]) -> Table:
         *("task", "strategy", "template", "right#", "of#", "on validation#", "95% interval#", "on the test set#"),
         "",
     )
-    caption = "Validation samples are none of the test samples. Intervals by Wilson."
+    own = any(name == "" for one in choices for name in one.validation)
+    caption = "Validation samples are none of the test samples. Intervals by Wilson." + (
+        " Own: kshot's own form, turns of a conversation, or Q: and A:." if own else ""
+    )
     return Table("Templates on validation", heads, rows, caption)
 
 

@@ -63,7 +63,16 @@ def kept(prediction: Prediction) -> Iterator[tuple[str, str]]:
     if prediction.probabilities:
         found["probabilities"] = dict(prediction.probabilities)
     for name, value in sorted(found.items()):
-        yield str(name), value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield str(name), value if isinstance(value, str) else json.dumps(rounded(value), ensure_ascii=False)
+
+
+def rounded(value: object) -> object:
+    """The value with its fractions to four digits, which is what a reader takes in; the journal has them all."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def reader(run: RunData, record: Record) -> Callable[[], Sequence[Call]]:

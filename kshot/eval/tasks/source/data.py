@@ -70,7 +70,7 @@ def from_data(data: NamedData) -> Task:
         *([INDEXED[asked.reading].format(path=asked.path)] if asked.reading in INDEXED else []),
     ]
     if asked.truths and kind == "yes-no":
-        notes.append(f"True and false as answers of {asked.path} are yes and no.")
+        notes.append(f"True and false as answers of {asked.path} are {' and '.join(listed)}.")
     if kind == "text" and not data.language and decimal_commas(asked.samples):
         notes.append(
             f"Answers of {asked.path} have decimal commas and are read as text: --language de (fr, es ...) reads numbers."

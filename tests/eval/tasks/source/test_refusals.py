@@ -116,6 +116,9 @@ def test_another_kind_of_file_is_told_what_can_be_read(tmp_path: Path, name: str
         UserError, match=r"a file of another kind.*FILE\.csv.*FILE\.parquet.*save_to_disk.*hub:OWNER/NAME"
     ):
         get_task(str(tmp_path / name))
+    with pytest.raises(UserError) as caught:
+        get_task(str(tmp_path / name))
+    assert ("to be saved as CSV" in str(caught.value)) == name.endswith("xlsx")
 
 
 @pytest.mark.parametrize(
