@@ -30,7 +30,7 @@ QUESTION = (
         "inputs",
     ),
     *("sentence", "goal", "ctx", "claim", "review", "utterance", "tweet", "content", "document", "q"),
-    *("statement", "comment", "commenttext", "reviewtext", "headline", "message"),
+    *("statement", "comment", "commenttext", "reviewtext", "headline", "message", "originaltext"),
     *("问题", "题目", "提问", "题干", "问", "指令", "输入", "文本", "句子", "内容", "评论"),
 )
 ANSWER = (
@@ -45,9 +45,21 @@ ANSWER = (
         "answerindex",
         "goldanswer",
         "gold",
+        "golden",
         "reference",
     ),
-    *("expected", "expectedoutput", "finalanswer", "cop", "finaldecision", "solution", "summary", "highlights", "a"),
+    *(
+        "expected",
+        "expectedoutput",
+        "finalanswer",
+        "cop",
+        "finaldecision",
+        "solution",
+        "summary",
+        "highlights",
+        "ans",
+        "a",
+    ),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (

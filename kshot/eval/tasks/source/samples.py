@@ -117,12 +117,16 @@ def prepared(row: Row, number: int | str, columns: Columns) -> Row:
 
 
 def listed_answers(table: RowTable, columns: Columns) -> RowTable:
-    """A table whose column of `answers` holds lists in cells of text, as pandas writes them, with these as lists."""
+    """A table whose column of answers holds lists in cells of text, as pandas writes them, with these as lists.
+
+    Of `answers` any cell may, of an answer by another name all have to.
+    """
     [name, *_] = columns.answer
-    if table.typed or plain_key(name) != "answers" or columns.choices:
+    if table.typed or columns.choices:
         return table
     cells = [unwritten(row[name]) if str(row[name])[:1] in ("[", "{") else None for row in table.rows]
-    if not any(isinstance(cell, list | dict) for cell in cells):
+    lists = [isinstance(cell, list | dict) for cell in cells]
+    if not any(lists) or not (all(lists) or plain_key(name) == "answers"):
         return table
     pairs = zip(table.rows, cells, strict=True)
     return replace(table, rows=[row if cell is None else {**row, name: cell} for row, cell in pairs])

@@ -226,3 +226,40 @@ def test_a_first_line_that_is_a_row_is_told(tmp_path: Path) -> None:
     content = "3,Wall St. falls,Short-sellers\n4,Carlyle looks,Reuters\n"
     with pytest.raises(UserError, match="if it is a row, write a line of names above it"):
         whole(made(tmp_path, Shape("news.csv", content, "", "")))
+
+
+ARRAYS = "\"{'text': array(['It\\'s France', 'FR'], dtype=object), 'answer_start': array([1, 2])}\""
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "target"),
+    [
+        ("answers", (ARRAYS, ARRAYS), "It's France|FR"),
+        ("answer", ("\"['France', 'FR']\"", "\"['Italy']\""), "France|FR"),
+        ("answer", ("\"['New York' 'NY']\"", "\"['Italy']\""), "New York|NY"),
+        ("answer", ('"[""France""]"', '"[""Italy""]"'), "France"),
+        ("answer", ("[sic]", "Italy"), "[sic]"),
+    ],
+)
+def test_lists_of_answers_as_pandas_writes_them(
+    tmp_path: Path, column: str, cells: tuple[str, ...], target: str
+) -> None:
+    content = f"question,{column}\n" + "".join(f"Where is it {at}?,{cell}\n" for at, cell in enumerate(cells))
+    task = whole(made(tmp_path, Shape("exported.csv", content, "", "")))
+    assert task.load("test", Source())[0].target == target
+    if target != "[sic]":
+        perfect(task)
+
+
+def test_choices_as_numpy_writes_them(tmp_path: Path) -> None:
+    content = "question,choices,answer\nWhich?,\"['a b' 'c' \"\"d's\"\"]\",1\nWho?,\"['e' 'f g'\n 'h']\",0\n"
+    found = [
+        (s.choices, s.target) for s in whole(made(tmp_path, Shape("mmlu.csv", content, "", ""))).load("test", Source())
+    ]
+    assert found == [(("a b", "c", "d's"), "B"), (("e", "f g", "h"), "A")]
+
+
+def test_letters_of_full_width(tmp_path: Path) -> None:
+    content = "题目,选项A,选项B,答案\n金属？,铁,木,Ａ\n木？,铁,木,（Ｂ）\n"
+    task = whole(made(tmp_path, Shape("exam.csv", content, "", "")))
+    assert [sample.target for sample in task.load("test", Source())] == ["A", "B"]
