@@ -25,11 +25,16 @@ Named = Callable[[str], list[Place]]
 AFTER_NO = r"because|since|as|it|they|he|she|the|this|that|these|those|a|an|you|we|there|not|and|but|for|in|if|so|i"
 JOINS = either(lambda language: language.joins)
 JOIN = re.compile(
-    rf"[\"'*)]{{0,2}}\s{{0,2}}(?:,\s{{0,2}}{JOINS}|[,/|~-]|{JOINS})\s{{0,2}}[\"'*(]{{0,2}}", re.IGNORECASE
+    rf"[\"'*)]{{0,2}}\s{{0,2}}(?:,\s{{0,2}}{JOINS}|[,/|~-]|[也又][有是]?|{JOINS})\s{{0,2}}[\"'*(]{{0,2}}", re.IGNORECASE
 )
 BOOLEANS = {"true": "yes", "false": "no"}  # JSON's own
 NEGATION = re.compile(r"(?:not|non|no)[\s_-]", re.IGNORECASE)
 NOT_THE = r"(?:non|(?:not|non|no|isn't|aren't|never)[\s_-]{1,2}(?:(?:an?|the|any|really|quite)\s)?)"
+GRANTED = re.compile(  # clauses and comparisons that name what is not meant in the end
+    r"\b(?:although|(?:even )?though|despite|in spite of|notwithstanding)\b[^,.;:!?\n]{0,80}"
+    r"|\bmore\s[^,.;:!?\n]{0,40}?\b(?P<than>than\b[^,.;:!?\n]{0,40})|(?:虽然?|尽管|即使|即便)[^,.;:!?，。；：！？\n]{0,40}",
+    re.IGNORECASE,
+)
 FRONT, BACK = rf"(?:(?<!\w)|(?<=[{UNSPACED}]))", rf"(?:(?!\w)|(?=[{UNSPACED}]))"
 
 
@@ -111,6 +116,13 @@ def in_numbers(names: tuple[str, ...], values: dict[str, str]) -> Named:
     return named
 
 
+def outright(text: str, places: list[Place]) -> list[Place]:
+    """The places that a clause does not merely grant, where there are others: "positive, though negative in parts"."""
+    granted = [found.span("than" if found["than"] else 0) for found in GRANTED.finditer(text)]
+    kept = [place for place in places if not any(begin <= place[1] < end for begin, end in granted)]
+    return kept or places
+
+
 def read_label(names: tuple[str, ...]) -> Extractor:
     """A reader for one of a few labels: stated, first in the text, the only one named, or the last named."""
     values = {canonical_number(plainly(name), whole=True) or "": name for name in names}
@@ -136,6 +148,7 @@ def read_label(names: tuple[str, ...]) -> Extractor:
         label, start, end = hits[0]
         if not text[:start].strip(QUOTES + " \t\r\n([{<>#-:="):
             return found(label, "label first", start, end, explicit=end < len(text))
+        hits = outright(text, hits)
         rule = "the only label named" if len({hit[0] for hit in hits}) == 1 else "last label named"
         label, start, end = hits[-1]
         return found(label, rule, start, end)
