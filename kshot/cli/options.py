@@ -152,7 +152,7 @@ def system_text(given: str) -> str:
     if given.startswith("@"):
         path = Path(given[1:]).expanduser()
         try:
-            text = path.read_text(encoding="utf-8").strip()
+            text = path.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else "cannot be read"
             raise UserError(

@@ -161,3 +161,9 @@ def test_which_label_a_word_stands_for_is_said_before_a_run(tmp_path: Path) -> N
     said = "label_words=good+bad of films: negative is written good, positive is written bad."
     assert said in kshot(*args, "--dry-run").output
     assert said in " ".join(kshot(*args, "--runs", str(tmp_path), "--run", "r").output.split())
+
+
+def test_a_system_message_from_notepad_has_no_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "system.txt"
+    file.write_bytes("\ufeffBe brief.\r\nBe kind.\r\n".encode())
+    assert system_text(f"@{file}") == "Be brief.\nBe kind."
