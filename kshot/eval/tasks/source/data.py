@@ -71,6 +71,8 @@ def from_data(data: NamedData) -> Task:
     ]
     if asked.truths and kind == "yes-no":
         notes.append(f"True and false as answers of {asked.path} are {' and '.join(listed)}.")
+    if kind == "letter" and not answer and not asked.samples[0].choices:
+        notes.append(f"The questions of {asked.path} hold their choices, and its answers are read as letters.")
     if kind == "text" and not data.language and decimal_commas(asked.samples):
         notes.append(
             f"Answers of {asked.path} have decimal commas and are read as text: --language de (fr, es ...) reads numbers."

@@ -85,6 +85,25 @@ def lone_letter(answer: str) -> str | None:
     return found[1].upper() if found else None
 
 
+def offers(question: str, letter: str | None) -> bool:
+    """Whether choices stand in a question, under the letters from A to at least B and this one.
+
+    >>> offers("Which is hot? (A) ice (B) steam", "B"), offers("A. Who was B?", "B"), offers("A．铁 B．木", "C")
+    (True, False, False)
+    """
+    if letter is None:
+        return False
+    begins = 0
+    for at in range(65, max(ord(letter), 66) + 1):
+        found = re.compile(rf"(?:^|(?<=[\s(（]))[{chr(at)}{chr(at).lower()}]\s?[).．、:：）]", re.M).search(
+            question, begins
+        )
+        if found is None:
+            return False
+        begins = found.end()
+    return True
+
+
 @lru_cache(maxsize=1 << 16)
 def counted(answer: str) -> str | None:
     """An answer that is nothing but a number; None for digits behind a zero, which are a code and count nothing.
@@ -111,6 +130,8 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
         return "yes-no"
     if labelled:
         return "label"
+    if all(offers(sample.question, lone_letter(sample.target)) for sample in samples):
+        return "letter"
     numbers = sum(counted(sample.target) is not None for sample in samples)
     return "number" if 2 * numbers > len(samples) else "text"
 
@@ -160,6 +181,16 @@ def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -
         raise UserError(
             f"{places[first.id]}: the label -1 stands for a hidden one; leave out the rows that have it, or take a split "
             "that has labels."
+        )
+    if (
+        "-" in found
+        and len(found) > 1
+        and all(re.fullmatch(r"[^\W\d_][\w ]*", label) for label in found if label != "-")
+    ):
+        first = next(sample for sample in samples if sample.target == "-")
+        raise UserError(
+            f"{places[first.id]}: the label '-' stands for one that annotators did not agree on, as in SNLI; leave out "
+            "the rows that have it."
         )
     cases: dict[str, str] = {}
     for sample in samples:

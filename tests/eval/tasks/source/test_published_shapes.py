@@ -263,3 +263,49 @@ def test_letters_of_full_width(tmp_path: Path) -> None:
     content = "题目,选项A,选项B,答案\n金属？,铁,木,Ａ\n木？,铁,木,（Ｂ）\n"
     task = whole(made(tmp_path, Shape("exam.csv", content, "", "")))
     assert [sample.target for sample in task.load("test", Source())] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "replies"),
+    [
+        (
+            [
+                {"input": "Which?\nOptions:\n(A) x\n(B) y", "target": "(A)"},
+                {"input": "What?\nOptions:\n(A) x\n(B) y", "target": "(B)"},
+            ],
+            ("A", "(A) x", "A) x", "So the answer is A."),
+        ),
+        (
+            [
+                {"question": "1．下列 ( )\nA．铁 B．木 C．盐", "answer": ["A"]},
+                {"question": "2．下列 ( )\nA．铁 B．木 C．盐", "answer": ["C"]},
+            ],
+            ("选A", "故选：A．", "【答案】A", "A．铁"),
+        ),
+    ],
+    ids=["bbh", "gaokao"],
+)
+def test_choices_in_the_question_are_chosen_by_letter(
+    tmp_path: Path, rows: list[dict[str, object]], replies: tuple[str, ...]
+) -> None:
+    task = whole(made(tmp_path, Shape("exam.jsonl", as_lines(rows), "", "")))
+    sample = task.load("test", Source())[0]
+    assert (task.format.name, sample.target) == ("letter", "A")
+    assert "hold their choices" in task.note
+    for reply in replies:
+        assert task.score(task.format.extract(reply, sample.choices).answer, sample).value == 1, reply
+    perfect(task)
+
+
+def test_letters_without_choices_stay_text(tmp_path: Path) -> None:
+    rows = [{"question": f"What is the first letter of {word}?", "answer": word[0]} for word in ("Apple", "Bread")]
+    assert whole(made(tmp_path, Shape("letters.jsonl", as_lines(rows), "", ""))).format.name == "text"
+
+
+def test_a_label_that_nobody_agreed_on_is_refused(tmp_path: Path) -> None:
+    """SNLI's "-", which is no class."""
+    rows = [{"sentence1": "A", "sentence2": f"B{at}", "gold_label": label} for at, label in enumerate(("neutral", "-"))]
+    with pytest.raises(UserError, match=r"snli\.jsonl, line 2: the label '-' stands for"):
+        whole(made(tmp_path, Shape("snli.jsonl", as_lines(rows), "", "")))
+    signs = [{"text": text, "label": label} for text, label in (("good", "+"), ("bad", "-"))]
+    assert whole(made(tmp_path, Shape("signs.jsonl", as_lines(signs), "", ""))).labels == ("+", "-")
