@@ -130,7 +130,7 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
         return "yes-no"
     if labelled:
         return "label"
-    if all(offers(sample.question, lone_letter(sample.target)) for sample in samples):
+    if 2 * sum(offers(sample.question, lone_letter(sample.target)) for sample in samples) > len(samples):
         return "letter"
     numbers = sum(counted(sample.target) is not None for sample in samples)
     return "number" if 2 * numbers > len(samples) else "text"

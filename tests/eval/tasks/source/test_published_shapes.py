@@ -309,3 +309,10 @@ def test_a_label_that_nobody_agreed_on_is_refused(tmp_path: Path) -> None:
         whole(made(tmp_path, Shape("snli.jsonl", as_lines(rows), "", "")))
     signs = [{"text": text, "label": label} for text, label in (("good", "+"), ("bad", "-"))]
     assert whole(made(tmp_path, Shape("signs.jsonl", as_lines(signs), "", ""))).labels == ("+", "-")
+
+
+def test_several_letters_of_one_question_are_not_any_of_them(tmp_path: Path) -> None:
+    """GAOKAO's questions of several right choices."""
+    rows = [{"question": "A．铁 B．木 C．盐", "answer": answer} for answer in (["A"], ["A", "C"], ["B"])]
+    with pytest.raises(UserError, match=r"line 2: the answer 'A\|C' is not a letter, as 2 of 3 answers are"):
+        whole(made(tmp_path, Shape("gaokao.jsonl", as_lines(rows), "", "")))
