@@ -31,7 +31,7 @@ PAST = ("--task", "word-pairs:relation=past", "--epochs", "10", "--search", *COM
 BEST = "choice-logprob:template=best"
 HUMAN = ",".join((
     "choice-logprob:template=own", BEST, f"{BEST},calibrate=batch", f"{BEST},k=8", f"{BEST},k=8,calibrate=batch",
-    "few-shot:k=8,template=best", "zero-shot:template=own", "few-shot:k=8,template=own",
+    "zero-shot:template=own", "few-shot:k=8,template=own",
 ))  # fmt: skip
 SST2 = (
     "--task", "sst2", "--strategy", "choice-logprob", "--epochs", "5", "--evaluations", "0", "--limit", "128",
@@ -67,6 +67,7 @@ STUDIES: dict[str, tuple[list[str], ...]] = {
         [*PAST, "--samples", "8", "--samples", "32", "--seeds", "3", *methods(("prefix-tuning", "lora", "full"))],
     ),
     "sst2": (
+        [*SST2, "--samples", "16", "--seeds", "3", *methods(("lora", "prompt-tuning", "ia3", "bottleneck", "full"))],
         [*SST2, "--samples", "16", "--seeds", "3", *methods((*SOFT, *LAYERS, "head", "full"))],
         [*SST2, "--samples", "8", "--samples", "64", "--seeds", "2", *methods(("lora", "head", "full"))],
     ),

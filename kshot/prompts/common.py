@@ -135,7 +135,7 @@ def changer(question: Question, given: Mapping[str, Any]) -> Callable[[Request],
             own = stops_of(question.template) if question.template and isinstance(prompt, str) else ()
             params = replace(params, stop=tuple(dict.fromkeys((*params.stop, *own, *stop))))
             if params.temperature:
-                params = replace(params, top_k=top_k, min_p=min_p)
+                params = replace(params, top_k=top_k or params.top_k, min_p=min_p or params.min_p)
         return replace(request, prompt=prompt, params=params)
 
     return change

@@ -16,10 +16,11 @@ from kshot.cli.main import main
 from kshot.eval.answers import NUMBER, in_language
 from kshot.eval.tasks import TASKS, get_task
 from kshot.prompts.strategies import STRATEGIES, get_strategy
+from tests.chinese.test_end_to_end import KINDS
 from tests.places import ROOT
 
 PAGES = (ROOT / "README.zh.md", ROOT / "docs" / "zh" / "course.md")
-OPEN = {"题目.jsonl", "DATA", "data.csv"}  # what is the reader's own
+OPEN = {"题目.jsonl", *(f"{name}.jsonl" for name in KINDS)}  # what is the reader's own
 
 
 def commands(page: Path) -> Iterator[list[str]]:

@@ -182,7 +182,7 @@ def test_a_model_that_speaks_chinese_is_read(tmp_path: Path) -> None:
         records = list(journal.records())
     assert len(records) == 60
     assert sum(record.prediction.answer is not None for record in records) >= 54
-    assert sum(record.score.right for record in records) >= 24
+    assert sum(record.score.right for record in records) >= 20
 
 
 def test_the_questions_are_told_apart() -> None:

@@ -158,7 +158,6 @@ HOSTILE = {
     "fractions": r"\frac{1}{2} ", "fractions opened": r"\frac{1}", "wrappers": r"\text{", "thin blanks": r"1\,",
     "accents": "\u0301", "accented": "e\u0301", "full-width": "\uff18", "zero-width": "\u200b", "Chinese": "\u662f",
     "units in digits": "1\u4e072\u5343", "parts in digits": "1\u53c8", "wide commas": "1\uff0c", "German": "antwort: ",
-    "comes to": "\u4e00\u5171\u6709\u8fd8\u6709", "yuan": "1\u57575",
     "Chinese denials": "\u4e0d\u662f", "Chinese statements": "\u7b54\u6848\u662f", "Chinese numbers": "\u4e00\u767e",
     "signs in words": "minus 5 ", "magnitudes": "1 million ", "groups": "1 000 ", "groups of points": "1.000",
     "ratings": "1 out of 5 ", "asides": "$1 for ", "brackets": "((((", "halves": "one and a half ",

@@ -177,3 +177,11 @@ def test_a_number_that_may_be_two_is_refused_in_a_language_with_a_decimal_comma(
     with pytest.raises(UserError, match=r"line 1: the answer .* may be a decimal or, as German writes it, a thousand"):
         get_task(f"{path}:language=de")
     assert get_task(str(path)).load("train", Source())[0].target == str(float(answer))
+
+
+def test_json_s_own_truths_are_the_language_s(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "判断.jsonl"
+    path.write_text('{"question": "7是质数吗？", "answer": true}\n{"question": "9是质数吗？", "answer": false}\n')
+    task = get_task(f"{path}:exemplars=0")
+    assert [sample.target for sample in task.load("test", Source())] == ["是", "否"]
+    assert "are 是 and 否." in task.note and task.format.extract('{"answer": false}', ()).answer == "否"

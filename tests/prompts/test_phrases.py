@@ -80,11 +80,19 @@ def test_plain_text_has_no_blank_after_the_chinese_colon() -> None:
     assert (scored.continuation, scored.params.stop) == ("四", ())
 
 
+def first(spec: str, question: Question) -> Request:
+    """The first request of a strategy."""
+    asked = advance(get_strategy(spec)(question))
+    assert isinstance(asked, list)
+    request: Request = asked[0]
+    return request
+
+
 def test_the_lead_is_the_language_s_own_unless_one_is_given() -> None:
     for spec, lead in (("zero-shot-cot", "让我们一步一步地思考。"), ("zero-shot-cot:lead=逐步解答：", "逐步解答：")):
-        [request] = advance(get_strategy(spec)(GRASS))
+        request = first(spec, GRASS)
         assert request.prompt[-1] == Message("assistant", lead)
-    [request] = advance(get_strategy("zero-shot-cot")(replace(GRASS, language="en")))
+    request = first("zero-shot-cot", replace(GRASS, language="en"))
     assert request.prompt[-1] == Message("assistant", "Let's think step by step.")
 
 

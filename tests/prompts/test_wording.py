@@ -235,3 +235,21 @@ def test_yes_and_no_in_other_words() -> None:
     assert worded.format.read(Generation("It is false.", "stop")) == Prediction(
         "no", "ok", "the only label named", (6, 11)
     )
+
+
+def test_what_a_base_says_is_said_outside() -> None:
+    """Inside and outside are one strategy, and neither goes unheard."""
+    inside = get_strategy("self-consistency:base=few-shot(k=1,template=0,label_words=bad+good,system=A),n=3")
+    assert inside.name == "self-consistency:base=few-shot(k=1),n=3,template=0,label_words=bad+good,system=A"
+    for spec in ("base=few-shot(k=1,top_k=20),n=3,system=X", "base=few-shot(k=1,min_p=0.1,top_k=20),n=3,template=0"):
+        assert {request.params.top_k for request in first(f"self-consistency:{spec}", FILM)} == {20}
+    own = replace(FILM, form="0", templates=(Template("{{ text }} It was {{ answer }}", ("awful", "great")),))
+    [request, _] = first("self-consistency:base=few-shot(k=1,template=own),n=2", own)
+    assert request.prompt == (Message("user", "Dull."), Message("assistant", "negative"), Message("user", "It sings."))
+
+
+@pytest.mark.parametrize("given", [("template", "0", "own"), ("system", "A", "B"), ("label_words", "a+b", "c+d")])
+def test_what_a_base_and_the_whole_say_otherwise_is_refused(given: tuple[str, str, str]) -> None:
+    name, one, other = given
+    with pytest.raises(UserError, match=f"{name} is given for the base .* write it once, outside"):
+        get_strategy(f"self-consistency:base=few-shot(k=1,{name}={one}),n=3,{name}={other}")

@@ -47,7 +47,7 @@ BOUND_AFTER = pattern(lambda language: language.bound_after)
 COMES_TO = pattern(lambda language: language.comes_to)
 # between two numbers of which neither is meant alone; a unit may stand behind the first
 SPAN = re.compile(
-    rf"[%°]?(?:\s[^\W\d_]{{1,15}})?\s{{0,3}}\(?(?:,?\s?{EITHER}|[-~]|\.{{2,3}}|±|\+/-)\s{{0,3}}"
+    rf"[%°]?(?:\s[^\W\d_]{{1,15}}|[{UNSPACED}]{{1,3}}?)?\s{{0,3}}\(?(?:,?\s?{EITHER}|[-~]|\.{{2,3}}|±|\+/-)\s{{0,3}}"
     r"(?:[^\W\d_]{4,10}\s)?[$€£(]{0,2}",
     re.IGNORECASE,
 )
@@ -62,6 +62,7 @@ FEW_WORDS = re.compile(r"[\W\d_]*(?:[^\W\d_]{1,12}[\W\d_]+){0,4}[^\W\d_]{0,12}[\
 # what may stand behind a number in words that is all of a text
 UNIT = re.compile(rf"(?:\s?[{UNSPACED}]{{1,4}}|(?:\s[^\W\d_]{{1,15}}){{0,2}})\W*")
 SENTENCE_END = re.compile(r"[.!?](?=\s)|[\n\u3002]")
+CLAUSE_END = re.compile(r"[,;!?\n\u3002](?=[^\W_])")
 PARENTHESIS = re.compile(rf"\((?!{EITHER})[^()\n]{{1,200}}\)|\[[^\[\]\n]{{1,200}}\]", re.IGNORECASE)
 EXPRESSION, SEVERAL, TIME = "an expression, not evaluated", "several numbers or a range", "a time or a date"
 
@@ -213,12 +214,18 @@ def number_read(text: str, choices: tuple[str, ...]) -> Extraction:
     words = None if every else in_words(text)
     if words and not re.search(r"[^\W_]", PROSE.sub(" ", text[: words.start])) and UNIT.fullmatch(text, words.end):
         return found(words.value, "number first, in words", words.start, words.end)
-    sentence = None if every else COMES_TO.match(text)
-    words = in_words(text[sentence.end() :]) if sentence else None
-    if sentence and words and UNIT.fullmatch(text, sentence.end() + words.end):
-        words = words.moved(sentence.end())
+    return clause_in_words(text, every) or last_number(text, every)
+
+
+def clause_in_words(text: str, every: Sequence[Numeral]) -> Extraction | None:
+    """The number in words that a text's last clause comes to; None where it comes to none, or has one in digits."""
+    start = max((stop.end() for stop in CLAUSE_END.finditer(text)), default=0)
+    clause = COMES_TO.match(text, start)
+    words = in_words(text[clause.end() :]) if clause and not any(number.start >= start for number in every) else None
+    if clause and words and UNIT.fullmatch(text, clause.end() + words.end):
+        words = words.moved(clause.end())
         return found(words.value, "last number, in words", words.start, words.end)
-    return last_number(text, every)
+    return None
 
 
 def last_number(text: str, every: Sequence[Numeral]) -> Extraction:

@@ -63,6 +63,8 @@ class TransformersEngine:
         self.name = name or type(model).__name__
         self.tokenizer = tokenizer
         self.renderer = Renderer(tokenizer, chat, chat_options)
+        if said := self.renderer.date_written():
+            warnings.warn(said, stacklevel=2)
         self.marks, self.dropped = marks_left_out(tokenizer)
         self.id = f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length")
         self.id += "-thinking" if self.marks or self.renderer.opening else ""

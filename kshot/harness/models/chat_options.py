@@ -9,11 +9,15 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
 
 from kshot.registry import suggest
 from kshot.spec import split_spec
 from kshot.types import UserError
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
 
 OWN = frozenset({"messages", "raise_exception", "strftime_now"})  # what transformers hands to every template
 Role = Literal["system", "user"]
@@ -59,9 +63,9 @@ def write_options(options: Mapping[str, Any]) -> str:
     return json.dumps(options, sort_keys=True, separators=(",", ":"))
 
 
-def known_options(tokenizer: Any) -> frozenset[str]:
-    """The names that a tokenizer's chat template reads, and that are nobody else's to give."""
-    from jinja2 import Environment, meta, nodes
+def parsed(tokenizer: Any) -> tuple[nodes.Template, frozenset[str]]:
+    """A tokenizer's chat template as jinja2 reads it, and the names that it has from jinja2 itself."""
+    from jinja2 import Environment
     from jinja2.ext import Extension
     from jinja2.parser import Parser
 
@@ -77,8 +81,15 @@ def known_options(tokenizer: Any) -> frozenset[str]:
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, "jinja2.ext.loopcontrols"]
     )
-    read = meta.find_undeclared_variables(environment.parse(tokenizer.get_chat_template()))
-    return frozenset(read) - reserved(tokenizer) - frozenset(environment.globals)
+    return environment.parse(tokenizer.get_chat_template()), frozenset(environment.globals)
+
+
+def known_options(tokenizer: Any) -> frozenset[str]:
+    """The names that a tokenizer's chat template reads, and that are nobody else's to give."""
+    from jinja2 import meta
+
+    template, own = parsed(tokenizer)
+    return frozenset(meta.find_undeclared_variables(template)) - reserved(tokenizer) - own
 
 
 def reserved(tokenizer: Any) -> frozenset[str]:
@@ -125,3 +136,24 @@ def own_system(rendered: Callable[[Sequence[tuple[Role, str]]], str]) -> str:
         return ""
     inside = len(bare) >= len(before) + len(after) and bare.startswith(before) and bare.endswith(after)
     return bare[len(before) : len(bare) - len(after)].strip() if inside else ""
+
+
+def date_written(tokenizer: Any, name: str, rendered: str) -> str:
+    """What to say of a chat template that wrote today's date into a short conversation; "" of one that did not."""
+    from jinja2 import TemplateError, nodes
+
+    try:
+        template, _ = parsed(tokenizer)
+    except (TemplateError, ValueError):  # no Jinja, or several templates of which none is the first
+        return ""
+    calls = [
+        call
+        for call in template.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name == "strftime_now"
+    ]
+    forms = [call.args[0].value for call in calls if call.args and isinstance(call.args[0], nodes.Const)]
+    if not any(datetime.now().strftime(form) in rendered for form in forms):
+        return ""
+    options = sorted(option for option in known_options(tokenizer) if "date" in option)
+    remedy = f'fix it with --chat-option {options[0]}="26 Jul 2024"' if options else "it has no option that fixes it"
+    return f"the chat template of {name} writes today's date into prompts, so that tomorrow's are others: {remedy}."

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from kshot.harness.models.chat_options import check_options, own_system
+from kshot.harness.models.chat_options import check_options, date_written, own_system
 from kshot.harness.models.control_tokens import ControlTokens
 from kshot.harness.models.reasoning import left_open
 from kshot.types import EngineError, Message, Prompt, UserError
@@ -71,6 +71,14 @@ class Renderer:
                 f"({type(error).__name__}: {error}): {remedy}give --template plain, or mend the template."
             ) from error
         return text
+
+    def date_written(self) -> str:
+        """What to say of a chat template that writes today's date into prompts; "" of one that does not."""
+        if not self.chat or "strftime_now" not in str(self.tokenizer.chat_template):
+            return ""
+        with suppress(UserError):
+            return date_written(self.tokenizer, self.tokenizer.name_or_path, self.render((Message("user", "x"),)))
+        return ""
 
     def own_system(self) -> str:
         """The system message that the chat template puts in where a prompt has none; "" where it does not."""

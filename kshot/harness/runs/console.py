@@ -94,6 +94,8 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     renderer = named.renderer()
     chat = renderer.chat if renderer else named.chat
     own = renderer.own_system() if renderer else ""
+    if renderer and (dated := renderer.date_written()):
+        click.secho(clean(f"-- {dated}\n"), dim=True)
     beforehand = dict(loaded.preparations())
     for task in loaded.tasks:
         if task.note:

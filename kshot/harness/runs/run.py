@@ -22,7 +22,7 @@ from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.prepare import prepare, prepared_of
-from kshot.harness.runs.sources import check_sources, keep_sources, kept_templates, refuse_code
+from kshot.harness.runs.sources import check_sources, fingerprints, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
 from kshot.types import Engine, Prediction, Record, Sample, UserError
@@ -158,7 +158,8 @@ def record_of(
 def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
     check_sources(journal, loaded)
-    describe(journal, settings, info)
+    hashes = fingerprints(loaded)
+    describe(journal, settings, {**info, **({"sources": hashes} if hashes else {})})
     keep_sources(journal, loaded)
     note_templates(journal, loaded)
     names = note_names(journal, loaded)

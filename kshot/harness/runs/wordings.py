@@ -25,7 +25,8 @@ def note_templates(journal: Journal, loaded: Loaded) -> None:
     named = any(values_in(spec, "template") for spec in loaded.plan.strategies)
     if not named and not any(task.form for task in loaded.tasks):
         return
-    files = {name: read_template(name, loaded.files) for name in template_files(loaded.plan.strategies)}
+    named_files = template_files(loaded.plan.strategies)  # or what a strategy of the user's own means by `template`
+    files = {name: read_template(name, loaded.files) for name in named_files if name in loaded.files}
     kept = {
         task.name: {**{str(at): template for at, template in enumerate(task.templates)}, **files}
         for task in loaded.tasks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
@@ -10,7 +10,7 @@ from kshot.program import Done, advance
 from kshot.prompts.common import COMMON, with_common
 from kshot.prompts.preparation import preparation_of
 from kshot.registry import Registry, hyperparameters
-from kshot.spec import files_in, nested, write_spec
+from kshot.spec import files_in, nested, split_spec, write_spec
 from kshot.types import (
     Generation,
     Message,
@@ -56,11 +56,26 @@ def get_strategy(spec: str) -> Strategy:
                 f"the base {inner.name!r} has to find something out beforehand; write what it finds "
                 "(template=best) outside of its parentheses."
             )
-        params[BASE] = nested(inner.name)
+        params = without_common(inner, params, vars(function).get("common", {}))
     defaults = hyperparameters(function)
     canonical = write_spec(name, {key: value for key, value in params.items() if value != defaults[key]})
     called = guarded(name, function) if files_in(name) else function
     return Strategy(canonical, called, params, preparation_of(called, params))
+
+
+def without_common(inner: Strategy, params: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters with what the base says of its words and draws said outside, where all of it is of one mind.
+
+    Raises UserError where both say something of one, of which one would go unheard.
+    """
+    named = {name: value for name, value in inner.params.items() if value != hyperparameters(inner.function)[name]}
+    said = {name: named.pop(name) for name in common if name in named}
+    for name, value in said.items():
+        if params[name] not in (common[name], value):
+            raise UserError(
+                f"{name} is given for the base {inner.name!r} and outside of its parentheses; write it once, outside."
+            )
+    return {**params, **said, BASE: nested(write_spec(split_spec(inner.name)[0], named))}
 
 
 @lru_cache(maxsize=256)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,33 @@ def test_they_are_in_the_engines_id_and_only_where_given(tiny_chat_llama: Path, 
 )
 def test_a_system_message_of_the_templates_own_is_found(template: str, own: str, tiny_chat_llama: Path) -> None:
     assert Renderer(tokenizer_with(tiny_chat_llama, template), True).own_system() == own
+
+
+DATED = (  # as Llama 3.2's does
+    "{% if not date_string is defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "<|system|>Today: {{ date_string }}<|end|>" + TEMPLATE
+)
+
+
+def test_a_template_that_writes_the_date_is_told_of_with_the_option_that_fixes_it(tiny_chat_llama: Path) -> None:
+    said = Renderer(tokenizer_with(tiny_chat_llama, DATED), True).date_written()
+    assert "writes today's date into prompts" in said and '--chat-option date_string="26 Jul 2024"' in said
+    fixed = Renderer(tokenizer_with(tiny_chat_llama, DATED), True, {"date_string": "26 Jul 2024"})
+    assert fixed.date_written() == ""
+    assert fixed.text(ASKED).startswith("<|system|>Today: 26 Jul 2024<|end|>")
+    bare = DATED.replace("{% if not date_string is defined %}", "").replace("{% endif %}", "", 1)
+    assert "no option that fixes it" in Renderer(tokenizer_with(tiny_chat_llama, bare), True).date_written()
+    for template in (TEMPLATE, THINKING, OWN_SYSTEM, NO_SYSTEM):
+        assert Renderer(tokenizer_with(tiny_chat_llama, template), True).date_written() == ""
+    assert Renderer(tokenizer_with(tiny_chat_llama, DATED), False).date_written() == ""
+
+
+def test_an_engine_warns_of_the_date(tiny_chat_llama: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_chat_llama, tmp_path / "m")
+    tokenizer_with(tiny_chat_llama, DATED).save_pretrained(folder)
+    with pytest.warns(UserWarning, match="writes today's date into prompts"):
+        load_engine(str(folder))
+    load_engine(str(folder), chat_options='date_string="26 Jul 2024"')
 
 
 def test_the_bundled_models_template_has_one(bundled: Any) -> None:

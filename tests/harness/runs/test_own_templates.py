@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -62,7 +63,8 @@ def test_its_copy_and_its_hash_are_kept(tmp_path: Path, form: Path) -> None:
     assert sum(isinstance(prompt, str) and prompt.startswith("Puzzle: ") for prompt in asked) == 3 + 3 * 2
     [copy] = (run / "sources").iterdir()
     assert (copy.name[:5], copy.suffix, copy.read_bytes()) == ("form-", ".jinja", form.read_bytes())
-    assert list(noted(run)) == [str(form)]
+    hashed = {str(form): hashlib.sha256(form.read_bytes()).hexdigest()}
+    assert noted(run) == json.loads((run / "run.json").read_text())["sources"] == hashed
 
 
 def test_the_text_is_that_of_the_beginning_whatever_is_edited_meanwhile(tmp_path: Path, form: Path) -> None:
@@ -79,6 +81,26 @@ def test_the_text_is_that_of_the_beginning_whatever_is_edited_meanwhile(tmp_path
     assert len(prompts) == 4 and all(prompt.startswith("Puzzle: ") for prompt in prompts)
     [copy] = (tmp_path / "sources").iterdir()
     assert copy.read_text() == FORM
+
+
+def test_a_strategy_of_ones_own_may_mean_something_else_by_its_template(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from kshot.prompts.strategies.registry import ask\n"
+        "def x(question, *, template: str = 'short'):\n"
+        "    reply = yield from ask(f'{template}: {question.text}', max_new_tokens=8)\n"
+        "    return question.format.read(reply, question.choices)\n"
+    )
+    plan = Plan(("coin-flip",), (f"{own}:x:template=formal",), limit=2)
+    asked: list[str] = []
+
+    def reply(request: Request) -> str:
+        asked.append(str(request.prompt))
+        return "yes"
+
+    run_benchmark(load_plan(plan), ScriptedEngine(reply), tmp_path / "run")
+    assert len(asked) == 2 and all(prompt.startswith("formal: ") for prompt in asked)
+    assert list(noted(tmp_path / "run")) == [str(own)]
 
 
 def args(form: Path, tmp_path: Path) -> list[str]:

@@ -31,7 +31,8 @@ IN_WORDS = re.compile(
     \A[\W_]{{0,6}}(?:大?约|大概|一共|总共|總共|共有?|有|只有|还剩|剩下?|等于|得)?
     (?P<number>
       (?P<minus>负|負|零下)?
-      (?: (?:(?P<count>{SIGN}{{1,12}})又)?(?P<under>{SIGN}{{1,12}})分之(?P<over>{SIGN}{{1,12}})
+      (?: (?:(?P<count>{SIGN}{{1,12}})又)?(?P<under>{SIGN}{{1,12}})分之
+          (?P<over>{SIGN}{{1,12}})(?:点(?P<part>{SIGN}{{1,12}}))?
         | (?P<half>一?半)
         | (?P<yuan>{SIGN}{{1,40}})[块塊元](?P<jiao>[{DIGIT}])[毛角]?
         | (?P<whole>{SIGN}{{1,40}})(?:点(?P<decimals>{SIGN}{{1,12}}))?(?P<and_half>{MEASURE}?半)? )
@@ -64,6 +65,12 @@ def whole_of(said: str) -> int:
     return total + group + digit * (unit // 10 if unit >= 100 else 1)
 
 
+def decimals_of(said: str | None) -> Fraction:
+    """What the signs behind 点 are worth: 五 is 0.5."""
+    digits = "".join(str(DIGITS.get(sign, 0)) for sign in said or "")
+    return Fraction(int(digits or 0), 10 ** len(digits))
+
+
 def number_in_words(text: str) -> tuple[Fraction, int, int] | None:
     """(value, start, end) of a number that a text begins with; None where it has none."""
     found = IN_WORDS.match(text)
@@ -71,10 +78,11 @@ def number_in_words(text: str) -> tuple[Fraction, int, int] | None:
         return None
     if found["under"]:
         under = whole_of(found["under"])
-        over = whole_of(found["over"])
+        over = Fraction(whole_of(found["over"]))
         if not under:
             return None
-        value = Fraction(over) if found["under"] == "百" else Fraction(over, under)  # 百分之五 is 5, as 5% is
+        over += decimals_of(found["part"])
+        value = over if found["under"] == "百" else over / under  # 百分之五 is 5, as 5% is
         value += whole_of(found["count"]) if found["count"] else 0
     elif found["yuan"]:
         value = Fraction(whole_of(found["yuan"])) + Fraction(DIGITS[found["jiao"]], 10)
@@ -82,8 +90,7 @@ def number_in_words(text: str) -> tuple[Fraction, int, int] | None:
         value = Fraction(1, 2)
     else:
         value = Fraction(whole_of(found["whole"]))
-        decimals = "".join(str(DIGITS.get(sign, 0)) for sign in found["decimals"] or "")
-        value += Fraction(int(decimals or 0), 10 ** len(decimals)) + Fraction(int(bool(found["and_half"])), 2)
+        value += decimals_of(found["decimals"]) + Fraction(int(bool(found["and_half"])), 2)
     return -value if found["minus"] else value, *found.span("number")
 
 

@@ -18,6 +18,7 @@ from kshot.eval.tasks.source.jsonl import Row, place, written
 from kshot.types import UserError
 
 MOST = 26  # as there are letters
+LETTERED = r"\(?{}\s?[).:．、）：]\s*"  # a letter before its choice
 FROM_0, FROM_1 = "from 0", "from 1"
 Labels = tuple[str, ...]
 
@@ -282,13 +283,39 @@ def unwritten(text: str) -> Any:
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         return None
+    found = lettered_parts(text)
+    if found:
+        return found
     for mark in ("|", "\n", ";"):
         if mark in text:
-            return unlettered([part.strip() for part in text.split(mark)])
+            return [part.strip() for part in text.split(mark)]
     return None
 
 
-def unlettered(parts: list[str]) -> list[str]:
-    """Choices without the letters before them, where each has its own: "A. iron", "B. wood"."""
-    found = [re.fullmatch(rf"\(?{chr(65 + at)}[).:]\s*(.+)", part, re.I | re.S) for at, part in enumerate(parts[:MOST])]
-    return [one[1] for one in found if one] if all(found) else parts
+def lettered_parts(text: str) -> list[str]:
+    """Choices one behind the other, each with its letter: "a ) 12 , b ) 13" (MathQA); nothing for any other text."""
+    places: list[tuple[int, int]] = []
+    for at in range(MOST):
+        begin = places[-1][1] if places else 0
+        found = re.compile(rf"(?:^|(?<=[\s,;|])){LETTERED.format(chr(65 + at))}", re.I).search(text, begin)
+        if found is None or (not places and found.start()):
+            break
+        places.append((found.start(), found.end()))
+    if len(places) < 2:
+        return []
+    ends = [start for start, _ in places[1:]] + [len(text)]
+    parts = [text[begin:end].rstrip(" ,;|\n\t") for (_, begin), end in zip(places, ends, strict=True)]
+    return parts if all(parts) else []
+
+
+def unlettered(parts: Sequence[str]) -> tuple[str, ...]:
+    """Choices without the letters before them, where each has its own: "A. iron", "(B)wood" (AQuA, AGIEval).
+
+    >>> unlettered(["A)21", "B)22"]), unlettered(["A. iron", "wood"])
+    (('21', '22'), ('A. iron', 'wood'))
+    """
+    found = [
+        re.fullmatch(rf"\s*{LETTERED.format(chr(65 + at))}(.*\S)\s*", part, re.I | re.S)
+        for at, part in enumerate(parts[:MOST])
+    ]
+    return tuple(one[1] for one in found if one) if all(found) else tuple(parts)

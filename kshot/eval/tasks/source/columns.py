@@ -29,6 +29,7 @@ QUESTION = (
         "inputs",
     ),
     *("sentence", "goal", "ctx", "claim", "review", "utterance", "tweet", "content", "document", "q"),
+    *("statement", "comment", "commenttext", "reviewtext", "headline", "message"),
     *("问题", "题目", "提问", "题干", "问", "指令", "输入", "文本", "句子", "内容", "评论"),
 )
 ANSWER = (
@@ -45,14 +46,15 @@ ANSWER = (
         "gold",
         "reference",
     ),
-    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "a"),
+    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "highlights", "a"),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (
-    *("labeltext", "labelname", "label", "labels", "class", "category", "sentiment", "intent"),
+    *("labeltext", "labelname", "label", "labels", "goldlabel", "class", "category", "sentiment", "intent"),
+    *("isduplicate", "polarity", "emotion", "stance"),
     *("标签", "类别", "分类", "情感"),
 )
-CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "选项", "候选项", "候选")
+CHOICES = ("choices", "choice", "options", "endings", "candidates", "alternatives", "选项", "候选项", "候选")
 CONTEXT = (
     *("context", "passage", "article", "paragraph", "story", "background"),
     *("文章", "上下文", "背景", "材料", "原文", "段落"),
@@ -60,6 +62,7 @@ CONTEXT = (
 RATIONALE = ("rationale", "explanation", "reasoning", "chainofthought", "cot", "解析", "解释")
 PAIRS = (
     ("premise", "hypothesis", "Premise", "Hypothesis"),
+    ("premise", "hypo", "Premise", "Hypothesis"),
     ("sentence1", "sentence2", "Sentence 1", "Sentence 2"),
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
@@ -186,6 +189,7 @@ def answer_in(table: RowTable, keys: Mapping[str, str], given: Mapping[str, str]
         return (given["answer"],), False
     if "label" in given:
         return (given["label"],), True
+    keys = {key: column for key, column in keys.items() if any(row.get(column) is not None for row in table.rows)}
     names = [name for name in ANSWER if name != "a" or len(keys) <= 3]
     answer, label = first(keys, names), first(keys, LABEL)
     either = {"answer", "label"}
@@ -234,7 +238,16 @@ def question_in(
         if more:
             return (asked, more), instructed, "", f"{asked} + {more}"
     legacy = tuple(name for name in ("question", "text") if name in table.columns and name not in answer)
-    return legacy if asked in legacy else (asked,), None, "", asked
+    if asked not in legacy or not any(all(row.get(name) for name in legacy) for row in table.rows):
+        return legacy if asked in legacy else (asked,), None, "", asked
+    if len(legacy) == 2 and is_passage(table, *legacy):
+        return legacy, about, "text", "text + question"
+    return (asked,), None, "", asked
+
+
+def is_passage(table: RowTable, question: str, text: str) -> bool:
+    """Whether a column is what questions are about (LogiQA 2.0), and not a question once more, with its answer perhaps."""
+    return not any(row.get(text) and str(row.get(question)) in str(row[text]) for row in table.rows)
 
 
 def pair(name: str, second: str) -> Composed:

@@ -68,7 +68,7 @@ def from_data(data: NamedData) -> Task:
         *([INDEXED[asked.reading].format(path=asked.path)] if asked.reading in INDEXED else []),
     ]
     if asked.truths and kind == "yes-no":
-        notes.append(f"True and false as answers of {asked.path} are yes and no.")
+        notes.append(f"True and false as answers of {asked.path} are {' and '.join(listed)}.")
     whole = Task(
         name=data.name,
         load=loads((), asked.samples),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.eval.tasks.source import told
-from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading_of, unwritten
+from kshot.eval.tasks.source.choosing import Chosen, choices_at, letter, reading_of, unlettered, unwritten
 from kshot.eval.tasks.source.columns import (
     ANSWER,
     LABEL,
@@ -110,6 +110,9 @@ def prepared(row: Row, number: int | str, columns: Columns) -> Row:
     """A row with its line, and with the columns inside others that it is read from."""
     inside = {c: value_at(row, c) for c in (*columns.question, *columns.answer, *columns.choices) if "." in c}
     own = {OWN_LINE: row["line"]} if "line" in row else {}
+    passage = row.get(columns.passage)
+    if isinstance(passage, list) and all(isinstance(line, str) for line in passage):  # a talk's turns, as in C3
+        inside[columns.passage] = "\n".join(passage)
     return {**row, **inside, **own, "line": number}
 
 
@@ -174,7 +177,9 @@ def chosen(
         asked.append(Chosen(where, answer, choices, labels))
     reading = like.reading if like and like.reading else reading_of(asked, typed=table.typed)
     letters = [letter(one, reading, typed=table.typed) for one in asked]
-    return [choices for choices, _ in listed], letters, reading
+    bare = [unlettered(choices) for choices, _ in listed]  # the prompt has letters of its own
+    every = all(one != choices for one, (choices, _) in zip(bare, listed, strict=True))
+    return bare if every else [choices for choices, _ in listed], letters, reading
 
 
 def answer_of(row: Row, columns: Columns, path: Path) -> tuple[str, str]:

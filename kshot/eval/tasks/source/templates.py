@@ -40,10 +40,10 @@ SCAN = (
     Template("{{ question }} -> {{ answer }}", between="\n"),
 )
 LABELS = (  # a text with one of a few labels
-    Template("Text: {{ text }}\nLabel: {{ answer }}"),
-    Template("Input: {{ text }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
-    Template("{{ text }}\nCategory: {{ answer }}"),
-    Template("Question: {{ text }}\nAnswer: {{ answer }}"),
+    Template("Text: {{ question }}\nLabel: {{ answer }}"),
+    Template("Input: {{ question }}\nOutput: {{ answer }}", source="Honovich et al. 2022, arXiv 2205.10782"),
+    Template("{{ question }}\nCategory: {{ answer }}"),
+    Template("Question: {{ question }}\nAnswer: {{ answer }}"),
 )
 FREE_ZH = (
     Template("问题：{{ question }}\n答案：{{ answer }}"),
@@ -61,10 +61,10 @@ CHOICES_ZH = (
     Template("{{ question }}" + LETTERED_ZH + "\n正确的选项是{{ answer }}"),
 )
 LABELS_ZH = (
-    Template("文本：{{ text }}\n类别：{{ answer }}"),
-    Template("输入：{{ text }}\n输出：{{ answer }}"),
-    Template("{{ text }}\n它属于{{ answer }}"),
-    Template("问题：{{ text }}\n答案：{{ answer }}"),
+    Template("文本：{{ question }}\n类别：{{ answer }}"),
+    Template("输入：{{ question }}\n输出：{{ answer }}"),
+    Template("{{ question }}\n它属于{{ answer }}"),
+    Template("问题：{{ question }}\n答案：{{ answer }}"),
 )
 
 

@@ -166,6 +166,8 @@ def classes(samples: Sequence[Sample], source: str, places: Mapping[str, str]) -
             "read its answers as text with --answer text."
         )
     whole = all(re.fullmatch(r"-?\d+(?:\.0+)?", label, re.ASCII) for label in found)
+    if whole:
+        found.sort(key=lambda label: int(label.partition(".")[0]))  # label_words= counts on it
     return {label: label.partition(".")[0] if whole else label for label in found}
 
 
