@@ -39,7 +39,11 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
         r"multirc\.csv, line 2: both 'answer' and 'label'",
     ),
     ("twice.csv", "question,answer,answer\na,b,c\n", r"twice\.csv, line 1: the column 'answer' stands twice"),
-    ("latin.csv", "question,answer\nWo?,Zürich\n".encode("latin-1"), r"latin\.csv is not UTF-8 text"),
+    (
+        "latin.csv",
+        "question,answer\nWo?,Zürich\n".encode("latin-1"),
+        r"latin\.csv is not UTF-8 text; save it as UTF-8 \(in Excel: CSV UTF-8\)",
+    ),
     ("zero.csv", b"question,answer\na,b\0\n", r"zero\.csv is not UTF-8 text"),
     ("own.csv", "Frage,Loesung\nWer?,Rom\n", r"own\.csv, line 2: .*'Frage', 'Loesung'.*--field answer=COLUMN"),
     ("asked.csv", "topic,answer\nWer?,Rom\n", r"asked\.csv, line 2: .*--field question=COLUMN"),
