@@ -137,16 +137,16 @@ def check_shown(question: Question, before: str, after: str, listed: bool) -> No
 
     assert question.template is not None
     used = names_in(question.template.text) - {"answer"}
-    if not used or same_for_another(question, before, listed):
-        raise UserError(
-            f"the template {shortened(question.template)} shows nothing of a sample before {{{{ answer }}}}, so that "
-            "all would be asked the same; write {{ question }} there."
-        )
     parts = [part for part in (question.text, *question.choices, *dict(question.fields).values()) if part.strip()]
     if any(part in after for part in parts) and not any(part in before for part in parts):
         raise UserError(
             f"the template {shortened(question.template)} shows the sample behind the answer only, and what is asked "
             "ends before it; write {{ answer }} last."
+        )
+    if not used or same_for_another(question, before, listed):
+        raise UserError(
+            f"the template {shortened(question.template)} shows nothing of a sample before {{{{ answer }}}}, so that "
+            "all would be asked the same; write {{ question }} there."
         )
     if not keeps_answer(question.template.text):
         raise UserError(
