@@ -19,6 +19,9 @@ Examples:
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
   kshot bench --task questions.jsonl --answer text --strategy zero-shot
   kshot bench --task exam.csv --field question=Frage --field answer=Loesung --exemplars 5 --strategy few-shot:k=5
+  kshot bench --task sst2 --data DIR --template plain --strategy choice-logprob:template=0 \\
+      --strategy choice-logprob:template=best
+  kshot bench --task questions.jsonl --strategy zero-shot --strategy few-shot:template=my.jinja --system @system.txt
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
@@ -34,8 +37,8 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     "tasks",
     multiple=True,
     required=True,
-    help="Task: name[:key=value,...], file.py:name, or data of your own: a .csv, .tsv, .json, .jsonl or .parquet file, "
-    "a folder of save_to_disk, hub:OWNER/NAME. Repeatable.",
+    help="Task: name[:key=value,...] (`kshot list tasks`), file.py:name, or data of your own: a .csv, .tsv, .json, "
+    ".jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME. Repeatable.",
 )
 @click.option(
     "--answer",
@@ -58,7 +61,12 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="Of the tasks: zh asks in Chinese; de, fr, es ... read numbers as they do. [default: told from a file]",
 )
 @click.option(
-    "--strategy", "-s", "strategies", multiple=True, required=True, help="Strategy: name[:key=value,...]. Repeatable."
+    "--strategy",
+    "-s",
+    "strategies",
+    multiple=True,
+    required=True,
+    help="Strategy: name[:key=value,...], such as few-shot:k=4 (`kshot list strategies` has them all). Repeatable.",
 )
 @with_model
 @click.option("--system", help="System message of every strategy that has none of its own: the text, or @FILE.")
@@ -83,7 +91,11 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 )
 @click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
-@click.option("--dry-run", is_flag=True, help="Print the prompts and count their tokens; no model is run.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the prompts, what is scored after them, and how many tokens; no model is run.",
+)
 def bench(
     tasks: tuple[str, ...],
     answer: str | None,

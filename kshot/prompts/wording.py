@@ -17,6 +17,7 @@ from kshot.prompts.templates import conversation, letters, listed_choices, solve
 from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserError
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
+OTHER = "\ue001"  # what makes a text another
 NAME = re.compile(r"\s*(?P<name>[^\s{}][^{}\n]*?)\s*(?:\{\{|\{%|$)")
 
 
@@ -136,16 +137,16 @@ def check_shown(question: Question, before: str, after: str, listed: bool) -> No
 
     assert question.template is not None
     used = names_in(question.template.text) - {"answer"}
-    if not used:
-        raise UserError(
-            f"the template {shortened(question.template)} shows nothing of a sample, so that all would be asked the "
-            "same; write {{ question }} where it goes."
-        )
     parts = [part for part in (question.text, *question.choices, *dict(question.fields).values()) if part.strip()]
     if any(part in after for part in parts) and not any(part in before for part in parts):
         raise UserError(
             f"the template {shortened(question.template)} shows the sample behind the answer only, and what is asked "
             "ends before it; write {{ answer }} last."
+        )
+    if not used or same_for_another(question, before, listed):
+        raise UserError(
+            f"the template {shortened(question.template)} shows nothing of a sample before {{{{ answer }}}}, so that "
+            "all would be asked the same; write {{ question }} there."
         )
     if not keeps_answer(question.template.text):
         raise UserError(
@@ -158,6 +159,24 @@ def check_shown(question: Question, before: str, after: str, listed: bool) -> No
             f"the template {shortened(question.template)} shows no choices and the answer is the letter of one; write "
             "{{ options }} where they go, or score their words (choice-logprob:score=text)."
         )
+
+
+def same_for_another(question: Question, before: str, listed: bool) -> bool:
+    """Whether a sample of other texts would be asked in the same words."""
+
+    def other(text: str) -> str:
+        return f"{OTHER}{text}{OTHER}"
+
+    if question.text and question.text in before:
+        return False
+    assert question.template is not None
+    fields = tuple((name, other(value)) for name, value in question.fields)
+    choices = tuple(map(other, question.choices))
+    values = variables(other(question.text), choices, fields, ANSWER, listed, question.language)
+    try:
+        return rendered(question.template, values).partition(ANSWER)[0] == before
+    except UserError:  # the template looks into a text
+        return False
 
 
 def variables(

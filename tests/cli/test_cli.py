@@ -191,6 +191,8 @@ def test_what_can_be_named_is_listed() -> None:
     said = kshot("list").output
     places = [said.index(f"\n{kind}\n") for kind in ("strategies", "engines", "methods", "models")]
     assert places == sorted(places)
+    for explained in ("template: own", "label_words: ", "format_seed: ", "calibrate (takes off", "select: first"):
+        assert explained in said
     engines = kshot("list", "engines").output
     assert engines.startswith("engines\n  adapted  (model=smollm2-135m, adapter=, ")
     assert "  transformers  (model=smollm2-135m, device=auto, dtype=auto, template=auto, batch=auto" in engines

@@ -167,3 +167,13 @@ def test_a_system_message_from_notepad_has_no_byte_order_mark(tmp_path: Path) ->
     file = tmp_path / "system.txt"
     file.write_bytes("\ufeffBe brief.\r\nBe kind.\r\n".encode())
     assert system_text(f"@{file}") == "Be brief.\nBe kind."
+
+
+def test_a_dry_run_shows_what_is_scored_as_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "films.jsonl"
+    file.write_text('{"text": "Fine.", "label": "good"}\n{"text": "Dull.", "label": "bad"}\n', encoding="utf-8")
+    args = ["--task", str(file), "--engine", "scripted", "--runs", str(tmp_path), "--dry-run"]
+    result = kshot("bench", *args, "--strategy", "choice-logprob:template=0,label_words=no+yes")
+    assert "... scored after it: ' no' | ' yes'\n" in result.output
+    drawn = kshot("bench", *args, "--strategy", "self-consistency:base=zero-shot,n=2")
+    assert "... and 1 more request of this sample\n" in drawn.output

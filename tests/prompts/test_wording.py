@@ -174,6 +174,10 @@ BAD = {
     "no place": ("Review: {{ text }}", "has no {{ answer }}"),
     "two places": ("{{ answer }} {{ text }} {{ answer }}", "{{ answer }} more than once"),
     "nothing of a sample": ("Sentiment: {{ answer }}", "shows nothing of a sample"),
+    "nothing before the answer": (
+        "Sentiment: {{ answer }} of {{ text }}",
+        "shows the sample behind the answer only",
+    ),
     "no such field": ("{{ txet }}: {{ answer }}", ", line 1: 'txet' is undefined; it may use answer, choices"),
     "no Jinja": ("{{ text }: {{ answer }}", "line 1:"),
     "no block": ("{% if text %}{{ answer }}", "line 1:"),

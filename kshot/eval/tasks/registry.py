@@ -9,7 +9,10 @@ from kshot.registry import Registry
 from kshot.types import Task
 
 M = TypeVar("M", bound=Callable[..., Task])
-TASKS: Registry[Callable[..., Task]] = Registry("task")
+TASKS: Registry[Callable[..., Task]] = Registry(
+    "task",
+    note="each has templates, mostly 0 to 3: `kshot bench ... --strategy zero-shot:template=1 --dry-run` shows one",
+)
 
 
 def task(function: M) -> M:

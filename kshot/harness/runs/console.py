@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
     from kshot.harness.runs.plan import Loaded, Plan
     from kshot.registry import Registry
-    from kshot.types import Prompt
+    from kshot.types import Prompt, Request
 
 
 def run_plan(
@@ -87,7 +87,6 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runs.plan import as_sent, load_plan, start
     from kshot.program import Done, advance
-    from kshot.types import Request
 
     loaded = load_plan(plan)
     loaded.check()
@@ -123,8 +122,10 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
         click.echo(clean(renderer.text(shown[0].prompt) if renderer else text_of(shown[0].prompt)))
         if own and not isinstance(shown[0].prompt, str) and shown[0].prompt[0].role != "system":
             click.secho(clean(f"-- the system message is the chat template's own: {own}"), dim=True)
-        if len(shown) > 1:
-            click.echo(f"... and {len(shown) - 1} more requests of this sample")
+        if shown[0].continuation is not None:
+            click.echo(clean(scored(shown)))
+        elif len(shown) > 1:
+            click.echo(f"... and {len(shown) - 1} more request{'s' * (len(shown) > 2)} of this sample")
         count = len(loaded.samples[task.name])
         counted = f"{total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample"
         click.secho(f"-- {counted}\n" if renderer else f"-- the first of {count} samples\n", dim=True)
@@ -141,6 +142,11 @@ def notes_of(loaded: Loaded) -> list[str]:
     }
     mapped = [f"label_words={'+'.join(given)} of {task}: {said}." for (task, given), said in words.items()]
     return [*(task.note for task in loaded.tasks if task.note), *mapped]
+
+
+def scored(requests: Sequence[Request]) -> str:
+    """What a sample's requests score after their prompt, as it is written there."""
+    return f"... scored after it: {' | '.join(repr(request.continuation) for request in requests)}"
 
 
 def text_of(prompt: Prompt) -> str:

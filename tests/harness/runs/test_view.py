@@ -134,7 +134,7 @@ def test_a_link_to_a_transcript_holds_on_any_page(client: TestClient) -> None:
 def test_state_of_a_run_at_its_end(client: TestClient) -> None:
     state = client.get(f"/{TOKEN}/run/0/state").json()
     assert (state["done"], state["total"], state["running"]) == (160, 160, False)
-    assert state["said"].startswith("at its end: 160 of 160 attempts")
+    assert state["said"].startswith("complete: 160 of 160 attempts")
 
 
 def test_without_the_token_there_is_nothing(client: TestClient) -> None:

@@ -125,7 +125,7 @@ def test_a_run_in_flight_tells_how_far_it_is(page: Any, runs: Path) -> None:
             "WHERE strategy LIKE 'few-shot%'"
         )
     database.close()
-    expect(page.locator("#live")).to_contain_text("at its end: 90 of 90")
+    expect(page.locator("#live")).to_contain_text("complete: 90 of 90")
 
 
 def test_two_runs_against_each_other(page: Any) -> None:

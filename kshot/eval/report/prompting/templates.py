@@ -147,7 +147,7 @@ def candidate_table(choices: Sequence[ChosenTemplate]) -> Table:
     )
     own = any(name == "" for one in choices for name in one.validation)
     caption = "Validation samples are none of the test samples. Intervals by Wilson." + (
-        " Own: kshot's own form, turns of a conversation, or Q: and A:." if own else ""
+        " Own is kshot's form: Q: and A:, or turns of a conversation." if own else ""
     )
     return Table("Templates on validation", heads, rows, caption)
 

@@ -38,7 +38,8 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     return (
         f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: {what}"
         f"{percent(a.accuracy)} against {percent(b.accuracy)} "
-        f"of {top.result.n} samples, {top.sentence}{beside}; {len(real)} of {tested} show a difference."
+        f"of {top.result.n} samples, {top.sentence}{beside}; "
+        f"{len(real)} of {tested} show{'s' * (len(real) == 1)} a difference."
     )
 
 

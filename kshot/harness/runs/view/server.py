@@ -255,7 +255,7 @@ def said(state: store.State) -> str:
     if not state.done:
         return "running, no attempt is done" if state.running else "no attempt is done"
     of = f" of {state.total:,}" if state.total is not None else ""
-    how = "running" if state.running else "at its end" if state.done == state.total else "not running"
+    how = "running" if state.running else "complete" if state.done == state.total else "not running"
     return f"{how}: {state.done:,}{of} attempts, {state.score}"
 
 

@@ -30,7 +30,9 @@ def opened(path: Path, what: str = "an existing file", encoding: str = "utf-8-si
         with unpack(path, "rt", encoding=encoding, newline="") as file:
             yield file
     except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
+        table = {".csv", ".tsv"} & {suffix.lower() for suffix in path.suffixes}
+        how = " (in Excel: CSV UTF-8)" if table else ""
+        raise UserError(f"{path} is not UTF-8 text; save it as UTF-8{how}.") from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UserError(f"{path} is no whole gzip file; pack it again, or give it unpacked.") from None
     except OSError as error:
