@@ -17,10 +17,11 @@ from kshot.prompts.formats import formatted
 from kshot.prompts.held_out import without_validation
 from kshot.prompts.wording import answer_for, reworded, stops_of, template_of
 from kshot.registry import hyperparameters
-from kshot.spec import values_in
+from kshot.spec import split_spec, values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
 OWN = "own"  # no template: turns of a conversation, or Q: and A:
+WITHOUT_EXEMPLARS = ("zero-shot", "zero-shot-cot", "instruction")
 BEST = "best"  # the template that does best on exemplars held out for it
 WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
@@ -79,7 +80,8 @@ def said(
         name = next(iter(drawn))
         raise UserError(f"{name} is {drawn[name]} and nothing is drawn at temperature 0; give a temperature above 0.")
     question = in_words(question, given)
-    return (yield from rewrite(function(question, **params), changer(question, given)))
+    own = own_stops(function, question, params)
+    return (yield from rewrite(function(question, **params), changer(given, own)))
 
 
 def in_words(question: Question, given: Mapping[str, Any]) -> Question:
@@ -120,8 +122,21 @@ def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str
     return answer_for(in_words(question, {name: strategy.params[name] for name in common}), sample)
 
 
-def changer(question: Question, given: Mapping[str, Any]) -> Callable[[Request], Request]:
-    """What becomes of a request on its way out."""
+def own_stops(function: Function, question: Question, params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Where a reply in the question's template ends.
+
+    A template without a name at its beginning ends at what stands between samples, and only where exemplars show that:
+    a model that has seen none begins its reply with an empty line as it likes.
+    """
+    if question.template is None:
+        return ()
+    stops = stops_of(question.template)
+    name = split_spec(params["base"])[0] if "base" in params else function.__name__.replace("_", "-")
+    return () if stops == (question.template.between,) and name in WITHOUT_EXEMPLARS else stops
+
+
+def changer(given: Mapping[str, Any], own: tuple[str, ...]) -> Callable[[Request], Request]:
+    """What becomes of a request on its way out; `own` are the template's stops."""
     system, stop = given.get("system", ""), tuple(given.get("stop", ()))
     top_k, min_p = given.get("top_k", 0), given.get("min_p", 0.0)
 
@@ -132,8 +147,8 @@ def changer(question: Question, given: Mapping[str, Any]) -> Callable[[Request],
         elif system:
             prompt = (Message("system", system), *prompt)
         if request.continuation is None:
-            own = stops_of(question.template) if question.template and isinstance(prompt, str) else ()
-            params = replace(params, stop=tuple(dict.fromkeys((*params.stop, *own, *stop))))
+            ends = own if isinstance(prompt, str) else ()
+            params = replace(params, stop=tuple(dict.fromkeys((*params.stop, *ends, *stop))))
             if params.temperature:
                 params = replace(params, top_k=top_k or params.top_k, min_p=min_p or params.min_p)
         return replace(request, prompt=prompt, params=params)

@@ -280,3 +280,16 @@ def test_a_template_may_join_the_answer_and_end_behind_it() -> None:
     for text in ("{{ text }}\n{{ 'V: ' ~ answer }}", "{{ text }}\nV: {{ answer }} of {{ title }}."):
         [request] = first("few-shot:k=1,template=0", replace(FILM, templates=(Template(text),)))
         assert str(request.prompt).endswith("It sings.\nV:")
+
+
+@pytest.mark.parametrize("name", ["zero-shot", "zero-shot-cot", "instruction:text=Say it."])
+def test_a_first_empty_line_ends_no_reply_where_no_exemplar_has_shown_it(name: str) -> None:
+    """Chat models begin a reply to bare text with one, and all replies would be empty."""
+    bare = replace(FILM, templates=(Template("{{ text }}\nIt was {{ answer }}"),))
+    joined = name.replace(":", "(") + ")" if ":" in name else name
+    for spec in (f"{name}{',' if ':' in name else ':'}template=0", f"self-consistency:base={joined},n=2,template=0"):
+        assert {request.params.stop for request in first(spec, bare)} == {()}
+    [request] = first("few-shot:k=1,template=0", bare)
+    assert request.params.stop == ("\n\n",)
+    named = replace(FILM, templates=(REVIEW,))
+    assert first("zero-shot:template=0", named)[0].params.stop == ("\nReview:",)
