@@ -24,6 +24,7 @@ NUMPY = re.compile(  # strings, behind one another without a comma too, and arra
     r"|(?P<array>array\((?=\[))|(?P<end>\](?:,\s*dtype=\w+)?\))"
 )
 LETTERED = r"\(?{}\s?[).:．、）：]\s*"  # a letter before its choice
+FIRST = re.compile(r"\s*" + LETTERED.format("A"), re.I)
 FROM_0, FROM_1 = "from 0", "from 1"
 Labels = tuple[str, ...]
 
@@ -337,6 +338,8 @@ def unlettered(parts: Sequence[str]) -> tuple[str, ...]:
     >>> unlettered(["A)21", "B)22"]), unlettered(["A. iron", "wood"])
     (('21', '22'), ('A. iron', 'wood'))
     """
+    if not parts or FIRST.match(parts[0]) is None:  # as a rule
+        return tuple(parts)
     found = [
         re.fullmatch(rf"\s*{LETTERED.format(chr(65 + at))}(.*\S)\s*", part, re.I | re.S)
         for at, part in enumerate(parts[:MOST])

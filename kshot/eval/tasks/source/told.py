@@ -29,6 +29,7 @@ PLAIN_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 HAN_ONLY = re.compile(r"[\u3007\u3400-\u9fff]+")
 MOST_LABELS = 1_000
 MOST_DIGITS = 100
+MOST_SIGNS = 4  # of a letter: "(A)."
 DIGITS = re.compile(r"0|[1-9][0-9]{0,14}")
 # all of an answer, so that neither a date nor a telephone number is one; a comma groups thousands
 NUMERAL = re.compile(
@@ -130,7 +131,8 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
         return "yes-no"
     if labelled:
         return "label"
-    if 2 * sum(offers(sample.question, lone_letter(sample.target)) for sample in samples) > len(samples):
+    short = [sample for sample in samples if len(sample.target) <= MOST_SIGNS]
+    if 2 * sum(offers(sample.question, lone_letter(sample.target)) for sample in short) > len(samples):
         return "letter"
     numbers = sum(counted(sample.target) is not None for sample in samples)
     return "number" if 2 * numbers > len(samples) else "text"
