@@ -316,3 +316,13 @@ def test_several_letters_of_one_question_are_not_any_of_them(tmp_path: Path) -> 
     rows = [{"question": "A．铁 B．木 C．盐", "answer": answer} for answer in (["A"], ["A", "C"], ["B"])]
     with pytest.raises(UserError, match=r"line 2: the answer 'A\|C' is not a letter, as 2 of 3 answers are"):
         whole(made(tmp_path, Shape("gaokao.jsonl", as_lines(rows), "", "")))
+
+
+@pytest.mark.parametrize(
+    "text", ["It’s good – or “fine”", "这部电影的故事很好看，我们都喜欢它的结尾", "Café au lait à 5 €", "Größe"]
+)
+def test_utf8_with_a_broken_byte_is_taken_for_no_other_encoding(tmp_path: Path, text: str) -> None:
+    for broken in (b"\x93", b"\xe4", b"\xff"):
+        content = f"text,label\n{text},a\n{text}".encode() + broken + b",b\n"
+        with pytest.raises(UserError, match="is not UTF-8 text"):
+            whole(made(tmp_path, Shape("broken.csv", content, "", "")))

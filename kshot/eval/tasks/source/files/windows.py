@@ -13,9 +13,10 @@ COMMON = frozenset(
     "的一是不了在人有我他这中大来上个国和说们为子你地出道也时年得就那要下以生会自着去之过家学对可里后小么心多天而能好都然没"
     "日于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三已老从动两长什哪问题答案下列正确"
 )
+BROKEN = "â€"  # how a dash or a curly quote of UTF-8 begins in it: the file is UTF-8 with a broken byte
 LEAST = 0.1  # of the Chinese characters
 # those of German, French, Spanish, Italian, Portuguese and Dutch that few words of other languages have without others
-LETTERS = frozenset("äöüßÄÖÜéèêëàâçîïôûùÉÈÊÀÂÇÎÔœñÑáíóúÁÍÓÚìòãõ¿¡«»€£§°´–—‘’“”„‚…•½²³®©™\u00a0")
+LETTERS = frozenset("äöüßÄÖÜéèêëàâçîïôûùÉÈÊÀÇÎÔœñÑáíóúÁÍÓÚìòãõ¿¡«»€£§°´–—‘’“”„‚…•½²³®©™\u00a0")
 
 
 def windows_encoding(data: bytes) -> str | None:
@@ -37,5 +38,7 @@ def windows_encoding(data: bytes) -> str | None:
     try:
         text = data.decode(WESTERN)
     except UnicodeDecodeError:
+        return None
+    if BROKEN in text:
         return None
     return WESTERN if all(sign < "\x80" or sign in LETTERS for sign in text) else None
