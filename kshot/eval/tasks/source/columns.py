@@ -72,6 +72,7 @@ CONTEXT = (
     *("context", "passage", "article", "paragraph", "story", "background"),
     *("文章", "上下文", "背景", "材料", "原文", "段落"),
 )
+BESIDE = ("document", "content", "body", "正文", "内容")  # a passage beside a question, otherwise asked themselves
 RATIONALE = ("rationale", "explanation", "reasoning", "chainofthought", "cot", "解析", "解释")
 PAIRS = (
     ("premise", "hypothesis", "Premise", "Hypothesis"),
@@ -252,6 +253,9 @@ def question_in(
             left, right = keys[one], keys[other]
             return (left, right), pair(*names_of_pair(table, left, right, name, second)), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
+    if asked and not passage and plain_key(asked) in ("question", "query", "claim", "问题"):
+        beside = first(keys, BESIDE)
+        passage = beside if beside and is_passage(table, asked, beside) else None
     if asked is None:
         if passage is None or "context" in given:
             raise UserError(lacking(table, "question", ("question", "text")))
@@ -272,7 +276,8 @@ def question_in(
 
 def is_passage(table: RowTable, question: str, text: str) -> bool:
     """Whether a column is what questions are about (LogiQA 2.0), and not a question once more, with its answer perhaps."""
-    return not any(row.get(text) and str(row.get(question)) in str(row[text]) for row in table.rows)
+    texts = [(str(row.get(question)), row[text]) for row in table.rows if row.get(text)]
+    return all(isinstance(each, str) and asked not in each for asked, each in texts)
 
 
 def names_of_pair(table: RowTable, left: str, right: str, name: str, second: str) -> tuple[str, str]:

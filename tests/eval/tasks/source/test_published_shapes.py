@@ -68,6 +68,13 @@ SHAPES = [
         note=r"question from 'text \+ question'",
     ),
     Shape(
+        "document.csv",
+        "document,question,answer\nAnn is ill.,Who is ill?,Ann\n",
+        "Ann is ill.\nWho is ill?",
+        "Ann",
+        fields={"document": "Ann is ill.", "question": "Who is ill?"},
+    ),
+    Shape(
         "with_the_whole_prompt.jsonl",
         as_lines([{"question": "Why?", "answer": "because", "text": "### Why?\n### because"}]),
         "Why?",
