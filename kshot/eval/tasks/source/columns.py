@@ -77,6 +77,11 @@ RATIONALE = ("rationale", "explanation", "reasoning", "chainofthought", "cot", "
 PAIRS = (
     ("premise", "hypothesis", "Premise", "Hypothesis"),
     ("premise", "hypo", "Premise", "Hypothesis"),
+    ("text", "hypothesis", "Text", "Hypothesis"),
+    ("context", "hypothesis", "Context", "Hypothesis"),
+    ("text", "aspect", "Text", "Aspect"),
+    ("sentence", "aspect", "Text", "Aspect"),
+    ("claim", "evidence", "Claim", "Evidence"),
     ("sentence1", "sentence2", "Sentence 1", "Sentence 2"),
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
@@ -85,7 +90,8 @@ PAIRS = (
     ("句子1", "句子2", "Sentence 1", "Sentence 2"),
 )
 IN_CHINESE = {
-    **{"Premise": "前提", "Hypothesis": "假设", "Question": "问题", "Sentence": "句子"},
+    **{"Premise": "前提", "Hypothesis": "假设", "Question": "问题", "Sentence": "句子", "Text": "文本"},
+    **{"Context": "上文", "Aspect": "方面", "Claim": "论断", "Evidence": "证据"},
     **{
         f"{name} {at}": f"{said}{at}"
         for name, said in (("Sentence", "句子"), ("Question", "问题"), ("Text", "文本"))
@@ -249,7 +255,8 @@ def question_in(
     keys = {key: column for key, column in keys.items() if column not in answer}
     asked = first(keys, QUESTION)
     for one, other, name, second in PAIRS:
-        if one in keys and other in keys and (one == "question" or not {"question", "问题"} & keys.keys()):
+        asked_alone = one != "question" and {"question", "问题"} & keys.keys()
+        if one in keys and other in keys and not asked_alone and not has_lists(table, keys[other]):
             left, right = keys[one], keys[other]
             return (left, right), pair(*names_of_pair(table, left, right, name, second)), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
@@ -266,6 +273,9 @@ def question_in(
         more = first(keys, ("input", "inputs", "输入"))
         if more:
             return (asked, more), instructed, "", f"{asked} + {more}"
+    above = first(keys, ("instruction", "指令"))
+    if above and any(row.get(above) for row in table.rows):
+        return (asked, above), about, "", f"{above} + {asked}"
     legacy = tuple(name for name in ("question", "text") if name in table.columns and name not in answer)
     if asked not in legacy or not any(all(row.get(name) for name in legacy) for row in table.rows):
         return legacy if asked in legacy else (asked,), None, "", asked
@@ -278,6 +288,11 @@ def is_passage(table: RowTable, question: str, text: str) -> bool:
     """Whether a column is what questions are about (LogiQA 2.0), and not a question once more, with its answer perhaps."""
     texts = [(str(row.get(question)), row[text]) for row in table.rows if row.get(text)]
     return all(isinstance(each, str) and asked not in each for asked, each in texts)
+
+
+def has_lists(table: RowTable, column: str) -> bool:
+    """Whether a column holds lists or objects."""
+    return any(isinstance(row.get(column), list | dict) for row in table.rows)
 
 
 def names_of_pair(table: RowTable, left: str, right: str, name: str, second: str) -> tuple[str, str]:

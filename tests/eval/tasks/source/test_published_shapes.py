@@ -75,6 +75,43 @@ SHAPES = [
         fields={"document": "Ann is ill.", "question": "Who is ill?"},
     ),
     Shape(
+        "aspects.csv",
+        "text,aspect,polarity\nGood food,food,positive\nGood food,service,negative\n",
+        "Text: Good food\nAspect: food",
+        "positive",
+        form="label",
+        fields={"text": "Good food", "aspect": "food"},
+    ),
+    Shape(
+        "hypotheses.csv",
+        "text,hypothesis,label\nAnn is ill.,Ann is well.,no\nAnn is ill.,Ann is sick.,yes\n",
+        "Text: Ann is ill.\nHypothesis: Ann is well.",
+        "no",
+        form="yes-no",
+        fields={"text": "Ann is ill.", "hypothesis": "Ann is well."},
+    ),
+    Shape(
+        "claims.jsonl",
+        as_lines([{"claim": "c", "evidence": ["d"], "label": "SUPPORTS"}, {"claim": "e", "label": "REFUTES"}]),
+        "c",
+        "SUPPORTS",
+        form="label",
+        fields={"claim": "c"},
+        note="not asked: 'evidence'",
+    ),
+    Shape(
+        "instructed.jsonl",
+        as_lines(
+            [
+                {"instruction": "Classify.", "text": "Good film", "output": "positive"},
+                {"instruction": "", "text": "Bad film", "output": "negative"},
+            ]
+        ),
+        "Classify.\nGood film",
+        "positive",
+        fields={"instruction": "Classify.", "text": "Good film"},
+    ),
+    Shape(
         "with_the_whole_prompt.jsonl",
         as_lines([{"question": "Why?", "answer": "because", "text": "### Why?\n### because"}]),
         "Why?",
