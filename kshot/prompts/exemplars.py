@@ -21,6 +21,7 @@ from kshot.types import Question, Sample, UserError
 
 SELECTIONS = ("first", "random", "balanced", "bm25")
 ORDERS = ("drawn", "reversed", "shuffled")
+BLANKS = 8  # characters by which the same question may be longer; all of a pool is held against each question
 WORDS = re.compile(r"\w+")
 PARTS = re.compile(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+")
 
@@ -57,8 +58,7 @@ def choose(
     pool = (
         sample
         for sample in question.exemplars
-        if (sample.question != question.text or sample.choices != question.choices)
-        and (not rationale or sample.rationale.strip())
+        if not asks(sample, question) and (not rationale or sample.rationale.strip())
     )
     # as a rule the first k are the whole of the work, and the rest of the pool is not looked at
     drawn = list(islice(pool, min(k, len(question.exemplars)))) if select == "first" else list(pool)
@@ -80,9 +80,25 @@ def choose(
     return tuple(relabelled(drawn, question.labels, noise, generator) if noise else drawn)
 
 
+def asks(sample: Sample, question: Question) -> bool:
+    """Whether an exemplar asks the very question: but for case, blanks and the order of its choices."""
+    one, other = sample.question, question.text
+    if one != other:
+        if abs(len(one) - len(other)) > BLANKS or one.lstrip()[:2].casefold() != other.lstrip()[:2].casefold():
+            return False  # as a rule
+        if plain(one) != plain(other):
+            return False
+    return sample.choices == question.choices or sorted(sample.choices) == sorted(question.choices)
+
+
+def plain(text: str) -> str:
+    """A text without case, and with single blanks."""
+    return " ".join(text.casefold().split())
+
+
 def too_few(question: Question, k: int, found: int, rationale: bool) -> UserError:
     """What to say where the pool holds fewer than k exemplars that will do."""
-    pool = sum((sample.question, sample.choices) != (question.text, question.choices) for sample in question.exemplars)
+    pool = sum(not asks(sample, question) for sample in question.exemplars)
     if not pool:
         return UserError(f"the task has no exemplars and {k} are asked for; add train samples, or set k=0.")
     if pool < k:

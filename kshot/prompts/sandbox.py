@@ -271,3 +271,13 @@ def names_in(text: str) -> frozenset[str]:
     from jinja2 import meta
 
     return frozenset(meta.find_undeclared_variables(Environment().parse(text)))
+
+
+@lru_cache(maxsize=64)
+def keeps_answer(text: str) -> bool:
+    """Whether a template writes the answer as it is and makes nothing else hang on it: what a question has none of."""
+    tree = Environment().parse(text)
+    written = [part for output in tree.find_all(nodes.Output) for part in output.nodes]
+    written += [part for whole in written if isinstance(whole, nodes.Concat) for part in whole.nodes]
+    plain = sum(isinstance(part, nodes.Name) and part.name == "answer" for part in written)
+    return plain == sum(name.name == "answer" for name in tree.find_all(nodes.Name))

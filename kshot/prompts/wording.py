@@ -124,21 +124,35 @@ def asked_of(question: Question, *, listed: bool = True) -> Asked:
         raise UserError(
             f"the template {shortened(question.template)} has {count}; write it once, where the answer goes."
         )
-    check_shown(question, before, listed)
+    check_shown(question, before, after, listed)
     bare = before.rstrip(" ")
     return Asked(bare, before[len(bare) :])
 
 
-def check_shown(question: Question, before: str, listed: bool) -> None:
-    """Raises UserError where a template shows nothing of a sample, or not the choices whose letter is asked for."""
-    from kshot.prompts.sandbox import names_in
+def check_shown(question: Question, before: str, after: str, listed: bool) -> None:
+    """Raises UserError where a template shows nothing of a sample before its answer, or not the choices whose letter is
+    asked for, and where exemplars would differ from the question by their answers.
+    """
+    from kshot.prompts.sandbox import keeps_answer, names_in
 
     assert question.template is not None
     used = names_in(question.template.text) - {"answer"}
+    parts = [part for part in (question.text, *question.choices, *dict(question.fields).values()) if part.strip()]
+    if any(part in after for part in parts) and not any(part in before for part in parts):
+        raise UserError(
+            f"the template {shortened(question.template)} shows the sample behind the answer only, and what is asked "
+            "ends before it; write {{ answer }} last."
+        )
     if not used or same_for_another(question, before, listed):
         raise UserError(
             f"the template {shortened(question.template)} shows nothing of a sample before {{{{ answer }}}}, so that "
             "all would be asked the same; write {{ question }} there."
+        )
+    if not keeps_answer(question.template.text):
+        raise UserError(
+            f"the template {shortened(question.template)} changes the answer, or something else by it, so that "
+            "exemplars would have another form than the question; write {{ answer }} alone, and other words with "
+            "label_words=."
         )
     if listed and question.choices and not used & {"choices", "options"} and question.choices[-1] not in before:
         raise UserError(
@@ -223,7 +237,7 @@ def read_template(name: str, files: Mapping[str, bytes] | None = None, numbers: 
     if content is None:
         own = f", {'0' if numbers == 1 else f'0 to {numbers - 1}'} (the task's own)" if numbers else ""
         raise UserError(
-            f"template is {name!r}, and there is no such file; give own, best{own}, or an existing FILE.jinja."
+            f"template is {name!r}, which is none of own, best{own} and no file; give one of these, or FILE.jinja."
         )
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")

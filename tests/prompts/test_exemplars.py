@@ -156,3 +156,13 @@ def test_empty_pool_and_missing_rationales() -> None:
         choose(replace(QUESTION, exemplars=some), k=11, rationale=True)
     with pytest.raises(UserError, match="none of the task's exemplars have a rationale"):
         choose(replace(QUESTION, exemplars=tuple(replace(s, rationale=" ") for s in POOL)), k=1, rationale=True)
+
+
+@pytest.mark.parametrize("select", ["first", "random", "balanced", "bm25"])
+def test_the_question_in_other_blanks_case_or_order_of_choices_is_no_exemplar(select: str) -> None:
+    pool = (Sample("a", " What  IS it? ", "A", choices=("y", "x")), Sample("b", "What else?", "B", choices=("x", "y")))
+    question = replace(QUESTION, text="What is it?", choices=("x", "y"), exemplars=pool)
+    assert ids(choose(question, k=1, select=select)) == ["b"]
+    with pytest.raises(UserError, match="has 1 exemplars and 2 are asked for"):
+        choose(question, k=2, select=select)
+    assert len(choose(replace(question, choices=("x", "z")), k=2, select=select)) == 2

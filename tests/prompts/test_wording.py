@@ -218,7 +218,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     ("spec", "said"),
     [
         ("zero-shot:template=1", "template is 1 and the task has templates 0 to 0"),
-        ("zero-shot:template=none.jinja", "give own, best, 0 \\(the task's own\\), or an existing FILE"),
+        ("zero-shot:template=none.jinja", "none of own, best, 0 \\(the task's own\\) and no file"),
         ("zero-shot:label_words=bad", "1 for the labels negative, positive"),
         ("zero-shot:label_words=good+Good", "the same or empty"),
         ("zero-shot:format_seed=0", "no template to format"),
@@ -257,3 +257,26 @@ def test_what_a_base_and_the_whole_say_otherwise_is_refused(given: tuple[str, st
     name, one, other = given
     with pytest.raises(UserError, match=f"{name} is given for the base .* write it once, outside"):
         get_strategy(f"self-consistency:base=few-shot(k=1,{name}={one}),n=3,{name}={other}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ text }}\nV: {{ answer | upper }}", "changes the answer"),
+        ("{{ text }}\n{% if answer == 'positive' %}:-) {% endif %}V: {{ answer }}", "changes the answer"),
+        ("{{ text }}\nV: {{ ('a ' ~ answer) | title }}", "changes the answer"),
+        ("{{ text }}\n{% set said = answer %}V: {{ said }}", "changes the answer"),
+        ("V: {{ answer }}\n{{ text }}", "behind the answer only"),
+        ("V: {{ answer }} ({{ title }})", "behind the answer only"),
+    ],
+)
+def test_a_template_whose_exemplars_have_another_form_is_refused(text: str, said: str) -> None:
+    for spec in ("few-shot:k=1,template=0", "choice-logprob:template=0"):
+        with pytest.raises(UserError, match=said):
+            first(spec, replace(FILM, templates=(Template(text),)))
+
+
+def test_a_template_may_join_the_answer_and_end_behind_it() -> None:
+    for text in ("{{ text }}\n{{ 'V: ' ~ answer }}", "{{ text }}\nV: {{ answer }} of {{ title }}."):
+        [request] = first("few-shot:k=1,template=0", replace(FILM, templates=(Template(text),)))
+        assert str(request.prompt).endswith("It sings.\nV:")

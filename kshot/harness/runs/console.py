@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
-    from kshot.harness.runs.plan import Plan
+    from kshot.harness.runs.plan import Loaded, Plan
     from kshot.registry import Registry
     from kshot.types import Prompt, Request
 
@@ -40,9 +40,8 @@ def run_plan(
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     note = named.note()
     console = Console(stderr=True)
-    for task in loaded.tasks:
-        if task.note:
-            console.print(clean(task.note), highlight=False, markup=False)
+    for said in notes_of(loaded):
+        console.print(clean(said), highlight=False, markup=False)
     if note:
         console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
     engine = named()
@@ -97,9 +96,8 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     if renderer and (dated := renderer.date_written()):
         click.secho(clean(f"-- {dated}\n"), dim=True)
     beforehand = dict(loaded.preparations())
-    for task in loaded.tasks:
-        if task.note:
-            click.echo(clean(task.note), err=True)
+    for said in notes_of(loaded):
+        click.echo(clean(said), err=True)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
@@ -136,6 +134,19 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
 def scored(requests: Sequence[Request]) -> str:
     """What a sample's requests score after their prompt, as it is written there."""
     return f"... scored after it: {' | '.join(repr(request.continuation) for request in requests)}"
+
+
+def notes_of(loaded: Loaded) -> list[str]:
+    """What a user should know before a run: of the tasks, and which label each of their words stands for."""
+    words = {
+        (task.name, given): ", ".join(
+            f"{label} is written {word}" for label, word in zip(task.labels, given, strict=True)
+        )
+        for task, strategy in loaded.pairs()
+        if (given := tuple(strategy.params.get("label_words", ()))) and len(given) == len(task.labels)
+    }
+    mapped = [f"label_words={'+'.join(given)} of {task}: {said}." for (task, given), said in words.items()]
+    return [*(task.note for task in loaded.tasks if task.note), *mapped]
 
 
 def text_of(prompt: Prompt) -> str:

@@ -13,11 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 from kshot.eval.tasks.source.jsonl import Row, place, written
 from kshot.types import UserError
 
 MOST = 26  # as there are letters
+NUMPY = re.compile(  # strings, behind one another without a comma too, and array([...], dtype=object)
+    r"""(?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")(?P<next>\s+(?=['"]))?"""
+    r"|(?P<array>array\((?=\[))|(?P<end>\](?:,\s*dtype=\w+)?\))"
+)
 LETTERED = r"\(?{}\s?[).:．、）：]\s*"  # a letter before its choice
 FROM_0, FROM_1 = "from 0", "from 1"
 Labels = tuple[str, ...]
@@ -43,7 +48,7 @@ class Chosen:
     @property
     def lettered(self) -> str | None:
         """The letter that the answer is."""
-        letter = str(self.answer).strip().strip("().:").upper()
+        letter = bare(self.answer).upper()
         return letter if len(letter) == 1 and "A" <= letter < chr(65 + len(self.choices)) else None
 
     @property
@@ -54,8 +59,8 @@ class Chosen:
 
 
 def bare(label: Any) -> str:
-    """A label without brackets, stops and case."""
-    return str(label).strip().strip("().:").casefold()
+    """A label without brackets, stops, case and width."""
+    return normalize("NFKC", str(label)).strip().strip("().:").casefold()
 
 
 def number(answer: Any) -> int | None:
@@ -196,9 +201,12 @@ def by_words(row: Chosen) -> str:
     """The choice's letter, from the letter or the choice's text. Raises UserError where neither fits."""
     letters = [chr(65 + at) for at in range(len(row.choices))]
     answer = written(row.answer, f"{row.where}: the answer").strip()
-    if answer.strip("().:").upper() in letters:
-        return answer.strip("().:").upper()
+    if bare(answer).upper() in letters:
+        return bare(answer).upper()
     named = by_text(answer, row.choices)
+    opened = re.match(LETTERED.format(f"([{letters[0]}-{letters[-1]}])"), answer, re.I)
+    if named is None and opened and answer[opened.end() :] == row.choices[ord(opened[1].upper()) - 65].strip():
+        return opened[1].upper()  # "A. iron"
     if named is None and isinstance(row.answer, bool):  # the choices may be True and False, or Yes and No
         folded = [choice.casefold() for choice in row.choices]
         named = by_text(answer, folded) or by_text(str(row.answer).casefold(), folded)
@@ -277,7 +285,7 @@ def unwritten(text: str) -> Any:
     """A list or an object written in a cell: in JSON, as Python shows it, or parted by |, lines or ;; None for none."""
     text = text.strip()
     if text[:1] in ("[", "{"):
-        for read in (json.loads, ast.literal_eval):
+        for read in (json.loads, from_python):
             try:
                 return read(text)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
@@ -290,6 +298,21 @@ def unwritten(text: str) -> Any:
         if mark in text:
             return [part.strip() for part in text.split(mark)]
     return None
+
+
+def from_python(text: str) -> Any:
+    """A list or object as Python shows it, numpy's arrays among it, which have no commas or stand in array(...).
+
+    >>> from_python("{'text': array(['a b', 'c'], dtype=object)}"), from_python("['a b' 'c']")
+    ({'text': ['a b', 'c']}, ['a b', 'c'])
+    """
+
+    def parted(found: re.Match[str]) -> str:
+        if found["array"] or found["end"]:
+            return "" if found["array"] else "]"
+        return f"{found['string']}," if found["next"] else found["string"]
+
+    return ast.literal_eval(NUMPY.sub(parted, text))
 
 
 def lettered_parts(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kshot.eval.tasks.source.files.table import Row, RowTable
+from kshot.eval.tasks.source.language import is_chinese
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -29,7 +30,7 @@ QUESTION = (
         "inputs",
     ),
     *("sentence", "goal", "ctx", "claim", "review", "utterance", "tweet", "content", "document", "q"),
-    *("statement", "comment", "commenttext", "reviewtext", "headline", "message"),
+    *("statement", "comment", "commenttext", "reviewtext", "headline", "message", "originaltext"),
     *("问题", "题目", "提问", "题干", "问", "指令", "输入", "文本", "句子", "内容", "评论"),
 )
 ANSWER = (
@@ -44,14 +45,26 @@ ANSWER = (
         "answerindex",
         "goldanswer",
         "gold",
+        "golden",
         "reference",
     ),
-    *("expected", "expectedoutput", "finalanswer", "cop", "solution", "summary", "highlights", "a"),
+    *(
+        "expected",
+        "expectedoutput",
+        "finalanswer",
+        "cop",
+        "finaldecision",
+        "solution",
+        "summary",
+        "highlights",
+        "ans",
+        "a",
+    ),
     *("答案", "正确答案", "标准答案", "参考答案", "回答", "答", "输出"),
 )
 LABEL = (
     *("labeltext", "labelname", "label", "labels", "goldlabel", "class", "category", "sentiment", "intent"),
-    *("isduplicate", "polarity", "emotion", "stance"),
+    *("isduplicate", "polarity", "emotion", "stance", "rating", "stars"),
     *("标签", "类别", "分类", "情感"),
 )
 CHOICES = ("choices", "choice", "options", "endings", "candidates", "alternatives", "选项", "候选项", "候选")
@@ -67,11 +80,22 @@ PAIRS = (
     ("question1", "question2", "Question 1", "Question 2"),
     ("text1", "text2", "Text 1", "Text 2"),
     ("question", "sentence", "Question", "Sentence"),
-    ("前提", "假设", "前提", "假设"),
-    ("句子1", "句子2", "句子1", "句子2"),
+    ("前提", "假设", "Premise", "Hypothesis"),
+    ("句子1", "句子2", "Sentence 1", "Sentence 2"),
 )
+IN_CHINESE = {
+    **{"Premise": "前提", "Hypothesis": "假设", "Question": "问题", "Sentence": "句子"},
+    **{
+        f"{name} {at}": f"{said}{at}"
+        for name, said in (("Sentence", "句子"), ("Question", "问题"), ("Text", "文本"))
+        for at in (1, 2)
+    },
+}
+TOLD_FROM = 200  # rows that tell in which language a pair's names are
 OPTION = re.compile(r"(option|choice|opt|op|sol|ending|candidate|answer|选项|)([a-z]|\d)")  # a column a choice
 TALKS = ("messages", "conversations", "conversation")
+DATA = re.compile(r"-?\d+(?:\.\d+)?|.{50,}", re.S)  # no names of columns
+HEADLESS = " Its first line is taken as the columns' names: if it is a row, write a line of names above it."
 SHOWN = 6  # columns that a note lists
 PLAIN = {"question", "text", "answer", "label", "choices", "rationale", "id", "cluster"}  # need no word
 
@@ -213,6 +237,7 @@ def lacking(table: RowTable, name: str, usual: Sequence[str]) -> str:
     return (
         f"{table.place(0)}: the field {wanted} is missing, and none of the columns ({columns}) is known as the {name}; "
         f"say which is: --field {name}=COLUMN."
+        + ("" if table.typed or not any(map(DATA.fullmatch, table.columns)) else HEADLESS)
     )
 
 
@@ -225,7 +250,7 @@ def question_in(
     for one, other, name, second in PAIRS:
         if one in keys and other in keys and (one == "question" or not {"question", "问题"} & keys.keys()):
             left, right = keys[one], keys[other]
-            return (left, right), pair(name, second), "", f"{left} + {right}"
+            return (left, right), pair(*names_of_pair(table, left, right, name, second)), "", f"{left} + {right}"
     passage = given.get("context") or first(keys, (*CONTEXT, *(("premise",) if choosing else ())))
     if asked is None:
         if passage is None or "context" in given:
@@ -250,9 +275,17 @@ def is_passage(table: RowTable, question: str, text: str) -> bool:
     return not any(row.get(text) and str(row.get(question)) in str(row[text]) for row in table.rows)
 
 
+def names_of_pair(table: RowTable, left: str, right: str, name: str, second: str) -> tuple[str, str]:
+    """What two texts are called, with a colon: in Chinese where most of them are."""
+    texts = [str(row.get(left) or "") + str(row.get(right) or "") for row in table.rows[:TOLD_FROM]]
+    if 2 * sum(map(is_chinese, texts)) > len(texts):
+        return f"{IN_CHINESE[name]}：", f"{IN_CHINESE[second]}："
+    return f"{name}: ", f"{second}: "
+
+
 def pair(name: str, second: str) -> Composed:
     """Two texts, each under its name, as the built-in rte shows them."""
-    return lambda one, other: f"{name}: {one}\n{second}: {other}"
+    return lambda one, other: f"{name}{one}\n{second}{other}"
 
 
 def about(asked: str, passage: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ INDEXED = {
     FROM_0: "Whole numbers as answers of {path} are taken as the choices' indices from 0: 0 is A, 1 is B.",
     FROM_1: "Whole numbers as answers of {path} are taken as the choices' indices from 1, as none is 0: 1 is A, 2 is B.",
 }
+COMMA = re.compile(r"-?(?:\d{1,3}(?:\.\d{3})+|\d+),\d+")  # 1,5 and 1.234,5
 REMEDIES = {  # by how answers are read
     "text": "reword it as one plain sentence or drop it, or have all answers read as labels with --answer label.",
     "letter": "mend that row.",
@@ -69,6 +71,10 @@ def from_data(data: NamedData) -> Task:
     ]
     if asked.truths and kind == "yes-no":
         notes.append(f"True and false as answers of {asked.path} are {' and '.join(listed)}.")
+    if kind == "text" and not data.language and decimal_commas(asked.samples):
+        notes.append(
+            f"Answers of {asked.path} have decimal commas and are read as text: --language de (fr, es ...) reads numbers."
+        )
     whole = Task(
         name=data.name,
         load=loads((), asked.samples),
@@ -91,6 +97,13 @@ def from_data(data: NamedData) -> Task:
     )
     undivided = whole if data.exemplars is None else None
     return replace(whole, load=loads(shown, tested), note=" ".join(notes), undivided=undivided)
+
+
+def decimal_commas(samples: Sequence[Sample]) -> bool:
+    """Whether most targets are numbers, some with a decimal comma."""
+    commas = [sample for sample in samples if COMMA.fullmatch(sample.target.strip())]
+    numbers = sum(told.number_of(sample.target) is not None for sample in samples)
+    return bool(commas) and 2 * (len(commas) + numbers) > len(samples)
 
 
 def loads(shown: Sequence[Sample], tested: Sequence[Sample]) -> Callable[[Split, Source], Sequence[Sample]]:

@@ -92,7 +92,7 @@ def samples_of(table: RowTable, stem: str, given: Mapping[str, str], like: UserF
             for sample, row in zip(samples, table.rows, strict=True)
         ]
     said = [f"chat messages of {talks!r}, the assistant's last turn as the answer"] if talks else [columns.note]
-    notes = [f"{table.path} is read as: {note}." for note in said if note]
+    notes = [*([table.note] if table.note else []), *(f"{table.path} is read as: {note}." for note in said if note)]
     if unanswerable:
         notes.append(f"{unanswerable:,} rows of {table.path} without an answer (unanswerable questions) are left out.")
     return UserFile(
@@ -117,12 +117,16 @@ def prepared(row: Row, number: int | str, columns: Columns) -> Row:
 
 
 def listed_answers(table: RowTable, columns: Columns) -> RowTable:
-    """A table whose column of `answers` holds lists in cells of text, as pandas writes them, with these as lists."""
+    """A table whose column of answers holds lists in cells of text, as pandas writes them, with these as lists.
+
+    Of `answers` any cell may, of an answer by another name all have to.
+    """
     [name, *_] = columns.answer
-    if table.typed or plain_key(name) != "answers" or columns.choices:
+    if table.typed or columns.choices:
         return table
     cells = [unwritten(row[name]) if str(row[name])[:1] in ("[", "{") else None for row in table.rows]
-    if not any(isinstance(cell, list | dict) for cell in cells):
+    lists = [isinstance(cell, list | dict) for cell in cells]
+    if not any(lists) or not (all(lists) or plain_key(name) == "answers"):
         return table
     pairs = zip(table.rows, cells, strict=True)
     return replace(table, rows=[row if cell is None else {**row, name: cell} for row, cell in pairs])

@@ -22,6 +22,8 @@ ANSWERS = ("number", "text", "letter", "label", "yes-no")
 WANTED = {"number": "a number", "letter": "a letter", "yes-no": "yes or no"}
 TRUTHS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 TRUTHS |= {"是": "yes", "否": "no", "对": "yes", "错": "no", "對": "yes", "錯": "no"}
+TRUTHS |= {"正确": "yes", "错误": "no", "正確": "yes", "錯誤": "no", "√": "yes", "×": "no", "✓": "yes", "✗": "no"}
+INITIALS = {"y": "yes", "n": "no", "t": "yes", "f": "no"}  # where no other answer is anything else
 # full-width letters, digits and signs as the plain ones
 PLAIN_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 HAN_ONLY = re.compile(r"[\u3007\u3400-\u9fff]+")
@@ -72,6 +74,11 @@ def truth_of(answer: str) -> str | None:
     return TRUTHS.get(answer.strip().lower())
 
 
+def initial_of(answer: str) -> str | None:
+    """Yes or no, from its first letter alone too; None for any other."""
+    return truth_of(answer) or INITIALS.get(answer.strip().lower())
+
+
 def lone_letter(answer: str) -> str | None:
     """The letter that an answer is, "(b)" or "B."; None for any other."""
     found = re.fullmatch(r"\(?([A-Za-z])[).:]{0,2}", answer.translate(PLAIN_WIDTH).strip())
@@ -91,7 +98,7 @@ def counted(answer: str) -> str | None:
     return None if re.fullmatch(r"0\d+", answer.strip(), re.ASCII) else number_of(answer)
 
 
-READ: dict[str, Callable[[str], str | None]] = {"number": counted, "letter": lone_letter, "yes-no": truth_of}
+READ: dict[str, Callable[[str], str | None]] = {"number": counted, "letter": lone_letter, "yes-no": initial_of}
 
 
 def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
@@ -99,7 +106,8 @@ def kind_of(samples: Sequence[Sample], labelled: bool) -> str:
     if samples[0].choices:
         return "letter"
     truths = sum(truth_of(sample.target) is not None for sample in samples)
-    if truths == len(samples) or (not labelled and 2 * truths > len(samples)):
+    initials = {sample.target.strip().lower() for sample in samples}
+    if truths == len(samples) or initials in ({"y", "n"}, {"t", "f"}) or (not labelled and 2 * truths > len(samples)):
         return "yes-no"
     if labelled:
         return "label"

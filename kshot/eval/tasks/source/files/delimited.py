@@ -10,17 +10,20 @@ import csv
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from kshot.eval.tasks.source.files.lines import opened
 from kshot.eval.tasks.source.files.table import RowTable
+from kshot.eval.tasks.source.files.windows import NAMES, windows_encoding
 from kshot.types import UserError
 
 SEPARATORS = (",", ";", "\t", "|")
 SAID = re.compile(r"sep=(.)\r?\n")  # Excel's own first line
 UTF16 = (b"\xff\xfe", b"\xfe\xff")  # what Excel calls Unicode text
+UTF8 = "utf-8-sig"
 SAMPLED = 1 << 20  # characters that tell the separator
 Cells = tuple[int, list[str]]  # the line in which they begin
 
@@ -30,11 +33,16 @@ def read_delimited(path: Path) -> RowTable:
 
     Raises UserError, with the line, for a row whose cells are not as many as the header's, and for open quotes.
     """
-    with opened(path, "an existing CSV file", encoding_of(path)) as file:
+    encoding = encoding_of(path)
+    with opened(path, "an existing CSV file", encoding) as file:
         text = file.read()
     limit = csv.field_size_limit(sys.maxsize)  # 131,072 characters; a passage may be longer
     try:
-        return table_of_text(path, text)
+        table = table_of_text(path, text)
+        if encoding in NAMES:
+            note = f"{path} is not UTF-8 and is read as {NAMES[encoding]}."
+            table = replace(table, note=f"{note} {table.note}".strip())
+        return table
     finally:
         csv.field_size_limit(limit)
 
@@ -43,14 +51,16 @@ def table_of_text(path: Path, text: str) -> RowTable:
     """The rows of delimited text."""
     if "\0" in text:
         raise UserError(f"{path} is not UTF-8 text; save it as UTF-8.")
-    first, said = 1, SAID.match(text)
-    if said:
-        first, text = 2, text[said.end() :]
+    first, excels = 1, SAID.match(text)
+    if excels:
+        first, text = 2, text[excels.end() :]
     tabs = ".tsv" in (suffix.lower() for suffix in path.suffixes)
-    separator = said[1] if said else "\t" if tabs else separator_of(text)
+    separator = excels[1] if excels else "\t" if tabs else separator_of(text)
     plain = split_at_tabs(text) if tabs else None
-    rows = iter(plain if plain is not None else cells_of(path, text, separator, first))
-    header = names_of(path, next(rows, None))
+    listed = plain if plain is not None else list(cells_of(path, text, separator, first))
+    named = lettered_names(listed)
+    header = named or names_of(path, listed[0] if listed else None)
+    rows = listed if named else listed[1:]
     width, found, numbers = len(header), [], []
     for number, cells in rows:
         if len(cells) != width:
@@ -65,16 +75,23 @@ def table_of_text(path: Path, text: str) -> RowTable:
             numbers.append(number)
     if not found:
         raise UserError(f"{path} has no row under its header; give it at least one.")
-    return RowTable(path, found, numbers, header, typed=False)
+    said = f"{path} has no header, and its columns are taken for {', '.join(header)}, as in MMLU." if named else ""
+    return RowTable(path, found, numbers, header, typed=False, note=said)
 
 
 def encoding_of(path: Path) -> str:
-    """The encoding that a byte order mark names, or UTF-8."""
-    if path.is_file() and path.suffix.lower() != ".gz":
-        with path.open("rb") as file:
-            if file.read(2) in UTF16:
-                return "utf-16"
-    return "utf-8-sig"
+    """The encoding that a byte order mark names, UTF-8, or one of Windows' own where it is that without doubt."""
+    if not path.is_file() or path.suffix.lower() == ".gz":
+        return UTF8
+    with path.open("rb") as file:
+        if file.read(2) in UTF16:
+            return "utf-16"
+    data = path.read_bytes()
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return windows_encoding(data) or UTF8
+    return UTF8
 
 
 def separator_of(text: str) -> str:
@@ -114,6 +131,17 @@ def split_at_tabs(text: str) -> list[Cells] | None:
     if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for _, cells in rows for cell in cells):
         return None
     return rows
+
+
+def lettered_names(rows: Sequence[Cells]) -> tuple[str, ...]:
+    """The columns of a file without a header whose every row is a question, its choices and a letter, as MMLU's are."""
+    width = len(rows[0][1]) if rows else 0
+    letters = [chr(65 + at) for at in range(width - 2)]
+    if not 4 <= width <= 12 or any(len(cells) != width or cells[-1].strip() not in letters for _, cells in rows):
+        return ()
+    if rows[0][1][1:-1] == letters or not all(cells[0].strip() for _, cells in rows):  # names after all
+        return ()
+    return ("question", *letters, "answer")
 
 
 def names_of(path: Path, header: Cells | None) -> tuple[str, ...]:

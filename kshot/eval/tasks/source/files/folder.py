@@ -81,4 +81,5 @@ def joined(tables: list[RowTable], folder: Path) -> RowTable:
         for number, row in zip(table.numbers, table.rows, strict=True)
     )
     whole = table_of(folder, numbered)
-    return RowTable(folder, whole.rows, whole.numbers, whole.columns, typed=all(table.typed for table in tables))
+    typed, note = all(table.typed for table in tables), " ".join(table.note for table in tables if table.note)
+    return RowTable(folder, whole.rows, whole.numbers, whole.columns, typed, note)

@@ -21,6 +21,7 @@ class RowTable:
     numbers: Sequence[int | str]  # each row's line, from 1; or in words, "row 3"
     columns: tuple[str, ...]
     typed: bool = True  # a number is a number and no text; not so in CSV
+    note: str = ""  # what its user should know of how it was read
 
     def place(self, index: int) -> str:
         """Where a row stands: file and line."""
