@@ -154,6 +154,15 @@ def test_chat_options_and_a_templates_own_system_message_are_seen_in_a_dry_run_a
     assert "engine" in changed.output
 
 
+def test_which_label_a_word_stands_for_is_said_before_a_run(tmp_path: Path) -> None:
+    file = tmp_path / "films.jsonl"
+    file.write_text("".join(json.dumps({"text": at, "label": at}) + "\n" for at in ("positive", "negative")))
+    args = ["bench", "--task", str(file), "--strategy", "zero-shot:label_words=good+bad", "--engine", "scripted"]
+    said = "label_words=good+bad of films: negative is written good, positive is written bad."
+    assert said in kshot(*args, "--dry-run").output
+    assert said in " ".join(kshot(*args, "--runs", str(tmp_path), "--run", "r").output.split())
+
+
 def test_a_dry_run_shows_what_is_scored_as_it_is_written(tmp_path: Path) -> None:
     file = tmp_path / "films.jsonl"
     file.write_text('{"text": "Fine.", "label": "good"}\n{"text": "Dull.", "label": "bad"}\n', encoding="utf-8")
@@ -162,12 +171,3 @@ def test_a_dry_run_shows_what_is_scored_as_it_is_written(tmp_path: Path) -> None
     assert "... scored after it: ' no' | ' yes'\n" in result.output
     drawn = kshot("bench", *args, "--strategy", "self-consistency:base=zero-shot,n=2")
     assert "... and 1 more request of this sample\n" in drawn.output
-
-
-def test_which_label_a_word_stands_for_is_said_before_a_run(tmp_path: Path) -> None:
-    file = tmp_path / "films.jsonl"
-    file.write_text("".join(json.dumps({"text": at, "label": at}) + "\n" for at in ("positive", "negative")))
-    args = ["bench", "--task", str(file), "--strategy", "zero-shot:label_words=good+bad", "--engine", "scripted"]
-    said = "label_words=good+bad of films: negative is written good, positive is written bad."
-    assert said in kshot(*args, "--dry-run").output
-    assert said in " ".join(kshot(*args, "--runs", str(tmp_path), "--run", "r").output.split())

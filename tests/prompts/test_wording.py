@@ -176,7 +176,7 @@ BAD = {
     "nothing of a sample": ("Sentiment: {{ answer }}", "shows nothing of a sample"),
     "nothing before the answer": (
         "Sentiment: {{ answer }} of {{ text }}",
-        "shows nothing of a sample before {{ answer }}",
+        "shows the sample behind the answer only",
     ),
     "no such field": ("{{ txet }}: {{ answer }}", ", line 1: 'txet' is undefined; it may use answer, choices"),
     "no Jinja": ("{{ text }: {{ answer }}", "line 1:"),

@@ -131,11 +131,6 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
         click.secho(f"-- {counted}\n" if renderer else f"-- the first of {count} samples\n", dim=True)
 
 
-def scored(requests: Sequence[Request]) -> str:
-    """What a sample's requests score after their prompt, as it is written there."""
-    return f"... scored after it: {' | '.join(repr(request.continuation) for request in requests)}"
-
-
 def notes_of(loaded: Loaded) -> list[str]:
     """What a user should know before a run: of the tasks, and which label each of their words stands for."""
     words = {
@@ -147,6 +142,11 @@ def notes_of(loaded: Loaded) -> list[str]:
     }
     mapped = [f"label_words={'+'.join(given)} of {task}: {said}." for (task, given), said in words.items()]
     return [*(task.note for task in loaded.tasks if task.note), *mapped]
+
+
+def scored(requests: Sequence[Request]) -> str:
+    """What a sample's requests score after their prompt, as it is written there."""
+    return f"... scored after it: {' | '.join(repr(request.continuation) for request in requests)}"
 
 
 def text_of(prompt: Prompt) -> str:
