@@ -164,7 +164,7 @@ def test_a_long_answer_does_not_fill_the_table() -> None:
         (
             {"zero-shot": skilled(90), "few-shot": skilled(90)},
             "No difference is shown in 1 comparison; every strategy has the very score of its baseline.",
-            "strategyqa: all 2 strategies have the same accuracy, 90.0% (82.6–94.5%) of 100 samples.",
+            "strategyqa: both strategies have the same accuracy, 90.0% (82.6–94.5%) of 100 samples.",
         ),
         (
             {"zero-shot": skilled(90), "few-shot": skilled(88)},
