@@ -106,7 +106,8 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
     subject = "It is not" if len(best) == 1 else "None of them is"
     beside = f" {subject} shown to be above {always(cheapest)}." if cheapest.no_better else ""
     if len(best) == len(here):
-        return f"{task}: {'both' if len(here) == 2 else f'all {len(here)}'} strategies have the same {cheapest.scale.name}, {over}.{beside}"
+        count = "both" if len(here) == 2 else f"all {len(here)}"
+        return f"{task}: {count} strategies have the same {cheapest.scale.name}, {over}.{beside}"
     names = enumerated([m.strategy for m in best])
     has = "has the highest" if len(best) == 1 else "share the highest"
     text = f"{task}: {names} {has} {cheapest.scale.name}, {over}"
