@@ -16,7 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ TASKS = ("sst2", "trec", "agnews", "rte", "cb", "strategyqa", "coin-flip")
 PAGE = Path(__file__).parent.parent / "templates.md"
 MARK = "<!-- measured below: docs/build/templates.py writes it -->"
 TEMPLATES = range(4)
+SETS = TASKS[:5]  # of labelled texts
 
 
 def strategies(ks: list[int], mode: str) -> list[str]:
@@ -151,6 +152,33 @@ def answers(model: str, runs: Path) -> Iterator[str]:
             yield f"| {task} | {strategy} | {' | '.join(row.get(name, '') for name in names)} |"
 
 
+def decision(models: list[str], runs: Path) -> Iterator[str]:
+    """Means over the sets of labelled texts, a line a model and number of exemplars."""
+    yield "| model | exemplars | turns | Q/A | template 0 | best of 0 to 3 on the test (no fair choice) |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for model in models:
+        found = of_model(model, runs)
+        for k in ("", ", k = 4"):
+            row = [mean_of([found.get((task, f"{name}{k}")) for task in SETS]) for name in ("turns", "Q/A", "0")]
+            best = [
+                max(forms, key=lambda form: form.measure.accuracy)
+                for task in SETS
+                if (forms := [found[task, f"{at}{k}"] for at in TEMPLATES if (task, f"{at}{k}") in found])
+            ]
+            if row[-1]:
+                yield f"| {Path(model).stem} | {4 if k else 0} | {' | '.join(row)} | {mean_of(list(best))} |"
+
+
+def mean_of(forms: Sequence[Form | None]) -> str:
+    """The mean accuracy and area of forms; "" where one is lacking."""
+    there = [form for form in forms if form is not None]
+    if not there or len(there) < len(forms):
+        return ""
+    return (
+        f"{100 * statistics.mean(f.measure.accuracy for f in there):.1f} / {statistics.mean(f.auc for f in there):.2f}"
+    )
+
+
 def section(model: str, runs: Path) -> Iterator[str]:
     """A model's part of the page."""
     found = of_model(model, runs)
@@ -187,7 +215,8 @@ def main() -> None:
                 if options.written:
                     run(model, mode, options, written=True)
     try:
-        lines = [line for model in options.model for line in section(model, options.runs)]
+        lines = [*decision(options.model, options.runs)]
+        lines += [line for model in options.model for line in section(model, options.runs)]
     except UserError as error:
         raise SystemExit(f"templates.py: {error}") from error
     before = PAGE.read_text(encoding="utf-8").partition(MARK)[0] if PAGE.is_file() else ""

@@ -237,7 +237,7 @@ def read_template(name: str, files: Mapping[str, bytes] | None = None, numbers: 
     if content is None:
         own = f", {'0' if numbers == 1 else f'0 to {numbers - 1}'} (the task's own)" if numbers else ""
         raise UserError(
-            f"template is {name!r}, and there is no such file; give own, best{own}, or an existing FILE.jinja."
+            f"template is {name!r}, which is none of own, best{own} and no file; give one of these, or FILE.jinja."
         )
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")

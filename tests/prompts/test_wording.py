@@ -218,7 +218,7 @@ def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
     ("spec", "said"),
     [
         ("zero-shot:template=1", "template is 1 and the task has templates 0 to 0"),
-        ("zero-shot:template=none.jinja", "give own, best, 0 \\(the task's own\\), or an existing FILE"),
+        ("zero-shot:template=none.jinja", "none of own, best, 0 \\(the task's own\\) and no file"),
         ("zero-shot:label_words=bad", "1 for the labels negative, positive"),
         ("zero-shot:label_words=good+Good", "the same or empty"),
         ("zero-shot:format_seed=0", "no template to format"),

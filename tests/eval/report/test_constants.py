@@ -76,6 +76,16 @@ def test_the_same_answer_to_everything_is_named_wherever_its_accuracy_stands() -
         assert '56.0% "no" !' in plain
 
 
+def test_strategies_that_gave_the_same_one_answer_are_named_together() -> None:
+    none = {f"few-shot:k={k}": ["no"] * 100 for k in range(1, 6)}
+    [constant, _] = build(run_of({"zero-shot": skilled(90), "instruction": ["yes"] * 100, **none})).cautions
+    assert constant == (
+        f'{CARE}the same answer to everything, which shows no skill: instruction on strategyqa ("yes" in 100 of 100, '
+        '44.0%; always "no" would have 56.0%), few-shot:k=1, few-shot:k=2, few-shot:k=3, few-shot:k=4 and few-shot:k=5 '
+        'on strategyqa ("no" in 100 of 100, 56.0%; always "yes" would have 44.0%).'
+    )
+
+
 def test_what_bench_says_last_are_the_cautions(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     report = build(run_of({"zero-shot": skilled(90), "few-shot": ["no"] * 100}))
     publish(report, tmp_path, findings=1)
@@ -154,7 +164,7 @@ def test_a_long_answer_does_not_fill_the_table() -> None:
         (
             {"zero-shot": skilled(90), "few-shot": skilled(90)},
             "No difference is shown in 1 comparison; every strategy has the very score of its baseline.",
-            "strategyqa: all 2 strategies have the same accuracy, 90.0% (82.6–94.5%) of 100 samples.",
+            "strategyqa: both strategies have the same accuracy, 90.0% (82.6–94.5%) of 100 samples.",
         ),
         (
             {"zero-shot": skilled(90), "few-shot": skilled(88)},

@@ -205,7 +205,7 @@ def test_rescore_takes_nothing_but_the_kept_copy(tmp_path: Path, form: Path, wat
     secret.write_text("{{ question }} {{ answer }}")
     watched.clear()
     run = stranger(tmp_path / "run", form, secret, {})  # a note that knows no copy
-    with pytest.raises(UserError, match=r"template is '.*secret.txt', and there is no such file"):
+    with pytest.raises(UserError, match=r"template is '.*secret.txt', which is none of own, best.* and no file"):
         rescore(run)
     run = stranger(tmp_path / "two", form, secret, {str(secret): "0" * 64})
     (run / "sources" / f"secret-{'0' * 12}.txt").symlink_to(secret)

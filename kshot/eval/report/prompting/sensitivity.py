@@ -141,6 +141,7 @@ def caption_of(spreads: Sequence[Spread], ranked: bool) -> str:
     asked = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     q, other = "Cochran's Q", "a permutation test (fractions, clusters, few or different samples)"
     test = f"{q}, or {other}" if len(tests) > 1 else q if COCHRAN in tests else other
+    holm = f", Holm over all {len(spreads)} rows" if len(spreads) > 1 else ""
     area = (
         " AUC: the lowest and the highest area under the ROC curve, which a lean to one label leaves as it is."
         if ranked
@@ -149,7 +150,7 @@ def caption_of(spreads: Sequence[Spread], ranked: bool) -> str:
     return (
         f"{scale_of_spreads(spreads).title} of strategies that are equal but for what was varied, on the same {asked} "
         "samples; ranges and standard deviations in points. By chance: the mean range if the values were alike, each "
-        f"sample's scores exchanged between them. p: {test}, Holm over all {len(spreads)} rows.{area}"
+        f"sample's scores exchanged between them. p: {test}{holm}.{area}"
     )
 
 

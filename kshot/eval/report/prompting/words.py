@@ -106,7 +106,8 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
     subject = "It is not" if len(best) == 1 else "None of them is"
     beside = f" {subject} shown to be above {always(cheapest)}." if cheapest.no_better else ""
     if len(best) == len(here):
-        return f"{task}: all {len(here)} strategies have the same {cheapest.scale.name}, {over}.{beside}"
+        count = "both" if len(here) == 2 else f"all {len(here)}"
+        return f"{task}: {count} strategies have the same {cheapest.scale.name}, {over}.{beside}"
     names = enumerated([m.strategy for m in best])
     has = "has the highest" if len(best) == 1 else "share the highest"
     text = f"{task}: {names} {has} {cheapest.scale.name}, {over}"
@@ -157,7 +158,7 @@ def notes(listed: Sequence[Measure], asked_by: Mapping[str, str] = MappingProxyT
 
 def one_answer(listed: Sequence[Measure]) -> str:
     """Which strategies gave one and the same answer to everything; "" where none did."""
-    shown = []
+    alike: dict[tuple[str, str], list[str]] = {}  # (task, what is told) -> strategies
     for m in listed:
         found, constant = m.answers, m.constant
         if not found.constant:
@@ -167,9 +168,13 @@ def one_answer(listed: Sequence[Measure]) -> str:
             same = constant.answer == found.commonest
             other = constant.second if same else (constant.answer, constant.share)
             told += f"; always {quoted(other[0])} would have {percent(other[1])}" if other else ""
-        shown.append(f"{m.strategy} on {m.task} ({told})")
-    if not shown:
+        alike.setdefault((m.task, told), []).append(m.strategy)
+    if not alike:
         return ""
+    shown = []
+    for (task, told), names in alike.items():
+        more = [f"{len(names) - MOST} more"] if len(names) > MOST else []
+        shown.append(f"{enumerated([*names[:MOST], *more])} on {task} ({told})")
     return f"{CARE}the same answer to everything, which shows no skill: {listing(shown)}."
 
 

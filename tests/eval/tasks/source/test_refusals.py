@@ -39,7 +39,11 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
         r"multirc\.csv, line 2: both 'answer' and 'label'",
     ),
     ("twice.csv", "question,answer,answer\na,b,c\n", r"twice\.csv, line 1: the column 'answer' stands twice"),
-    ("polish.csv", "question,answer\nGdzie?,Łódź\n".encode("cp1250"), r"polish\.csv is not UTF-8 text"),
+    (
+        "polish.csv",
+        "question,answer\nGdzie?,Łódź\n".encode("cp1250"),
+        r"polish\.csv is not UTF-8 text; save it as UTF-8 \(in Excel: CSV UTF-8\)",
+    ),
     ("latin.jsonl", '{"question": "Wo?", "answer": "Zürich"}'.encode("latin-1"), r"latin\.jsonl is not UTF-8 text"),
     ("zero.csv", b"question,answer\na,b\0\n", r"zero\.csv is not UTF-8 text"),
     ("own.csv", "Frage,Loesung\nWer?,Rom\n", r"own\.csv, line 2: .*'Frage', 'Loesung'.*--field answer=COLUMN"),
