@@ -2,6 +2,7 @@
 
 plan.py      what is to be run, and what it loads: tasks, strategies, samples
 run.py       a plan on an engine, into a folder; and its answers read again
+pools.py     that its exemplars stay the same
 prepare.py   what its strategies find out before their first question
 wordings.py  the templates that it was asked in
 names.py     what its strategies and tasks are called, so that reading runs nothing

@@ -21,6 +21,7 @@ from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.pools import check_pools
 from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.sources import check_sources, fingerprints, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
@@ -158,6 +159,7 @@ def record_of(
 def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
     check_sources(journal, loaded)
+    check_pools(journal, loaded)
     hashes = fingerprints(loaded)
     describe(journal, settings, {**info, **({"sources": hashes} if hashes else {})})
     keep_sources(journal, loaded)
