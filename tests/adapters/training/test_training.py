@@ -148,12 +148,24 @@ def test_generators_draw_as_many_train_samples_as_are_asked_for() -> None:
     assert len({key(sample) for sample in (*data.train, *data.validation)}) == 364
 
 
-def test_a_strategy_that_asks_twice_or_scores_cannot_be_trained_on(tiny: LoadedModel) -> None:
+def test_a_strategy_that_asks_twice_cannot_be_trained_on(tiny: LoadedModel) -> None:
     task = get_task("coin-flip")
     samples = task.load("train", Source())[:1]
-    for name in ("zero-shot-cot", "choice-logprob"):
-        with pytest.raises(UserError, match=f"{name}.* cannot be trained on"):
-            examples(task, get_strategy(name), samples, Renderer(tiny.tokenizer, True), max_length=2048)
+    with pytest.raises(UserError, match=r"zero-shot-cot.* cannot be trained on"):
+        examples(task, get_strategy("zero-shot-cot"), samples, Renderer(tiny.tokenizer, True), max_length=2048)
+
+
+def test_what_scores_labels_is_trained_on_the_right_one(tiny: LoadedModel) -> None:
+    """The same tokens carry loss as where the answer is written."""
+    task = get_task("coin-flip")
+    samples, renderer = task.load("train", Source())[:4], Renderer(tiny.tokenizer, True)
+    scored, written = (
+        examples(task, get_strategy(name), samples, renderer, max_length=2048)
+        for name in ("choice-logprob", "zero-shot")
+    )
+    end = [[label for label in one.labels if label != -100] for one in scored]  # type: ignore[union-attr]
+    assert end == [[label for label in one.labels if label != -100] for one in written]  # type: ignore[union-attr]
+    assert all(end)
 
 
 def test_a_sample_that_is_too_long_is_named(tiny: LoadedModel) -> None:

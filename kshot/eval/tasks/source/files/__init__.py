@@ -3,6 +3,7 @@
 table.py       rows, and where each stands
 lines.py       JSON Lines, and the text of any file
 delimited.py   CSV and TSV: a cell is the text that stands there
+windows.py     text in the encodings of Excel on Windows
 whole.py       JSON: a list, columns, splits, or a list inside an object
 arrow.py       Parquet, `save_to_disk` folders and sets of the hub: the types that they have
 folder.py      a folder of files, a split each
