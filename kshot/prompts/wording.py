@@ -268,4 +268,17 @@ def reworded(question: Question, words: Sequence[str], what: str) -> Question:
     if len({word.strip().casefold() for word in words}) < len(words) or not all(word.strip() for word in words):
         raise UserError(f"{what} are {'+'.join(words)}: two of them are the same or empty; give each label its own.")
     words = tuple(word.strip() for word in words)
-    return replace(question, words=words, format=question.format.worded(words))
+    instructions = tuple(in_these_words(text, question.labels, words) for text in question.instructions)
+    return replace(question, words=words, format=question.format.worded(words), instructions=instructions)
+
+
+def in_these_words(text: str, labels: Sequence[str], words: Sequence[str]) -> str:
+    """A task's instruction with its labels in other words, where it names all of them.
+
+    >>> in_these_words("Is it positive or negative?", ("negative", "positive"), ("bad", "good"))
+    'Is it good or bad?'
+    """
+    spoken = dict(zip((label.casefold() for label in labels), words, strict=True))
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(label)}(?!\w)" for label in labels), re.IGNORECASE)
+    named = {found.casefold() for found in pattern.findall(text)}
+    return pattern.sub(lambda found: spoken[found[0].casefold()], text) if named == set(spoken) else text

@@ -70,6 +70,15 @@ def test_words_are_written_and_labels_come_back() -> None:
     assert isinstance(plain.prompt, tuple) and plain.prompt[-1].content.endswith("Answer with bad or good.")
 
 
+def test_an_instruction_that_names_the_labels_names_the_words() -> None:
+    """It would ask for words that are not scored; one of the user's own stands as it is."""
+    question = replace(FILM, instructions=("Positive or negative?", "Is it positive?", "Judge."))
+    asked = [str(first(f"instruction:wording={at},label_words=bad+good", question)[0].prompt) for at in range(3)]
+    assert "good or bad?" in asked[0] and "Is it positive?" in asked[1] and "Judge." in asked[2]
+    own = first('instruction:text="Positive or negative?",label_words=bad+good', question)
+    assert "Positive or negative?" in str(own[0].prompt)
+
+
 def test_a_templates_own_words_give_way_to_those_said() -> None:
     question = replace(FILM, templates=(replace(REVIEW, words=("bad", "good")),))
     assert [request.continuation for request in first("choice-logprob:template=0", question)] == [" bad", " good"]

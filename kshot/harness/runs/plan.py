@@ -88,7 +88,7 @@ class Plan:
                 settings["seed"],
                 settings["repeats"],
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
-                dict(settings.get("forms", {})),
+                dict(settings.get("default_templates", {})),
                 settings.get("set_aside", True) is not False,
             )
             named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
@@ -121,7 +121,7 @@ class Loaded:
     def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
         """What a resume must agree with: the plan's, and the forms that tasks are asked in where it is not said."""
         forms = {task.name: task.form for task in self.tasks if task.form}
-        return {**self.plan.settings(engine_id, chat), **({"forms": forms} if forms else {})}
+        return {**self.plan.settings(engine_id, chat), **({"default_templates": forms} if forms else {})}
 
     def in_forms(self, forms: Mapping[str, str]) -> Loaded:
         """With its tasks in these forms."""

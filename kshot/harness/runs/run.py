@@ -72,7 +72,7 @@ def as_begun(loaded: Loaded, folder: Path) -> Loaded:
     if loaded.plan.forms is None:
         with suppress(UserError), Journal.read(folder) as journal:
             if journal.answered():
-                forms = journal.settings().get("forms", {})
+                forms = journal.settings().get("default_templates", {})
                 return loaded.in_forms(forms if isinstance(forms, dict) else {})
     return loaded
 

@@ -200,7 +200,7 @@ def test_where_no_template_was_chosen_the_report_says_how() -> None:
     report = build(run_of({("t", f"c:k=4,template={at}"): scores(9 + at) for at in range(2)}))
     advice = [block for block in report.blocks() if isinstance(block, str) and "validation" in block]
     assert len(advice) == 1
-    assert "`--strategy c:k=4,template=best` chooses one" in advice[0]
+    assert "give --strategy c:k=4,template=best as well, which chooses one" in advice[0]
     assert not [block for block in build(chosen_run()).blocks() if isinstance(block, str) and "chooses one" in block]
 
 
@@ -260,9 +260,11 @@ def test_a_terminal_of_any_width_cuts_nothing_off_in_any_script(width: int) -> N
 
 
 def test_a_task_that_is_asked_in_a_template_of_its_own_accord_says_so() -> None:
-    """A run keeps in `forms` what a strategy that gives no template was asked in; own is kshot's form by name."""
+    """A run keeps what a strategy that gives no template was asked in; own is kshot's form by name."""
     names = ("c", "c:template=own", "c:template=1")
-    run = replace(run_of({("t", name): scores(9 + at) for at, name in enumerate(names)}), info={"forms": {"t": "0"}})
+    run = replace(
+        run_of({("t", name): scores(9 + at) for at, name in enumerate(names)}), info={"default_templates": {"t": "0"}}
+    )
     [one] = variations(list(measure(run).values()), run)
     assert [(name, each.strategy) for name, each in one.points] == [
         ("0", "c"), ("own", "c:template=own"), ("1", "c:template=1"),

@@ -47,7 +47,7 @@ def test_a_set_of_labelled_texts_is_asked_in_its_published_form(films: Path, tmp
     [own, _] = [request for request in first if not isinstance(request.prompt, str)]
     assert own.prompt[-1].content == "It sings.\nAnswer with negative or positive."  # type: ignore[union-attr]
     with Journal.read(tmp_path / "r") as journal:
-        assert journal.settings()["forms"] == {"sst2": "0"}
+        assert journal.settings()["default_templates"] == {"sst2": "0"}
     assert rescore(tmp_path / "r") == (16, 0)
 
 
@@ -57,7 +57,7 @@ def test_an_earlier_run_goes_on_in_the_form_that_it_was_begun_in(films: Path, tm
     run_benchmark(load_plan(plan_of(films, "choice-logprob", "few-shot:k=2", forms={})), before, tmp_path / "r")
     assert not any(isinstance(request.prompt, str) for request in before.asked)
     with Journal.read(tmp_path / "r") as journal:
-        assert "forms" not in journal.settings()
+        assert "default_templates" not in journal.settings()
         records = list(journal.records())
     engine = ScriptedEngine(reply)
     run_benchmark(load_plan(plan_of(films, "choice-logprob", "few-shot:k=2")), engine, tmp_path / "r")

@@ -98,7 +98,7 @@ def text_of(value: object) -> str:
 
 def template_name(run: RunData, task: str, given: str) -> str:
     """The template that words a task where a strategy gives this one: "" for kshot's own form."""
-    forms = run.info.get("forms", {})
+    forms = run.info.get("default_templates", {})
     name = given or (forms.get(task, "") if isinstance(forms, Mapping) else "")
     return "" if name == OWN else str(name)
 

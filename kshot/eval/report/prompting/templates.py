@@ -90,7 +90,8 @@ def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
         m = one.measure
         best, difference = on_test(run, one)
         rows.append([
-            m.task, m.strategy, called(one.template), of_validation(one), f"{m.n:,}", percent(m.accuracy),
+            m.task, m.strategy, f"{called(one.template)}{of_equals(one)}", of_validation(one), f"{m.n:,}",
+            percent(m.accuracy),
             percent_range(m.interval.low, m.interval.high), Cell(best, "quiet"), Cell(difference, "quiet"),
         ])  # fmt: skip
     heads = columns(
@@ -104,6 +105,12 @@ def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
         "lead is in points, paired, with its bootstrap interval."
     )
     return Table(TITLE, heads, rows, caption)
+
+
+def of_equals(one: ChosenTemplate) -> str:
+    """Said where the template chosen was no better on validation than others: it was then the first of them."""
+    best = [name for name, (right, of) in one.validation.items() if right / of >= one.share]
+    return "" if len(best) < 2 else f", first of {len(best)} equals"
 
 
 def of_validation(one: ChosenTemplate) -> str:
@@ -200,7 +207,7 @@ def advice(found: Sequence[Variation], choices: Sequence[ChosenTemplate], specs:
             example = best_spec(specs.get(one.points[-1][1].strategy, one.points[-1][1].strategy))
             yield (
                 f"No template of {one.panel} was chosen on a validation split, and the highest below is no fair "
-                f"baseline: `--strategy {example}` chooses one."
+                f"baseline; give --strategy {example} as well, which chooses one."
             )
 
 
