@@ -288,7 +288,7 @@ class Task:
     note: str = ""  # what its user should know before it runs
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
     templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
-    form: str = ""  # the template that words it where a strategy does not say; "": none, turns of a conversation
+    form: str = ""  # the template in which its labels are scored where a strategy does not say; "": none
     language: str = "en"  # of the words around a question: en or zh
     undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
 

@@ -56,6 +56,7 @@ def with_common(function: Function) -> Function:
 
     @wraps(function)
     def strategy(question: Question, **params: Any) -> Program[Prediction]:
+        question = in_its_form(function, question)
         given = {name: params.pop(name, default) for name, default in added.items()}
         if given == added and not question.form:
             return function(question, **params)
@@ -82,6 +83,15 @@ def said(
     question = in_words(question, given)
     own = own_stops(function, question, params)
     return (yield from rewrite(function(question, **params), changer(given, own)))
+
+
+def in_its_form(function: Callable[..., object], question: Question) -> Question:
+    """The question with its task's form for what scores labels, and without for what writes.
+
+    A template of published work names no labels, so that a model that has to write one does not know which there are:
+    docs/templates.md has what this was decided on.
+    """
+    return question if not question.form or vars(function).get("scores") else replace(question, form="")
 
 
 def in_words(question: Question, given: Mapping[str, Any]) -> Question:
@@ -119,6 +129,7 @@ def template_files(specs: Iterable[str]) -> list[str]:
 def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:
     """A sample's answer as it stands behind the strategy's prompt: what a model is to write, were it right."""
     common = vars(strategy.function).get("common", {})
+    question = in_its_form(strategy.function, question)
     return answer_for(in_words(question, {name: strategy.params[name] for name in common}), sample)
 
 

@@ -51,7 +51,8 @@ def classification(
         instructions=instructions,
         templates=templates,
         form="0",  # told apart far better than in turns, by base models and by chat models: docs/templates.md
-        note=f"{folder} is asked in its template 0 where a strategy does not say how (template=own: turns, or Q: and A:).",
+        note=f"{folder}: labels are scored in its template 0 where choice-logprob does not say how (template=own: in turns, "
+        "or as Q: and A:).",
     )
 
 

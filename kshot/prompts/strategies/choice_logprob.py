@@ -105,7 +105,7 @@ def prepare(
     return program
 
 
-vars(choice_logprob)["prepare"] = prepare
+vars(choice_logprob).update(prepare=prepare, scores=True)  # what prompts.preparation and prompts.common look for
 
 
 def scored(

@@ -261,13 +261,14 @@ def test_a_terminal_of_any_width_cuts_nothing_off_in_any_script(width: int) -> N
 
 def test_a_task_that_is_asked_in_a_template_of_its_own_accord_says_so() -> None:
     """A run keeps what a strategy that gives no template was asked in; own is kshot's form by name."""
-    names = ("c", "c:template=own", "c:template=1")
+    head = "choice-logprob"
+    names = (head, f"{head}:template=own", f"{head}:template=1")
     run = replace(
         run_of({("t", name): scores(9 + at) for at, name in enumerate(names)}), info={"default_templates": {"t": "0"}}
     )
     [one] = variations(list(measure(run).values()), run)
     assert [(name, each.strategy) for name, each in one.points] == [
-        ("0", "c"), ("own", "c:template=own"), ("1", "c:template=1"),
+        ("0", names[0]), ("own", names[1]), ("1", names[2]),
     ]  # fmt: skip
     assert one.own == {1}
     prepared = {("t", "c:template=best"): {"best": "own", "validation": {"own": {"right": 3, "n": 4}}}}

@@ -1,4 +1,4 @@
-"""The form that a task is asked in where a strategy does not say: today's, and in an earlier run the run's own."""
+"""The form that labels are scored in where a strategy does not say: today's, and in an earlier run the run's own."""
 
 from __future__ import annotations
 
@@ -43,9 +43,11 @@ def test_a_set_of_labelled_texts_is_asked_in_its_published_form(films: Path, tmp
     plan = plan_of(films, "choice-logprob", "choice-logprob:template=0", "choice-logprob:template=own", "zero-shot")
     run_benchmark(load_plan(plan), engine, tmp_path / "r")
     first = [request for request in engine.asked if "It sings." in str(request.prompt)]
-    assert [request.prompt for request in first if isinstance(request.prompt, str)] == [REVIEW] * 3  # asked once
-    [own, _] = [request for request in first if not isinstance(request.prompt, str)]
-    assert own.prompt[-1].content == "It sings.\nAnswer with negative or positive."  # type: ignore[union-attr]
+    assert [request.prompt for request in first if isinstance(request.prompt, str)] == [REVIEW] * 2  # asked once
+    turns = [request for request in first if not isinstance(request.prompt, str)]  # scored, and written
+    assert {request.continuation for request in turns} == {"negative", "positive", None}
+    for request in turns:
+        assert request.prompt[-1].content == "It sings.\nAnswer with negative or positive."  # type: ignore[union-attr]
     with Journal.read(tmp_path / "r") as journal:
         assert journal.settings()["default_templates"] == {"sst2": "0"}
     assert rescore(tmp_path / "r") == (16, 0)
@@ -69,14 +71,15 @@ def test_an_earlier_run_goes_on_in_the_form_that_it_was_begun_in(films: Path, tm
 
 @pytest.mark.parametrize("strategy", ["zero-shot", "few-shot:k=1", "choice-logprob"])
 def test_what_is_trained_on_is_asked_in_it_too(films: Path, strategy: str) -> None:
-    for forms, prompt in ((None, REVIEW), ({}, "It sings.")):
+    scores = strategy == "choice-logprob"
+    for forms, prompt in ((None, REVIEW if scores else "It sings."), ({}, "It sings.")):
         loaded = load_plan(plan_of(films, strategy, forms=forms))
         [task], [bound], [first, *_] = loaded.tasks, loaded.strategies, loaded.samples["sst2"]
         pool = loaded.pools["sst2"]
         request = taught(task, bound, first, pool, chat=True)
         assert request.prompt == advance(bound(task.question(first, pool)))[0].prompt  # type: ignore[index]
         assert prompt in str(request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content)
-        assert request.continuation == (" positive" if forms is None else "positive")
+        assert request.continuation == (" positive" if forms is None and scores else "positive")
 
 
 def test_an_earlier_study_goes_on_in_its_own(films: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ AS_WRITTEN: Mapping[str, object] = {"template": "", "label_words": "", "format_s
 
 SAID = {"template": "template", "label_words": "words", "format_seed": "format", "wording": "wording"}
 OWN, BEST = "own", "best"
+SCORES = "choice-logprob"  # what scores labels, in the task's own template by default
 
 Form = tuple[str, ...]
 """The values of `AS_WRITTEN`'s hyperparameters, as text."""
@@ -86,7 +87,7 @@ def form_of(measure: Measure, run: RunData) -> tuple[tuple[str, str], Form]:
     """((task, the strategy without its form), its form)."""
     head, found = parsed(measure.strategy, run.params)
     if "template" in found:
-        found = {**found, "template": template_name(run, measure.task, str(found["template"]))}
+        found = {**found, "template": template_name(run, measure.task, head, str(found["template"]))}
     rest = write_spec(head, {name: value for name, value in found.items() if name not in AS_WRITTEN})
     return (measure.task, rest), tuple(text_of(found.get(name, plain)) for name, plain in AS_WRITTEN.items())
 
@@ -96,10 +97,11 @@ def text_of(value: object) -> str:
     return "" if value is None else "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def template_name(run: RunData, task: str, given: str) -> str:
-    """The template that words a task where a strategy gives this one: "" for kshot's own form."""
+def template_name(run: RunData, task: str, strategy: str, given: str) -> str:
+    """The template that words a task where a strategy of this kind gives this one: "" for kshot's own form."""
     forms = run.info.get("default_templates", {})
-    name = given or (forms.get(task, "") if isinstance(forms, Mapping) else "")
+    default = forms.get(task, "") if isinstance(forms, Mapping) and strategy == SCORES else ""
+    name = given or default
     return "" if name == OWN else str(name)
 
 

@@ -224,7 +224,11 @@ def described_template(run: RunData, task: str, strategy: str) -> tuple[str, str
     """(what the template that worded a strategy's prompts is called, its text); None for kshot's own form."""
     params = run.params.get(strategy, {})
     given, seed = str(params.get("template", "")), params.get("format_seed", -1)
-    name = chosen_template(run, task, strategy) if given == BEST else template_name(run, task, given)
+    name = (
+        chosen_template(run, task, strategy)
+        if given == BEST
+        else template_name(run, task, strategy.partition(":")[0], given)
+    )
     if not name:
         return None
     known = run.templates.get(task, {}).get(name)
