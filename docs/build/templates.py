@@ -69,7 +69,13 @@ def forms(folder: Path, mode: str) -> Mapping[tuple[str, str], Form]:
     found: dict[tuple[str, str], Form] = {}
     run_, journal = read_run(folder)
     with journal:
-        for (task, name), each in measure(run_).items():
+        measures = measure(run_)
+        sizes: dict[str, set[int]] = {}
+        for (task, _), each in measures.items():
+            sizes.setdefault(task, set()).add(each.n)
+        for (task, name), each in measures.items():
+            if len(sizes[task]) > 1:  # not finished
+                continue
             params = get_strategy(name).params
             own = "turns" if mode == "chat" else "Q/A"
             name = own if params["template"] in ("", "own") else params["template"]
@@ -153,30 +159,27 @@ def answers(model: str, runs: Path) -> Iterator[str]:
 
 
 def decision(models: list[str], runs: Path) -> Iterator[str]:
-    """Means over the sets of labelled texts, a line a model and number of exemplars."""
-    yield "| model | exemplars | turns | Q/A | template 0 | best of 0 to 3 on the test (no fair choice) |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    """Means over the sets of labelled texts that were asked in every form, a line a model and number of exemplars."""
+    yield "| model | exemplars | sets | turns | Q/A | template 0 | best of 0 to 3 on the test (no fair choice) |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
     for model in models:
         found = of_model(model, runs)
         for k in ("", ", k = 4"):
-            row = [mean_of([found.get((task, f"{name}{k}")) for task in SETS]) for name in ("turns", "Q/A", "0")]
-            best = [
-                max(forms, key=lambda form: form.measure.accuracy)
-                for task in SETS
-                if (forms := [found[task, f"{at}{k}"] for at in TEMPLATES if (task, f"{at}{k}") in found])
-            ]
-            if row[-1]:
-                yield f"| {Path(model).stem} | {4 if k else 0} | {' | '.join(row)} | {mean_of(list(best))} |"
+            names = [name for name in ("turns", "Q/A", "0") if any(form == f"{name}{k}" for _, form in found)]
+            sets = [task for task in SETS if all((task, f"{name}{k}") in found for name in names)]
+            if not sets or "0" not in names:
+                continue
+            row = {name: mean_of([found[task, f"{name}{k}"] for task in sets]) for name in names}
+            tried = [[found[task, f"{at}{k}"] for at in TEMPLATES if (task, f"{at}{k}") in found] for task in sets]
+            best = mean_of([max(forms, key=lambda form: form.measure.accuracy) for forms in tried])
+            cells = [row.get(name, "") for name in ("turns", "Q/A", "0")]
+            yield f"| {Path(model).stem} | {4 if k else 0} | {len(sets)} | {' | '.join(cells)} | {best} |"
 
 
-def mean_of(forms: Sequence[Form | None]) -> str:
-    """The mean accuracy and area of forms; "" where one is lacking."""
-    there = [form for form in forms if form is not None]
-    if not there or len(there) < len(forms):
-        return ""
-    return (
-        f"{100 * statistics.mean(f.measure.accuracy for f in there):.1f} / {statistics.mean(f.auc for f in there):.2f}"
-    )
+def mean_of(forms: Sequence[Form]) -> str:
+    """The mean accuracy and area of forms."""
+    accuracy, auc = statistics.mean(f.measure.accuracy for f in forms), statistics.mean(f.auc for f in forms)
+    return f"{100 * accuracy:.1f} / {auc:.2f}"
 
 
 def section(model: str, runs: Path) -> Iterator[str]:
