@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from kshot.types import Question, Sample, UserError
@@ -73,11 +73,6 @@ def prior_of(rows: Sequence[Sequence[float]]) -> list[float]:
     """
     shares = [softmax(row) for row in rows]
     return [math.log(sum(column) / len(shares)) for column in zip(*shares, strict=True)]
-
-
-def calibrated(logprobs: Mapping[str, float], prior: Mapping[str, float]) -> dict[str, float]:
-    """Log-likelihoods without their prior."""
-    return {name: logprob - prior[name] for name, logprob in logprobs.items()}
 
 
 def softmax(scores: Sequence[float]) -> list[float]:

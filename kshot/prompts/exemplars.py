@@ -86,13 +86,13 @@ def asks(sample: Sample, question: Question) -> bool:
     if one != other:
         if abs(len(one) - len(other)) > BLANKS or one.lstrip()[:2].casefold() != other.lstrip()[:2].casefold():
             return False  # as a rule
-        if plain(one) != plain(other):
+        if plain_words(one) != plain_words(other):
             return False
     return sample.choices == question.choices or sorted(sample.choices) == sorted(question.choices)
 
 
-def plain(text: str) -> str:
-    """A text without case, and with single blanks."""
+def plain_words(text: str) -> str:
+    """A text with its case and spacing evened out, to tell whether two ask the same."""
     return " ".join(text.casefold().split())
 
 

@@ -49,7 +49,7 @@ def prompt_for(
             question, exemplars, instruction=instruction, rationale=rationale, direct=direct, listed=listed, lead=lead
         )
     asked = asked_of(question, listed=listed)
-    front = front_of(question.template, exemplars, question, instruction, rationale, listed)
+    front = shown(question.template, exemplars, question.format, instruction, rationale, listed, question.language)
     gap = asked.gap or ("" if question.language == "zh" else " ")
     return f"{front}{asked.text}{gap}{lead}" if lead else f"{front}{asked.text}"
 
@@ -97,18 +97,6 @@ def shown(
         front += rendered(template, variables(sample.question, sample.choices, sample.fields, answer, listed, language))
         front += template.between
     return front
-
-
-def front_of(
-    template: Template,
-    exemplars: tuple[Sample, ...],
-    question: Question,
-    instruction: str,
-    rationale: bool,
-    listed: bool,
-) -> str:
-    """`shown`, for a question."""
-    return shown(template, exemplars, question.format, instruction, rationale, listed, question.language)
 
 
 def asked_of(question: Question, *, listed: bool = True) -> Asked:

@@ -85,7 +85,7 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     Of an engine whose tokenizer is not here, the text alone.
     """
     from kshot.eval.report.safe_text import clean
-    from kshot.harness.runs.plan import as_sent, load_plan, start
+    from kshot.harness.runs.plan import load_plan, start
     from kshot.program import Done, advance
 
     loaded = load_plan(plan)
@@ -95,14 +95,14 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
     own = renderer.own_system() if renderer else ""
     if renderer and (dated := renderer.date_written()):
         click.secho(clean(f"-- {dated}\n"), dim=True)
-    beforehand = dict(loaded.preparations())
+    beforehand = {job.key: job.program for job in loaded.preparations(chat=chat)}
     for said in notes_of(loaded):
         click.echo(clean(said), err=True)
     for task, strategy in loaded.pairs():
         total = 0
         shown: list[Request] = []
         if (task.name, strategy.name) in beforehand:
-            asked = advance(as_sent(beforehand[task.name, strategy.name](), chat=chat, language=task.language))
+            asked = advance(beforehand[task.name, strategy.name]())
             count = 0 if isinstance(asked, Done) else len(asked)
             click.secho(clean(f"== {task.name} / {strategy.name}"), bold=True)
             if not isinstance(asked, Done) and asked:

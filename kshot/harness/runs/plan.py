@@ -145,22 +145,23 @@ class Loaded:
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
-    def preparations(self) -> Iterator[tuple[tuple[str, str], Callable[[], Program[Mapping[str, Any]]]]]:
-        """What strategies have to find out beforehand and have not yet, by task and strategy."""
+    def preparations(self, *, chat: bool) -> Iterator[Job[Mapping[str, Any]]]:
+        """A job for what a strategy has to find out beforehand and has not yet, its key the task and the strategy."""
         for task, strategy in self.pairs():
             key = (task.name, strategy.name)
             if strategy.prepare is not None and key not in self.prepared:
-                yield key, partial(strategy.prepare, self.question(task, strategy, self.samples[task.name][0]))
+                question = self.question(task, strategy, self.samples[task.name][0])
+                yield Job(key, begun_by(strategy.prepare, question, chat))
 
     def check(self) -> None:
         """Begins every strategy on its tasks' first samples. Raises UserError, with these, for what cannot be asked."""
-        beforehand = dict(self.preparations())
+        beforehand = {job.key: job.program for job in self.preparations(chat=True)}
         for task, strategy in self.pairs():
             sample = self.samples[task.name][0]
             try:
-                begun = beforehand.get((task.name, strategy.name))
-                if begun is not None:
-                    advance(begun())
+                prepares = beforehand.get((task.name, strategy.name))
+                if prepares is not None:
+                    advance(prepares())
                 else:
                     advance(strategy(self.question(task, strategy, sample)))
             except UserError as error:
@@ -232,27 +233,30 @@ def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy])
         return plan, tasks
     if plan.set_aside is None:
         loaded = Loaded(plan, tasks, tuple(strategies), {}, {})
-        shown = any(shows_exemplars(task, strategy) for task, strategy in loaded.pairs() if task.name in whole)
+        shown = any(
+            shows_exemplars(
+                strategy, task.question(task.load("test", Source(limit=1))[0], task.load("train", Source()))
+            )
+            for task, strategy in loaded.pairs()
+            if task.name in whole
+        )
         if shown:
             return replace(plan, set_aside=True), tasks
     return replace(plan, set_aside=False), tuple(whole.get(task.name) or task for task in tasks)
 
 
-def shows_exemplars(task: Task, strategy: Strategy) -> bool:
+def shows_exemplars(strategy: Strategy, question: Question) -> bool:
     """Whether a strategy looks at exemplars: as its `k` or its base says, or as its first requests with and without."""
     if strategy.prepare is not None:
         return True
     if "k" in strategy.params:
         return bool(strategy.params["k"])
     if "base" in strategy.params:
-        return shows_exemplars(task, get_strategy(strategy.params["base"]))
-    sample = task.load("test", Source(limit=1))[0]
-    pool = tuple(task.load("train", Source()))
+        return shows_exemplars(get_strategy(strategy.params["base"]), question)
     try:
-        with_some, without = (first_requests(strategy, task.question(sample, shown)) for shown in (pool, ()))
-    except UserError:  # it is told with the others
+        return first_requests(strategy, question) != first_requests(strategy, replace(question, exemplars=()))
+    except UserError:  # without, it cannot ask; or it cannot at all, which is told with the others
         return True
-    return with_some != without
 
 
 def first_requests(strategy: Strategy, question: Question) -> list[Request]:
@@ -264,17 +268,18 @@ def first_requests(strategy: Strategy, question: Question) -> list[Request]:
 
 
 def start(strategy: Strategy, question: Question, repeat: int, chat: bool) -> Callable[[], Program[Prediction]]:
-    """Makes the program when the runner has room for it."""
+    """A strategy's program of a question, one of several attempts."""
+    return begun_by(lambda asked: reseed(strategy(asked), repeat), question, chat)
 
-    def make() -> Program[Prediction]:
-        return as_sent(reseed(strategy(question), repeat), chat=chat, language=question.language)
+
+def begun_by(function: Callable[[Question], Program[T]], question: Question, chat: bool) -> Callable[[], Program[T]]:
+    """Makes the program when the runner has room for it, its turns as text for a model without a chat template."""
+
+    def make() -> Program[T]:
+        program = function(question)
+        return program if chat else rewrite(program, partial(plain, language=question.language))
 
     return make
-
-
-def as_sent(program: Program[T], *, chat: bool, language: str) -> Program[T]:
-    """A program with its prompts as they go to a model: turns made text for one without a chat template."""
-    return program if chat else rewrite(program, partial(plain, language=language))
 
 
 def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:

@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import replace
 
 from kshot.harness.journal import Journal
 from kshot.harness.rows import sample_text
-from kshot.harness.runs.plan import Loaded, first_requests
-from kshot.types import Sample, Strategy, Task, UserError
+from kshot.harness.runs.plan import Loaded, shows_exemplars
+from kshot.types import Sample, UserError
 
 NOTE = "pools"
 
 
 def check_pools(journal: Journal, loaded: Loaded) -> None:
     """Keeps what each task's exemplars are, where a strategy shows any. Raises UserError where a run's were others."""
-    shown = {task.name for task, strategy in loaded.pairs() if shows_some(loaded, task, strategy)}
+    shown = {
+        task.name
+        for task, strategy in loaded.pairs()
+        if shows_exemplars(strategy, loaded.question(task, strategy, loaded.samples[task.name][0]))
+    }
     now = {task: pool_hash(loaded.pools[task]) for task in sorted(shown)}
     before = kept_pools(journal) if journal.answered() else {}
     for task, found in now.items():
@@ -28,17 +31,6 @@ def check_pools(journal: Journal, loaded: Loaded) -> None:
             )
     if now:
         journal.note(NOTE, json.dumps({**before, **now}))
-
-
-def shows_some(loaded: Loaded, task: Task, strategy: Strategy) -> bool:
-    """Whether a strategy asks otherwise with a task's exemplars than without."""
-    if strategy.prepare is not None:
-        return True
-    question = loaded.question(task, strategy, loaded.samples[task.name][0])
-    try:
-        return first_requests(strategy, question) != first_requests(strategy, replace(question, exemplars=()))
-    except UserError:  # without, it cannot ask
-        return True
 
 
 def kept_pools(journal: Journal) -> dict[str, str]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, run_jobs
-from kshot.harness.runs.plan import Loaded, Prepared, as_sent
-from kshot.types import Engine, Program
+from kshot.harness.runs.plan import Loaded, Prepared
+from kshot.types import Engine
 
 NOTE = "prepared"
 STAGE = "finding out how to ask"
@@ -38,26 +38,17 @@ def prepare(
         cost = {name: sum(getattr(generation, name) for _, generation in calls) for name in COST}
         found[job.key] = {**result, "calls": len(calls), **cost}
 
-    languages = {task.name: task.language for task in loaded.tasks}
-
     def told(state: Progress) -> None:
         if progress:
             progress(replace(state, stage=STAGE))
 
-    jobs = [Job(key, sent(make, engine.chat, languages[key[0]])) for key, make in loaded.preparations()]
+    jobs = list(loaded.preparations(chat=engine.chat))
     if jobs:
         run_jobs(engine, jobs, journal, done=done, progress=told, on_ask=on_ask)
         kept = {**loaded.prepared, **found}
         journal.note(NOTE, json.dumps([[*key, value] for key, value in kept.items()]))
         loaded = replace(loaded, prepared=kept)
     return loaded
-
-
-def sent(
-    make: Callable[[], Program[Mapping[str, Any]]], chat: bool, language: str
-) -> Callable[[], Program[Mapping[str, Any]]]:
-    """Makes a preparation's program as it goes to the model."""
-    return lambda: as_sent(make(), chat=chat, language=language)
 
 
 def prepared_of(journal: Journal) -> Prepared:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,7 +56,12 @@ def sources_of(loaded: Loaded) -> dict[str, bytes]:
 
 def fingerprints(loaded: Loaded) -> dict[str, str]:
     """The SHA-256 of each of these files."""
-    return {named: hashlib.sha256(content).hexdigest() for named, content in sources_of(loaded).items()}
+    return hashes_of(sources_of(loaded))
+
+
+def hashes_of(contents: Mapping[str, bytes]) -> dict[str, str]:
+    """The SHA-256 of each content."""
+    return {named: hashlib.sha256(content).hexdigest() for named, content in contents.items()}
 
 
 def check_sources(journal: Journal, loaded: Loaded) -> None:
@@ -107,7 +112,7 @@ def keep_sources(journal: Journal, loaded: Loaded) -> None:
     found = sources_of(loaded)
     if not found:
         return
-    hashes = fingerprints(loaded)
+    hashes = hashes_of(found)
     for named, content in found.items():
         path = journal.folder / copy_name(named, hashes[named])
         if not path.is_file():

@@ -119,7 +119,8 @@ def scored(
         direct=by_letter,  # "Answer with the letter" would be wrong of the choices' own words
         listed=by_letter,
     )
-    return [Request(prompt, continuation=continuation_for(question, text, listed=by_letter)) for text in texts]
+    gap = continuation_for(question, "", listed=by_letter)
+    return [Request(prompt, continuation=f"{gap}{text}") for text in texts]
 
 
 def checked(replies: Sequence[Generation]) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from kshot.prompts.exemplars import plain_words
 from kshot.prompts.phrases import phrases
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.templates import lettered
@@ -98,8 +99,3 @@ def parse_steps(plan: Generation) -> list[str]:
         step = found[1].strip()[:STEP_LIMIT]
         steps.setdefault(plain_words(step), step)
     return list(steps.values())
-
-
-def plain_words(text: str) -> str:
-    """A text with its case and spacing evened out, to tell whether two ask the same."""
-    return " ".join(text.casefold().split())
