@@ -21,6 +21,8 @@ from kshot.spec import convert, split_spec, write_spec
 from kshot.types import UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
+USER_MODULES = "kshot_user_"
+"""What the modules of users' files are called by, before the file's own name."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
@@ -127,7 +129,7 @@ def load_from_file(spec: str, kind: str) -> Any:
     if not path.is_file():
         raise UserError(f"{kind} file {path} does not exist; give an existing file as file.py:name.")
     state = f"{path.resolve()} {path.stat().st_mtime_ns}"
-    module_name = f"kshot_user_{path.stem}_{hashlib.blake2b(state.encode(), digest_size=6).hexdigest()}"
+    module_name = f"{USER_MODULES}{path.stem}_{hashlib.blake2b(state.encode(), digest_size=6).hexdigest()}"
     if module_name in sys.modules:  # run once: a second run would register its names a second time
         return attribute(sys.modules[module_name], path, name)
     module_spec = importlib.util.spec_from_file_location(module_name, path)

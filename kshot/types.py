@@ -114,6 +114,7 @@ class Sample:
     choices: tuple[str, ...] = ()
     cluster: str | None = None  # samples that stand or fall together share one (same passage, same number of steps)
     fields: tuple[tuple[str, str], ...] = ()  # what else its row has, for a template to show
+    continuation: str = ""  # a text whose likelihood after the question may be asked, by log-likelihood
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ class Question:
     decompositions: tuple[Decomposition, ...] = ()
     reply_tokens: int = REPLY_TOKENS  # as the task's
     fields: tuple[tuple[str, str], ...] = ()  # as the sample's
+    continuation: str = ""  # as the sample's; not the target, but what is asked about
     templates: tuple[Template, ...] = ()  # the task's, the published one first
     template: Template | None = None  # the one that words it; None: turns of a conversation
     form: str = ""  # as the task's
@@ -226,7 +228,10 @@ RIGHT = 1 - 1e-9
 
 @dataclass(frozen=True, slots=True, init=False)
 class Score:
-    """A prediction held against its target, by metric; the first is the task's own. Each lies in [0, 1].
+    """A prediction held against its target, by metric; the first is the task's own.
+
+    What the values of a metric are, its registry knows (kshot.eval.metrics); of others they lie in [0, 1], more being
+    better.
 
     >>> Score({"f1": 0.5, "exact": 0.0}, answered=True).value
     0.5
@@ -304,6 +309,7 @@ class Task:
             decompositions=self.decompositions,
             reply_tokens=self.reply_tokens,
             fields=sample.fields,
+            continuation=sample.continuation,
             templates=self.templates,
             form=self.form,
             language=self.language,

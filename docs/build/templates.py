@@ -105,21 +105,20 @@ def table(found: Mapping[tuple[str, str], Form]) -> Iterator[str]:
     for task in tasks:
         some = next(found[task, name].measure for name in names if (task, name) in found)
         cells = [cell(found.get((task, name))) for name in names]
-        constant = f"{100 * some.constant.share:.1f}" if some.constant else ""
+        constant = f"{100 * some.constant.value:.1f}" if some.constant else ""
         yield f"| {task} | {some.n} | {constant} | {' | '.join(cells)} |"
     means = []
     for name in names:
         those = [found[task, name] for task in tasks if (task, name) in found]
         means.append(
-            f"{100 * statistics.mean(f.measure.accuracy for f in those):.1f} / "
-            f"{statistics.mean(f.auc for f in those):.2f}"
+            f"{100 * statistics.mean(f.measure.value for f in those):.1f} / {statistics.mean(f.auc for f in those):.2f}"
         )
     yield f"| mean | | | {' | '.join(means)} |"
 
 
 def cell(form: Form | None) -> str:
     """A form's accuracy in percent, and its area."""
-    return "" if form is None else f"{100 * form.measure.accuracy:.1f} / {form.auc:.2f}"
+    return "" if form is None else f"{100 * form.measure.value:.1f} / {form.auc:.2f}"
 
 
 def against(found: Mapping[tuple[str, str], Form], form: str, own: str) -> str:
@@ -149,7 +148,7 @@ def answers(model: str, runs: Path) -> Iterator[str]:
             for (task, name), each in measure(run_).items():
                 form = own if "template=own" in name else "0"
                 unread = f", {100 * (each.unparsed + each.truncated):.0f}% unread" if each.unparsed else ""
-                rows.setdefault((task, name.partition(":")[0]), {})[form] = f"{100 * each.accuracy:.1f}{unread}"
+                rows.setdefault((task, name.partition(":")[0]), {})[form] = f"{100 * each.value:.1f}{unread}"
     if rows:
         names = [name for name in ("turns", "Q/A", "0") if any(name in row for row in rows.values())]
         yield f"\nWritten answers:\n\n| task | strategy | {' | '.join(names)} |"
@@ -171,14 +170,14 @@ def decision(models: list[str], runs: Path) -> Iterator[str]:
                 continue
             row = {name: mean_of([found[task, f"{name}{k}"] for task in sets]) for name in names}
             tried = [[found[task, f"{at}{k}"] for at in TEMPLATES if (task, f"{at}{k}") in found] for task in sets]
-            best = mean_of([max(forms, key=lambda form: form.measure.accuracy) for forms in tried])
+            best = mean_of([max(forms, key=lambda form: form.measure.value) for forms in tried])
             cells = [row.get(name, "") for name in ("turns", "Q/A", "0")]
             yield f"| {Path(model).stem} | {4 if k else 0} | {len(sets)} | {' | '.join(cells)} | {best} |"
 
 
 def mean_of(forms: Sequence[Form]) -> str:
     """The mean accuracy and area of forms."""
-    accuracy, auc = statistics.mean(f.measure.accuracy for f in forms), statistics.mean(f.auc for f in forms)
+    accuracy, auc = statistics.mean(f.measure.value for f in forms), statistics.mean(f.auc for f in forms)
     return f"{100 * accuracy:.1f} / {auc:.2f}"
 
 

@@ -23,6 +23,8 @@ Examples:
       --strategy choice-logprob:template=best
   kshot bench --task questions.jsonl --strategy zero-shot --strategy few-shot:template=my.jinja --system @system.txt
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
+  kshot bench --task answers.csv --strategy few-shot:k=4 --score-by token-f1 --metric rouge:kind=L --metric bleu
+  kshot bench --task book.txt --strategy log-likelihood
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
 
@@ -38,7 +40,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     multiple=True,
     required=True,
     help="Task: name[:key=value,...] (`kshot list tasks`), file.py:name, or data of your own: a .csv, .tsv, .json, "
-    ".jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME. Repeatable.",
+    ".jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME, or a .txt to be scored. Repeatable.",
 )
 @click.option(
     "--answer",
@@ -89,7 +91,13 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 @click.option(
     "--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder that holds runs."
 )
-@click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
+@click.option(
+    "--metric", "metrics", multiple=True,
+    help="Score by this too: name[:key=value,...] (`kshot list metrics`), file.py:name, or ./FOLDER with a module of "
+    "evaluate. Repeatable.",
+)  # fmt: skip
+@click.option("--score-by", default="", help="Metric that every task is scored by, in place of its own.")
+@click.option("--trust-code", is_flag=True, help="Run the code of a metric's FOLDER. Off unless you trust it.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
 @click.option(
     "--dry-run",
@@ -115,6 +123,8 @@ def bench(
     run_name: str | None,
     runs: Path,
     metrics: tuple[str, ...],
+    score_by: str,
+    trust_code: bool,
     baseline: str | None,
     dry_run: bool,
 ) -> None:
@@ -137,13 +147,13 @@ def bench(
         tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)
     if language is not None:
         tasks = tuple(in_language(spec, language) for spec in tasks)
-    plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats)
+    plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats, score_by=score_by)
     if dry_run:
         print_prompts(plan, named)
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, model))
-    run_plan(plan, named, folder, baseline, metrics)
+    run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code)
     finish(folder, baseline)
 
 

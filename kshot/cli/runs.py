@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-OUTCOMES = ("right", "partial", "wrong", "unparsed", "truncated")  # of kshot.eval.report.model
+OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # of kshot.eval.report.model
 
 
 @click.command()
@@ -45,7 +45,9 @@ def report(run: Path, baseline: str | None, out: Path | None) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--metric", "metrics", multiple=True, help="Score by this too (`kshot list metrics`). Repeatable.")
 @click.option(
-    "--trust-code", is_flag=True, help="Run the file.py:name that the RUN was made with. Off unless you trust it."
+    "--trust-code",
+    is_flag=True,
+    help="Run the code of files and folders that the RUN or a --metric names. Off unless you trust it.",
 )
 def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
     """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""

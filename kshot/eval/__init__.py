@@ -2,12 +2,13 @@
 
 statistics   intervals, paired tests, corrections for many
 power        the smallest difference that so many samples show, and the samples that a difference takes
+corpus       the same of values that are no mean, by their counts
 repeats      pass@k, and how much of a variance is of samples, seeds and draws
 calibration  whether a stated probability comes true
 spread       how far apart the scores of several prompts are, and how far chance would put them
 roc          whether probabilities tell labels apart
 answers/     what is asked for and how it is read, together
-metrics/     what an answer is worth beside its task's own score
+metrics/     what an answer is worth
 tasks/       samples, answer format and score
 report/      what a run showed, as values, and its renderers
 """

@@ -34,12 +34,12 @@ Kinds = Mapping[str, type | tuple[type, ...]]
 
 TURN: Kinds = {"role": str, "content": str}
 SAMPLING: Kinds = {"temperature": NUMBER, "top_p": NUMBER, "max_new_tokens": int, "top_k": int, "min_p": NUMBER}
-LATER = ("top_k", "min_p", "fields")
+LATER = ("top_k", "min_p", "fields", "continuation")
 """Fields that are written only where they hold something."""
 REQUEST: Kinds = {"seed": int, "continuation": MAYBE}
 TOKENS: Kinds = {"prompt_tokens": int, "cached_tokens": int, "completion_tokens": int, "seconds": NUMBER}
 GENERATED: Kinds = {"text": str, "logprob": NUMBER, **TOKENS}
-SAMPLE: Kinds = {"id": str, "question": str, "target": str, "rationale": str, "cluster": MAYBE}
+SAMPLE: Kinds = {"id": str, "question": str, "target": str, "rationale": str, "cluster": MAYBE, "continuation": str}
 PREDICTION: Kinds = {"answer": MAYBE}
 RECORD: Kinds = {"task": str, "strategy": str, "sample_id": str, "repeat": int, **TOKENS}
 

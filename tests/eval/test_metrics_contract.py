@@ -8,32 +8,63 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kshot.eval import metrics
+from kshot.eval import corpus, metrics
 from kshot.eval.metrics import FILES, METRICS, get_metric
 from kshot.eval.metrics.registry import with_metrics
-from kshot.types import Sample, Score, UserError
+from kshot.types import Prediction, Sample, Score, UserError
 
 NAMES = tuple(METRICS)
 SAMPLE = Sample("one", "Which?", "the Beatles|Beatles")
 
 
 def test_every_file_is_named() -> None:
-    files = {path.stem for path in Path(metrics.__path__[0]).glob("*.py")} - {"__init__", "registry"}
+    shared = {"__init__", "registry", "kinds", "evaluated", "folder"}
+    files = {path.stem for path in Path(metrics.__path__[0]).glob("*.py")} - shared
     assert sorted(files) == sorted(FILES)
 
 
+def attempt(name: str, answer: str | None, target: str) -> tuple[Prediction, Sample]:
+    """An attempt with all that any metric reads, sure of its answer."""
+    detail = {"logprob": -2.0 if answer == target else -9.0, "tokens": 2, "words": 1, "bytes": 8}
+    sure = {answer: 1.0, "less": 0.0} if answer is not None else {"less": 1.0}
+    status = "unparsed" if answer is None else "ok"
+    return Prediction(answer, status, probabilities=sure, detail=detail), Sample("one", "Which?", target)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_a_perfect_answer_is_worth_one_and_none_is_worth_nothing(name: str) -> None:
+def test_a_perfect_answer_is_worth_the_most_and_none_the_least(name: str) -> None:
     found = get_metric(name)
-    assert found("Beatles", Sample("one", "Which?", "Beatles")) == 1
-    assert found(None, SAMPLE) == 0
+    kind = found.kind
+    right, wrong, none = (
+        found.of(*attempt(name, answer, "the four words here")) for answer in ("the four words here", "another", None)
+    )
+    assert kind.sign * right > kind.sign * wrong >= kind.sign * none
+    if kind.share and kind.better == "higher":
+        assert (right, none) == (1, 0)
+    if kind.right is not None:
+        assert [kind.outcome(value) for value in (right, none)] == ["right", "wrong"]
+    else:
+        assert kind.outcome(right) == "scored"
 
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=30)
 @given(answer=st.text(max_size=40), target=st.text(min_size=1, max_size=40))
-def test_it_is_a_share_whatever_the_answer(name: str, answer: str, target: str) -> None:
-    assert 0 <= get_metric(name)(answer, Sample("one", "Which?", target)) <= 1
+def test_it_is_within_its_bounds_whatever_the_answer(name: str, answer: str, target: str) -> None:
+    metric = get_metric(name)
+    prediction, sample = attempt(name, answer, target)
+    for value in (metric.of(prediction, sample), metric.total(metric.counts(prediction, sample))):
+        assert metric.kind.low <= value <= metric.kind.high
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_counts_add_up_to_the_value_of_a_corpus(name: str) -> None:
+    """Twice the same corpus has the same value, and order is nothing."""
+    metric = get_metric(name)
+    given = [attempt(name, answer, "the four words here") for answer in ("the four words here", "four words", None)]
+    counts = [metric.counts(*one) for one in given]
+    once = corpus.value_of(counts, metric.total)
+    assert corpus.value_of([*reversed(counts), *counts], metric.total) == pytest.approx(once)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +100,7 @@ def test_exact_match_is_to_the_letter() -> None:
 
 
 def test_the_tasks_own_score_stays_the_first() -> None:
-    score = with_metrics(Score(0.0, True), [get_metric("token-f1")], "the beatles", SAMPLE)
+    score = with_metrics(Score(0.0, True), [get_metric("token-f1")], Prediction("the beatles", "ok"), SAMPLE)
     assert list(score.values.items()) == [("accuracy", 0.0), ("token-f1", 1.0)] and score.value == 0.0
     with pytest.raises(UserError, match="did you mean token-f1"):
         get_metric("token-f2")

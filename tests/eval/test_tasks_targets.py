@@ -323,7 +323,7 @@ def test_the_name_of_a_file_is_no_markup(tmp_path: Path) -> None:
     assert "[/red]x.jsonlhasnotrainfile" in "".join(done.output.split())  # a long path is wrapped anywhere
 
 
-@pytest.mark.parametrize("name", ["data.xlsx", "data.txt", "folder/data", "data.csv.zip", "my_task.py"])
+@pytest.mark.parametrize("name", ["data.xlsx", "data.log", "folder/data", "data.csv.zip", "my_task.py"])
 def test_a_name_of_another_kind_says_what_can_be_read(tmp_path: Path, name: str) -> None:
     result = bench(tmp_path, "--task", name)
     assert result.exit_code == 2

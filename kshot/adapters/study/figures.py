@@ -47,13 +47,13 @@ def scatter(
                     low, high = 100 * m.interval.low, 100 * m.interval.high
                     colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
                     axes.plot([where, where], [low, high], color=colour, linewidth=1, zorder=2)
-                    [point] = axes.plot(where, 100 * m.accuracy, marker, color=colour, linestyle="none", markersize=6)
+                    [point] = axes.plot(where, 100 * m.value, marker, color=colour, linestyle="none", markersize=6)
                     point.set(zorder=3, clip_on=False, markerfacecolor="none" if at >= len(COLOURS) else colour)
                     handles[methods[at]] = point
                 lines = [m for m in listed if m.strategy not in groups]
                 for place, m in enumerate(lines):
                     style = ("--", ":", "-.", (0, (1, 4)))[place % 4]
-                    handles[m.strategy] = axes.axhline(100 * m.accuracy, color=GREY, linewidth=1.1, linestyle=style)
+                    handles[m.strategy] = axes.axhline(100 * m.value, color=GREY, linewidth=1.1, linestyle=style)
                 axes.set(xscale="log", ylim=(0, 100), title=f"{size:,} training samples")
                 axes.set_xlim(*ends)
                 if ends[1] < 100 * ends[0]:  # less than two decades have too few powers of ten to label

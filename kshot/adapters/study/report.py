@@ -63,7 +63,7 @@ def figures_of(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -
     ]
     if len({one.trained_on for one in outcomes}) > 1:
         blocks.append(samples_figure(outcomes, common(m.scale for m in listed)))
-        if any(m.accuracy > 0 for m in listed):  # there is no level to reach where nothing is right
+        if any(m.value > 0 for m in listed):  # there is no level to reach where nothing is right
             blocks.append(levels_table(outcomes, listed))
     return blocks
 
@@ -87,7 +87,7 @@ def trained_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]
     for name, measures in found.items():
         low, high = 100 * measures[0].interval.low, 100 * measures[0].interval.high
         interval = "–" if several else f"{low:.1f}–{high:.1f}"
-        accuracy = percent(statistics.fmean(m.accuracy for m in measures))
+        accuracy = percent(statistics.fmean(m.value for m in measures))
         held = over_constants(measures) if several else (best_of(measures[0]), variety(measures[0]))
         if name not in groups:
             rows.append([name, "0", "–", "0", "0%", accuracy, interval, *held, *["–"] * 4])
@@ -113,7 +113,7 @@ def over_constants(measures: Sequence[Measure]) -> tuple[str | Cell, str | Cell]
     """The mean of the tasks' best constant answers, and on how many tasks a strategy gave one answer alone."""
     known = [m for m in measures if m.constant is not None]
     level, same = sum(m.no_better for m in known), sum(m.answers.constant for m in measures)
-    mean = percent(statistics.fmean(m.constant.share for m in known if m.constant)) if known else "–"
+    mean = percent(statistics.fmean(m.constant.value for m in known if m.constant)) if known else "–"
     fewest = f"{min(m.answers.distinct for m in measures):,} or more"
     return (
         Cell(f"{mean}, {level} of {len(known)} no better !", "bad") if level else mean,
@@ -142,7 +142,7 @@ def over_tasks(
     words = [c.word for c in chosen]
     mean, over = percent(mean_of(measures, name)), f"on average over {len({m.task for m in measures})} tasks"
     mine = [m for m in measures if m.strategy == name and m.constant is not None]
-    constant = percent(statistics.fmean(m.constant.share for m in mine if m.constant)) if mine else ""
+    constant = percent(statistics.fmean(m.constant.value for m in mine if m.constant)) if mine else ""
     said = f"; the best constant answers would have {constant}" if mine else ""
     none = f"None of {len(labels)} trained scores" if len(labels) > 1 else f"{name} does not score"
     if mean_of(measures, name) == 0:
@@ -163,7 +163,7 @@ def highest(names: Sequence[str], score: Callable[[str], float]) -> list[str]:
 
 def mean_of(measures: Iterable[Measure], strategy: str) -> float:
     """A strategy's accuracy, averaged over tasks."""
-    return statistics.fmean(m.accuracy for m in measures if m.strategy == strategy)
+    return statistics.fmean(m.value for m in measures if m.strategy == strategy)
 
 
 def share(one: TrainingOutcome) -> str:
@@ -177,9 +177,9 @@ def levels_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure])
     best = max(one.accuracy for one in outcomes)
     prompts = [m for m in listed if m.strategy not in groups_of(outcomes)]
     levels = {"90% of the best trained": 0.9 * best} if best > 0 else {}
-    if prompts and max(m.accuracy for m in prompts) > 0:
-        top = max(prompts, key=lambda m: m.accuracy)
-        levels[f"as good as {top.strategy}"] = top.accuracy
+    if prompts and max(m.value for m in prompts) > 0:
+        top = max(prompts, key=lambda m: m.value)
+        levels[f"as good as {top.strategy}"] = top.value
     rows = []
     for method in dict.fromkeys(method_of(one.label) for one in outcomes):
         sizes: dict[int, list[float]] = {}
@@ -204,39 +204,39 @@ def in_words(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> 
     prompts = {m.strategy: m for m in listed if m.strategy not in groups}
     said = best_in_words(tuned, outcomes)
     if prompts:
-        names = highest(list(prompts), lambda name: prompts[name].accuracy)
+        names = highest(list(prompts), lambda name: prompts[name].value)
         top, count = prompts[names[0]], len(prompts)
-        if top.accuracy == 0 and all(m.accuracy == 0 for m in tuned.values()):
+        if top.value == 0 and all(m.value == 0 for m in tuned.values()):
             said += f"; nor does {f'the prompt {names[0]}' if count == 1 else f'any of {count} prompts'}"
-        elif top.accuracy == 0:
+        elif top.value == 0:
             said += f"; {f'the prompt {names[0]} scores' if count == 1 else f'{count} prompts score'} nothing"
         elif count == 1:
-            said += f"; the prompt {names[0]} has {percent(top.accuracy)}"
+            said += f"; the prompt {names[0]} has {percent(top.value)}"
         elif len(names) > 1:
-            said += f"; of {count} prompts {enumerated(names)} are the best with {percent(top.accuracy)} each"
+            said += f"; of {count} prompts {enumerated(names)} are the best with {percent(top.value)} each"
         else:
-            said += f"; the best of {count} prompts, {names[0]}, has {percent(top.accuracy)}"
+            said += f"; the best of {count} prompts, {names[0]}, has {percent(top.value)}"
     constant = next((m.constant for m in tuned.values() if m.constant is not None), None)
     if constant is not None:
-        said += f"; always answering {quoted(constant.answer)} would have {percent(constant.share)}"
+        said += f"; always answering {quoted(constant.answer)} would have {percent(constant.value)}"
     return f"{said}."
 
 
 def best_in_words(tuned: Mapping[str, Measure], outcomes: Sequence[TrainingOutcome]) -> str:
     """The best of what was trained, or that there is none; of equals the one with the fewest parameters is told."""
     groups, count = groups_of(outcomes), len(tuned)
-    names = highest(list(tuned), lambda name: tuned[name].accuracy)
+    names = highest(list(tuned), lambda name: tuned[name].value)
     name = min(names, key=lambda label: groups[label][0].trainable)
     m, one = tuned[name], groups[name][0]
     took = f"{one.trainable:,} parameters ({share(one)}) and {one.trained_on:,} training samples"
     what = "" if m.scale.metric == ACCURACY else f"{m.scale.name} "
-    if m.accuracy == 0:
+    if m.value == 0:
         return f"{name} does not score anything" if count == 1 else f"None of {count} trained scores anything"
     if count == 1:
-        return f"{name}, trained: {what}{percent(m.accuracy)} with {took}"
+        return f"{name}, trained: {what}{percent(m.value)} with {took}"
     if len(names) == 1:
-        return f"{name} is the best of {count} trained: {what}{percent(m.accuracy)} with {took}"
+        return f"{name} is the best of {count} trained: {what}{percent(m.value)} with {took}"
     return (
-        f"{enumerated(names)} share the highest score of {count} trained: {what}{percent(m.accuracy)}, {name} with "
+        f"{enumerated(names)} share the highest score of {count} trained: {what}{percent(m.value)}, {name} with "
         f"the fewest parameters ({one.trainable:,}, {share(one)}) and {one.trained_on:,} training samples"
     )

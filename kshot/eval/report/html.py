@@ -81,7 +81,8 @@ def page(report: Report, *, most: int = MOST, room: int = ROOM) -> str:
 def kinds_of(items: Sequence[Transcript]) -> dict[str, list[str]]:
     """What a reader can choose from."""
     found = {name: list(dict.fromkeys(clean(getattr(item, name)) for item in items)) for name in ("task", "strategy")}
-    return {**found, "outcome": outcomes(partial=any(item.outcome == "partial" for item in items))}
+    seen = {item.outcome for item in items}
+    return {**found, "outcome": outcomes(partial="partial" in seen, scored="scored" in seen)}
 
 
 def render(

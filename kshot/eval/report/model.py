@@ -70,13 +70,14 @@ class Figure:
     draw: Callable[[], Drawing]
 
 
-Outcome = Literal["right", "partial", "wrong", "unparsed", "truncated"]
-"""partial: more than nothing and less than the full score."""
+Outcome = Literal["right", "partial", "wrong", "scored", "unparsed", "truncated"]
+"""partial: more than nothing and less than the full score; scored: by a metric of which no value is right."""
 
 
-def outcomes(*, partial: bool) -> list[str]:
-    """What an attempt can come to; `partial` where a metric gives parts of a score."""
-    return [outcome for outcome in get_args(Outcome) if partial or outcome != "partial"]
+def outcomes(*, partial: bool, scored: bool = False) -> list[str]:
+    """What an attempt can come to: `partial` where a metric gives parts of a score, `scored` where none is right."""
+    left_out = {*(() if partial else ("partial",)), *(() if scored else ("scored",))}
+    return [outcome for outcome in get_args(Outcome) if outcome not in left_out]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from kshot.eval.tasks.source.data import answered, from_data
 from kshot.eval.tasks.source.files.named import ID, READ, named_data
 from kshot.eval.tasks.source.language import known_language
 from kshot.eval.tasks.source.perfect import held
+from kshot.eval.tasks.source.plain_text import from_text, is_text_file
 from kshot.eval.tasks.source.user import from_file
 from kshot.registry import hyperparameters
 from kshot.spec import split_spec, write_spec
@@ -48,6 +49,8 @@ def get_task(spec: str) -> Task:
         return held(from_file(spec))
     name = spec.partition(":")[0].strip()
     if name not in TASKS.entries:
+        if is_text_file(spec):
+            return from_text(spec)
         data = named_data(spec)
         if data is not None:
             return from_data(data)  # held, row by row

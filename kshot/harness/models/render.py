@@ -128,9 +128,10 @@ class Renderer:
         """A prompt's tokens and those that a text adds to it, split as lm-evaluation-harness splits them.
 
         Blanks at a prompt's end go to the text, since " Paris" is one token (`_encode_pair` in lm_eval/api/model.py);
-        the end of a chat template stays with it. Where prompt and text would merge into one token the text is cut into
-        tokens by itself; lm-evaluation-harness would lose its beginning there. Raises UserError where it is empty, or
-        would stand within what is thought.
+        the end of a chat template stays with it. Before a text that nothing precedes stands the model's beginning
+        token, or its end token where it has none, as there. Where prompt and text would merge into one token the text
+        is cut into tokens by itself; lm-evaluation-harness would lose its beginning there. Raises UserError where it is
+        empty, or would stand within what is thought.
         """
         if not text:
             raise UserError("a continuation is empty; give it some text.")
@@ -144,12 +145,17 @@ class Renderer:
         text = blanks + text
         ids, whole = self.encode(prompt), self.encode(prompt, text)
         if len(whole) > len(ids) and whole[: len(ids)] == ids:
-            return ids, whole[len(ids) :]
+            return ids or self.before_a_text(), whole[len(ids) :]
         split = self.controls.found(text)
         added = list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=split).input_ids)
         if not added:
             raise UserError("a continuation is empty; give it some text.")
         return ids, added
+
+    def before_a_text(self) -> list[int]:
+        """What stands before a text's first token: the end token of a model that begins texts with none."""
+        eos = self.tokenizer.eos_token_id
+        return [] if eos is None else [eos]
 
 
 def without_blanks(prompt: Prompt) -> tuple[Prompt, str]:

@@ -6,6 +6,7 @@ pools.py     that its exemplars stay the same
 prepare.py   what its strategies find out before their first question
 wordings.py  the templates that it was asked in
 names.py     what its strategies and tasks are called, so that reading runs nothing
+kinds.py     what the values of users' own metrics are
 sources.py   the user's own files that it was made with
 read.py      a folder, read for a report
 console.py   what the commands do: run with progress, report, show, print prompts

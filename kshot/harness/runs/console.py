@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def run_plan(
-    plan: Plan, named: NamedEngine, folder: Path, baseline: str | None = None, metrics: Sequence[str] = ()
+    plan: Plan,
+    named: NamedEngine,
+    folder: Path,
+    baseline: str | None = None,
+    metrics: Sequence[str] = (),
+    *,
+    trust_code: bool = False,
 ) -> None:
     """Runs and shows how far it is, and says how to resume where it was stopped.
 
@@ -34,7 +40,7 @@ def run_plan(
     from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
 
-    loaded = load_plan(plan, metrics)
+    loaded = load_plan(plan, metrics, trust_code=trust_code)
     check_folder(folder, loaded)
     loaded.check()
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
@@ -45,7 +51,7 @@ def run_plan(
     if note:
         console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
     engine = named()
-    tally = Tally()
+    tally = Tally({one.name: one.kind for one in loaded.metrics})
     bar = shown_on(console)
 
     def on_record(record: Record) -> None:

@@ -17,26 +17,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.report.prompting.measures import measure, outcome_of
+from kshot.eval.report.prompting.metrics import further_names, scored_by
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.journal import Journal
 from kshot.harness.rows import kept_of
+from kshot.harness.runs.kinds import kinds_of
 from kshot.types import Prediction, Sample, UserError
 from kshot.whole_file import scratch_for
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COUNTED = ("logprob", "tokens", "words", "bytes")  # of a prediction's detail, what metrics count
 FORMATS = ("parquet", "csv")
 PIECE = 5_000  # rows held at once
 RECORDS = {
     **dict.fromkeys(("task", "strategy", "sample_id"), "string"), "repeat": "int64",
     **dict.fromkeys(("question", "target", "answer", "rule", "outcome"), "string"),
-    "metric": "string", "score": "double",
+    "metric": "string", "score": "double", "scores": "string",
     "answered": "bool", **dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), "int64"),
     "seconds": "double", "calls": "string", "detail": "string",
 }  # fmt: skip
 SCORES = {
-    **dict.fromkeys(("task", "strategy", "metric"), "string"), **dict.fromkeys(("samples", "attempts"), "int64"),
+    **dict.fromkeys(("task", "strategy", "metric", "unit", "better"), "string"),
+    **dict.fromkeys(("samples", "attempts"), "int64"),
     **dict.fromkeys(("mean", "low", "high"), "double"), "interval": "string",
     **dict.fromkeys(("unparsed", "truncated", "best_constant"), "double"), "best_constant_answer": "string",
     "p_best_constant": "double", "distinct_answers": "int64", "commonest_answer": "string",
@@ -104,19 +108,18 @@ def restored(text: str) -> str:
 
 def score_rows(journal: Journal) -> Iterator[dict[str, Any]]:
     """A row for every strategy on every task, with what its score has to be held against."""
-    records = [
-        replace(record, calls=(), prediction=Prediction(record.prediction.answer, record.prediction.status))
-        for record in journal.records()
-    ]
-    run = RunData("", {}, records, journal.samples(), journal.call)
-    for (task, strategy), m in measure(run).items():
+    records = [replace(record, calls=(), prediction=counted_part(record.prediction)) for record in journal.records()]
+    run = RunData("", {}, records, journal.samples(), journal.call, kinds=kinds_of(journal))
+    runs = [run, *(scored_by(run, name) for name in further_names(run))]
+    for (task, strategy), m in (item for one in runs for item in measure(one).items()):
         answers, constant = m.answers, m.constant
         notes = ["one answer to everything"] if answers.constant else []
         notes += ["not shown to be above the best constant answer"] if m.no_better else []
         yield {
-            "task": task, "strategy": strategy, "metric": m.scale.metric, "samples": m.n, "attempts": answers.attempts,
-            "mean": m.accuracy, "low": m.interval.low, "high": m.interval.high, "interval": f"95%, {m.method}",
-            "unparsed": m.unparsed, "truncated": m.truncated, "best_constant": constant.share if constant else None,
+            "task": task, "strategy": strategy, "metric": m.scale.metric, "unit": m.scale.unit,
+            "better": m.scale.kind.better, "samples": m.n, "attempts": answers.attempts,
+            "mean": m.value, "low": m.interval.low, "high": m.interval.high, "interval": f"95%, {m.method}",
+            "unparsed": m.unparsed, "truncated": m.truncated, "best_constant": constant.value if constant else None,
             "best_constant_answer": constant.answer if constant else None,
             "p_best_constant": m.above_constant if constant else None, "distinct_answers": answers.distinct,
             "commonest_answer": answers.commonest, "commonest_share": answers.of_commonest / answers.attempts,
@@ -124,16 +127,24 @@ def score_rows(journal: Journal) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
+def counted_part(prediction: Prediction) -> Prediction:
+    """What metrics read of a prediction, and not its texts."""
+    detail = {name: prediction.detail[name] for name in COUNTED if name in prediction.detail}
+    return Prediction(prediction.answer, prediction.status, probabilities=prediction.probabilities, detail=detail)
+
+
 def record_rows(journal: Journal, samples: Mapping[tuple[str, str], Sample]) -> Iterator[dict[str, Any]]:
     """A row for every record; `calls` and `detail` are JSON."""
+    kinds = kinds_of(journal)
     for record in journal.records():
         sample = samples.get((record.task, record.sample_id))
         yield {
             "task": record.task, "strategy": record.strategy, "sample_id": record.sample_id, "repeat": record.repeat,
             "question": sample.question if sample else None, "target": sample.target if sample else None,
             "answer": record.prediction.answer, "rule": record.prediction.rule,
-            "outcome": outcome_of(record), "metric": record.score.metric,
-            "score": record.score.value, "answered": record.score.answered,
+            "outcome": outcome_of(record, kinds), "metric": record.score.metric,
+            "score": record.score.value,
+            "scores": json.dumps(dict(record.score.values)), "answered": record.score.answered,
             "prompt_tokens": record.prompt_tokens, "cached_tokens": record.cached_tokens,
             "completion_tokens": record.completion_tokens, "seconds": record.seconds,
             "calls": json.dumps(record.calls),

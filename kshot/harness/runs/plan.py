@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kshot.eval.metrics import Metric, get_metric
+from kshot.eval.metrics.folder import folder_metric, is_folder
+from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
@@ -46,6 +48,7 @@ class Plan:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # strategy -> the tasks it is run on; absent: all
     forms: Mapping[str, str] | None = None  # task -> its form, none where absent; None: as tasks say today
     set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
+    score_by: str = ""  # the metric by which every task is scored in place of its own
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -74,6 +77,7 @@ class Plan:
             "seed": self.seed,
             "repeats": self.repeats,
             **({"set_aside": False} if self.set_aside is False else {}),  # runs before it all did
+            **({"score_by": self.score_by} if self.score_by else {}),
         }
 
     @classmethod
@@ -90,8 +94,14 @@ class Plan:
                 {name: tuple(tasks) for name, tasks in settings["only"].items()},
                 dict(settings.get("default_templates", {})),
                 settings.get("set_aside", True) is not False,
+                settings.get("score_by", ""),
             )
-            named = [*plan.tasks, *plan.strategies, *(task for tasks in plan.only.values() for task in tasks)]
+            named = [
+                plan.score_by,
+                *plan.tasks,
+                *plan.strategies,
+                *(task for tasks in plan.only.values() for task in tasks),
+            ]
             named.append(settings["engine"])
             numbers = [plan.seed, plan.repeats, plan.limit or 0]
             if not all(isinstance(n, str) for n in named) or not all(isinstance(n, int) for n in numbers):
@@ -185,11 +195,17 @@ class Loaded:
         return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
 
 
-def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes] | None = None) -> Loaded:
+def load_plan(
+    plan: Plan,
+    metrics: Sequence[str] = (),
+    files: Mapping[str, bytes] | None = None,
+    *,
+    trust_code: bool = False,
+) -> Loaded:
     """Loads what a plan names, and metrics to score by beside each task's own.
 
-    Template files are read now, once for the whole run; where `files` are given, none is. Raises UserError for what is
-    unknown, empty or given twice.
+    Template files are read now, once for the whole run; where `files` are given, none is. A metric out of a folder is
+    run only with `trust_code`. Raises UserError for what is unknown, empty or given twice.
     """
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
@@ -219,8 +235,21 @@ def load_plan(plan: Plan, metrics: Sequence[str] = (), files: Mapping[str, bytes
     if files is None:
         read = {name: read_file(name) for name in template_files(plan.strategies)}
         files = {name: content for name, content in read.items() if content is not None}
-    own = tuple(get_metric(spec) for spec in metrics)
+    own = metrics_of(metrics, trust_code=trust_code)
+    if plan.score_by:
+        scorer = Scorer(metrics_of([plan.score_by], trust_code=trust_code))
+        tasks, own = tuple(replace(task, score=scorer) for task in tasks), (*scorer.metrics, *own)
     return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
+
+
+def metrics_of(specs: Sequence[str], *, trust_code: bool) -> tuple[Metric, ...]:
+    """Metrics by name or out of a folder. Raises UserError for one that is unknown, or given twice."""
+    found = tuple(folder_metric(spec, trust_code=trust_code) if is_folder(spec) else get_metric(spec) for spec in specs)
+    names = [one.name for one in found]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"the metric {twice[0]!r} is given twice; give it once.")
+    return found
 
 
 def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy]) -> tuple[Plan, tuple[Task, ...]]:

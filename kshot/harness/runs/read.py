@@ -10,6 +10,7 @@ from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.damage import unreadable
 from kshot.harness.journal import Journal
+from kshot.harness.runs.kinds import kinds_of
 from kshot.harness.runs.names import names_of
 from kshot.harness.runs.prepare import prepared_of
 from kshot.harness.runs.wordings import templates_of
@@ -41,6 +42,7 @@ def read_run(folder: Path) -> tuple[RunData, Journal]:
             params,
             prepared_of(journal),
             templates_of(journal),
+            kinds_of(journal),
         )
         undo.pop_all()
     return run, journal
@@ -73,7 +75,7 @@ def find_attempts(
         record
         for record in run.records
         if all(given in (None, getattr(record, field)) for field, given in wanted.values())
-        and outcome in (None, outcome_of(record))
+        and outcome in (None, outcome_of(record, run.kinds))
     ]
     if not found:
         raise UserError("no attempt of the run fits all that was asked for; drop one of the options.")

@@ -7,18 +7,20 @@ folder resumes it; `rescore` reads the stored generations again with today's ext
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kshot.eval.metrics.registry import with_metrics
+from kshot.eval.metrics.registry import kind_of, scored, with_metrics
 from kshot.harness import provenance
 from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
 from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
+from kshot.harness.runs.kinds import note_kinds
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.pools import check_pools
@@ -26,7 +28,7 @@ from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.sources import check_sources, fingerprints, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
-from kshot.types import Engine, Prediction, Record, Sample, UserError
+from kshot.types import Engine, Prediction, Record, Sample, Score, UserError
 from kshot.whole_file import DamagedFile, read_object, write_whole
 
 DESCRIPTION = "run.json"
@@ -92,7 +94,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
         }
     if not trust_code:
         refuse_code(plan, folder)
-    loaded = load_plan(plan, metrics, files)
+    loaded = load_plan(plan, metrics, files, trust_code=trust_code)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -107,6 +109,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
             changed += before.get(job.key) != (prediction.answer, record.score.value)
             journal.add_record(record)
 
+        note_kinds(journal, loaded.metrics)
         loaded = replace(loaded, prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
@@ -136,11 +139,9 @@ def record_of(
         except UNREADABLE as error:
             raise UserError(f"{strategy}, {sample_id}: the prediction cannot be kept ({error}); mend it.") from error
     generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
-    score = with_metrics(task.score(prediction.answer, sample), loaded.metrics, prediction.answer, sample)
-    if not all(-SLACK <= value <= 1 + SLACK for value in score.values.values()):
-        raise UserError(
-            f"{task_name}, {sample_id}: the score is {dict(score.values)}; mend the task, a score lies in [0, 1]."
-        )
+    own = scored(task.score, prediction, sample)
+    score = with_metrics(own, [one for one in loaded.metrics if one.name not in own.values], prediction, sample)
+    check_score(score, loaded, f"{task_name}, {sample_id}")
     return Record(
         task=task_name,
         strategy=strategy,
@@ -156,6 +157,15 @@ def record_of(
     )
 
 
+def check_score(score: Score, loaded: Loaded, of: str) -> None:
+    """Raises UserError for a value that its metric cannot have."""
+    own = {one.name: one.kind for one in loaded.metrics}
+    for name, value in score.values.items():
+        kind = kind_of(name, own)
+        if not (math.isfinite(value) and kind.low - SLACK <= value <= kind.high + SLACK):
+            raise UserError(f"{of}: {name} is {value}; mend it, it lies between {kind.low:g} and {kind.high:g}.")
+
+
 def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
     check_sources(journal, loaded)
@@ -164,6 +174,7 @@ def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: M
     describe(journal, settings, {**info, **({"sources": hashes} if hashes else {})})
     keep_sources(journal, loaded)
     note_templates(journal, loaded)
+    note_kinds(journal, loaded.metrics)
     names = note_names(journal, loaded)
     own = {strategy.name for strategy in loaded.strategies}
     others = sum(record.strategy not in own for record in journal.records()) if len(names) > len(own) else 0

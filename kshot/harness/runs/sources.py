@@ -15,7 +15,7 @@ from pathlib import Path
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Loaded, Plan
 from kshot.prompts.common import template_files
-from kshot.spec import files_in
+from kshot.spec import files_in, split_spec
 from kshot.types import UserError
 from kshot.whole_file import write_whole
 
@@ -26,6 +26,8 @@ def code_of(plan: Plan) -> Iterator[str]:
     """The files that a plan names as `file.py:name`, which loading it would run; once each, as they are written."""
     named = [file for spec in (*plan.strategies, *plan.tasks) for file in files_in(spec)]
     named += [spec.rpartition(":")[0] for spec in plan.tasks if ".py:" in spec and not files_in(spec)]
+    if ".py:" in plan.score_by:
+        named.append(split_spec(plan.score_by)[0].rpartition(":")[0])
     yield from dict.fromkeys(named)
 
 

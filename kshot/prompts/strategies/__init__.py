@@ -13,6 +13,7 @@ FILES: tuple[str, ...] = (
     "few_shot",
     "instruction",
     "least_to_most",
+    "log_likelihood",
     "self_consistency",
     "zero_shot",
     "zero_shot_cot",

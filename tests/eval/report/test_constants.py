@@ -143,7 +143,7 @@ def test_the_best_constant_is_the_commonest_target(
     run = run_of({"s": targets}, targets)
     found = best_constant(run.samples, "strategyqa", [str(i) for i in range(len(targets))])
     assert found is not None
-    assert (found.answer, found.share, found.second) == (answer, pytest.approx(share), second)
+    assert (found.answer, found.value, found.second) == (answer, pytest.approx(share), second)
     assert best_constant({}, "strategyqa", ["0"]) is None
 
 

@@ -112,7 +112,9 @@ def test_several_metrics_in_one_run_are_told_apart() -> None:
     report = build(both)
     assert report.sections[0].title == "Scores"
     said = all_words(report)
-    assert "Scored by qa: accuracy; b: mean token-f1." in said  # where a terminal has no room for the column too
+    assert (
+        "Scored by qa: accuracy, %; b: mean token-f1, % of the full score, higher is better." in said
+    )  # where a terminal has no room for the column too
     assert [scale.metric for scale in (m.scale for m in measure(both).values())] == ["accuracy", "token-f1"]
     assert "token-f1" in said
     assert "Wilson or Student's t" in said

@@ -174,7 +174,7 @@ def test_repeats_are_averaged_before_pairing() -> None:
     ]
     twice = RunData("twice", {}, [*run.records, *again], run.samples, run.call)
     found = measure(twice)["t", "few-shot"]
-    assert (found.n, found.accuracy, len(found.records)) == (12, 0.5, 24)
+    assert (found.n, found.value, len(found.records)) == (12, 0.5, 24)
     [comparison] = against_baseline(measure(twice), twice.samples)
     assert (comparison.result.n, comparison.result.difference) == (12, 0.5)
 

@@ -70,7 +70,7 @@ def test_strategies_that_differ_in_a_number_are_a_curve() -> None:
     run = run_of({**scores, ("t", "zero-shot"): once(1)}, params=params)
     [sweep] = sweeps_of(list(measure(run).values()), params)
     assert (sweep.over, sweep.panel, sweep.line) == ("k", "t", "few-shot")
-    found = [(value, m.accuracy) for value, m in sweep.points]
+    found = [(value, m.value) for value, m in sweep.points]
     assert found == [(0, 0.05), (2, 0.1), (8, 0.4), (16, 0.8)]  # zero-shot has few-shot's prompt without exemplars
     figures, _ = parts(build(run))
     axes = figures["against-k"].draw().axes[0]

@@ -207,9 +207,21 @@ t = Task("t", lambda *_: [Sample("1", "q", "a")], TEXT, {score})
         ("Prediction('a', 'ok', detail={'a': {1, 2}})", "exact", "not JSON serializable"),
         ("Prediction('a', 'ok', span='ab')", "exact", "span is 'ab'"),
         ("Prediction('a', 'ok', probabilities={'a': 'x'})", "exact", "probabilities is {'a': 'x'}"),
-        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': 7}.get(a, 1.0), True)", "a score lies in"),
-        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': -1}.get(a, 1.0), True)", "a score lies in"),
-        ("Prediction('b', 'ok')", "lambda a, s: Score({'b': float('nan')}.get(a, 1.0), True)", "a score lies in"),
+        (
+            "Prediction('b', 'ok')",
+            "lambda a, s: Score({'b': 7}.get(a, 1.0), True)",
+            "accuracy is .*it lies between 0 and 1",
+        ),
+        (
+            "Prediction('b', 'ok')",
+            "lambda a, s: Score({'b': -1}.get(a, 1.0), True)",
+            "accuracy is .*it lies between 0 and 1",
+        ),
+        (
+            "Prediction('b', 'ok')",
+            "lambda a, s: Score({'b': float('nan')}.get(a, 1.0), True)",
+            "accuracy is .*it lies between 0 and 1",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_refused_and_the_run_is_whole(

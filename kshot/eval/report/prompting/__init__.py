@@ -6,7 +6,8 @@ run_data     what a report is made of: records, samples, calls
 short_names  strategies by a name that a table has room for
 scale        what a task's scores are called
 constant     the best constant answer, and how many answers were given
-measures     accuracy, unread answers and cost of each strategy on each task
+counted      what the value of a corpus is made of
+measures     scores, unread answers and cost of each strategy on each task
 comparisons  pairs of strategies on the same samples, and whether a difference is real
 words        the findings in sentences
 tables       the tables of every run

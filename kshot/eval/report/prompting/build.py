@@ -67,9 +67,10 @@ def build(
 
     ranked = rankings(listed, run.samples)
     areas = areas_of(ranked)
-    varied = variations(listed, run)
+    shares = [m for m in listed if m.scale.kind.plain]  # what is drawn from 0 to 100, and tested as such
+    varied = variations(shares, run)
     spreads = spreads_of(varied, run, areas)
-    choices = choices_of(listed, run)
+    choices = choices_of(shares, run)
 
     accuracy: list[Block] = [
         figures.accuracy_figure(listed),
@@ -77,7 +78,7 @@ def build(
         *pairs.all_at_once(found, run.samples),
     ]
     sections = [Section(common(m.scale for m in listed).title, accuracy)]
-    scored = metrics_table(listed)
+    scored = metrics_table(run, resolve(baseline, names))
     if scored:
         sections.append(Section("Other metrics", [scored]))
     if family:
@@ -93,7 +94,7 @@ def build(
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))
-    sections += further(run, listed, ranked, repeats)
+    sections += further(run, listed, shares, ranked, repeats)
     sections.append(Section("Transcripts", [Transcripts(transcripts_of(run))]))
     shortened = [names_table(names)] if any(short != given for given, short in names.items()) else []
     sections.append(Section("How it was run", [*shortened, settings_table([specified])], background=True))
@@ -106,10 +107,12 @@ def build(
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
 
 
-def further(run: RunData, listed: Sequence[Measure], ranked: Sequence[Ranking], repeats: bool) -> list[Section]:
+def further(
+    run: RunData, listed: Sequence[Measure], shares: Sequence[Measure], ranked: Sequence[Ranking], repeats: bool
+) -> list[Section]:
     """What only some runs have: sweeps, repeats, classes, probabilities."""
-    sections = sweeps.sweep_sections(listed, run.params)
-    repeated = repeat_table(listed, run.params) if repeats else None
+    sections = sweeps.sweep_sections(shares, run.params)
+    repeated = repeat_table(shares, run.params) if repeats else None
     if repeated:
         sections.append(Section("Repeats", [repeated]))
     classes = confusion_figures(run, listed)

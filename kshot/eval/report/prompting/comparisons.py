@@ -2,7 +2,7 @@
 
 Meets: only samples that both answered are paired; p-values are corrected by Holm over every comparison of the
 report at once. Concedes: the smallest detectable difference is that of one uncorrected test at 80% power, of exact
-McNemar or, where scores are no 0 or 1, of a paired t-test.
+McNemar or, where scores are no 0 or 1, of a paired t-test (of a corpus' value with its bootstrap's spread).
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from kshot.eval import power, statistics
-from kshot.eval.report.numbers import as_relation, percent, percent_range, points, unsigned
-from kshot.eval.report.prompting.measures import LEVEL, Measure, clusters_of
+from kshot.eval import corpus, power, statistics
+from kshot.eval.metrics.kinds import SHARE, plain_number
+from kshot.eval.report.numbers import as_relation, unsigned
+from kshot.eval.report.prompting.measures import LEVEL, Measure, clusters_of, paired_scores
 from kshot.eval.report.prompting.scale import PLAIN, Scale
 from kshot.registry import suggest
 from kshot.types import Sample, UserError
@@ -40,23 +41,41 @@ class Comparison:
     @property
     def word(self) -> str:
         """better, worse, or no difference shown."""
-        return "no difference shown" if not self.real else "better" if self.result.difference > 0 else "worse"
+        return "no difference shown" if not self.real else "better" if self.lead > 0 else "worse"
+
+    @property
+    def lead(self) -> float:
+        """The difference, more being better."""
+        return self.scale.better(self.result.difference)
 
     @property
     def verdict(self) -> str:
         """The word, and where nothing was shown what could have been."""
         if self.real:
             return self.word
-        if self.detectable >= 1:
-            return f"{self.word}; {self.result.n} samples are too few to show any"
-        return f"{self.word}; {self.result.n} samples would show {unsigned(self.detectable, 0)} points or more"
+        return f"{self.word}; {self.would_show}"
+
+    @property
+    def would_show(self) -> str:
+        """What so many samples could have shown."""
+        if self.scale.kind.share and self.detectable >= 1:
+            return f"{self.result.n} samples are too few to show any"
+        return f"{self.result.n} samples would show {self.smallest}{self.scale.of_points} or more"
+
+    @property
+    def smallest(self) -> str:
+        """The smallest difference that is shown, as it is written."""
+        if not self.scale.kind.share:
+            return plain_number(self.detectable)
+        return unsigned(self.detectable, 0) if self.detectable < 1 else "none"
 
     @property
     def sentence(self) -> str:
         """The figures in one parenthesis."""
-        low, high = self.result.interval.low, self.result.interval.high
+        written = self.scale.kind.difference
+        low, high = written(self.result.interval.low), written(self.result.interval.high)
         return (
-            f"{points(self.result.difference)} points (95% interval {points(low)} to {points(high)}, "
+            f"{written(self.result.difference)}{self.scale.of_points} (95% interval {low} to {high}, "
             f"p {as_relation(self.adjusted)})"
         )
 
@@ -69,9 +88,16 @@ def pair(
     if not shared:
         return None
     clusters = clusters_of(samples, a.task, shared)
-    result = statistics.paired([a.scores[key] for key in shared], [b.scores[key] for key in shared], clusters=clusters)
+    result = paired_scores(a, b.scores, b.counted, shared, clusters)
     scale = a.scale | b.scale
-    whole = all(score in (0.0, 1.0) for each in (a, b) for score in each.scores.values())  # not the mean of repeats
+    whole = result.test == statistics.MCNEMAR or (
+        scale.kind.plain
+        and all(
+            score in (0.0, 1.0)
+            for each in (a, b)
+            for score in each.scores.values()  # not the mean of repeats
+        )
+    )
     units, discordant = result.clusters or result.n, (result.only_a + result.only_b) / result.n
     if whole:
         detectable = power.smallest_detectable(units, discordant=discordant)
@@ -96,8 +122,8 @@ def needed_samples(difference: float, discordant: float) -> int | None:
 
 @lru_cache(maxsize=4096)
 def needed_for_mean(difference: float, spread: float) -> int | None:
-    """The same for scores between 0 and 1, by the spread of their differences."""
-    if abs(difference) < 1e-3:
+    """The same for other scores, by the spread of their differences."""
+    if abs(difference) < 1e-3 * min(1.0, spread):
         return None
     try:
         n = power.samples_for_mean(difference, spread)
@@ -108,12 +134,14 @@ def needed_for_mean(difference: float, spread: float) -> int | None:
 
 def tests_of(family: Iterable[Comparison]) -> str:
     """The tests that a family's p-values come from, in words."""
-    tests = list(dict.fromkeys(comparison.result.test for comparison in family))
-    if statistics.SIGN_FLIPS not in tests:
-        return statistics.MCNEMAR
-    if statistics.MCNEMAR in tests:
-        return f"{statistics.MCNEMAR} (sign flips for fractions, repeats and clusters)"
-    return "a permutation test by sign flips"
+    tests = set(comparison.result.test for comparison in family)
+    said = [statistics.MCNEMAR] if statistics.MCNEMAR in tests else []
+    if statistics.SIGN_FLIPS in tests:
+        said.append("sign flips for fractions, repeats and clusters" if said else "a permutation test by sign flips")
+    if corpus.RANDOMISED in tests:
+        said.append(f"{corpus.RANDOMISED} for values of a corpus" if said else corpus.RANDOMISED)
+    first, *others = said or [statistics.MCNEMAR]
+    return f"{first} ({', '.join(others)})" if others else first
 
 
 def all_at_once(measures: Mapping[tuple[str, str], Measure], samples: Mapping[tuple[str, str], Sample]) -> list[str]:
@@ -126,7 +154,8 @@ def all_at_once(measures: Mapping[tuple[str, str], Measure], samples: Mapping[tu
         here = [measure for (name, _), measure in measures.items() if name == task]
         shared = [key for key in here[0].scores if all(key in measure.scores for measure in here)]
         table = [[measure.scores[key] for key in shared] for measure in here]
-        binary = all(score in (0.0, 1.0) for row in table for score in row)
+        plain = all(measure.scale.kind.plain for measure in here)
+        binary = plain and all(score in (0.0, 1.0) for row in table for score in row)
         if len(here) < 3 or not shared or not binary or clusters_of(samples, task, shared):
             continue
         q, p = statistics.cochran_q(table)
@@ -179,5 +208,7 @@ def task_baseline(strategies: Sequence[str], wanted: str | None = None) -> str:
 
 
 def described(measure: Measure) -> str:
-    """The mean score and its interval: "45.0% (29.3–61.5%)"."""
-    return f"{percent(measure.accuracy)} ({percent_range(measure.interval.low, measure.interval.high)}%)"
+    """The score and its interval: "45.0% (29.3–61.5%)"."""
+    kind = measure.scale.kind
+    ends = kind.range(measure.interval.low, measure.interval.high)
+    return f"{kind.value(measure.value)} ({ends}{'%' if kind.unit == SHARE else ''})"

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kshot.eval.corpus import value_of
+from kshot.eval.report.prompting.counted import Counted, constant_counts
+from kshot.eval.report.prompting.scale import PLAIN, Scale
 from kshot.types import Record, Sample
 
 LONGEST = 24  # characters of an answer in a sentence or a cell
@@ -22,12 +25,9 @@ class Constant:
 
     answer: str
     scores: Mapping[str, float]  # sample id -> 1 where it is the target
-    second: tuple[str, float] | None = None  # the next best with its share
-
-    @property
-    def share(self) -> float:
-        """What it would score."""
-        return sum(self.scores.values()) / len(self.scores)
+    value: float  # what it would score
+    second: tuple[str, float] | None = None  # the next best with its value
+    counted: Counted | None = None  # of a metric whose value is no mean of shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,38 @@ class Answers:
         return self.distinct == 1 and self.answered > 1
 
 
-def best_constant(samples: Mapping[tuple[str, str], Sample], task: str, sample_ids: Sequence[str]) -> Constant | None:
-    """The best constant answer to these samples; of equals the first in the alphabet. None where one is not known."""
-    targets = {key: sample.target.split("|") for key in sample_ids if (sample := samples.get((task, key))) is not None}
-    if len(targets) < len(sample_ids) or not targets:
+def best_constant(
+    samples: Mapping[tuple[str, str], Sample], task: str, sample_ids: Sequence[str], scale: Scale = PLAIN
+) -> Constant | None:
+    """The constant answer that is the target of most of these samples; of equals the first in the alphabet.
+
+    None where one is not known, or the metric is of more than answers.
+    """
+    here = [samples.get((task, key)) for key in sample_ids]
+    known = [sample for sample in here if sample is not None]
+    if len(known) < len(here) or not known:
         return None
+    targets = {sample.id: sample.target.split("|") for sample in known}
     counts = Counter(target for accepted in targets.values() for target in dict.fromkeys(accepted))
-    best, *others = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    scores = {key: float(best[0] in accepted) for key, accepted in targets.items()}
-    return Constant(best[0], scores, (others[0][0], others[0][1] / len(targets)) if others else None)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:2]
+    found = [constant(answer, known, targets, scale) for answer, _ in ranked]
+    if found[0] is None:
+        return None
+    others = [(each.answer, each.value) for each in found[1:] if each is not None]
+    return replace(found[0], second=others[0] if others else None)
+
+
+def constant(
+    answer: str, samples: Sequence[Sample], targets: Mapping[str, Sequence[str]], scale: Scale
+) -> Constant | None:
+    """What one answer to all samples would score; None where the metric is of more than answers."""
+    scores = {key: float(answer in accepted) for key, accepted in targets.items()}
+    if scale.kind.plain:
+        return Constant(answer, scores, sum(scores.values()) / len(scores))
+    counted = constant_counts(scale.metric, answer, samples)
+    if counted is None:
+        return None
+    return Constant(answer, scores, value_of(list(counted.units.values()), counted.total), counted=counted)
 
 
 def answers_of(records: Sequence[Record]) -> Answers:

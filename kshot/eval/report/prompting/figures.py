@@ -13,7 +13,7 @@ from kshot.eval.report.frame import framed, key_above, room_for_key
 from kshot.eval.report.model import Figure
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Measure
-from kshot.eval.report.prompting.scale import ACCURACY, common
+from kshot.eval.report.prompting.scale import ACCURACY, Scale, common
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, look, panel_title, short
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
     tasks, strategies = names(measures)
     found = {(measure.task, measure.strategy): measure for measure in measures}
     scale = common(measure.scale for measure in measures)
+    scales = scales_of(measures)
 
-    none = "wrong" if scale.binary else "0"
+    none = "wrong" if scale.binary else "0" if all(one.kind.share for one in scales.values()) else "the least"
     caption = (
         f"{scale.name[0].upper()}{scale.name[1:]} over all samples, no answer counted as {none}; the bars are 95% "
         "intervals. Dashed: what the best constant answer would score, the same answer to every sample."
@@ -37,28 +38,56 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
         f"{scale.title} by task and strategy",
         caption,
         count=len(tasks),
-        height=row_height(strategies),
+        height=row_height(strategies) + (0.3 if len({one.axis for one in scales.values()}) > 1 else 0),
         row_labels=True,
     )
     def drawn(*panels: Axes) -> None:
         for task, axes in zip(tasks, panels, strict=True):
             label_rows(axes, strategies)
+            by = factor(scales[task])
             for row, strategy in enumerate(strategies):
                 measure = found.get((task, strategy))
                 if measure is None:
-                    axes.text(50, row, "not run", ha="center", va="center", color=GREY, fontsize=7)
+                    middle = axes.get_yaxis_transform()
+                    axes.text(0.5, row, "not run", transform=middle, ha="center", va="center", color=GREY, fontsize=7)
                     continue
-                low, high = 100 * measure.interval.low, 100 * measure.interval.high
+                low, high = by * measure.interval.low, by * measure.interval.high
                 axes.plot([low, high], [row, row], color=BLUE, linewidth=1.6, solid_capstyle="butt")
-                axes.plot(100 * measure.accuracy, row, "o", color=BLUE, markersize=5, clip_on=False, zorder=3)
+                axes.plot(by * measure.value, row, "o", color=BLUE, markersize=5, clip_on=False, zorder=3)
                 if measure.constant is not None:  # a piece a row: strategies may have been asked other samples
-                    share = 100 * measure.constant.share
+                    share = by * measure.constant.value
                     axes.plot([share] * 2, [row - 0.5, row + 0.5], color=VERMILLION, linewidth=1, linestyle="--")
-            percent_axis(axes)
+            if within_100(scales[task]):
+                percent_axis(axes)
             axes.set(title=panel_title(task, len(tasks)))
-        panels[0].figure.supxlabel(f"{scale.axis}, 95% interval")
+        label_axes(panels, [f"{scales[task].axis}, 95% interval" for task in tasks])
 
     return drawn
+
+
+def scales_of(measures: Sequence[Measure | Comparison]) -> dict[str, Scale]:
+    """Each task's scale."""
+    tasks = dict.fromkeys(measure.task for measure in measures)
+    return {task: common(measure.scale for measure in measures if measure.task == task) for task in tasks}
+
+
+def factor(scale: Scale) -> float:
+    """What values are drawn times."""
+    return 100.0 if scale.kind.share else 1.0
+
+
+def within_100(scale: Scale) -> bool:
+    """Whether an axis of values goes from 0 to 100."""
+    return scale.kind.share and (scale.kind.low, scale.kind.high) == (0.0, 1.0)
+
+
+def label_axes(panels: Sequence[Axes], titles: Sequence[str]) -> None:
+    """One title below all panels, or each its own where they differ."""
+    if len(set(titles)) == 1:
+        panels[0].figure.supxlabel(titles[0])
+        return
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_xlabel(short(title, 34, 3), fontsize=7)
 
 
 def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
@@ -66,12 +95,8 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
     tasks = list(dict.fromkeys(comparison.task for comparison in comparisons))
     strategies = list(dict.fromkeys(comparison.strategy for comparison in comparisons))
     found = {(comparison.task, comparison.strategy): comparison for comparison in comparisons}
-    low_end = 100 * min(0.0, *(c.result.interval.low for c in comparisons), *(c.result.difference for c in comparisons))
-    high_end = 100 * max(
-        0.0, *(c.result.interval.high for c in comparisons), *(c.result.difference for c in comparisons)
-    )
-    scale = common(comparison.scale for comparison in comparisons)
-    margin = max(2.0, 0.08 * (high_end - low_end))
+    scales = scales_of(comparisons)
+    alike = len({one.points for one in scales.values()}) == 1
 
     caption = (
         "Paired differences on the same samples with bootstrap intervals; better and worse are after Holm's "
@@ -83,7 +108,7 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
         f"Differences from {against}",
         caption,
         count=len(tasks),
-        height=row_height(strategies),
+        height=row_height(strategies) + (0 if alike else 0.3),
         row_labels=True,
     )
     def drawn(*panels: Axes) -> None:
@@ -93,21 +118,24 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
         for task, axes in zip(tasks, panels, strict=True):
             label_rows(axes, strategies)
             axes.axvline(0, color=GREY, linewidth=1)
+            by = factor(scales[task])
+            limits = ends_of([c for c in comparisons if alike or c.task == task], by)
             for row, strategy in enumerate(strategies):
                 comparison = found.get((task, strategy))
                 if comparison is None:
                     continue
                 colour, marker = looks[comparison.word]
                 interval = comparison.result.interval
-                ends = [100 * interval.low, 100 * interval.high]
+                ends = [by * interval.low, by * interval.high]
                 axes.plot(ends, [row, row], color=colour, linewidth=1.6, solid_capstyle="butt")
                 axes.plot(
-                    100 * comparison.result.difference, row, marker, color=colour, markersize=5.5,
+                    by * comparison.result.difference, row, marker, color=colour, markersize=5.5,
                     markerfacecolor=colour if comparison.real else "white", clip_on=False, zorder=3,
                 )  # fmt: skip
-            axes.set(xlim=(low_end - margin, high_end + margin), title=panel_title(task, len(tasks)))
+            axes.set(xlim=limits, title=panel_title(task, len(tasks)))
             axes.locator_params(axis="x", nbins=5)
-        panels[0].figure.supxlabel(f"difference from {short(against, 60, 1)} ({scale.points}), 95% interval")
+        of = short(against, 60, 1)
+        label_axes(panels, [f"difference from {of} ({scales[task].points}), 95% interval" for task in tasks])
         words = {
             word: Line2D([], [], color=colour, marker=marker, markersize=5.5,
                          markerfacecolor="white" if colour == GREY else colour)
@@ -118,13 +146,25 @@ def forest_figure(comparisons: Sequence[Comparison], against: str) -> Figure:
     return drawn
 
 
+def ends_of(comparisons: Sequence[Comparison], by: float) -> tuple[float, float]:
+    """The limits of an axis that holds these differences and 0, with room at both ends."""
+    seen = [
+        by * end for c in comparisons for end in (c.result.interval.low, c.result.interval.high, c.result.difference)
+    ]
+    low, high = min(0.0, *seen), max(0.0, *seen)
+    margin = max(2.0 if by > 1 else 0.01, 0.08 * (high - low))
+    return low - margin, high + margin
+
+
 def cost_figure(measures: Sequence[Measure]) -> Figure:
     """The score against generated tokens, with the frontier of what nothing cheaper beats."""
     tasks, strategies = names(measures)
     scale = common(measure.scale for measure in measures)
+    scales = scales_of(measures)
+    alike = len({one.axis for one in scales.values()}) == 1
 
     caption = (
-        "The dashed line is the frontier: no strategy with as few generated tokens scored higher. "
+        "The dashed line is the frontier: no strategy with as few generated tokens scored better. "
         "A strategy that only scores options stands at the tokens that it scores."
     )
 
@@ -135,21 +175,29 @@ def cost_figure(measures: Sequence[Measure]) -> Figure:
         lines = {}
         for task, axes in zip(tasks, panels, strict=True):
             here = [measure for measure in measures if measure.task == task]
-            edge = frontier([(cost(measure), 100 * measure.accuracy) for measure in here])
-            axes.step(*zip(*edge, strict=True), where="post", color=GREY, linewidth=1, linestyle="--", zorder=1)
+            by, sign = factor(scales[task]), scales[task].kind.sign
+            edge = frontier([(cost(measure), sign * by * measure.value) for measure in here])
+            steps = [(x, sign * y) for x, y in edge]
+            axes.step(*zip(*steps, strict=True), where="post", color=GREY, linewidth=1, linestyle="--", zorder=1)
             for measure in here:
                 colour, marker = look(strategies.index(measure.strategy))
-                y, interval = 100 * measure.accuracy, measure.interval
-                axes.vlines(cost(measure), 100 * interval.low, 100 * interval.high, color=colour, alpha=0.5)
+                y, interval = by * measure.value, measure.interval
+                axes.vlines(cost(measure), by * interval.low, by * interval.high, color=colour, alpha=0.5)
                 [lines[measure.strategy]] = axes.plot(
                     cost(measure), y, marker, color=colour, markersize=6, zorder=3, clip_on=False
                 )
-            axes.set(ylim=(0, 100), title=panel_title(task, len(tasks)))
+            axes.set(title=panel_title(task, len(tasks)))
+            if within_100(scales[task]):
+                axes.set(ylim=(0, 100))
             logarithmic(axes, [cost(measure) for measure in here])
             axes.grid(True)
-            axes.label_outer()
+            if alike:
+                axes.label_outer()
+            else:
+                axes.set_ylabel(short(scales[task].axis, 24, 3), fontsize=7)
             axes.tick_params(labelbottom=True)
-        panels[0].figure.supylabel(scale.upright)
+        if alike:
+            panels[0].figure.supylabel(scale.upright)
         panels[0].figure.supxlabel("generated tokens a sample (log scale)")
         key_above(panels[0], {name: lines[name] for name in strategies if name in lines})
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from kshot.eval.metrics.kinds import Kind
 from kshot.types import Generation, Record, Request, Sample, Template
 
 
@@ -24,3 +25,5 @@ class RunData:
     """By (task, strategy): what a strategy found out before its first question, such as the template that it chose."""
     templates: Mapping[str, Mapping[str, Template]] = field(default_factory=dict)
     """By task, then by what `template=` calls it: "0", "1" ... for the task's own, a file for a user's."""
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    """By metric, of those that the package does not have: what the run noted of their values."""

@@ -67,7 +67,7 @@ def spread_of(one: Variation, run: RunData, areas: Mapping[Key, Area]) -> Spread
     under = [areas[m.task, m.strategy].value for m in measures if (m.task, m.strategy) in areas]
     shared = [key for key in measures[0].scores if all(key in other.scores for other in measures)]
     if not shared or len({measure.task for measure in measures}) > 1:
-        means, intervals = [m.accuracy for m in measures], [m.interval for m in measures]
+        means, intervals = [m.value for m in measures], [m.interval for m in measures]
         chance = apart([list(m.scores.values()) for m in measures])
         return Spread(one, min(m.n for m in measures), means, intervals, chance, under)
     clusters = clusters_of(run.samples, measures[0].task, shared)

@@ -174,7 +174,7 @@ def curve_figure(over: str, said: str, sweeps: Sequence[Sweep]) -> Figure:
                 at = lines.index(sweep.line)
                 colour, marker = look(at)
                 x = [float(str(value)) for value, _ in sweep.points]
-                y = [100 * measure.accuracy for _, measure in sweep.points]
+                y = [100 * measure.value for _, measure in sweep.points]
                 ends = [(100 * measure.interval.low, 100 * measure.interval.high) for _, measure in sweep.points]
                 handles[sweep.line] = axes.errorbar(
                     x, y, yerr=whiskers(y, ends), color=colour, marker=marker, markersize=5, linewidth=1.2,

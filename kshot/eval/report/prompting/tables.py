@@ -9,15 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from kshot.eval.report.model import Cell, Column, Table, Tone, columns
-from kshot.eval.report.numbers import number, percent, percent_range, points, probability, unsigned
+from kshot.eval.report.numbers import number, percent, probability
 from kshot.eval.report.prompting.comparisons import Comparison, tests_of
 from kshot.eval.report.prompting.constant import quoted
-from kshot.eval.report.prompting.measures import MANY, Key, Measure
+from kshot.eval.report.prompting.measures import CLUSTER_BOOTSTRAP, MANY, SAMPLE_BOOTSTRAP, Key, Measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
 from kshot.eval.roc import Area
 from kshot.eval.statistics import CLUSTERED, STUDENT, WILSON
 
+BOOTSTRAPS = (SAMPLE_BOOTSTRAP, CLUSTER_BOOTSTRAP)
 WIDE_ONLY = ("metric", "samples", "of answered", "p", "would show", "would take")
 """Columns that a narrow terminal leaves out."""
 
@@ -40,16 +41,18 @@ def accuracy_table(listed: Sequence[Measure], areas: Mapping[Key, Area] = Mappin
         area = areas.get((m.task, m.strategy))
         ranked = ([f"{area.value:.3f}"] if area else ["–"]) if areas else []
         rows.append([
-            m.task, m.strategy, *([m.scale.metric] if named else []), f"{m.n:,}", percent(m.accuracy),
-            percent_range(m.interval.low, m.interval.high), *ranked,
-            best_of(m), variety(m), percent(m.accuracy_answered), warned(m.unparsed), warned(m.truncated),
+            m.task, m.strategy, *([m.scale.metric] if named else []), f"{m.n:,}", m.scale.kind.value(m.value),
+            m.scale.kind.range(m.interval.low, m.interval.high), *ranked,
+            best_of(m), variety(m), m.scale.kind.value(m.value_answered), warned(m.unparsed), warned(m.truncated),
         ])  # fmt: skip
-    scored = "" if scale.binary else f"Scores are {scale.unit}. "
+    scored = "" if scale.binary or named else f"Scores are {scale.unit}. "
     if named:
-        scored += f"Scored by {'; '.join(f'{m.task}: {m.scale.name}' for m in {m.task: m for m in listed}.values())}. "
+        of_tasks = {m.task: m.scale for m in listed}.items()
+        scored += f"Scored by {'; '.join(f'{task}: {one.name}, {one.unit}' for task, one in of_tasks)}. "
+    least = ", at least" if any(m.scale.kind.plain and not m.scale.binary for m in listed) else ""
     caption = (
         f"{scored}{intervals_of(listed)}. Best constant: what the one answer would score that fits most of the samples"
-        f"{'' if scale.binary else ', at least'}; ! where the strategy is not shown to be above it (paired, Holm over "
+        f"{least}; ! where the strategy is not shown to be above it (paired, Holm over "
         "all strategies), or always gives the same answer. 'Of answered' leaves out what has no answer. Unparsed: no "
         "answer could be read. Truncated: cut off before one."
     )
@@ -65,7 +68,7 @@ def intervals_of(listed: Sequence[Measure]) -> str:
 
     Of few samples without spread the interval is Wilson's also where the others are not.
     """
-    methods = [method for method in (WILSON, STUDENT, CLUSTERED) if method in {m.method for m in listed}]
+    methods = [method for method in (WILSON, STUDENT, CLUSTERED, *BOOTSTRAPS) if method in {m.method for m in listed}]
     return f"Intervals by {' or '.join('Wilson' if name == WILSON else name for name in methods)}"
 
 
@@ -73,7 +76,7 @@ def best_of(m: Measure) -> str | Cell:
     """The best constant answer with its share, marked where the strategy is not shown to be above it."""
     if m.constant is None:
         return "–"
-    text = f"{percent(m.constant.share)} {quoted(m.constant.answer)}"
+    text = f"{m.scale.kind.value(m.constant.value)} {quoted(m.constant.answer)}"
     return Cell(f"{text} !", "bad") if m.no_better else text
 
 
@@ -95,7 +98,8 @@ def cost_table(listed: Sequence[Measure]) -> Table:
         *("generated#", "seconds#", "calls#"),
     )
     rows = [[
-        m.task, m.strategy, percent(m.accuracy), number(m.mean("prompt_tokens")), number(m.mean("cached_tokens")),
+        m.task, m.strategy, m.scale.kind.value(m.value),
+        number(m.mean("prompt_tokens")), number(m.mean("cached_tokens")),
         number(m.mean("completion_tokens")), number(m.mean("seconds")),
         number(sum(len(record.calls) for record in m.records) / len(m.records)),
     ] for m in listed]  # fmt: skip
@@ -143,18 +147,21 @@ def difference_table(family: Sequence[Comparison]) -> Table:
     heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     tones: dict[str, Tone] = {"better": "good", "worse": "bad"}
     rows: list[list[str | Cell]] = [[
-        c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}", points(c.result.difference),
-        f"{points(c.result.interval.low)} to {points(c.result.interval.high)}",
+        c.task, c.strategy, *([c.baseline] if several else []), f"{c.result.n:,}",
+        c.scale.kind.difference(c.result.difference),
+        f"{c.scale.kind.difference(c.result.interval.low)} to {c.scale.kind.difference(c.result.interval.high)}",
         f"{c.result.only_a} : {c.result.only_b}", probability(c.result.p), probability(c.adjusted),
         Cell(c.word if c.real else "not shown", tones.get(c.word, "quiet")),
-        unsigned(c.detectable, 0) if c.detectable < 1 else "none", "–" if c.needed is None else f"{c.needed:,}",
+        c.smallest, "–" if c.needed is None else f"{c.needed:,}",
     ] for c in family]  # fmt: skip
-    unit = f"{scale.points[0].upper()}{scale.points[1:]}{'' if scale.binary else ','}"
+    units = dict.fromkeys(c.scale.points for c in family)
+    unit = "; ".join(units) if len(units) < 2 else "each in its metric's unit"
+    unit = f"{unit[:1].upper()}{unit[1:]}{'' if scale.binary else ','}"
     caption = (
         f"{'' if several else f'Against {baselines[0]}. '}{unit} on the same samples; paired bootstrap intervals, "
         f"{tests_of(family)}, Holm over all {len(family)}. {scale.versus.capitalize()}: samples that only the one, or "
-        f"only the other, {'has right' if scale.binary else 'scores higher on'}. Would show: the smallest difference, "
-        "in points, that one uncorrected test on so many samples finds with 80% probability. Would take: the samples "
+        f"only the other, {'has right' if scale.binary else 'scores better on'}. Would show: the smallest difference, "
+        "that one uncorrected test on so many samples finds with 80% probability. Would take: the samples "
         "on which such a test finds the difference seen."
     )
     return Table("Differences", heads, rows, caption)

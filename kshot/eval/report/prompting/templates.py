@@ -91,7 +91,7 @@ def choice_table(run: RunData, choices: Sequence[ChosenTemplate]) -> Table:
         best, difference = on_test(run, one)
         rows.append([
             m.task, m.strategy, f"{called(one.template)}{of_equals(one)}", of_validation(one), f"{m.n:,}",
-            percent(m.accuracy),
+            percent(m.value),
             percent_range(m.interval.low, m.interval.high), Cell(best, "quiet"), Cell(difference, "quiet"),
         ])  # fmt: skip
     heads = columns(
@@ -126,15 +126,15 @@ def on_test(run: RunData, one: ChosenTemplate) -> tuple[str, str]:
     """(the template that is best on the test set, its lead over the one chosen with its interval)."""
     if len(one.tested) < 2:
         return "–", "–"
-    name, best = max(one.tested.items(), key=lambda item: (item[1].accuracy, item[0] == one.template))
+    name, best = max(one.tested.items(), key=lambda item: (item[1].value, item[0] == one.template))
     if name == one.template:
         return f"{called(name)}, the one chosen", "–"
     found = pair(best, one.measure, run.samples)
     if found is None:
-        return f"{called(name)}: {percent(best.accuracy)}", "–"
+        return f"{called(name)}: {percent(best.value)}", "–"
     low, high = found.result.interval.low, found.result.interval.high
     lead = f"{points(found.result.difference)} ({points(low)} to {points(high)})"
-    return f"{called(name)}: {percent(best.accuracy)}", lead
+    return f"{called(name)}: {percent(best.value)}", lead
 
 
 def candidate_table(choices: Sequence[ChosenTemplate]) -> Table:
@@ -145,7 +145,7 @@ def candidate_table(choices: Sequence[ChosenTemplate]) -> Table:
             interval, tested = wilson(right, of), one.tested.get(name)
             rows.append([
                 one.measure.task, one.measure.strategy, called(name), f"{right:g}", f"{of:,}", percent(right / of),
-                percent_range(interval.low, interval.high), percent(tested.accuracy) if tested else "–",
+                percent_range(interval.low, interval.high), percent(tested.value) if tested else "–",
                 Cell("chosen", "good") if name == one.template else "",
             ])  # fmt: skip
     heads = columns(
@@ -186,7 +186,7 @@ def baseline_sentence(choices: Sequence[ChosenTemplate]) -> str:
         if one.share > known.share:
             best[one.measure.task] = one
     said = [
-        f"on {task} {one.measure.strategy} (template {called(one.template)}) with {percent(one.measure.accuracy)} "
+        f"on {task} {one.measure.strategy} (template {called(one.template)}) with {percent(one.measure.value)} "
         f"({percent_range(one.measure.interval.low, one.measure.interval.high)}%) of {one.measure.n:,} test samples"
         for task, one in best.items()
     ]

@@ -7,8 +7,10 @@ in the last call's completion, where every strategy that reads one text reads it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from kshot.eval.metrics.kinds import SHARE, Kind
+from kshot.eval.metrics.registry import kind_of
 from kshot.eval.report.model import Call, Transcript
 from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
@@ -31,7 +33,7 @@ def transcript(run: RunData, record: Record) -> Transcript:
         strategy=record.strategy,
         sample_id=record.sample_id,
         repeat=record.repeat,
-        outcome=outcome_of(record),
+        outcome=outcome_of(record, run.kinds),
         question=sample.question if sample else "",
         choices=sample.choices if sample else (),
         target=sample.target if sample else "",
@@ -40,19 +42,24 @@ def transcript(run: RunData, record: Record) -> Transcript:
         rule=prediction.rule,
         detail=tuple(kept(prediction)),
         calls=reader(run, record),
-        score=score_of(record.score),
+        score=score_of(record.score, run.kinds),
         template=described_template(run, record.task, record.strategy),
     )
 
 
-def score_of(score: Score) -> str:
+def score_of(score: Score, noted: Mapping[str, Kind] | None = None) -> str:
     """A score by its metrics; "" where the outcome says it all."""
-    if len(score.values) == 1 and score.value in (0.0, 1.0):
+    if len(score.values) == 1 and score.value in (0.0, 1.0) and kind_of(score.metric, noted).plain:
         return ""
-    return ", ".join(
-        f"{SEVERAL if name == ACCURACY and value not in (0.0, 1.0) else name} {value:.3g}"
-        for name, value in score.values.items()
-    )
+    return ", ".join(written_score(name, value, kind_of(name, noted)) for name, value in score.values.items())
+
+
+def written_score(name: str, value: float, kind: Kind) -> str:
+    """One metric's value of an attempt: a share as it is, another with its unit."""
+    called = SEVERAL if name == ACCURACY and value not in (0.0, 1.0) else name
+    if kind.unit == SHARE:
+        return f"{called} {value:.3g}"
+    return f"{called} {kind.value(value)}"
 
 
 def kept(prediction: Prediction) -> Iterator[tuple[str, str]]:

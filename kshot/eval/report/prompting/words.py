@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from kshot.eval.report.model import CARE, Block
-from kshot.eval.report.numbers import as_relation, number, percent, points, unsigned
+from kshot.eval.report.numbers import as_relation, number, percent
 from kshot.eval.report.prompting.comparisons import Comparison, described
 from kshot.eval.report.prompting.constant import quoted
 from kshot.eval.report.prompting.measures import MANY, Key, Measure, clusters_of, tasks_of
@@ -31,13 +31,13 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     tested = f"{len(family)} comparison{'s' if len(family) > 1 else ''}"
     if not real:
         return f"No difference is shown in {tested}; {largest(found, family)}."
-    top = max(real, key=lambda c: (c.result.difference > 0, abs(c.result.difference)))
+    top = max(real, key=lambda c: (c.lead > 0, c.scale.kind.share, abs(c.lead)))
     a, b = found[top.task, top.strategy], found[top.task, top.baseline]
     what = "" if a.scale.metric == ACCURACY else f"{a.scale.name} "
-    beside = f"; it is not shown to be above {always(a)}" if top.result.difference > 0 and a.no_better else ""
+    beside = f"; it is not shown to be above {always(a)}" if top.lead > 0 and a.no_better else ""
     return (
         f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: {what}"
-        f"{percent(a.accuracy)} against {percent(b.accuracy)} "
+        f"{a.scale.kind.value(a.value)} against {b.scale.kind.value(b.value)} "
         f"of {top.result.n} samples, {top.sentence}{beside}; "
         f"{len(real)} of {tested} show{'s' * (len(real) == 1)} a difference."
     )
@@ -45,23 +45,23 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
 
 def largest(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     """The largest lead of a family in which nothing is shown, or that there is none."""
-    top, last = (pick(family, key=lambda c: c.result.difference) for pick in (max, min))
-    if all(m.accuracy == 0 for m in found.values()):
+    top, last = (pick(family, key=lambda c: c.lead) for pick in (max, min))
+    if all(nothing(m) for m in found.values()):
         return "no strategy scores anything on any task"
-    if top.result.difference <= TIE <= -last.result.difference:
+    if top.lead <= TIE <= -last.lead:
         lead, top = f"no strategy leads its baseline, and the farthest behind is {last.strategy}", last
         lead += f" against {top.baseline}"
-    elif top.result.difference <= TIE:
+    elif top.lead <= TIE:
         return "every strategy has the very score of its baseline"
     else:
         lead = f"the largest lead is {top.strategy} over {top.baseline}"
-    shown = (
-        f"{top.result.n} samples would show {unsigned(top.detectable, 0)} points or more"
-        if top.detectable < 1
-        else f"{top.result.n} samples are too few to show any"
-    )
     what = "" if top.scale.metric == ACCURACY else f" in {top.scale.name}"
-    return f"{lead} on {top.task}, {top.sentence}{what}, where {shown}"
+    return f"{lead} on {top.task}, {top.sentence}{what}, where {top.would_show}"
+
+
+def nothing(m: Measure) -> bool:
+    """Whether a strategy has the least score that there is."""
+    return m.value == m.scale.kind.worst
 
 
 def outcome(m: Measure) -> str:
@@ -83,8 +83,8 @@ def beside(m: Measure) -> str:
 def always(m: Measure) -> str:
     """The best constant answer on a measure's samples, in words."""
     assert m.constant is not None
-    least = "" if m.scale.binary else "at least "
-    return f"always answering {quoted(m.constant.answer)} ({least}{percent(m.constant.share)})"
+    least = "at least " if m.scale.kind.plain and not m.scale.binary else ""
+    return f"always answering {quoted(m.constant.answer)} ({least}{m.scale.kind.value(m.constant.value)})"
 
 
 def enumerated(names: Sequence[str]) -> str:
@@ -97,10 +97,10 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
     here = [m for (name, _), m in found.items() if name == task]
     if len(here) == 1:
         return f"{task}: {here[0].strategy} alone was run; {outcome(here[0])}."
-    top = max(m.accuracy for m in here)
-    if top == 0:
+    top = max(m.scale.better(m.value) for m in here)
+    if all(nothing(m) for m in here):
         return f"{task}: none of {len(here)} strategies scores anything."
-    best = [m for m in here if m.accuracy >= top - TIE]
+    best = [m for m in here if m.scale.better(m.value) >= top - TIE]
     cheapest = min(best, key=lambda m: m.mean("completion_tokens"))
     over = f"{described(cheapest)} of {cheapest.n:,} samples"
     subject = "It is not" if len(best) == 1 else "None of them is"
@@ -109,7 +109,8 @@ def task_sentence(task: str, found: Mapping[Key, Measure], family: Sequence[Comp
         count = "both" if len(here) == 2 else f"all {len(here)}"
         return f"{task}: {count} strategies have the same {cheapest.scale.name}, {over}.{beside}"
     names = enumerated([m.strategy for m in best])
-    has = "has the highest" if len(best) == 1 else "share the highest"
+    most = "highest" if cheapest.scale.kind.sign > 0 else "lowest"
+    has = f"has the {most}" if len(best) == 1 else f"share the {most}"
     text = f"{task}: {names} {has} {cheapest.scale.name}, {over}"
     return f"{text}{against_others(task, cheapest, len(best) > 1, found, family)}.{beside}"
 
@@ -122,7 +123,7 @@ def against_others(
     if not against:
         return ""
     base = found[task, against[0].baseline]
-    if base.accuracy >= best.accuracy - TIE:
+    if base.scale.better(base.value) >= best.scale.better(best.value) - TIE:
         worse = sum(c.word == "worse" for c in against)
         is_ = "one of them is" if shared else "it is"
         return f"; {is_} the baseline, and {worse} of {len(against)} others are shown to be worse"
@@ -131,7 +132,8 @@ def against_others(
         return ""
     spent, least = best.mean("completion_tokens"), base.mean("completion_tokens")
     seen = "the difference is real" if mine.real else mine.verdict
-    lead = f"{points(mine.result.difference)} points on {base.strategy} (p {as_relation(mine.adjusted)})"
+    ahead = f"{mine.scale.kind.difference(mine.result.difference)}{mine.scale.of_points}"
+    lead = f"{ahead} on {base.strategy} (p {as_relation(mine.adjusted)})"
     took = f"{best.strategy}, which wrote least of them, took" if shared else "It took"
     return f"; {lead}: {seen}. {took} {number(spent)} generated tokens a sample against {number(least)}"
 
@@ -163,11 +165,12 @@ def one_answer(listed: Sequence[Measure]) -> str:
         found, constant = m.answers, m.constant
         if not found.constant:
             continue
-        told = f"{quoted(found.commonest)} in {found.of_commonest:,} of {found.attempts:,}, {percent(m.accuracy)}"
+        value = m.scale.kind.value
+        told = f"{quoted(found.commonest)} in {found.of_commonest:,} of {found.attempts:,}, {value(m.value)}"
         if constant is not None:
             same = constant.answer == found.commonest
-            other = constant.second if same else (constant.answer, constant.share)
-            told += f"; always {quoted(other[0])} would have {percent(other[1])}" if other else ""
+            other = constant.second if same else (constant.answer, constant.value)
+            told += f"; always {quoted(other[0])} would have {value(other[1])}" if other else ""
         alike.setdefault((m.task, told), []).append(m.strategy)
     if not alike:
         return ""
@@ -184,7 +187,7 @@ def no_better(listed: Sequence[Measure]) -> str:
     for task in dict.fromkeys(m.task for m in listed):
         here = [m for m in listed if m.task == task and m.no_better]
         for constant in dict.fromkeys(always(m) for m in here):
-            names = [f"{m.strategy} {percent(m.accuracy)}" for m in here if always(m) == constant]
+            names = [f"{m.strategy} {m.scale.kind.value(m.value)}" for m in here if always(m) == constant]
             shown.append(f"on {task} than {constant}: {', '.join(names)}")
     if not shown:
         return ""

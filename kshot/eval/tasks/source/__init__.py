@@ -8,6 +8,7 @@ told.py        which answer format a file's rows have
 perfect.py     a target is what a perfect reply reads as
 user.py        a user's own task in a Python file
 data.py        a task from a user's data, and no code
+plain_text.py  texts whose likelihood is asked
 files/         a user's data as rows, whatever the kind of file
 columns.py     which column is what
 choosing.py    which choice an answer means

@@ -238,7 +238,7 @@ def report_page(run: ServedRun, query: dict[str, str]) -> str:
     )
     kinds = {
         "task": run.tasks, "strategy": list(dict.fromkeys(run.names.values())),
-        "outcome": outcomes(partial=not state.binary),
+        "outcome": outcomes(partial=not state.scale.binary, scored=state.scale.kind.right is None),
     }  # fmt: skip
     return html.render(run.report, shown, prompts, count, kinds, served, draw)
 

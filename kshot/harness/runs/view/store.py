@@ -6,32 +6,27 @@ so only ASCII letters are found in either case.
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL, Scale, said
+from kshot.eval.metrics.kinds import PLAIN, Kind
+from kshot.eval.metrics.registry import kind_of
+from kshot.eval.report.prompting.scale import ACCURACY, Scale, common, said, scale_at
+from kshot.eval.report.prompting.scale import PLAIN as SCALE
 from kshot.harness.damage import explained
 from kshot.harness.journal import Journal, record_named
 from kshot.harness.rows import record_of_row, write
+from kshot.harness.runs.kinds import kinds_of
 from kshot.types import RIGHT, Record, UserError
 
-IS_RIGHT = f"({{0}}.status = 'ok' AND {{0}}.value >= {RIGHT!r})"
-OUTCOME = (
-    f"CASE WHEN r.status <> 'ok' THEN r.status WHEN {IS_RIGHT.format('r')} THEN 'right' "
-    "WHEN r.value > 0 THEN 'partial' ELSE 'wrong' END"
-)
-"""What kshot.eval.report.prompting.measures.outcome_of says, in SQL."""
+METRIC = "CASE WHEN json_valid({0}.scores) THEN json_extract({0}.scores, '$[0][0]') END"
+PARTIAL = "CASE WHEN r.value > 0 THEN 'partial' ELSE 'wrong' END"
 
-THIS, OTHER = IS_RIGHT.format("r"), IS_RIGHT.format("o")
-VERSUS = {
-    "won": f"{THIS} AND NOT {OTHER}",
-    "lost": f"{OTHER} AND NOT {THIS}",
-    "both": f"{THIS} AND {OTHER}",
-    "neither": f"NOT {THIS} AND NOT {OTHER}",
-}
+
 COLUMNS = ("task", "strategy", "sample_id", "repeat")
 
 
@@ -55,14 +50,86 @@ class State:
     total: int | None  # None for a run of an older version
     right: int
     running: bool
-    metric: str = ACCURACY  # what the attempts are scored by; of several metrics: score
-    binary: bool = True  # whether every score is 0 or 1
-    mean: float = 0.0  # score of an attempt
+    scale: Scale = SCALE  # of the attempts' scores
+    mean: float = 0.0  # score of an attempt; no number where tasks' metrics have nothing in common
 
     @property
     def score(self) -> str:
         """The mean score under its metric's name."""
-        return said(Scale(self.metric, self.binary), self.mean) if self.done else ""
+        return said(self.scale, self.mean) if self.done else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What kshot.eval.report.prompting.measures.outcome_of says, in SQL, for the metrics of a run."""
+
+    kinds: Mapping[str, Kind]  # by the metric of a task's own score, of those that are no shares
+
+    def right(self, table: str) -> str:
+        """Whether a row of that name is right."""
+        others = " ".join(f"WHEN {literal(name)} THEN {right_by(kind, table)}" for name, kind in self.kinds.items())
+        plain = f"{table}.value >= {RIGHT!r}"
+        return f"({table}.status = 'ok' AND {chosen(table, others, plain)})"
+
+    @property
+    def outcome(self) -> str:
+        """What the row r came to."""
+        others = " ".join(f"WHEN {literal(name)} THEN {outcome_by(kind)}" for name, kind in self.kinds.items())
+        plain = f"CASE WHEN r.value >= {RIGHT!r} THEN 'right' ELSE {PARTIAL} END"
+        return f"CASE WHEN r.status <> 'ok' THEN r.status ELSE {chosen('r', others, plain)} END"
+
+    @property
+    def versus(self) -> dict[str, str]:
+        """How the row r stands against the row o."""
+        this, other = self.right("r"), self.right("o")
+        return {
+            "won": f"{this} AND NOT {other}",
+            "lost": f"{other} AND NOT {this}",
+            "both": f"{this} AND {other}",
+            "neither": f"NOT {this} AND NOT {other}",
+        }
+
+
+VERSUS = ("won", "lost", "both", "neither")
+
+
+def chosen(table: str, others: str, plain: str) -> str:
+    """SQL for a row by its metric."""
+    return f"(CASE {METRIC.format(table)} {others} ELSE {plain} END)" if others else plain
+
+
+def right_by(kind: Kind, table: str) -> str:
+    """SQL for whether a value is right."""
+    if kind.right is None:
+        return "0"
+    return f"{table}.value {'>=' if kind.better == 'higher' else '<='} {kind.right!r}"
+
+
+def outcome_by(kind: Kind) -> str:
+    """SQL for what the row r came to, by its metric."""
+    if kind.right is None:
+        return "'scored'"
+    nothing = f"r.value {'<=' if kind.sign > 0 else '>='} {kind.nothing!r}"
+    return f"CASE WHEN {right_by(kind, 'r')} THEN 'right' WHEN {nothing} THEN 'wrong' ELSE 'partial' END"
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def rules_of(journal: Journal) -> Rules:
+    """The rules for the metrics that a run's tasks are scored by."""
+    noted = kinds_of(journal)
+    kinds = {name: kind_of(name, noted) for name in metrics_in(journal)}
+    return Rules({name: kind for name, kind in kinds.items() if kind != PLAIN})
+
+
+def metrics_in(journal: Journal) -> set[str]:
+    """The metrics of tasks' own scores."""
+    with explained(journal.path):
+        found = journal.connection.execute(f"SELECT DISTINCT {METRIC.format('records')} FROM records")
+        return {str(name or ACCURACY) for (name,) in found}
 
 
 @contextmanager
@@ -75,17 +142,17 @@ def opened(folder: Path) -> Iterator[Journal]:
 def state_of(journal: Journal) -> State:
     """How many attempts are done, of how many, and whether somebody is at it."""
     query = (
-        f"SELECT count(*), coalesce(sum({IS_RIGHT.format('r')}), 0), coalesce(avg(value), 0), "
+        f"SELECT count(*), coalesce(sum({rules_of(journal).right('r')}), 0), coalesce(avg(value), 0), "
         "coalesce(sum(value NOT IN (0, 1)), 0) FROM records r"
     )
-    named = "SELECT DISTINCT CASE WHEN json_valid(scores) THEN json_extract(scores, '$[0][0]') END FROM records"
+    metrics, noted = metrics_in(journal), kinds_of(journal)
     with explained(journal.path):
         done, right, mean, fractions = journal.connection.execute(query).fetchone()
-        metrics = {str(name or ACCURACY) for (name,) in journal.connection.execute(named)}
+    scale = common(scale_at(name, not fractions, noted) for name in metrics)
+    mixed = len({kind_of(name, noted) for name in metrics}) > 1
     total = number_of(journal.noted("total"))
-    metric = metrics.pop() if len(metrics) == 1 else SEVERAL if metrics else ACCURACY
     running = (total is None or done < total) and writer_lives(journal)
-    return State(done, total, right, running, metric, not fractions, mean)
+    return State(done, total, right, running, scale, math.nan if mixed else mean)
 
 
 def number_of(noted: str | None) -> int | None:
@@ -109,14 +176,14 @@ def writer_lives(journal: Journal) -> bool:
 
 def find(journal: Journal, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Record]]:
     """How many records fit, and those from offset on, in the run's order. Raises UserError for an unknown `versus`."""
-    source, values = selection(wanted)
+    source, values = selection(wanted, rules_of(journal))
     with explained(journal.path):
         (count,) = journal.connection.execute(f"{source[0]} SELECT count(*) {source[1]}", values).fetchone()
     query = f"{source[0]} SELECT r.* {source[1]} ORDER BY r.task, r.strategy, r.sample_id, r.repeat LIMIT ? OFFSET ?"
     return count, list(journal.rows(query, record_of_row, record_named, [*values, limit, offset]))
 
 
-def selection(wanted: Wanted) -> tuple[tuple[str, str], list[str]]:
+def selection(wanted: Wanted, rules: Rules) -> tuple[tuple[str, str], list[str]]:
     """The query's WITH and FROM parts and their values."""
     before, values = "", []
     if wanted.text:
@@ -139,8 +206,8 @@ def selection(wanted: Wanted) -> tuple[tuple[str, str], list[str]]:
         if wanted.versus:
             if wanted.versus not in VERSUS:
                 raise UserError(f"unknown relation {wanted.versus!r}; use one of {', '.join(VERSUS)}.")
-            conditions.append(VERSUS[wanted.versus])
-    for column, value in (("r.task", wanted.task), ("r.strategy", wanted.strategy), (OUTCOME, wanted.outcome)):
+            conditions.append(rules.versus[wanted.versus])
+    for column, value in (("r.task", wanted.task), ("r.strategy", wanted.strategy), (rules.outcome, wanted.outcome)):
         if value:
             conditions.append(f"({column}) = ?")
             values.append(value)

@@ -1,0 +1,50 @@
+"""How likely a model finds a text."""
+
+import math
+
+from kshot.eval.metrics.kinds import Kind
+from kshot.eval.metrics.registry import Counts, metric
+from kshot.types import Prediction, Sample, UserError
+
+NATS = "nats"
+
+
+def likelihood(prediction: Prediction, unit: str) -> Counts:
+    """Nats and units of a scored text. Raises UserError where no text was scored."""
+    detail = prediction.detail
+    if unit not in detail or "logprob" not in detail:
+        raise UserError(
+            "perplexity and bits per byte are of a text that was scored: use the strategy log-likelihood, on a task "
+            "with such texts."
+        )
+    return {NATS: -float(detail["logprob"]), unit: float(detail[unit])}
+
+
+def per_unit(counts: Counts) -> float:
+    """The mean of nats over the one other count, of which there is at least one."""
+    [units] = (value for name, value in counts.items() if name != NATS)
+    return counts[NATS] / units
+
+
+def exponent(counts: Counts) -> float:
+    """e to the mean of nats, as far as floats go."""
+    return math.exp(min(per_unit(counts), 700.0))
+
+
+def in_bits(counts: Counts) -> float:
+    """The mean in bits."""
+    return per_unit(counts) / math.log(2)
+
+
+@metric(
+    kind=Kind("", "lower", 1.0, math.inf, None, "corpus"), reads="likelihood", total=exponent,
+)  # fmt: skip
+def perplexity(prediction: Prediction, sample: Sample, *, per: str = "token") -> Counts:
+    """e to the mean negative log-likelihood of a token; per=word or byte instead of token, to compare models.
+
+    Over all texts together, so that long ones weigh more (Jelinek et al. 1977, J. Acoust. Soc. Am. 62:S63). Words are
+    what blanks separate, bytes those of UTF-8; tokens differ from model to model.
+    """
+    if per not in ("token", "word", "byte"):
+        raise UserError(f"perplexity is per token, word or byte, not per {per!r}.")
+    return likelihood(prediction, f"{per}s")
