@@ -173,7 +173,7 @@ class Loaded:
                 if prepares is not None:
                     advance(prepares())
                 else:
-                    advance(strategy(self.question(task, strategy, sample)))
+                    check_asks(advance(strategy(self.question(task, strategy, sample))), sample)
             except UserError as error:
                 raise UserError(f"{describe((task.name, strategy.name, sample.id))}: {error}") from error
 
@@ -193,6 +193,12 @@ class Loaded:
         """The critical path of a strategy on a task's first sample, in tokens."""
         task, strategy = pair
         return critical_path(strategy(self.question(task, strategy, self.samples[task.name][0])))
+
+
+def check_asks(step: Sequence[Request] | Done[Prediction], sample: Sample) -> None:
+    """Raises UserError where a strategy wants an answer to a sample that asks nothing."""
+    if not isinstance(step, Done) and not sample.question.strip() and any(r.continuation is None for r in step):
+        raise UserError("its samples are texts without a question; use --strategy log-likelihood.")
 
 
 def load_plan(

@@ -28,10 +28,10 @@ def accuracy_figure(measures: Sequence[Measure]) -> Figure:
     scales = scales_of(measures)
 
     none = "wrong" if scale.binary else "0" if all(one.kind.share for one in scales.values()) else "the least"
-    caption = (
-        f"{scale.name[0].upper()}{scale.name[1:]} over all samples, no answer counted as {none}; the bars are 95% "
-        "intervals. Dashed: what the best constant answer would score, the same answer to every sample."
-    )
+    counted = "" if all(one.kind.right is None for one in scales.values()) else f", no answer counted as {none}"
+    caption = f"{scale.name[0].upper()}{scale.name[1:]} over all samples{counted}; the bars are 95% intervals."
+    if any(measure.constant for measure in measures):
+        caption += " Dashed: what the best constant answer would score, the same answer to every sample."
 
     @framed(
         "accuracy" if scale.metric == ACCURACY else "scores",

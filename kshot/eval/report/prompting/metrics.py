@@ -48,10 +48,11 @@ def metrics_table(run: RunData, baseline: str | None = None) -> Table | None:
         *("from the baseline#", "p (Holm)#"),
     )
     units = "; ".join(f"{m.scale.metric}: {m.scale.unit}" for m in {m.scale.metric: m for m in listed}.values())
+    compared = f" Differences are paired, Holm over all {len(against)} of this table." if against else ""
     caption = (
         f"Beside the task's own score. {units[:1].upper()}{units[1:]}. No answer counts as the least, or as an empty "
         "text. Best constant: what one answer to all samples would have; ! where the strategy is not shown to be "
-        f"better. Differences are paired, Holm over all {len(against)} of this table."
+        f"better.{compared}"
     )
     return Table("Other metrics", heads, rows, caption)
 

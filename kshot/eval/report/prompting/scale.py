@@ -56,9 +56,8 @@ class Scale:
         """An axis' title."""
         if self.binary or self.kind == SHARES:
             return f"{self.name} ({'%' if self.binary else '% of full score'})"
-        return (
-            f"{self.name} ({self.kind.unit}, {self.direction})" if self.kind.unit else f"{self.name} ({self.direction})"
-        )
+        said = self.kind.unit in ("", self.metric.replace("-", " "))
+        return f"{self.name} ({self.direction})" if said else f"{self.name} ({self.kind.unit}, {self.direction})"
 
     @property
     def upright(self) -> str:

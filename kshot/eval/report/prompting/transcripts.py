@@ -34,7 +34,7 @@ def transcript(run: RunData, record: Record) -> Transcript:
         sample_id=record.sample_id,
         repeat=record.repeat,
         outcome=outcome_of(record, run.kinds),
-        question=sample.question if sample else "",
+        question=(sample.question or sample.continuation) if sample else "",
         choices=sample.choices if sample else (),
         target=sample.target if sample else "",
         answer=prediction.answer,

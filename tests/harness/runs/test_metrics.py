@@ -1,0 +1,218 @@
+"""Runs scored by metrics of every kind: what is kept, reported, exported, viewed and scored again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from kshot.eval.report.prompting.build import build
+from kshot.eval.report.prompting.measures import measure
+from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.export import export
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.read import find_attempts, read_run
+from kshot.harness.runs.run import rescore, run_benchmark
+from kshot.harness.runs.view import store
+from kshot.types import Generation, Request, UserError
+
+SUM = """question,answer
+Say where the cat sat.,the cat sat on the mat
+Say where the dog ran.,the dog ran to the door
+Say where the bird flew.,the bird flew over a field
+Say where the fish swam.,the fish swam in a pond
+"""
+REPLIES = ["the cat sat on a mat", "the dog ran", "nothing like it", "the fish swam in a pond"]
+
+
+def reply(request: Request) -> str:
+    text = str(request.prompt)
+    return next(said for word, said in zip(("cat", "dog", "bird", "fish"), REPLIES, strict=True) if word in text)
+
+
+def run(
+    tmp_path: Path, task: str, strategy: str, engine: ScriptedEngine, metrics: tuple[str, ...] = (), score_by: str = ""
+) -> Path:
+    plan = Plan((task,), (strategy,), score_by=score_by)
+    folder = tmp_path / "run"
+    run_benchmark(load_plan(plan, metrics), engine, folder)
+    return folder
+
+
+@pytest.fixture
+def summed(tmp_path: Path) -> Path:
+    (tmp_path / "sum.csv").write_text(SUM)
+    task = f"{tmp_path}/sum.csv:answer=text,exemplars=0"
+    return run(tmp_path, task, "zero-shot", ScriptedEngine(reply), ("chrf", "rouge:kind=1"), "bleu")
+
+
+def test_bleu_of_a_run_is_sacrebleus_and_no_mean(summed: Path) -> None:
+    from sacrebleu import corpus_bleu
+
+    data, journal = read_run(summed)
+    with journal:
+        [found] = measure(data).values()
+        answers = {record.sample_id: record.prediction.answer for record in data.records}
+        targets = {sample.id: sample.target for sample in data.samples.values()}
+        wanted = corpus_bleu([answers[key] or "" for key in targets], [list(targets.values())]).score / 100
+        assert found.value == pytest.approx(wanted)
+        assert abs(found.value - sum(found.scores.values()) / 4) > 0.01
+        said = str(build(data))
+        assert "mean bleu" not in said and "Wilson" not in said and "ccuracy" not in said and "McNemar" not in said
+        assert "bootstrap over samples" in said and "of 100, higher is better" in said
+        assert [record.sample_id for record in find_attempts(data, outcome="right")] == ["sum-3"]
+        assert find_attempts(data, outcome="partial")
+
+
+def test_it_is_exported_and_viewed_as_it_is(summed: Path, tmp_path: Path) -> None:
+    export(summed, tmp_path / "out", "parquet")
+    rows = pq.read_table(tmp_path / "out" / "scores.parquet").to_pylist()
+    assert [(row["metric"], row["better"]) for row in rows] == [
+        ("bleu", "higher"), ("chrf", "higher"), ("rouge:kind=1", "higher"),
+    ]  # fmt: skip
+    assert rows[0]["interval"] == "95%, bootstrap over samples"
+    records = pq.read_table(tmp_path / "out" / "records.parquet").to_pylist()
+    assert all(set(json.loads(row["scores"])) == {"bleu", "chrf", "rouge:kind=1"} for row in records)
+    with store.opened(summed) as journal:
+        assert store.state_of(journal).score.startswith("bleu of a sample, on average, ")
+        right, _ = store.find(journal, store.Wanted(outcome="right"), limit=9, offset=0)
+        partial, _ = store.find(journal, store.Wanted(outcome="partial"), limit=9, offset=0)
+    assert (right, right + partial) == (1, 4 - sum(row["outcome"] == "wrong" for row in records))
+
+
+def likely(request: Request) -> Generation:
+    assert request.continuation is not None
+    return Generation(request.continuation, "scored", completion_tokens=4, logprob=-2.0 * len(request.continuation))
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Path:
+    (tmp_path / "book.txt").write_text("ab cd\n\nefgh ijkl\r\n\r\n\n  \nm\n")
+    engine = ScriptedEngine(likely)
+    return run(tmp_path, f"{tmp_path}/book.txt", "log-likelihood", engine)
+
+
+def test_bits_per_byte_is_lower_the_better_and_none_of_it_is_right(scored: Path) -> None:
+    data, journal = read_run(scored)
+    with journal:
+        [found] = measure(data).values()
+        assert [sample.continuation for sample in data.samples.values()] == ["ab cd", "efgh ijkl", "m"]
+        assert found.value == pytest.approx(2 / math.log(2))
+        assert found.constant is None and found.value_answered is None
+        said = str(build(data))
+        for word in ("ccuracy", "Wilson", "McNemar", "higher is better", "right", "%, 95"):
+            assert word not in said.replace("are right", ""), word
+        assert "lower is better" in said
+        assert len(find_attempts(data, outcome="scored")) == 3
+    with store.opened(scored) as journal:
+        assert store.state_of(journal).right == 0
+        assert store.find(journal, store.Wanted(outcome="scored"), limit=9, offset=0)[0] == 3
+
+
+def test_texts_are_not_asked_for_answers(tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("ab cd")
+    loaded = load_plan(Plan((f"{tmp_path}/book.txt",), ("zero-shot",)))
+    with pytest.raises(UserError, match="texts without a question; use --strategy log-likelihood"):
+        loaded.check()
+    with pytest.raises(UserError, match="needs a task with texts to score"):
+        load_plan(Plan(("word-pairs",), ("log-likelihood",))).check()
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "said"),
+    [
+        (b"", "book.txt", "has no text in it"),
+        (b"\xff\xfe\xff", "book.txt", "no UTF-8"),
+        (b"a", "book.txt:by=page", "by=page|by='page'"),
+        (b"a", "book.txt:pages=3", "pages is not known"),
+        (b"a", "none.txt", "cannot be read"),
+    ],
+)
+def test_a_text_that_cannot_be_is_told(tmp_path: Path, content: bytes, name: str, said: str) -> None:
+    (tmp_path / "book.txt").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        load_plan(Plan((f"{tmp_path}/{name}",), ("log-likelihood",)))
+
+
+def own_metric(folder: Path, compute: str, prediction: str = 'datasets.Value("string")') -> Path:
+    """A module of evaluate in a folder."""
+    folder.mkdir()
+    (folder / f"{folder.name}.py").write_text(
+        "import datasets\nimport evaluate\n\n\nclass Mine(evaluate.Metric):\n"
+        "    def _info(self):\n"
+        "        return evaluate.MetricInfo(description='', citation='', inputs_description='', features="
+        f"datasets.Features({{'predictions': {prediction}, 'references': datasets.Value('string')}}))\n\n"
+        f"    def _compute(self, predictions, references):\n        return {compute}\n"
+    )
+    return folder
+
+
+def test_a_module_of_evaluate_scores_where_it_is_trusted(summed: Path, tmp_path: Path) -> None:
+    mine = own_metric(tmp_path / "letters", "{'letters': float(len(predictions[0]))}")
+    with pytest.raises(UserError, match="is code, which would be run: add --trust-code"):
+        rescore(summed, [str(mine)])
+    rescore(summed, [f"{mine}:better=lower"], trust_code=True)
+    data, journal = read_run(summed)
+    with journal:
+        name = f"{mine}:better=lower"
+        values = {record.prediction.answer: record.score.values[name] for record in data.records}
+        assert all(value == len(answer or "") for answer, value in values.items())
+        assert data.kinds[name].better == "lower"  # read without running anything
+        assert f"{name}: lower is better" in str(build(data))
+
+
+@pytest.mark.parametrize(
+    ("compute", "spec", "said"),
+    [
+        ("{'a': 1.0, 'b': 2.0}", "", "gives a, b: say which"),
+        ("{'a': 1.0, 'b': 2.0}", ":key=c", "gives no 'c'; it gives a, b"),
+        ("1 / 0", "", "failed on the answer .*division by zero"),
+        ("{'a': 'x'}", "", "gives no number"),
+    ],
+)
+def test_a_module_that_gives_no_number_is_told(
+    summed: Path, tmp_path: Path, compute: str, spec: str, said: str
+) -> None:
+    mine = own_metric(tmp_path / "mine", compute)
+    with pytest.raises(UserError, match=said):
+        rescore(summed, [f"{mine}{spec}"], trust_code=True)
+
+
+def test_metrics_that_cannot_be_are_told_before_anything_is_asked(tmp_path: Path) -> None:
+    for metrics, said in (
+        (["./nowhere"], "it is no folder"),
+        (["token-f1", "token-f1"], "given twice"),
+        (["f2"], "unknown metric"),
+    ):
+        with pytest.raises(UserError, match=said):
+            load_plan(Plan(("word-pairs",), ("zero-shot",)), metrics)
+    (tmp_path / "mine.py").write_text(
+        "from kshot.eval.metrics import Kind, metric\n"
+        "@metric(kind=Kind(over='corpus'), total=lambda counts: 1.0)\n"
+        "def mine(answer, sample):\n    return {'n': 1.0}\n"
+    )
+    with pytest.raises(UserError, match="counts over a corpus, and a report runs no code of yours"):
+        load_plan(Plan(("word-pairs",), ("zero-shot",)), [f"{tmp_path}/mine.py:mine"])
+
+
+def test_a_run_that_is_scored_by_a_users_code_is_not_scored_again_without_a_word(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def mine(answer, sample):\n    return 0.5\n")
+    (tmp_path / "sum.csv").write_text(SUM)
+    task = f"{tmp_path}/sum.csv:answer=text,exemplars=0"
+    folder = run(tmp_path, task, "zero-shot", ScriptedEngine(reply), (), f"{tmp_path}/mine.py:mine")
+    with pytest.raises(UserError, match="add --trust-code where you trust that file"):
+        rescore(folder)
+    assert rescore(folder, trust_code=True) == (4, 0)
+
+
+def test_what_is_asked_of_whom_is_in_the_settings(summed: Path, tmp_path: Path) -> None:
+    """A resume by another score is refused, and runs before there was one have no such setting."""
+    loads: list[Callable[[], object]] = [lambda: Plan(("word-pairs",), ("zero-shot",)).settings("e")]
+    assert "score_by" not in str(loads[0]())
+    plan = Plan((f"{tmp_path}/sum.csv:answer=text,exemplars=0",), ("zero-shot",))
+    with pytest.raises(UserError, match="score_by"):
+        run_benchmark(load_plan(plan), ScriptedEngine(reply), summed)
