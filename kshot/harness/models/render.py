@@ -153,9 +153,9 @@ class Renderer:
         return ids, added
 
     def before_a_text(self) -> list[int]:
-        """What stands before a text's first token: the end token of a model that begins texts with none."""
-        eos = self.tokenizer.eos_token_id
-        return [] if eos is None else [eos]
+        """What stands before a text's first token where a tokenizer puts nothing: its beginning token, or its end."""
+        marks = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
+        return [mark for mark in marks if mark is not None][:1]
 
 
 def without_blanks(prompt: Prompt) -> tuple[Prompt, str]:
