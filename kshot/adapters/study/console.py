@@ -29,13 +29,13 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
     """
     check_baseline(names_in_report(study, folder), baseline)
     bar = shown_on(Console(stderr=True))
-    under_way = ("", "")
+    under_way: tuple[str, str, int] = ("", "", 0)
 
     def on_progress(what: str, step: int, steps: int, said: Mapping[str, float]) -> None:
         nonlocal under_way
         phase = "evaluating" if "evaluated" in said else "training" if said and "requests" not in said else ""
-        if (what, phase) != under_way:
-            under_way = (what, phase)
+        if (what, phase, steps) != under_way:
+            under_way = (what, phase, steps)
             bar.begin(f"{what}  {phase}".rstrip(), steps)
         shown = {"loss": "loss", "eval_loss": "validation loss", "eval_accuracy": "validation score"}
         state = [f"{shown[key]} {value:.3g}" for key, value in said.items() if key in shown]

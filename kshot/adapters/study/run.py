@@ -97,7 +97,7 @@ def run_study(study: Study, folder: Path, options: Mapping[str, Any], on_progres
         base = StudyBase(study, options, plan, encoder)
         for at, training in enumerate(open_, 1):
             what = f"{training.label}, seed {training.seed} ({at} of {len(open_)})"
-            run_training(base, training, sets[training.samples, training.seed], folder, partial(on_progress, what))
+            run_training(base, training, sets[training.samples, training.seed], folder, what, on_progress)
 
 
 def run_prompting(study: Study, folder: Path, options: Mapping[str, Any], on_progress: OnStudyProgress) -> None:
@@ -142,12 +142,18 @@ def not_asked(loaded: Loaded, folder: Path) -> tuple[str, ...]:
 
 
 def run_training(
-    base: StudyBase, training: Training, parts: Sequence[MixturePart], folder: Path, on_progress: OnProgress
+    base: StudyBase,
+    training: Training,
+    parts: Sequence[MixturePart],
+    folder: Path,
+    what: str,
+    on_told: OnStudyProgress,
 ) -> None:
     """Trains and evaluates one adapter; goes on where it was stopped."""
-    here = place_of(training, folder)
+    here, on_progress = place_of(training, folder), partial(on_told, what)
     if Trained.read(here) is None or not is_whole(here):
-        train_into(here, base, training, parts, rate(base, training, parts, folder, on_progress), on_progress)
+        searched = rate(base, training, parts, folder, partial(on_told, f"{what}, trying rates,"))
+        train_into(here, base, training, parts, searched, on_progress)
     model = base.model()
     adapted = load(model.model, model.tokenizer, here, base=model.source.name, base_hash=model.weights_hash)
     if read_training(here) is None:  # a damaged one
