@@ -68,8 +68,15 @@ STUDIES: dict[str, tuple[list[str], ...]] = {
     ),
     "sst2": (
         [*SST2, "--samples", "16", "--seeds", "3", *methods(("lora", "prompt-tuning", "ia3", "bottleneck", "full"))],
-        [*SST2, "--samples", "16", "--seeds", "3", *methods((*SOFT, *LAYERS, "head", "full"))],
-        [*SST2, "--samples", "8", "--samples", "64", "--seeds", "2", *methods(("lora", "head", "full"))],
+        [
+            *SST2,
+            "--samples",
+            "16",
+            "--seeds",
+            "1",
+            *methods(("bitfit", "ln-tuning", "prefix-tuning", "p-tuning", "head")),
+        ],
+        [*SST2, "--samples", "8", "--samples", "64", "--seeds", "1", *methods(("lora",))],
     ),
     **{f"mixture-{name}": ([*mixture(name), *methods(("lora",))],) for name in CLUSTERS},
 }
@@ -81,8 +88,12 @@ TITLES = {
         for name, tasks in CLUSTERS.items()
     },
 }
-SHOWN = ("Trained and prompted", "Samples to reach a level")
+SHOWN = ("Trained and prompted", "Samples to reach a level", "Differences")
 DRAWN = ("tuned-parameters", "tuned-seconds", "tuned-samples")
+AGAINST = {  # what trainings have to beat: the best that prompting does without them, calibrated by unlabelled inputs
+    "past": "few-shot:k=8",
+    "sst2": "choice-logprob:calibrate=batch,template=best",
+}
 
 
 def run(name: str, data: Path | None, runs: Path, threads: int) -> None:
@@ -101,20 +112,42 @@ def table(block: Table) -> str:
     return "\n".join(lines) + f"\n\n*{block.caption}*"
 
 
-def written(name: str, results: Results, pictures: Path) -> str:
-    """A study as a section."""
-    report = build(results)
+def rates_table(folder: Path) -> str:
+    """The learning rates that were tried, and the validation losses that they came to."""
+    found = json.loads((folder / "rates.json").read_text(encoding="utf-8")) if (folder / "rates.json").is_file() else {}
+    if not found:
+        return ""
+    rows = ["| method | rate: validation loss |", "|---|---|"]
+    for method, losses in found.items():
+        tried = sorted(losses.items(), key=lambda item: float(item[0]))
+        best = min(losses, key=losses.__getitem__)
+        assert best not in (tried[0][0], tried[-1][0]) or len(tried) > 8, f"{method}: the best rate is at an edge"
+        said = (f"{float(rate):.2g}: {loss:.3f}" for rate, loss in tried)
+        marked = (f"**{text}**" if rate == best else text for text, (rate, _) in zip(said, tried, strict=True))
+        rows.append(f"| `{method}` | {', '.join(marked)} |")
+    caption = (
+        "*Learning rates tried, each for a third of the epochs, until the lowest loss has a higher one on either side.*"
+    )
+    return "\n".join(rows) + f"\n\n{caption}"
+
+
+def written(name: str, results: Results, folder: Path, pictures: Path) -> str:
+    """A study as a section, its trainings against the best prompt."""
+    report = build(results, baseline=AGAINST.get(name))
     of_mixture = name.startswith("mixture")
     parts = [f"## {TITLES[name]}", *(report.summary[:2])]
+    seen: set[str] = set()
     for block in report.blocks():
-        wanted = (*SHOWN, "Accuracy", "Differences") if of_mixture else SHOWN
-        if isinstance(block, Table) and block.title in wanted:
+        wanted = (*SHOWN, "Accuracy") if of_mixture else SHOWN
+        if isinstance(block, Table) and block.title in wanted and block.title not in seen:  # the first family of pairs
+            seen.add(block.title)
             parts.append(table(block))
-        if isinstance(block, Figure) and (block.name in DRAWN or (of_mixture and block.name.startswith("difference"))):
+        if isinstance(block, Figure) and (block.name in DRAWN or block.name == "differences"):
             path = pictures / f"{name}-{file_name(block.name)}.png"
             path.write_bytes(png(block, dpi=110))
             parts.append(f"![{block.title}](figures/adapters/{path.name})\n\n*{block.caption}*")
-    return "\n\n".join(parts)
+    tried = rates_table(folder)
+    return "\n\n".join([*parts, *([tried] if tried else [])])
 
 
 def main() -> None:
@@ -139,7 +172,7 @@ def main() -> None:
         except UserError as error:
             print(error)
             continue
-        sections.append(written(name, results, pictures))
+        sections.append(written(name, results, options.runs / name, pictures))
         there[name] = len(results.outcomes)
         results.close()
     text = (
