@@ -44,7 +44,7 @@ CLUSTERS = {  # tasks of a kind, held out together
 }
 WORDS = ("word-pairs", "word-pairs:relation=past", "word-pairs:relation=comparatives", "commonsenseqa", "coin-flip")
 MIXTURE = (
-    "--mixture", "--template", "plain", "--epochs", "3", "--batch-size", "8", "--samples", "32", "--limit", "100",
+    "--mixture", "--template", "plain", "--epochs", "1", "--batch-size", "8", "--samples", "32", "--limit", "100",
     "--seeds", "3", "--compare", "zero-shot,instruction",
 )  # fmt: skip
 
