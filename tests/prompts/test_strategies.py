@@ -433,14 +433,16 @@ def test_a_base_model_scores_the_option_after_a_space() -> None:
 @pytest.mark.parametrize(
     ("normalise", "answer", "rule"),
     [
-        # log-likelihoods -6, -6.6, -8; tokens 3, 6, 4; bytes 3, 4, 16
+        # log-likelihoods -6, -6.6, -8, -12; tokens 3, 6, 4, 7; characters 3, 4, 14, 9; bytes 3, 4, 16, 27
         ("none", "A", "highest log-likelihood"),
         ("length", "B", "highest log-likelihood per token"),
-        ("bytes", "C", "highest log-likelihood per byte"),
+        ("characters", "C", "highest log-likelihood per character"),
+        ("bytes", "D", "highest log-likelihood per byte"),
     ],
 )
 def test_normalisation(normalise: str, answer: str, rule: str) -> None:
     table: dict[str, tuple[float, int]] = {"red": (-6.0, 3), "blue": (-6.6, 6), "überaus gräulich"[:14]: (-8.0, 4)}
+    table["蓝得让人说不出话来"] = (-12.0, 7)
     question = replace(SKY, choices=tuple(table))
 
     def reply(request: Request) -> Generation:
@@ -449,7 +451,7 @@ def test_normalisation(normalise: str, answer: str, rule: str) -> None:
 
     prediction = ask(f"choice-logprob:score=text,normalise={normalise}", question, reply)[1]
     assert (prediction.answer, prediction.rule) == (answer, rule)
-    assert prediction.detail["logprobs"] == {"A": -6.0, "B": -6.6, "C": -8.0}
+    assert prediction.detail["logprobs"] == {"A": -6.0, "B": -6.6, "C": -8.0, "D": -12.0}
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
 
 

@@ -13,7 +13,7 @@ from kshot.prompts.templates import letters
 from kshot.prompts.wording import continuation_for, prompt_for
 from kshot.types import EngineError, Generation, Prediction, Program, Question, Request, Sample, UserError
 
-NORMALISATIONS = ("none", "length", "bytes")
+NORMALISATIONS = ("none", "length", "characters", "bytes")
 SCORES = ("letter", "text")
 PRIOR = "prior"
 
@@ -35,7 +35,8 @@ def choice_logprob(
 
     arXiv 2005.14165, section 2.4. `score` letter lists the choices and scores "A", "B" ...; text does not list
     them and scores each one's words. Labels are always scored by their words. `normalise` divides by nothing
-    (none), by the option's tokens (length) or by its UTF-8 bytes (bytes, as lm-evaluation-harness' acc_norm).
+    (none), by the option's tokens (length), by its characters or by its UTF-8 bytes (lm-evaluation-harness' acc_norm
+    and acc_bytes; the blank before an option is counted by neither).
     `calibrate` takes off what the model says of the labels without a question: contextual (Zhao et al. 2021), domain
     (Fei et al. 2023) or batch (Zhou et al. 2023, here over unlabelled exemplars and never the test).
     Of equals the first wins. `probabilities` is the softmax of what was compared; `detail` has the `logprobs`.
@@ -65,7 +66,7 @@ def choice_logprob(
         names[best],
         "ok",
         "highest log-likelihood"
-        + {"none": "", "length": " per token", "bytes": " per byte"}[normalise]
+        + {"none": "", "length": " per token", "characters": " per character", "bytes": " per byte"}[normalise]
         + ("" if calibrate == "none" else " over its prior"),
         probabilities=dict(zip(names, softmax(scores), strict=True)),
         detail=detail,
@@ -134,10 +135,11 @@ def checked(replies: Sequence[Generation]) -> list[float]:
 def normalised(
     logprobs: Sequence[float], texts: Sequence[str], replies: Sequence[Generation], normalise: str
 ) -> list[float]:
-    """Log-likelihoods, each over nothing, its option's tokens or its bytes."""
+    """Log-likelihoods, each over nothing, its option's tokens, characters or bytes."""
     lengths: Sequence[int] = {
         "none": [1] * len(texts),
         "length": [reply.completion_tokens for reply in replies],
+        "characters": [len(text) for text in texts],
         "bytes": [len(text.encode()) for text in texts],
     }[normalise]
     return [logprob / max(length, 1) for logprob, length in zip(logprobs, lengths, strict=True)]
