@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from kshot.cli.main import main
 from kshot.eval.report.model import Table
+from kshot.eval.report.numbers import points
 from kshot.eval.report.prompting.build import build
 from kshot.eval.statistics import wilson
 from kshot.eval.tasks import GROUPS, get_task
@@ -87,7 +88,7 @@ def test_the_report_has_the_macro_average_and_the_difference(tmp_path: Path) -> 
         assert row["macro mean"] == row["micro mean"] == f"{100 * macro:.1f}%"
         assert str(table.rows[rows.index(row)][5]).startswith(f"{100 * low:.1f}–")
     gap = sum(means[t, "few-shot:k=2"] - means[t, "zero-shot"] for t in MEMBERS) / 2
-    assert table.rows[0][7] == "–" and str(table.rows[1][7]).lstrip("+−±") == f"{abs(100 * gap):.1f}"
+    assert gap and table.rows[0][7] == "–" and table.rows[1][7] == points(gap)
     assert "Macro" in table.caption and "micro" in table.caption and "Zou and Donner" in table.caption
     assert rescore(tmp_path / "r")[1] == 0
     engine = ScriptedEngine(reply)
@@ -124,6 +125,27 @@ def test_tasks_count_alike_whatever_their_size(tmp_path: Path) -> None:
         assert table.rows[0][6] == "25.0%"
     finally:
         del GROUPS["odd"]
+
+
+def test_metrics_of_several_kinds_are_averaged_only_where_that_means_something(tmp_path: Path) -> None:
+    """As GLUE's own average has Matthews' r beside accuracy; a perplexity has no mean with a share."""
+    group("pairs", ("cola", "mrpc"))
+    group("odd", ("wikitext", "coin-flip"))
+    try:
+        plan = Plan(("pairs",), ("choice-logprob", "zero-shot"), data=local_data())
+        engine = ScriptedEngine(lambda request: "yes" if request.continuation is None else "-1.0")
+        run_benchmark(load_plan(plan), engine, tmp_path / "pairs")
+        table = groups_table(tmp_path / "pairs")
+        assert table is not None and "Scored by matthews, accuracy." in table.caption
+        assert [list(row[2:5]) for row in table.rows] == [["2", "4", "25.0%"]] * 2  # r = 0, and one of two right
+        assert {row[6] for row in table.rows} == {"–"}
+        only = {"log-likelihood": ("wikitext",), "zero-shot": ("coin-flip",)}
+        plan = Plan(("odd",), tuple(only), data=local_data(), only=only, limit=2)
+        run_benchmark(load_plan(plan), ScriptedEngine(lambda request: "-9.0"), tmp_path / "odd")
+        table = groups_table(tmp_path / "odd")
+        assert table is not None and [row[1] for row in table.rows] == ["zero-shot"]
+    finally:
+        del GROUPS["pairs"], GROUPS["odd"]
 
 
 def test_a_group_that_is_not_whole_yet_says_so(tmp_path: Path) -> None:

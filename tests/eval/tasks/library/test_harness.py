@@ -39,6 +39,14 @@ def logprob(prompt: str, continuation: str) -> float:
     drawn = hashlib.blake2b(repr((prompt, continuation)).encode(), digest_size=3).digest()
     return -1 - int.from_bytes(drawn, "big") / 2**18
 '''
+# further tasks of the harness: (set, its name there, the strategy that asks the same, exemplars)
+FURTHER = [
+    ("mgsm", "mgsm_native_cot_en", "chain-of-thought:template=1,k=1", 1),
+    ("mgsm", "mgsm_native_cot_en", "zero-shot:template=1", 0),
+    ("mgsm:language=zh", "mgsm_native_cot_zh", "zero-shot:template=1", 0),
+    ("math500", "hendrycks_math500", "zero-shot:template=0", 0),
+    ("web-questions", "webqs", "zero-shot:template=0", 0),
+]
 ASKS = (
     LOGPROB
     + """
@@ -62,7 +70,7 @@ for spec, name, shots in wanted:
             results = task.process_results(doc, [(logprob(*pair), False) for pair in args])
             row["right"] = {key: float(results[key]) for key in ("acc", "acc_norm") if key in results}
         rows.append(row)
-    found[f"{spec} {shots}"] = rows
+    found[f"{spec} {name} {shots}"] = rows
 print(json.dumps(found))
 """
 )
@@ -83,6 +91,7 @@ def shots(copy: Copy) -> list[int]:
 @pytest.fixture(scope="module")
 def harness(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     wanted = [(copy.spec, copy.harness, k) for copy in HELD for k in shots(copy)]
+    wanted += [(spec, name, k) for spec, name, _, k in FURTHER]
     twice = [replace(copy, pool=copy.pool * (2 if len(copy.pool) == 1 else 1)) for copy in COPIES]  # it draws one more
     with hub_of(served(twice)) as (address, _):
         found: dict[str, Any] = asked_of_hub(address, tmp_path_factory.mktemp("harness"), ASKS, json.dumps(wanted))
@@ -124,10 +133,10 @@ def test_the_published_setting_is_the_harness_own(spec: str, harness: dict[str, 
     copy, task = BY_SPEC[spec], get_task(spec)
     samples = list(task.load("test", Source(data=data)))
     pool = list(task.load("train", Source(data=data)))
-    if not copy.train:  # the copies of sets without a train split are small: all rows are asked there
-        samples = sorted([*samples, *pool], key=lambda sample: int(sample.id.rpartition("-")[2]))
+    if task.undivided:
+        samples = list(task.undivided.load("test", Source(data=data)))
     for k in shots(copy):
-        rows = harness[f"{spec} {k}"]
+        rows = harness[f"{spec} {copy.harness} {k}"]
         assert len(rows) == len(samples)
         for row, sample in zip(rows, samples, strict=True):
             found, score = asked(task, sample, pool, strategy_of(copy, k))
@@ -138,6 +147,18 @@ def test_the_published_setting_is_the_harness_own(spec: str, harness: dict[str, 
                 if metric in row.get("right", {}) and (metric == "acc" or "score=text" in copy.published):
                     score = asked(task, sample, pool, strategy_of(copy, k, more))[1]
                     assert score == row["right"][metric], (metric, sample)
+
+
+@needs_harness
+@pytest.mark.parametrize(("spec", "name", "strategy", "k"), FURTHER, ids=[f"{name}-{k}" for _, name, _, k in FURTHER])
+def test_other_settings_are_the_harness_own(
+    spec: str, name: str, strategy: str, k: int, harness: dict[str, Any], data: Path
+) -> None:
+    task = get_task(spec)
+    samples, pool = (list((task.undivided or task).load(split, Source(data=data))) for split in ("test", "train"))
+    for row, sample in zip(harness[f"{spec} {name} {k}"], samples, strict=True):
+        [(prompt, _)] = asked(task, sample, pool, strategy)[0]
+        assert {prompt} == {context for context, _ in row["asked"]}
 
 
 @needs_harness
