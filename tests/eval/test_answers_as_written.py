@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from kshot.eval.answers import EXPRESSION, WHOLE
+from kshot.eval.answers import EXPRESSION, SENTENCE, WHOLE
 from kshot.eval.answers.as_written import boxed_in
 from kshot.eval.tasks.library.equivalence import BAR, check_there, equal, same_expression
 from kshot.types import Generation, Sample, UserError
@@ -52,6 +52,13 @@ def test_a_whole_text_is_kept_but_for_thought_and_the_blanks_around_it() -> None
     assert WHOLE.read(Generation("<think>hm</think>\nEin Satz.", "stop")).answer == "Ein Satz."
     assert WHOLE.read(Generation(" \n", "stop")).status == "unparsed"
     assert WHOLE.read(Generation("<think>hm", "length")).answer is None
+
+
+def test_a_translation_is_the_first_line_that_says_something() -> None:
+    found = SENTENCE.extract("<think>Hm.</think>\n \n  Ein Satz. \nEnglish phrase: more", ())
+    assert (found.answer, found.explicit) == ("Ein Satz.", True)
+    assert SENTENCE.read(Generation("Ein", "length")).answer == "Ein"  # cut off, it is scored as it stands
+    assert SENTENCE.read(Generation("\n", "stop")).answer is None
 
 
 def test_the_last_box_of_a_solution() -> None:

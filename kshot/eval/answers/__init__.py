@@ -24,7 +24,7 @@ choices.py     letters of choices
 classes.py     labels, yes and no among them
 texts.py       a few words, a line, a run of letters
 actions.py     sequences of SCAN's actions
-as_written.py  all of a reply, and expressions in LaTeX
+as_written.py  all of a reply, its first line, and expressions in LaTeX
 targets.py     a target as replies are read
 scoring.py     an answer held against its target
 commas.py      numbers with a decimal comma
@@ -39,7 +39,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from kshot.eval.answers.actions import read_actions
-from kshot.eval.answers.as_written import read_expression, read_whole
+from kshot.eval.answers.as_written import read_expression, read_first_line, read_whole
 from kshot.eval.answers.asking import ASKING, YES_AND_NO, listed
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
@@ -58,6 +58,7 @@ __all__ = [
     "LETTER",
     "LINE",
     "NUMBER",
+    "SENTENCE",
     "TEXT",
     "WHOLE",
     "WORD",
@@ -99,6 +100,9 @@ EXPRESSION = AnswerFormat(  # stated as Lewkowycz et al. 2022 have it (arXiv 220
     "Final Answer: The final answer is ${answer}$. I hope it is correct.",
 )
 WHOLE = AnswerFormat("whole", "Give only the text.", "Therefore, the text is:", read_whole, "{answer}")
+SENTENCE = AnswerFormat(
+    "sentence", "Give only the text, in one line.", "Therefore, the text is:", read_first_line, "{answer}"
+)
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 
 

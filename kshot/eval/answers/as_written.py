@@ -1,6 +1,6 @@
-r"""Answers that keep every sign: all of a reply, and an expression in LaTeX.
+r"""Answers that keep every sign: all of a reply, its first line, and an expression in LaTeX.
 
-Neither is made plain on the way, as other formats' texts are, and what is thought aloud is part of neither. An
+None is made plain on the way, as other formats' texts are, and what is thought aloud is part of none. An
 expression is the last that is boxed or stated ("The final answer is $\frac{1}{2}$."), else the last between dollars,
 else a reply of one line.
 """
@@ -15,6 +15,7 @@ from kshot.eval.answers.thinking import spoken
 from kshot.types import Extraction, Extractor
 
 DOLLARS = re.compile(r"(?<!\\)(\${1,2})(?=\S)((?:\\[^\n]|[^$\\\n]){1,2000}?)\1")  # "\\$5" has none
+LINE = re.compile(r"^[^\S\n]*(\S(?:[^\n]*\S)?)", re.MULTILINE)
 BEGUN = re.compile(r"[\s:=*]*")  # between "the answer is" and what it is
 BARE = re.compile(r"\\f?boxed ([^$\n]*)")  # a box without braces holds all up to the dollar
 ONE_LINE = 500  # characters of a reply that is an expression and nothing else
@@ -42,6 +43,12 @@ def whole(text: str) -> Extraction:
     kept = text.strip()
     start = len(text) - len(text.lstrip())
     return found(kept, "all of it", start, start + len(kept), explicit=True) if kept else NOTHING
+
+
+def first_line(text: str) -> Extraction:
+    """The first line that is not blank: what published translations end at."""
+    line = LINE.search(text)
+    return found(line[1], "first line", *line.span(1), explicit=True) if line else NOTHING
 
 
 def stated_in(text: str) -> Iterator[tuple[int, int, str]]:
@@ -95,4 +102,5 @@ def trimmed(text: str, start: int, end: int, rule: str, *, explicit: bool = Fals
 
 
 read_whole = as_spoken(whole)
+read_first_line = as_spoken(first_line)
 read_expression = as_spoken(expression, limit=LIMIT)

@@ -40,7 +40,14 @@ for _name in FILES:
 
 ANSWERS = {  # by the format's name
     **{"letter": "choices", "label": "labels", "yes-no": "yes or no", "number": "numbers", "text": "a few words"},
-    **{"line": "a few words", "word": "a word", "whole": "texts", "expression": "expressions", "actions": "actions"},
+    **{
+        "line": "a few words",
+        "word": "a word",
+        "whole": "texts",
+        "sentence": "texts",
+        "expression": "expressions",
+        "actions": "actions",
+    },
 }
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
 SPREADSHEET = re.compile(r"\.(xls[xmb]?|ods|numbers)$", re.IGNORECASE)

@@ -1,18 +1,18 @@
 """Texts written anew: summaries (XSum, CNN/DailyMail) and translations (WMT16).
 
-All of a reply is held against the reference. A bar in a reference, which would part alternatives, is a blank.
+All of a summary is held against the reference, of a translation the first line. A bar in a reference, which would part alternatives, is a blank.
 """
 
 from __future__ import annotations
 
-from kshot.eval.answers import WHOLE
+from kshot.eval.answers import SENTENCE, WHOLE
 from kshot.eval.metrics import scored_by
 from kshot.eval.tasks.groups import one_of
 from kshot.eval.tasks.library.sets import HARNESS, public
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row
-from kshot.types import Sample, Task, Template
+from kshot.types import AnswerFormat, Sample, Task, Template
 
 SUMMARISE = (
     "Summarize the article in one sentence.",
@@ -28,9 +28,9 @@ ROUGE = scored_by("rouge:kind=L,stem=yes", "rouge:kind=1,stem=yes", "rouge:kind=
 FIRST = "[:100]"  # exemplars of long texts
 
 
-def bare(text: str) -> str:
+def bare(text: str, form: AnswerFormat = WHOLE) -> str:
     """A reference as a reply of it is read, without bars."""
-    return WHOLE.extract(text.replace("|", " "), ()).answer or ""
+    return form.extract(text.replace("|", " "), ()).answer or ""
 
 
 @task
@@ -106,13 +106,13 @@ def wmt16(*, pair: str = "en-de") -> Task:
     names = LANGUAGES[source], LANGUAGES[target]
 
     def read(row: Row) -> Sample:
-        return Sample("", row["translation"][source].strip(), bare(row["translation"][target]))
+        return Sample("", row["translation"][source].strip(), bare(row["translation"][target], SENTENCE))
 
     return public(
         f"wmt16/{other}-en",
         HubSet("wmt/wmt16", train="validation", files=f"{other}-en/{{split}}-*.parquet"),
         read,
-        form=WHOLE,
+        form=SENTENCE,
         score=scored_by("bleu", "chrf"),
         templates=(
             Template(
