@@ -135,7 +135,8 @@ def test_the_keys_of_all_requests_are_what_they_were(task: str, tmp_path: Path) 
 
 
 def test_only_the_defaults_that_are_listed_are_other_ones() -> None:
-    assert {name for name in TASKS_KNOWN if get_task(spec_of(name)).reply_tokens != 32} == {t for _, t in CHANGED}
+    older = [name for name, made in TASKS_KNOWN.entries.items() if ".tasks.library." not in made.__module__]
+    assert {name for name in older if get_task(spec_of(name)).reply_tokens != 32} == {t for _, t in CHANGED}
     for (strategy, task), (before, since) in CHANGED.items():
         question = get_task(task).question(Sample("s", "How many?", "3"), get_task(task).exemplars)
         for given, tokens in (("", since), (f":max_new_tokens={before}", before)):

@@ -35,6 +35,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.tasks.source.files": (),
     "eval.tasks.source": ("eval.answers", "eval.metrics", "eval.tasks.source.files"),
     "eval.tasks": ("eval.answers", "eval.tasks.source", "eval.tasks.source.files"),
+    "eval.tasks.library": ("eval.answers", "eval.metrics", "eval.tasks", "eval.tasks.source"),
     "eval.metrics": ("eval",),
     "eval.report": ("eval",),
     "eval.report.page": (),

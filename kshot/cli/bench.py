@@ -16,6 +16,7 @@ Examples:
   kshot bench --task gsm8k --data DIR --limit 60 --model MODEL_FOLDER \\
       --strategy zero-shot-cot --strategy chain-of-thought \\
       --strategy self-consistency:base=chain-of-thought,n=10,temperature=0.7
+  kshot bench --task mmlu --strategy choice-logprob:k=5 --limit 20
   kshot bench --task questions.jsonl --strategy instruction --strategy few-shot:k=4
   kshot bench --task questions.jsonl --answer text --strategy zero-shot
   kshot bench --task exam.csv --field question=Frage --field answer=Loesung --exemplars 5 --strategy few-shot:k=5
@@ -39,8 +40,8 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     "tasks",
     multiple=True,
     required=True,
-    help="Task: name[:key=value,...] (`kshot list tasks`), file.py:name, or data of your own: a .csv, .tsv, .json, "
-    ".jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME, or a .txt to be scored. Repeatable.",
+    help="Task: name[:key=value,...] or a group (`kshot list tasks`), file.py:name, or data of your own: a .csv, .tsv, "
+    ".json, .jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME, or a .txt to be scored. Repeatable.",
 )
 @click.option(
     "--answer",

@@ -41,7 +41,7 @@ def list_(what: str | None) -> None:
     from kshot.eval.metrics import METRICS
     from kshot.eval.tasks import TASKS
     from kshot.harness.engines import ENGINES
-    from kshot.harness.runs.console import print_known, print_models
+    from kshot.harness.runs.console import print_groups, print_known, print_models
     from kshot.prompts.strategies import STRATEGIES
 
     registries: dict[str, Any] = {
@@ -54,6 +54,8 @@ def list_(what: str | None) -> None:
     for kind, registry in registries.items():
         if what in (None, kind):
             print_known(kind, registry)
+            if kind == "tasks":
+                print_groups()
     if what in (None, "models"):
         print_models()
 

@@ -34,7 +34,7 @@ COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, syst
   values
       select: first, random, balanced or bm25; order: drawn, reversed or shuffled; noise: the share of wrong exemplars
       wording: 0, 1 ... of the task's instructions, -1 none; max_new_tokens=-1: as many as the task's replies take
-      normalise: none, length or bytes; score (of choices): letter or text
+      normalise: none, length (tokens), characters or bytes; score (of choices): letter, text or rest
       calibrate (takes off the labels' prior): none, contextual, domain or batch"""
 
 Function = Callable[..., Program[Prediction]]

@@ -18,6 +18,7 @@ from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserEr
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
 OTHER = "\ue001"  # what makes a text another
+ENDS = re.compile(r"\{\{-?\s*answer\s*-?\}\}\s*\Z")  # a template whose last word the answer is
 NAME = re.compile(r"\s*(?P<name>[^\s{}][^{}\n]*?)\s*(?:\{\{|\{%|$)")
 
 
@@ -52,6 +53,38 @@ def prompt_for(
     front = shown(question.template, exemplars, question.format, instruction, rationale, listed, question.language)
     gap = asked.gap or ("" if question.language == "zh" else " ")
     return f"{front}{asked.text}{gap}{lead}" if lead else f"{front}{asked.text}"
+
+
+def around(question: Question, exemplars: Sequence[Sample], words: str, instruction: str = "") -> tuple[str, str]:
+    """The prompt up to and with an answer's words, and what the template has behind them: the rest of a sentence.
+
+    Raises UserError where there is no template, or nothing behind its answer.
+    """
+    if question.template is None:
+        raise UserError("what stands behind an answer is a template's; give template=0, or a file's.")
+    before, after = sides(question)
+    if not after.strip():
+        raise UserError(
+            f"the template {shortened(question.template)} has nothing behind {{{{ answer }}}} to score; use score=text."
+        )
+    front = shown(question.template, tuple(exemplars), question.format, instruction, False, False, question.language)
+    return f"{front}{before}{words}", after.rstrip()
+
+
+def goes_on(question: Question) -> bool:
+    """Whether a question's template has the sample's own text behind the answer, without its choices listed."""
+    if question.template is None or ENDS.search(question.template.text):
+        return False
+    other = replace(question, fields=tuple((name, f"{OTHER}{value}") for name, value in question.fields))
+    return sides(question)[1] != sides(other)[1]
+
+
+def sides(question: Question) -> tuple[str, str]:
+    """What a question's template has before and behind the answer, its choices not listed."""
+    assert question.template is not None
+    values = variables(question.text, question.choices, question.fields, ANSWER, False, question.language)
+    before, _, after = rendered(question.template, values).partition(ANSWER)
+    return before, after
 
 
 def continuation_for(question: Question, text: str, *, listed: bool = True) -> str:

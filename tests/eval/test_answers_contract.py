@@ -8,13 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kshot.eval.answers import ACTIONS, LETTER, LINE, NUMBER, TEXT, WORD, YES_NO, exact, labels, numeric, read_target
+from kshot.eval.answers import (
+    ACTIONS,
+    EXPRESSION,
+    LETTER,
+    LINE,
+    NUMBER,
+    TEXT,
+    WORD,
+    YES_NO,
+    exact,
+    labels,
+    numeric,
+    read_target,
+)
 from kshot.types import AnswerFormat, Generation, Sample
 
 CHOICES = tuple(f"choice number {n}" for n in range(26))
 LABELS = labels(("World", "Sports", "Business", "Science and Technology", "not_entailment", "entailment"))
 RATING = labels(("-1", "0", "1"))
-FORMATS = (NUMBER, LETTER, YES_NO, TEXT, LINE, WORD, ACTIONS, LABELS)
+FORMATS = (NUMBER, LETTER, YES_NO, TEXT, LINE, WORD, ACTIONS, LABELS, EXPRESSION)
 RATIONALE = 'First she had 12, then (A) no. He said yes to 3 of them, and the sports were "positive" and I_RUN. '
 
 integers = st.integers(-(10**15), 10**15)
@@ -34,6 +47,7 @@ ANSWERS: dict[str, st.SearchStrategy[str]] = {
     "actions": st.lists(
         st.sampled_from(["I_TURN_LEFT", "I_TURN_RIGHT", "I_WALK", "I_LOOK", "I_RUN", "I_JUMP"]), min_size=1, max_size=48
     ).map(" ".join),
+    "expression": st.sampled_from([r"\frac{1}{2}", r"2\sqrt{3}", "x^2 + 1", "[2,5)", r"\text{even}", "-7"]),
     "label": st.sampled_from(["World", "Sports", "Business", "Science and Technology", "not_entailment", "entailment"]),
 }
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from kshot.eval.tasks import FILES, TASKS, get_task
+from kshot.eval.tasks.library import FILES as LIBRARY_FILES
 from kshot.types import Sample, Source, UserError
 from tests.eval.test_tasks_public import SPECS as PUBLIC
 from tests.places import ROOT, SHARED
@@ -30,7 +31,9 @@ KNOWN = (
     *(f"word-pairs:relation={relation}" for relation in RELATIONS if relation != "plurals"),
     "word-pairs",
 )
-ADDED = tuple(sorted(set(TASKS) - {spec.partition(":")[0] for spec in (*KNOWN, *PUBLIC)}))  # held to it without a line
+LIBRARY = {name for name, made in TASKS.entries.items() if ".tasks.library." in made.__module__}
+HELD = {spec.partition(":")[0] for spec in (*KNOWN, *PUBLIC)} | LIBRARY  # tests/eval/tasks/library has the latter's
+ADDED = tuple(sorted(set(TASKS) - HELD))  # held to it without a line
 GENERATED = (*KNOWN, *ADDED)
 # SHA-256 over "command<TAB>actions<NEWLINE>", sorted, of the published length split (brendenlake/SCAN@c4b756c)
 LENGTH_SPLIT = {
@@ -286,7 +289,10 @@ def test_the_registry_holds_all_generated_tasks() -> None:
 
 
 def test_every_file_of_the_folder_is_named() -> None:
-    assert set(FILES) == {path.stem for path in (ROOT / "kshot/eval/tasks").glob("*.py")} - {"__init__", "registry"}
+    files = {path.stem for path in (ROOT / "kshot/eval/tasks").glob("*.py")} - {"__init__", "registry", "groups"}
+    assert set(FILES) == {*files, "library"}
+    library = {path.stem for path in (ROOT / "kshot/eval/tasks/library").glob("*.py")}
+    assert set(LIBRARY_FILES) == library - {"__init__", "sets", "equivalence"}
 
 
 @pytest.mark.parametrize("spec", GENERATED)

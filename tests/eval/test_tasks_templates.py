@@ -13,15 +13,19 @@ from kshot.prompts.formats import formats_of
 from kshot.prompts.templates import solved
 from kshot.prompts.wording import asked_of, prompt_for, spoken, stops_of
 from kshot.types import Generation, Sample, Source, Task, UserError
+from tests.eval.tasks.library.copies import BY_SPEC, local_data
 from tests.eval.test_tasks_generated import ADDED, KNOWN
 from tests.eval.test_tasks_public import SPECS
 
 # of sets whose rows are not at hand: a row of each kind
 STANDS_IN = Sample("s", "Is it?", "", fields=(("premise", "It is."), ("hypothesis", "It may be.")))
+WORDED = [spec for spec in BY_SPEC if spec != "wikitext"]  # whose texts no template words
 
 
 def samples(spec: str, task: Task) -> Sequence[Sample]:
     """Samples of a task, of which a set with labels has one each."""
+    if spec in BY_SPEC:
+        return task.load("test", Source(data=local_data()))
     if spec in KNOWN:
         return task.load("train", Source())[:5]
     if task.labels:
@@ -31,7 +35,7 @@ def samples(spec: str, task: Task) -> Sequence[Sample]:
     return [replace(STANDS_IN, target="4")]
 
 
-@pytest.mark.parametrize("spec", [*KNOWN, *SPECS])
+@pytest.mark.parametrize("spec", [*KNOWN, *SPECS, *WORDED])
 def test_every_template_of_a_task(spec: str) -> None:
     task = get_task(spec)
     assert len(task.templates) >= 4, "the published one first, and others"

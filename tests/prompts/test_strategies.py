@@ -27,6 +27,7 @@ from kshot.types import (
     Request,
     Sample,
     SamplingParams,
+    Template,
     UserError,
 )
 
@@ -433,14 +434,16 @@ def test_a_base_model_scores_the_option_after_a_space() -> None:
 @pytest.mark.parametrize(
     ("normalise", "answer", "rule"),
     [
-        # log-likelihoods -6, -6.6, -8; tokens 3, 6, 4; bytes 3, 4, 16
+        # log-likelihoods -6, -6.6, -8, -12; tokens 3, 6, 4, 7; characters 3, 4, 14, 9; bytes 3, 4, 16, 27
         ("none", "A", "highest log-likelihood"),
         ("length", "B", "highest log-likelihood per token"),
-        ("bytes", "C", "highest log-likelihood per byte"),
+        ("characters", "C", "highest log-likelihood per character"),
+        ("bytes", "D", "highest log-likelihood per byte"),
     ],
 )
 def test_normalisation(normalise: str, answer: str, rule: str) -> None:
     table: dict[str, tuple[float, int]] = {"red": (-6.0, 3), "blue": (-6.6, 6), "überaus gräulich"[:14]: (-8.0, 4)}
+    table["蓝得让人说不出话来"] = (-12.0, 7)
     question = replace(SKY, choices=tuple(table))
 
     def reply(request: Request) -> Generation:
@@ -449,8 +452,53 @@ def test_normalisation(normalise: str, answer: str, rule: str) -> None:
 
     prediction = ask(f"choice-logprob:score=text,normalise={normalise}", question, reply)[1]
     assert (prediction.answer, prediction.rule) == (answer, rule)
-    assert prediction.detail["logprobs"] == {"A": -6.0, "B": -6.6, "C": -8.0}
+    assert prediction.detail["logprobs"] == {"A": -6.0, "B": -6.6, "C": -8.0, "D": -12.0}
     assert sum(prediction.probabilities.values()) == pytest.approx(1)
+
+
+BLANK = Question(
+    "The cup did not fit the case as the _ was big.",
+    LETTER,
+    choices=("cup", "case"),
+    fields=(("before", "The cup did not fit the case as the "), ("after", "was big.")),
+    exemplars=(
+        Sample("e", "Bea thanked Ann, as _ had helped.", "B", choices=("Bea", "Ann"),
+               fields=(("before", "Bea thanked Ann, as "), ("after", "had helped."))),
+    ),
+    template=Template("{% if options %}{{ question }}\n{{ options }}\n{% endif %}{{ before }}{{ answer }} {{ after }}"),
+)  # fmt: skip
+
+
+def test_the_rest_of_a_sentence_is_scored_after_each_choice() -> None:
+    """Partial evaluation (Trinh and Le 2018, section 3.1): the same words, given the sentence with either choice."""
+
+    def reply(request: Request) -> Generation:
+        likely = str(request.prompt).endswith("as the case")
+        return Generation("", "scored", completion_tokens=2, logprob=-3.0 if likely else -4.0)
+
+    asked, prediction = ask("choice-logprob:score=rest,k=1", BLANK, reply)
+    start = "Bea thanked Ann, as Ann had helped.\n\nThe cup did not fit the case as the"
+    assert [(request.prompt, request.continuation) for request in asked] == [
+        (f"{start} cup", " was big."),
+        (f"{start} case", " was big."),
+    ]
+    assert prediction.answer == "B" and prediction.detail["logprobs"] == {"A": -4.0, "B": -3.0}
+    assert ask("choice-logprob:score=rest,normalise=characters", BLANK, reply)[1].answer == "B"
+
+
+def test_what_cannot_be_scored_around_an_answer_is_told() -> None:
+    for question, spec, said in (
+        (BLANK, "choice-logprob:score=text", "goes on behind .* score=rest"),
+        (replace(BLANK, template=None), "choice-logprob:score=rest", "give template=0"),
+        (
+            replace(BLANK, template=Template("{{ question }} {{ answer }}")),
+            "choice-logprob:score=rest",
+            "nothing behind",
+        ),
+        (FILM, "choice-logprob:score=rest", "no choices"),
+    ):
+        with pytest.raises(UserError, match=said):
+            ask(spec, question, lambda request: -1.0)
 
 
 def test_equal_options_go_to_the_first_and_a_broken_score_is_never_graded() -> None:

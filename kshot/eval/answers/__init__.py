@@ -24,6 +24,7 @@ choices.py     letters of choices
 classes.py     labels, yes and no among them
 texts.py       a few words, a line, a run of letters
 actions.py     sequences of SCAN's actions
+as_written.py  all of a reply, its first line, and expressions in LaTeX
 targets.py     a target as replies are read
 scoring.py     an answer held against its target
 commas.py      numbers with a decimal comma
@@ -38,6 +39,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from kshot.eval.answers.actions import read_actions
+from kshot.eval.answers.as_written import read_expression, read_first_line, read_whole
 from kshot.eval.answers.asking import ASKING, YES_AND_NO, listed
 from kshot.eval.answers.choices import read_letter
 from kshot.eval.answers.classes import read_label
@@ -52,10 +54,13 @@ from kshot.types import AnswerFormat, Extraction, Extractor, UserError
 __all__ = [
     "ACTIONS",
     "CONVENTIONS",
+    "EXPRESSION",
     "LETTER",
     "LINE",
     "NUMBER",
+    "SENTENCE",
     "TEXT",
+    "WHOLE",
     "WORD",
     "YES_AND_NO",
     "YES_NO",
@@ -86,6 +91,17 @@ TEXT = AnswerFormat("text", "Give only the answer.", "Therefore, the answer is",
 LINE = AnswerFormat("line", "Give only the answer.", "Therefore, the answer is", read_line, "The answer is {answer}")
 WORD = AnswerFormat(
     "word", "Give only the resulting letters.", "Therefore, the answer is", read_word, 'The answer is "{answer}".'
+)
+EXPRESSION = AnswerFormat(  # stated as Lewkowycz et al. 2022 have it (arXiv 2206.14858, appendix D)
+    "expression",
+    "Give only the answer, in LaTeX between dollar signs.",
+    "Final Answer: The final answer is",
+    read_expression,
+    "Final Answer: The final answer is ${answer}$. I hope it is correct.",
+)
+WHOLE = AnswerFormat("whole", "Give only the text.", "Therefore, the text is:", read_whole, "{answer}")
+SENTENCE = AnswerFormat(
+    "sentence", "Give only the text, in one line.", "Therefore, the text is:", read_first_line, "{answer}"
 )
 ACTIONS = AnswerFormat("actions", "Give the sequence of actions.", "Therefore, the answer is", read_actions)
 

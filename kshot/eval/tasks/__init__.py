@@ -1,4 +1,7 @@
-"""Tasks, one file a task or family, registered by name. `FILES` has them; importing this fills the registry."""
+"""Tasks, one file a task or family, registered by name. `FILES` has them; importing this fills the registry.
+
+library/ has public sets of a few lines each; groups.py what stands for several tasks at once.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+from kshot.eval.tasks.groups import GROUPS, expanded
 from kshot.eval.tasks.registry import TASKS, task
 from kshot.eval.tasks.source.data import answered, from_data
 from kshot.eval.tasks.source.files.named import ID, READ, named_data
@@ -24,6 +28,7 @@ FILES: tuple[str, ...] = (
     "classification",
     "coin_flip",
     "last_letters",
+    "library",
     "multiple_choice",
     "scan",
     "word_pairs",
@@ -33,10 +38,21 @@ FILES: tuple[str, ...] = (
 for _name in FILES:
     import_module(f"kshot.eval.tasks.{_name}")
 
+ANSWERS = {  # by the format's name
+    **{"letter": "choices", "label": "labels", "yes-no": "yes or no", "number": "numbers", "text": "a few words"},
+    **{
+        "line": "a few words",
+        "word": "a word",
+        "whole": "texts",
+        "sentence": "texts",
+        "expression": "expressions",
+        "actions": "actions",
+    },
+}
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
 SPREADSHEET = re.compile(r"\.(xls[xmb]?|ods|numbers)$", re.IGNORECASE)
 
-__all__ = ["TASKS", "answered", "get_task", "in_language", "task"]
+__all__ = ["GROUPS", "TASKS", "answered", "answers_of", "expanded", "get_task", "in_language", "task"]
 
 
 def get_task(spec: str) -> Task:
@@ -59,7 +75,23 @@ def get_task(spec: str) -> Task:
                 f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, and FILE.py:NAME."
             )
     made: Task = TASKS.get(spec)()
-    return held(replace(made, name=TASKS.canonical(spec)))
+    name = TASKS.canonical(spec)
+    whole = held(replace(made.undivided, name=name)) if made.undivided else None
+    return held(replace(made, name=name, undivided=whole))
+
+
+def answers_of(name: str) -> str:
+    """What a registered task's answers are, in a word or two."""
+    said = {told_of(TASKS.get(spec)()) for spec in GROUPS.get(name, (name,))}
+    return said.pop() if len(said) == 1 else "of several kinds"
+
+
+def told_of(made: Task) -> str:
+    """What a task's answers are."""
+    metrics = getattr(made.score, "metrics", ())
+    if metrics and metrics[0].kind.right is None:
+        return "likelihood"
+    return ANSWERS.get(made.format.name, made.format.name)
 
 
 def in_language(spec: str, language: str) -> str:

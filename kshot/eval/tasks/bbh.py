@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 from kshot.eval.answers import LETTER, LINE, NUMBER, TEXT, YES_NO, exact, labels, numeric
+from kshot.eval.tasks.groups import part, parts_of
 from kshot.eval.tasks.multiple_choice import CHOOSE
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
 from kshot.eval.tasks.source.templates import CHOICES, FREE
-from kshot.registry import suggest
-from kshot.types import AnswerFormat, Sample, Task, UserError
+from kshot.types import AnswerFormat, Sample, Task
 
 LISTED = """
 boolean_expressions causal_judgement date_understanding disambiguation_qa dyck_languages formal_fallacies
@@ -35,11 +35,8 @@ FORMATS: dict[str, AnswerFormat] = {  # all others are multiple choice
 
 @task
 def bbh(*, name: str = "") -> Task:
-    """One of the 27 BIG-Bench Hard tasks, `name` as its file (Suzgun et al. 2022, arXiv 2210.09261)."""
-    if not name:
-        raise UserError(f"bbh is 27 tasks; name one as bbh:name=NAME, NAME one of {', '.join(NAMES)}.")
-    if name not in NAMES:
-        raise UserError(f"unknown bbh name {name!r}: {suggest(name, NAMES)}")
+    """BIG-Bench Hard, 27 tasks, `name` as its file (Suzgun et al. 2022, arXiv 2210.09261); `bbh` is the group of all."""
+    part("bbh", "name", name, NAMES)
     form = FORMATS.get(name, LETTER)
 
     def read(row: Row, identifier: str) -> Sample | None:
@@ -66,3 +63,6 @@ def bbh(*, name: str = "") -> Task:
         if form is LETTER
         else ("Answer the question.", "Do as the question says.", form.instruction),
     )
+
+
+parts_of("bbh", "name", NAMES)

@@ -202,17 +202,30 @@ def print_comparison(first: Path, second: Path) -> None:
 
 
 def print_known(kind: str, registry: Registry[Any]) -> None:
-    """Prints what a registry has, with hyperparameters, defaults and a line of what each is."""
+    """Prints what a registry has, with hyperparameters, defaults and a line of what each is; of tasks, answers."""
+    from kshot.eval.tasks import answers_of
     from kshot.registry import hyperparameters
 
     click.secho(kind, bold=True)
     for name in registry:
         function = registry.find(name)
         params = ", ".join(f"{key}={value}" for key, value in hyperparameters(function).items())
-        click.echo(f"  {name}" + (f"  ({params})" if params else ""))
+        told = f"  [{answers_of(name)}]" if kind == "tasks" else ""
+        click.echo(f"  {name}{told}" + (f"  ({params})" if params else ""))
         click.echo(f"      {(function.__doc__ or '').strip().splitlines()[0]}")
     if registry.note:
         click.echo(f"  {registry.note}")
+    click.echo()
+
+
+def print_groups() -> None:
+    """Prints the groups of tasks."""
+    from kshot.eval.tasks import GROUPS
+
+    click.secho("groups of tasks", bold=True)
+    for name, members in GROUPS.items():
+        shown = ", ".join(members) if len(members) < 10 else f"{members[0]} ... {members[-1]}"
+        click.echo(f"  {name}\n      {len(members)} tasks and their macro average: {shown}")
     click.echo()
 
 

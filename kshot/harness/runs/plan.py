@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
-from kshot.eval.tasks import get_task
+from kshot.eval.tasks import expanded, get_task
 from kshot.harness.runner import Job, describe
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.common import template_files
@@ -49,6 +49,7 @@ class Plan:
     forms: Mapping[str, str] | None = None  # task -> its form, none where absent; None: as tasks say today
     set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
     score_by: str = ""  # the metric by which every task is scored in place of its own
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # that were asked for, each with its tasks
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -78,6 +79,7 @@ class Plan:
             "repeats": self.repeats,
             **({"set_aside": False} if self.set_aside is False else {}),  # runs before it all did
             **({"score_by": self.score_by} if self.score_by else {}),
+            **({"groups": {name: list(tasks) for name, tasks in self.groups.items()}} if self.groups else {}),
         }
 
     @classmethod
@@ -95,13 +97,10 @@ class Plan:
                 dict(settings.get("default_templates", {})),
                 settings.get("set_aside", True) is not False,
                 settings.get("score_by", ""),
+                {name: tuple(tasks) for name, tasks in settings.get("groups", {}).items()},
             )
-            named = [
-                plan.score_by,
-                *plan.tasks,
-                *plan.strategies,
-                *(task for tasks in plan.only.values() for task in tasks),
-            ]
+            listed = (*plan.only.values(), *plan.groups.values())
+            named = [plan.score_by, *plan.tasks, *plan.strategies, *(task for tasks in listed for task in tasks)]
             named.append(settings["engine"])
             numbers = [plan.seed, plan.repeats, plan.limit or 0]
             if not all(isinstance(n, str) for n in named) or not all(isinstance(n, int) for n in numbers):
@@ -109,6 +108,12 @@ class Plan:
         except (KeyError, TypeError, AttributeError) as error:
             raise UserError(f"the run's settings are damaged ({error!r}): restore its folder, or run again.") from error
         return plan
+
+    def grouped(self) -> Plan:
+        """With the tasks of every group in its place."""
+        tasks, groups = expanded(self.tasks)
+        only = {name: expanded(chosen)[0] for name, chosen in self.only.items()}
+        return replace(self, tasks=tasks, only=only, groups={**self.groups, **groups}) if groups else self
 
 
 Prepared = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -210,9 +215,11 @@ def load_plan(
 ) -> Loaded:
     """Loads what a plan names, and metrics to score by beside each task's own.
 
-    Template files are read now, once for the whole run; where `files` are given, none is. A metric out of a folder is
-    run only with `trust_code`. Raises UserError for what is unknown, empty or given twice.
+    A group is its tasks from here on. Template files are read now, once for the whole run; where `files` are given,
+    none is. A metric out of a folder is run only with `trust_code`. Raises UserError for what is unknown, empty or
+    given twice.
     """
+    plan = plan.grouped()
     tasks = tuple(get_task(spec) for spec in plan.tasks)
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
     for kind, names in (("task", [t.name for t in tasks]), ("strategy", [s.name for s in strategies])):
@@ -270,7 +277,8 @@ def divided(plan: Plan, tasks: tuple[Task, ...], strategies: Sequence[Strategy])
         loaded = Loaded(plan, tasks, tuple(strategies), {}, {})
         shown = any(
             shows_exemplars(
-                strategy, task.question(task.load("test", Source(limit=1))[0], task.load("train", Source()))
+                strategy,
+                task.question(task.load("test", replace(plan.source, limit=1))[0], task.load("train", plan.source)),
             )
             for task, strategy in loaded.pairs()
             if task.name in whole

@@ -10,6 +10,7 @@ counted      what the value of a corpus is made of
 measures     scores, unread answers and cost of each strategy on each task
 comparisons  pairs of strategies on the same samples, and whether a difference is real
 words        the findings in sentences
+groups       macro averages over groups of tasks
 tables       the tables of every run
 figures      the figures of every run
 sweeps       what a hyperparameter does to accuracy

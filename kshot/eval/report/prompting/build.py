@@ -16,6 +16,7 @@ from kshot.eval.report.prompting.comparisons import Comparison, against_baseline
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
 from kshot.eval.report.prompting.forms import variations
+from kshot.eval.report.prompting.groups import averages, group_sentences, groups_of, groups_table, in_group
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
 from kshot.eval.report.prompting.metrics import metrics_table
 from kshot.eval.report.prompting.ranking import Ranking, area_table, areas_of, rankings
@@ -77,7 +78,11 @@ def build(
         accuracy_table(listed, areas),
         *pairs.all_at_once(found, run.samples),
     ]
-    sections = [Section(common(m.scale for m in listed).title, accuracy)]
+    groups = groups_of(run.info)
+    means = averages(found, family, groups)
+    grouped = groups_table(means, against)
+    sections = [Section("Groups", [grouped])] if grouped else []
+    sections.append(Section(common(m.scale for m in listed).title, accuracy))
     scored = metrics_table(run, resolve(baseline, names))
     if scored:
         sections.append(Section("Other metrics", [scored]))
@@ -100,7 +105,8 @@ def build(
     sections.append(Section("How it was run", [*shortened, settings_table([specified])], background=True))
     summary = [
         finding(found, family),
-        *(task_sentence(task, found, family) for task in tasks_of(found)),
+        *group_sentences(means, against),
+        *(task_sentence(task, found, family) for task in tasks_of(found) if not in_group(task, groups)),
         *(sentence for sentence in (spread_sentence(spreads), baseline_sentence(choices)) if sentence),
         *notes(listed, asked_by),
     ]

@@ -2,6 +2,7 @@
 
 Hub ids, configurations and field names are those of sets that load without a script. Concedes: no hub was at
 hand where this was written, so the hub side is tested against stand-ins with those fields, not live.
+docs/tasks.md says of each set what its form was taken from.
 """
 
 from __future__ import annotations
@@ -9,10 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kshot.eval.tasks.source.files.lines import read_rows
 from kshot.eval.tasks.source.files.table import Row
 from kshot.types import Source, Split, UserError
+
+
+def as_it_is(row: Row) -> Row:
+    """A row that is read in the hub's own form."""
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +27,29 @@ class HubSet:
     """Where a set is on the hub, and how its rows become ours."""
 
     id: str
-    convert: Callable[[Row], Row]
+    convert: Callable[[Row], Row] = as_it_is
     config: str | None = None
-    train: str | None = "train"
+    train: str | None = "train"  # the first rows of one as "train[:1000]"
     test: str = "test"
+    files: str = ""  # a split's own files, "de-en/{split}-*.parquet", where the whole set is large, or has no card
+    revision: str | None = None  # "refs/convert/parquet" where the set itself is a script
+
+    def asked_for(self, split: str) -> dict[str, Any]:
+        """What `datasets.load_dataset` is given beside id and configuration."""
+        revision = {"revision": self.revision} if self.revision else {}
+        if not self.files:
+            return {"split": split, **revision}
+        name = base_of(split)
+        return {"split": split, "data_files": {name: self.files.format(split=name)}, **revision}
+
+
+def base_of(split: str) -> str:
+    """A split without the rows that are taken of it.
+
+    >>> base_of("train[:1000]")
+    'train'
+    """
+    return split.partition("[")[0]
 
 
 def rows_of(
@@ -51,7 +77,7 @@ def from_hub(hub: HubSet, split: str, wanted: str) -> list[Row]:
 
     disable_progress_bar()
     try:
-        rows: Iterable[Row] = datasets.load_dataset(hub.id, hub.config, split=split)
+        rows: Iterable[Row] = datasets.load_dataset(hub.id, hub.config, **hub.asked_for(split))
     except (
         OSError,
         ValueError,

@@ -99,7 +99,7 @@ def fault(sample: Sample, form: AnswerFormat, score: Scoring, *, shown: bool) ->
     if shown:
         stated = replies_to(sample.target.split("|")[0], form)[1]
         found = form.extract(f"{sample.rationale.strip()} {stated}", sample.choices)
-        if score(found.answer, sample).value != 1:
+        if not score(found.answer, sample).right:
             return f"its rationale with the answer behind it {said(found)}"
     return None
 
@@ -122,7 +122,7 @@ def fault_of_part(part: str, sample: Sample, form: AnswerFormat, score: Scoring)
         return None
     for reply in replies_to(part, form):
         found = form.extract(reply, sample.choices)
-        if found.answer is None or score(found.answer, sample).value != 1:
+        if found.answer is None or not score(found.answer, sample).right:
             return f"a reply of the target {quoted} {said(found)}"
         rest = part[found.span[1] :] if reply is part and found.span and form.name in WORDED else ""
         if re.search(r"[^\W_]", rest) and exact(found.answer, sample).value != 1:

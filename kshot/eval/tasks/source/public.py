@@ -26,10 +26,12 @@ def loader(
     train: str | None = None,
     test: str = "test",
     pool: bool = True,
+    own_ids: bool = True,
 ) -> Callable[[Split, Source], Sequence[Sample]]:
     """A Task.load: rows to samples; without a train split, a fixed quarter of the test rows is the pool.
 
     `pool` False: the task has published exemplars of its own, and all of its test rows are asked.
+    `own_ids` False: rows have ids that another split has again, and go by their place.
     A row that `read` has no use for (None) is left out; one to which no reply could be right is named.
     """
 
@@ -38,6 +40,7 @@ def loader(
             return []
         wanted: Split = split if train else "test"
         rows, path = rows_of(folder, hub, wanted, source, local={"train": train or test, "test": test})
+        rows = rows if own_ids else [{key: row[key] for key in row if key != "id"} for row in rows]
         names = identified(rows, f"{folder}-{wanted}", path)
         samples = []
         for row, name in zip(rows, names, strict=True):
@@ -50,6 +53,7 @@ def loader(
         hold(samples, format, score, lambda sample: places[sample.id], "mend that row.", shown=split == "train")
         return samples if split == "train" else samples[: source.limit]
 
+    vars(load).update(hub=hub, train=train, pool=pool)  # where docs/tasks.md has it from
     return load
 
 
