@@ -45,7 +45,8 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
 )
 @click.option(
     "--answer",
-    help="How the answers of your data are read: number, text, letter, label or yes-no. [default: told from them]",
+    help="How the answers of your data are read: number, text, letter, label, yes-no, or whole: all of a reply, for "
+    "texts that are scored by rouge or bleu. [default: told from them]",
 )
 @click.option(
     "--field",

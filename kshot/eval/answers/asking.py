@@ -27,6 +27,7 @@ CHINESE: Mapping[str, Asking] = {
     "yes-no": Asking("只回答“是”或“否”。", "因此，答案（是或否）：", "答案：{answer}。"),
     "text": Asking("只给出答案。", "因此，答案是", STATED),
     "line": Asking("只给出答案。", "因此，答案是", "答案是{answer}"),
+    "whole": Asking("只给出文本本身。", "因此，文本是：", "{answer}"),
     "word": Asking("只给出连起来的结果。", "因此，答案是", "答案是“{answer}”。"),
     "actions": Asking("给出动作序列。", "因此，答案是", STATED),
     "label": Asking("只回答{listed}。", "因此，答案（{listed}）是", STATED),

@@ -216,3 +216,20 @@ def test_what_is_asked_of_whom_is_in_the_settings(summed: Path, tmp_path: Path) 
     plan = Plan((f"{tmp_path}/sum.csv:answer=text,exemplars=0",), ("zero-shot",))
     with pytest.raises(UserError, match="score_by"):
         run_benchmark(load_plan(plan), ScriptedEngine(reply), summed)
+
+
+def test_the_best_constant_is_worth_what_its_metric_gives_it(tmp_path: Path) -> None:
+    from rouge_score.rouge_scorer import RougeScorer
+
+    (tmp_path / "sum.csv").write_text(SUM + "Say it again.,the cat sat on the mat\n")
+    task = f"{tmp_path}/sum.csv:answer=whole,exemplars=0"
+    folder = run(tmp_path, task, "zero-shot", ScriptedEngine(lambda _: "The Cat.\n\nTwo lines."), (), "rouge")
+    data, journal = read_run(folder)
+    with journal:
+        [found] = measure(data).values()
+        assert found.constant is not None
+        scorer = RougeScorer(["rougeL"])
+        common = "the cat sat on the mat"
+        worth = [scorer.score(sample.target, common)["rougeL"].fmeasure for sample in data.samples.values()]
+        assert (found.constant.answer, found.constant.value) == (common, pytest.approx(sum(worth) / 5))
+        assert {record.prediction.answer for record in data.records} == {"The Cat.\n\nTwo lines."}  # all of a reply

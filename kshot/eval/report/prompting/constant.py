@@ -1,8 +1,8 @@
 """What one answer to every sample would score, and whether a strategy is shown to do better than that.
 
 Meets: on the very samples that a strategy was asked; paired, with Holm's correction over all strategies of the report.
-Concedes: a constant's score is the share of samples that have it among their targets. Where a metric gives parts of a
-score, the constant's is that much at least.
+Concedes: the constant is the commonest target. Where a metric gives parts of a score another text may have more, so
+that it is that much at least.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kshot.eval.corpus import value_of
+from kshot.eval.metrics.registry import known_metric
 from kshot.eval.report.prompting.counted import Counted, constant_counts
 from kshot.eval.report.prompting.scale import PLAIN, Scale
 from kshot.types import Record, Sample
@@ -73,6 +74,9 @@ def constant(
     """What one answer to all samples would score; None where the metric is of more than answers."""
     scores = {key: float(answer in accepted) for key, accepted in targets.items()}
     if scale.kind.plain:
+        metric = known_metric(scale.metric)
+        if metric is not None and metric.traits.reads == "answer":  # parts of a score count too
+            scores = {sample.id: metric(answer, sample) for sample in samples}
         return Constant(answer, scores, sum(scores.values()) / len(scores))
     counted = constant_counts(scale.metric, answer, samples)
     if counted is None:

@@ -19,7 +19,7 @@ from kshot.eval.tasks.source.perfect import Scoring, hold, scoring
 from kshot.eval.tasks.source.samples import UserFile, samples_of
 from kshot.eval.tasks.source.templates import templates_for
 from kshot.registry import suggest
-from kshot.types import AnswerFormat, Sample, Source, Split, Task, UserError
+from kshot.types import REPLY_TOKENS, AnswerFormat, Sample, Source, Split, Task, UserError
 
 POOL = 8  # first rows that serve as exemplars where there are none beside
 ASKED = ("test", "validation", "valid", "val", "dev", "eval", "train")  # the split that is asked, the first there is
@@ -87,6 +87,7 @@ def from_data(data: NamedData) -> Task:
         instructions=(*spoken.instructions, form.instruction),
         templates=templates_for(kind, spoken.words),
         language=spoken.words,
+        reply_tokens=room(asked.samples) if kind == "whole" else REPLY_TOKENS,
     )
     if pool or not count:
         return replace(whole, load=loads(shown, tested))
@@ -99,6 +100,12 @@ def from_data(data: NamedData) -> Task:
     )
     undivided = whole if data.exemplars is None else None
     return replace(whole, load=loads(shown, tested), note=" ".join(notes), undivided=undivided)
+
+
+def room(samples: Sequence[Sample]) -> int:
+    """The tokens that replies may take which are texts like the samples' targets: a token a letter or two at most."""
+    longest = max(len(sample.target) for sample in samples)
+    return max(REPLY_TOKENS, min(1_024, longest // 2 + REPLY_TOKENS))
 
 
 def decimal_commas(samples: Sequence[Sample]) -> bool:

@@ -13,12 +13,12 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 
-from kshot.eval.answers import LETTER, NUMBER, TEXT, YES_AND_NO, YES_NO, canonical_number, in_language, labels
+from kshot.eval.answers import LETTER, NUMBER, TEXT, WHOLE, YES_AND_NO, YES_NO, canonical_number, in_language, labels
 from kshot.eval.answers.numerals import in_words
 from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, UserError
 
-ANSWERS = ("number", "text", "letter", "label", "yes-no")
+ANSWERS = ("number", "text", "letter", "label", "yes-no", "whole")  # whole: all of a reply; never told, only said
 WANTED = {"number": "a number", "letter": "a letter", "yes-no": "yes or no"}
 TRUTHS = {"yes": "yes", "no": "no", "true": "yes", "false": "no"}
 TRUTHS |= {"是": "yes", "否": "no", "对": "yes", "错": "no", "對": "yes", "錯": "no"}
@@ -216,7 +216,7 @@ def format_of(kind: str, names: Sequence[str], language: str = "en") -> tuple[An
     """The answer format of a kind in a language, and the labels where it is a classification."""
     if kind == "label":
         return labels(tuple(names), language=language), tuple(names)
-    form = {"number": NUMBER, "text": TEXT, "letter": LETTER, "yes-no": YES_NO}[kind]
+    form = {"number": NUMBER, "text": TEXT, "letter": LETTER, "yes-no": YES_NO, "whole": WHOLE}[kind]
     return in_language(form, language), YES_AND_NO.get(language, YES_AND_NO["en"]) if kind == "yes-no" else ()
 
 
