@@ -133,7 +133,7 @@ def worded(block: object, at: int) -> bool:
     """Whether a table's column has nothing but short words, which are not to be broken."""
     found = [row[at] for row in block.rows] if isinstance(block, Table) else []
     texts = [value.text if isinstance(value, Cell) else value for value in found]
-    return all(len(word) <= SHORT for text in texts for word in text.split())
+    return all(len(word) <= SHORT for text in texts for word in text.replace("-", " ").split())  # "-" may end a line
 
 
 def policy(style: str, script: str, served: bool = False) -> str:
