@@ -19,7 +19,7 @@ from kshot.eval.tasks.source.perfect import held
 from kshot.eval.tasks.source.plain_text import from_text, is_text_file
 from kshot.eval.tasks.source.user import from_file
 from kshot.registry import hyperparameters
-from kshot.spec import split_spec, write_spec
+from kshot.spec import opened, split_spec, write_spec
 from kshot.types import Task, UserError
 
 FILES: tuple[str, ...] = (
@@ -27,10 +27,15 @@ FILES: tuple[str, ...] = (
     "bbh",
     "classification",
     "coin_flip",
+    "induction",
     "last_letters",
     "library",
     "multiple_choice",
+    "passages",
+    "qa",
     "scan",
+    "winograd",
+    "woz",
     "word_pairs",
     "word_problems",
 )
@@ -61,9 +66,9 @@ def get_task(spec: str) -> Task:
     Raises UserError for an unknown name or hyperparameter, or data that cannot be read. Its samples, whenever they
     are loaded, are held to score 1 for a perfect reply.
     """
-    if ".py:" in spec:
-        return held(from_file(spec))
     name = spec.partition(":")[0].strip()
+    if ".py:" in spec and name not in TASKS.entries:
+        return held(from_file(spec))
     if name not in TASKS.entries:
         if is_text_file(spec):
             return from_text(spec)
@@ -100,6 +105,8 @@ def in_language(spec: str, language: str) -> str:
     name, given = split_spec(spec)
     if named_data(spec) is not None and name not in TASKS.entries:
         return answered(spec, None, language=language)
+    if name in TASKS.entries and TASKS.nests in given:
+        return write_spec(name, {**given, TASKS.nests: in_language(opened(given[TASKS.nests]), language)})
     if "language" in given:
         raise UserError(f"{spec!r} says its language already; leave --language out.")
     if name not in TASKS.entries:
