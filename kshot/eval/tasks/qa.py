@@ -81,6 +81,10 @@ def as_asked(inner: Task, sample: Sample, wording: int) -> Sample:
 def parts_of(inner: Task, sample: Sample, wording: int) -> tuple[str, str]:
     """(context, question). Raises UserError where the task's own function gives anything else than two texts."""
     if wording >= 0 or inner.as_question is None:
+        row = dict(sample.fields)
+        context, question = row.get(CONTEXT, ""), row.get("question", "")
+        if wording < 0 and context.strip() and question.strip():  # a user's data in the form of SQuAD
+            return context, naming_labels(inner, question)
         return sample.question, question_of(inner, max(wording, 0))
     try:
         context, question = inner.as_question(sample)

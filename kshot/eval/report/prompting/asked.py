@@ -196,8 +196,8 @@ def asked_table(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Tabl
     caption = (
         "Mean scores in percent of the full score, paired on the same samples; differences in points. p: "
         f"{tests_of(one.comparison for one in listed)}, Holm over the table. {MEAN} weighs tasks alike; its interval "
-        "is for these very tasks, put together from theirs (Zou and Donner 2008). It is no decaScore: tasks and metrics "
-        "are others."
+        "is for these very tasks, put together from theirs (Zou and Donner 2008). It is no decaScore: tasks and "
+        "metrics are others."
     )
     return Table(TITLE, heads, rows, caption)
 
