@@ -22,7 +22,7 @@ from kshot.prompts.calibration import inputs_of
 from kshot.prompts.common import in_words
 from kshot.prompts.strategies import get_strategy
 from kshot.prompts.wording import prompt_for
-from kshot.types import Generation, Prediction, Request, Sample, Source, Split, Task, UserError
+from kshot.types import Generation, Prediction, Program, Request, Sample, Source, Split, Task, UserError
 from tests.eval.test_tasks_public import SETS
 from tests.places import SHARED
 
@@ -49,11 +49,10 @@ def both(spec: str) -> tuple[Task, Task]:
     return get_task(spec), get_task(f"qa:task={f'{name}({params})' if colon else name}")
 
 
-def played(program: object, answer: Callable[[Request], Generation]) -> Prediction:
-    step = advance(program)  # type: ignore[arg-type]
+def played(program: Program[Prediction], answer: Callable[[Request], Generation]) -> Prediction:
+    step = advance(program)
     while not isinstance(step, Done):
-        step = advance(program, [answer(request) for request in step])  # type: ignore[arg-type]
-    assert isinstance(step.result, Prediction)
+        step = advance(program, [answer(request) for request in step])
     return step.result
 
 

@@ -11,7 +11,6 @@ import pytest
 from scipy.stats import binomtest
 from statsmodels.stats.multitest import multipletests
 
-from kshot.eval.report import markdown
 from kshot.eval.report.model import Cell, Figure, Report, Table
 from kshot.eval.report.prompting.asked import asked_task, means_of, pairs_of
 from kshot.eval.report.prompting.build import build
@@ -106,7 +105,8 @@ def test_the_mean_over_tasks_is_theirs_and_its_interval_is_put_together() -> Non
     listed = pairs_of(measure(run), run)
     [mean] = means_of(listed)  # few-shot has one task in both forms
     those = [one.comparison.result for one in listed if one.strategy == "zero-shot"]
-    assert (mean.strategy, mean.tasks, mean.scores) == ("zero-shot", 2, pytest.approx((7 / 12, 5 / 12)))
+    assert (mean.strategy, mean.tasks) == ("zero-shot", 2)
+    assert mean.scores == pytest.approx((7 / 12, 5 / 12))
     assert mean.difference == pytest.approx(np.mean([each.difference for each in those]))
     low = hypot(*(each.difference - each.interval.low for each in those)) / 2
     assert mean.interval.low == pytest.approx(mean.difference - low)
@@ -153,7 +153,11 @@ def test_it_stands_in_every_report_that_has_both_and_in_no_other() -> None:
         ["zero-shot", "kshot-deca: mean over 2 tasks"]
     ]
     own = next(row for row in rows if row[:2] == ["zero-shot", "sst2"])
-    assert own[3:7] == ["60", "66.7%", "33.3%", "−33.3"] and own[8:] == ["0 : 20", "< 0.001", "worse"]
+    assert (
+        own[3:6] == ["60", "66.7%", "33.3%"]
+        and own[6:8] == ["0.0% : 0.0%", "−33.3"]
+        and own[9:] == ["0 : 20", "< 0.001", "worse"]
+    )
     [said] = [sentence for sentence in report.summary if sentence.startswith("Asked as a question")]
     assert "of 3 pairs of forms 1 is better as a question and 1 worse (exact McNemar, Holm over them)" in said
     assert "kshot-deca, the mean score: zero-shot 41.7% instead of 58.3% over 2 tasks (−16.7 points" in said

@@ -35,6 +35,7 @@ ASKS = "qa"  # the task that asks another as a question
 MEAN = "kshot-deca"
 DRAWN = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), "no difference shown": (GREY, "o")}
 
+WIDE_ONLY = ("metric", "samples", "no answer, own : question", "higher : lower")
 TONES: Mapping[str, Tone] = {"better": "good", "worse": "bad", "no difference shown": "quiet"}
 
 
@@ -108,13 +109,20 @@ def pairs_of(found: Mapping[Key, Measure], run: RunData) -> list[AskedPair]:
         ]
         if not same:
             continue
-        ours, theirs = (replace(m, scores={key: m.scores[key] for key in same}) for m in (measure, native))
+        ours, theirs = restricted(measure, same), restricted(native, same)
         compared = pair(ours, theirs, run.samples, native.task)
         assert compared is not None
         label = f"{inner[0]}, {inner[1]}" if inner[1] else inner[0]
         listed.append(AskedPair(label, inner[1], theirs, ours, compared))
     family = corrected([one.comparison for one in listed])
     return [replace(one, comparison=compared) for one, compared in zip(listed, family, strict=True)]
+
+
+def restricted(measure: Measure, same: Sequence[str]) -> Measure:
+    """A measure with these samples alone."""
+    kept = set(same)
+    records = [record for record in measure.records if record.sample_id in kept]
+    return replace(measure, records=records, scores={key: measure.scores[key] for key in same})
 
 
 def alike(run: RunData, one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -180,26 +188,32 @@ def asked_table(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Tabl
             result, c = one.comparison.result, one.comparison
             rows.append([
                 strategy, one.task, one.native.scale.metric, f"{result.n:,}", *map(percent, one.scores),
-                points(result.difference), f"{points(result.interval.low)} to {points(result.interval.high)}",
+                no_answer(one), points(result.difference), f"{points(result.interval.low)} to {points(result.interval.high)}",
                 f"{result.only_a} : {result.only_b}", Cell(probability(c.adjusted), "plain" if c.real else "quiet"),
                 Cell(c.word, TONES[c.word]),
             ])  # fmt: skip
         for mean in (mean for mean in means if mean.strategy == strategy):
             ends = f"{points(mean.interval.low)} to {points(mean.interval.high)}"
             scores = [*map(percent, mean.scores), points(mean.difference)]
-            rows.append([strategy, mean.name, "mean score", "", *scores, ends, "", "", ""])
+            rows.append([strategy, mean.name, "mean score", "", *scores[:2], "", scores[2], ends, "", "", ""])
     heads = columns(
-        *("strategy", "task", "metric", "samples#", "own form#", "as a question#", "difference#", "95% interval#"),
-        *("higher : lower#", "p (Holm)#", "as a question it is"),
+        *("strategy", "task", "metric", "samples#", "own form#", "as a question#", "no answer, own : question#"),
+        *("difference#", "95% interval#", "higher : lower#", "p (Holm)#", "as a question it is"),
     )
-    heads = [replace(head, wide_only=head.title in ("metric", "samples", "higher : lower")) for head in heads]
+    heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     caption = (
-        "Mean scores in percent of the full score, paired on the same samples; differences in points. p: "
+        "Mean scores in percent of the full score, paired on the same samples; no answer counts as 0, and how often none "
+        "could be read stands beside. Differences in points. p: "
         f"{tests_of(one.comparison for one in listed)}, Holm over the table. {MEAN} weighs tasks alike; its interval "
         "is for these very tasks, put together from theirs (Zou and Donner 2008). It is no decaScore: tasks and "
         "metrics are others."
     )
     return Table(TITLE, heads, rows, caption)
+
+
+def no_answer(one: AskedPair) -> str:
+    """The share of attempts without an answer in both forms: "41.0% : 3.1%"."""
+    return " : ".join(percent(m.unparsed + m.truncated) for m in (one.native, one.asked))
 
 
 def strategies_of(listed: Sequence[AskedPair]) -> list[str]:
