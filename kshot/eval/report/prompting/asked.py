@@ -186,10 +186,10 @@ def asked_table(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Tabl
     for strategy in strategies_of(listed):
         for one in (one for one in listed if one.strategy == strategy):
             result, c = one.comparison.result, one.comparison
+            ends = f"{points(result.interval.low)} to {points(result.interval.high)}"
             rows.append([
                 strategy, one.task, one.native.scale.metric, f"{result.n:,}", *map(percent, one.scores),
-                no_answer(one), points(result.difference), f"{points(result.interval.low)} to {points(result.interval.high)}",
-                f"{result.only_a} : {result.only_b}", Cell(probability(c.adjusted), "plain" if c.real else "quiet"),
+                no_answer(one), points(result.difference), ends, f"{result.only_a} : {result.only_b}", Cell(probability(c.adjusted), "plain" if c.real else "quiet"),
                 Cell(c.word, TONES[c.word]),
             ])  # fmt: skip
         for mean in (mean for mean in means if mean.strategy == strategy):
@@ -202,8 +202,8 @@ def asked_table(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Tabl
     )
     heads = [replace(head, wide_only=head.title in WIDE_ONLY) for head in heads]
     caption = (
-        "Mean scores in percent of the full score, paired on the same samples; no answer counts as 0, and how often none "
-        "could be read stands beside. Differences in points. p: "
+        "Mean scores in percent of the full score, paired on the same samples; no answer counts as 0, and how often "
+        "none could be read stands beside. Differences in points. p: "
         f"{tests_of(one.comparison for one in listed)}, Holm over the table. {MEAN} weighs tasks alike; its interval "
         "is for these very tasks, put together from theirs (Zou and Donner 2008). It is no decaScore: tasks and "
         "metrics are others."
