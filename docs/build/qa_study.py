@@ -43,6 +43,7 @@ from kshot.harness.engines.registry import find_engine
 from kshot.harness.runs.console import run_plan
 from kshot.harness.runs.plan import Plan
 from kshot.harness.runs.read import read_run
+from kshot.prompts.strategies import get_strategy
 from kshot.spec import write_spec
 from kshot.types import Source, UserError
 
@@ -78,7 +79,7 @@ TASKS = (
     Asked("agnews", "", BESIDE, "news by topic"),
     Asked("trec", "", BESIDE, "questions by what they ask for"),
 )
-STRATEGIES = ("zero-shot", "few-shot:k=8", "choice-logprob")
+STRATEGIES = tuple(get_strategy(spec).name for spec in ("zero-shot", "few-shot:k=8", "choice-logprob"))
 TOLD = "instruction"  # a task in its own form with a sentence that says it, as a question says it
 MIXED = (
     *("agnews", "trec", "cb", "coin-flip", "word-pairs:relation=past", "passages", "induction:name=negation"),
@@ -143,7 +144,7 @@ def in_both(run: RunData) -> RunData:
         for record in run.records
         if record.strategy == "zero-shot" and asked_task(record.task)
     ]
-    return replace(run, records=[*run.records, *told], strategies=[*STRATEGIES, TOLD])
+    return replace(run, records=[*run.records, *told], strategies=[STRATEGIES[0], TOLD, *STRATEGIES[1:]])
 
 
 def merged(folder: Path) -> RunData:
@@ -194,7 +195,8 @@ def forms_part(options: argparse.Namespace) -> Iterator[str]:
     run, journal = read_run(options.runs / "forms")
     with journal:
         seconds, count = sum(record.seconds for record in run.records), len(run.records)
-        found = pairs_of(measure(in_both(run)), run)
+        order = [task.spec for task in TASKS]
+        found = sorted(pairs_of(measure(in_both(run)), run), key=lambda one: order.index(one.native.task))
         left_out = [task for task in TASKS if task.spec not in {one.native.task for one in found}]
         yield "## The tasks"
         yield table(constants(found))

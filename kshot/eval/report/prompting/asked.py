@@ -188,9 +188,9 @@ def asked_table(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Tabl
             result, c = one.comparison.result, one.comparison
             ends = f"{points(result.interval.low)} to {points(result.interval.high)}"
             rows.append([
-                strategy, one.task, one.native.scale.metric, f"{result.n:,}", *map(percent, one.scores),
-                no_answer(one), points(result.difference), ends, f"{result.only_a} : {result.only_b}", Cell(probability(c.adjusted), "plain" if c.real else "quiet"),
-                Cell(c.word, TONES[c.word]),
+                strategy, one.task, one.native.scale.metric, f"{result.n:,}", *map(percent, one.scores), no_answer(one),
+                points(result.difference), ends, f"{result.only_a} : {result.only_b}",
+                Cell(probability(c.adjusted), "plain" if c.real else "quiet"), Cell(c.word, TONES[c.word]),
             ])  # fmt: skip
         for mean in (mean for mean in means if mean.strategy == strategy):
             ends = f"{points(mean.interval.low)} to {points(mean.interval.high)}"
