@@ -160,7 +160,10 @@ def with_parameter(spec: str, key: str, value: str) -> str:
 
 def opened(spec: str) -> str:
     """A specification that stood inside another: `few-shot(k=4)` is `few-shot:k=4`; any other text is left as it is."""
-    return write_spec(*split_spec(spec)) if spec.strip().endswith(")") else spec.strip()
+    try:
+        return write_spec(*split_spec(spec)) if spec.strip().endswith(")") else spec.strip()
+    except UserError:  # a file's name, such as "data (1)"
+        return spec.strip()
 
 
 def nested(spec: str) -> str:

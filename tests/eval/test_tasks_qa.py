@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from kshot.eval.answers import NUMBER, numeric
+from kshot.eval.report.prompting.asked import pairs_of
+from kshot.eval.report.prompting.measures import measure
 from kshot.eval.tasks import get_task, in_language
 from kshot.eval.tasks.qa import asked
 from kshot.eval.tasks.source.stories import last_sentence_asks
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import read_run
-from kshot.harness.runs.run import run_benchmark
+from kshot.harness.runs.run import rescore, run_benchmark
 from kshot.program import Done, advance
 from kshot.prompts.calibration import inputs_of
 from kshot.prompts.common import in_words
@@ -200,6 +202,7 @@ def test_one_task_has_one_name(spec: str, name: str) -> None:
         ("qa:task=sst3", "sst2"),
         ("qa:task=qa(task=sst2)", "as a question already"),
         ("qa:task=coin-flip,wording=7", "wordings 0 to 2"),
+        ("qa:task=coin-flip,wording=-2", "wordings 0 to 2"),
         ("qa:task=coin-flip,words=7", "wording"),
     ],
 )
@@ -287,3 +290,53 @@ def test_a_run_says_in_which_form_it_was_asked_and_goes_on_in_it(tmp_path: Path)
     again = ScriptedEngine(lambda request: "no")
     run_benchmark(load_plan(plan), again, tmp_path / "r")
     assert again.asked == []
+
+
+def test_a_file_of_code_within_is_run_only_by_who_trusts_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from kshot.eval.answers import NUMBER, numeric\nfrom kshot.types import Sample, Task\n"
+        "def load(split, source):\n    return [Sample(f'{split}{n}', f'{n}+1', str(n + 1)) for n in range(9)]\n"
+        "sums = Task('t', load, NUMBER, numeric)\n"
+    )
+    plan = Plan((f"{path}:sums", f"qa:task={path}:sums"), ("zero-shot",))
+    run_benchmark(load_plan(plan), ScriptedEngine(lambda request: "3"), tmp_path / "r")
+    with pytest.raises(UserError, match="trust-code"):
+        rescore(tmp_path / "r")
+    assert rescore(tmp_path / "r", trust_code=True) == (18, 0)
+    data, journal = read_run(tmp_path / "r")
+    with journal:
+        [pair] = pairs_of(measure(data), data)
+        assert (pair.task, pair.comparison.result.n) == (f"{path}:sums", 9)
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(UserError, match="it has changed"):
+        run_benchmark(load_plan(plan), ScriptedEngine(lambda request: "3"), tmp_path / "r")
+
+
+def test_how_data_is_read_is_said_in_parentheses(tmp_path: Path) -> None:
+    path = tmp_path / "own (1).jsonl"
+    path.write_text("\n".join(json.dumps({"question": f"{n}?", "answer": str(n)}) for n in range(8)))
+    number, text = (get_task(f"qa:task={path}{said}") for said in ("", "(answer=text)"))
+    assert (number.format.name, text.format.name) == ("number", "text")
+    for at, said in enumerate(("", ":answer=text", ":answer=text,exemplars=2")):
+        within = f"{path}({said[1:]})" if said else str(path)
+        plan = Plan((f"{path}{said}", f"qa:task={within}"), ("zero-shot",))
+        run_benchmark(load_plan(plan), ScriptedEngine(lambda request: "3"), tmp_path / f"r{at}")
+        data, journal = read_run(tmp_path / f"r{at}")
+        with journal:
+            assert [pair.comparison.result.n for pair in pairs_of(measure(data), data)] == [
+                6 if "exemplars" in said else 8
+            ]
+
+
+def test_what_cannot_be_asked_so_says_it() -> None:
+    task = get_task("qa:task=word-problems")
+    [sample], pool = task.load("test", Source(limit=1)), task.load("train", Source())
+    question = task.question(sample, pool)
+    chain = asked_by("chain-of-thought:k=1", task, sample, pool)
+    assert chain.count("Context: ") == chain.count("\nQuestion: ") == 2 and "The answer is" in chain
+    for name in ("instruction", "few-shot:wording=0"):
+        with pytest.raises(UserError, match="no instruction"):
+            advance(get_strategy(name)(question))
+    with pytest.raises(UserError, match="decomposition"):
+        advance(get_strategy("least-to-most")(question))

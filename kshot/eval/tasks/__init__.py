@@ -80,7 +80,8 @@ def get_task(spec: str) -> Task:
                 f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, and FILE.py:NAME."
             )
     made: Task = TASKS.get(spec)()
-    name = TASKS.canonical(spec)
+    within = TASKS.nests in TASKS.parse(spec)[2]  # whose name its own has, whatever the file
+    name = made.name if within else TASKS.canonical(spec)
     whole = held(replace(made.undivided, name=name)) if made.undivided else None
     return held(replace(made, name=name, undivided=whole))
 

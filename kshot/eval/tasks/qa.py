@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kshot.eval.tasks.registry import TASKS, task
+from kshot.eval.tasks.registry import task
 from kshot.registry import words_of
-from kshot.spec import opened, write_spec
+from kshot.spec import nested, opened, write_spec
 from kshot.types import ASKED, Sample, Source, Split, Task, Template, UserError
 
 DECANLP = "McCann et al. 2018, arXiv 1806.08730"
@@ -38,10 +38,19 @@ def qa(*, task: str = "", wording: int = -1) -> Task:
     inner = get_task(opened(task))
     if inner.name.partition(":")[0] == "qa":
         raise UserError(f"{inner.name} is asked as a question already; name the task within it.")
-    if wording >= max(1, len(inner.instructions)):
+    if wording < -1 or wording >= max(1, len(inner.instructions)):
         have = f"wordings 0 to {len(inner.instructions) - 1}" if inner.instructions else "no instruction"
         raise UserError(f"qa: wording is {wording} and {inner.name} has {have}; wording=-1 asks its own question.")
-    return asked(inner, wording, TASKS.canonical(write_spec("qa", {"task": task, "wording": wording})))
+    said = {"task": inside(inner.name), **({} if wording < 0 else {"wording": wording})}
+    return asked(inner, wording, write_spec("qa", said))
+
+
+def inside(name: str) -> str:
+    """A task's name as it stands inside another's; one that is no specification, such as a file's, as it is."""
+    try:
+        return nested(name)
+    except UserError:
+        return name
 
 
 def asked(inner: Task, wording: int, name: str) -> Task:
