@@ -164,6 +164,9 @@ def test_it_stands_in_every_report_that_has_both_and_in_no_other() -> None:
     assert any("It is no decaScore" in b.caption for b in report.blocks() if isinstance(b, Table))
     [figure] = [block for block in report.blocks() if isinstance(block, Figure) and block.name == "asked"]
     assert figure.draw() is not None
+    for chat in (True, False):
+        texts = [b for b in build(replace(run_of(FOUND), info={"chat": chat})).blocks() if isinstance(b, str)]
+        assert any("part of a difference may be that" in text for text in texts) is chat
     other = build(run_of({key: values for key, values in FOUND.items() if not key[0].startswith("qa:task=sst2")
                           and "snarks" not in key[0]}))  # fmt: skip
     assert rows_of(other) == [] and not any("as a question" in sentence for sentence in other.summary)

@@ -35,6 +35,11 @@ ASKS = "qa"  # the task that asks another as a question
 MEAN = "kshot-deca"
 DRAWN = {"better": (BLUE, "^"), "worse": (VERMILLION, "v"), "no difference shown": (GREY, "o")}
 
+IN_TURNS = (
+    "This model was asked in turns of a conversation in the tasks' own form and in plain text as a question, where a "
+    "strategy does not say its template: part of a difference may be that. template=own asks questions in turns, too, "
+    "and --template plain asks all in plain text."
+)
 WIDE_ONLY = ("metric", "samples", "no answer, own : question", "higher : lower")
 TONES: Mapping[str, Tone] = {"better": "good", "worse": "bad", "no difference shown": "quiet"}
 
@@ -153,12 +158,13 @@ def means_of(listed: Sequence[AskedPair]) -> list[AskedMean]:
     return means
 
 
-def asked_section(listed: Sequence[AskedPair]) -> list[Section]:
+def asked_section(listed: Sequence[AskedPair], run: RunData) -> list[Section]:
     """The section; [] where no task was run in both forms."""
     if not listed:
         return []
     means = means_of(listed)
-    return [Section(TITLE, [asked_figure(listed, means), asked_table(listed, means)])]
+    notes = [IN_TURNS] if run.info.get("chat") is True else []
+    return [Section(TITLE, [*notes, asked_figure(listed, means), asked_table(listed, means)])]
 
 
 def asked_sentence(listed: Sequence[AskedPair]) -> str:

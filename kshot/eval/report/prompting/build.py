@@ -92,7 +92,7 @@ def build(
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
-    sections += asked_section(both_forms)
+    sections += asked_section(both_forms, run)
     cost: list[Block] = [figures.cost_figure(listed), cost_table(listed)]
     prepared = preparation_table(run)
     cost += [PREPARATION, prepared] if prepared else []
