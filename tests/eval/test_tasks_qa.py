@@ -87,7 +87,7 @@ def test_the_samples_are_the_tasks_own_split_by_split(spec: str, split: Split) -
     assert len(ours) == len(theirs) > 0
     for mine, own in zip(ours, theirs, strict=True):
         assert replace(mine, question="", fields=()) == replace(own, question="", fields=())
-        assert set(own.fields) <= {*mine.fields, *(("context", text) for text in [dict(own.fields).get("context")])}
+        assert {field for field in own.fields if field[0] not in ("context", "asked")} <= {*mine.fields}
     for name in ("labels", "language", "reply_tokens", "version"):
         assert getattr(question, name) == getattr(native, name)
     assert question.format.instruction == native.format.instruction
@@ -340,3 +340,16 @@ def test_what_cannot_be_asked_so_says_it() -> None:
             advance(get_strategy(name)(question))
     with pytest.raises(UserError, match="decomposition"):
         advance(get_strategy("least-to-most")(question))
+
+
+def test_a_text_that_asks_nothing_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("One.\n\nTwo.")
+    with pytest.raises(UserError, match="asks nothing"):
+        get_task(f"qa:task={path}").load("test", Source())
+
+
+def test_that_there_may_be_no_answer_is_asked_too() -> None:
+    for share, asks in (("0.0", False), ("0.5", True)):
+        for sample in get_task(f"qa:task=passages(unanswerable={share})").load("test", Source(limit=20)):
+            assert dict(sample.fields)["asked"].endswith(" Or is it unanswerable?") is asks

@@ -2,16 +2,17 @@
 
 Of their 24 tasks those are here to which one answer is right: synonyms, antonyms, rhymes, common concepts, causes, degrees of
 similarity and lists in any order are not. Concedes: of several accepted translations the copies known to us have the
-first; whole sentences are right only to the letter (but for case and stops), and what they share with the target stands
-beside that as token-f1, which a sentence that is only copied has high.
+first, so that chrF stands beside; whole sentences are right only to the letter (but for case and stops), and ROUGE-L stands
+beside, which a sentence that is only copied has high.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kshot.eval.answers import LINE, NUMBER, TEXT, exact, labels, numeric
-from kshot.eval.metrics import get_metric
+from kshot.eval.metrics import Metric, get_metric
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
@@ -20,7 +21,6 @@ from kshot.registry import suggest
 from kshot.types import AnswerFormat, Sample, Score, Task, UserError
 
 FOLDER = "instruction_induction"
-OVERLAP = get_metric("token-f1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,14 @@ ASKED: dict[str, Asks] = {
 }
 
 
-def overlapping(answer: str | None, sample: Sample) -> Score:
-    """Right or wrong as a whole, and beside it the words shared."""
-    whole = exact(answer, sample)
-    return Score({**whole.values, OVERLAP.name: OVERLAP(answer, sample)}, whole.answered)
+def exact_beside(metric: Metric) -> Callable[[str | None, Sample], Score]:
+    """Right or wrong as a whole, and beside it what is shared with the target."""
+
+    def score(answer: str | None, sample: Sample) -> Score:
+        whole = exact(answer, sample)
+        return Score({**whole.values, metric.name: metric(answer, sample)}, whole.answered)
+
+    return score
 
 
 @task
@@ -93,7 +97,8 @@ def induction(*, name: str = "") -> Task:
         raise UserError(f"unknown induction name {name!r}: {suggest(name, ASKED)}")
     asks = ASKED[name]
     form = labels(asks.names) if asks.names else asks.format
-    score = numeric if form is NUMBER else overlapping if form is LINE else exact
+    beside = "rouge" if form is LINE else "chrf" if name.startswith("translation") else ""
+    score = numeric if form is NUMBER else exact_beside(get_metric(beside)) if beside else exact
 
     def read(row: Row, identifier: str) -> Sample:
         given, wanted = (text_of(row, (field,), row["path"]).strip() for field in ("input", "output"))

@@ -10,14 +10,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-from kshot.eval.answers import TEXT, exact
-from kshot.eval.metrics import get_metric
+from kshot.eval.answers import TEXT
+from kshot.eval.metrics import scored_by
 from kshot.eval.tasks.last_letters import FIRST
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.generated import draw_samples, in_train
 from kshot.eval.tasks.source.templates import FREE
 from kshot.registry import suggest
-from kshot.types import AnswerFormat, Extraction, Sample, Score, Source, Split, Task, Template, UserError
+from kshot.types import AnswerFormat, Extraction, Sample, Source, Split, Task, Template, UserError
 
 VERBS = """
 repair/repaired paint/painted clean/cleaned photograph/photographed measure/measured carry/carried borrow/borrowed
@@ -55,7 +55,7 @@ ASKED = {
     },
 }
 UNANSWERABLE = "unanswerable"
-OVERLAP = get_metric("token-f1")
+SCORE = scored_by("token-f1", "exact-match:normalise=words")  # the two of SQuAD's own script
 FORMS = (
     Template(
         "{{ context }}\nQ: {{ asked }}\nA: {{ answer }}", source="Brown et al. 2020, arXiv 2005.14165, appendix G"
@@ -133,12 +133,6 @@ def span_of(deed: Deed, asked: str) -> str:
     return f"{whole.partition(' ')[2]}|{whole}"
 
 
-def overlapping(answer: str | None, sample: Sample) -> Score:
-    """The words shared with the span, and beside it whether it is the span as a whole."""
-    whole = exact(answer, sample)
-    return Score({OVERLAP.name: OVERLAP(answer, sample), "exact-match": whole.value}, whole.answered)
-
-
 def read_span(text: str, choices: tuple[str, ...]) -> Extraction:
     """An answer in words; a text that says that there is none answers that it is unanswerable."""
     found = TEXT.extract(text, choices)
@@ -174,14 +168,17 @@ def passages(*, kind: str = "facts", unanswerable: float = 0.0, held_out: bool =
         name="passages",
         load=load,
         format=form,
-        score=overlapping,
+        score=SCORE,
         instructions=(
             f"Answer the question with words of the passage{SAID if unanswerable else ''}.",
             f"Read the passage and answer the question about it{SAID if unanswerable else ''}.",
             f"Find the part of the passage that answers the question{SAID if unanswerable else ''}.",
         ),
         templates=FORMS,
-        as_question=lambda sample: (dict(sample.fields)["context"], dict(sample.fields)["asked"]),
+        as_question=lambda sample: (
+            dict(sample.fields)["context"],
+            f"{dict(sample.fields)['asked']}{f' Or is it {UNANSWERABLE}?' if unanswerable else ''}",
+        ),
     )
 
 

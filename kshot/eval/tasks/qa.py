@@ -88,7 +88,9 @@ def as_asked(inner: Task, sample: Sample, wording: int) -> Sample:
 
 
 def parts_of(inner: Task, sample: Sample, wording: int) -> tuple[str, str]:
-    """(context, question). Raises UserError where the task's own function gives anything else than two texts."""
+    """(context, question). Raises UserError where nothing is asked, or the task's own function gives no two texts."""
+    if not sample.question.strip():
+        raise UserError(f"{inner.name}, sample {sample.id!r} asks nothing that could be worded as a question.")
     if wording >= 0 or inner.as_question is None:
         row = dict(sample.fields)
         context, question = row.get(CONTEXT, ""), row.get("question", "")

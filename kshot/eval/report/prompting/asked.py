@@ -61,7 +61,7 @@ class AskedPair:
     @property
     def scores(self) -> tuple[float, float]:
         """(in its own form, as a question): mean scores on the samples of both."""
-        return self.native.accuracy, self.asked.accuracy
+        return self.native.value, self.asked.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +100,15 @@ def asked_task(name: str) -> tuple[str, str] | None:
 
 
 def pairs_of(found: Mapping[Key, Measure], run: RunData) -> list[AskedPair]:
-    """Every strategy on every task that a run has in both forms, corrected over all of them."""
+    """Every strategy on every task that a run has in both forms, corrected over all of them.
+
+    Of scores that are shares of a full one: the value of a whole corpus is no mean over samples.
+    """
     listed: list[AskedPair] = []
     for (task, strategy), measure in found.items():
         inner = asked_task(task)
         native = found.get((inner[0], strategy)) if inner else None
-        if inner is None or native is None:
+        if inner is None or native is None or not native.scale.kind.plain:
             continue
         same = [
             key
@@ -127,7 +130,8 @@ def restricted(measure: Measure, same: Sequence[str]) -> Measure:
     """A measure with these samples alone."""
     kept = set(same)
     records = [record for record in measure.records if record.sample_id in kept]
-    return replace(measure, records=records, scores={key: measure.scores[key] for key in same})
+    scores = {key: measure.scores[key] for key in same}
+    return replace(measure, records=records, scores=scores, value=statistics.fmean(scores.values()))
 
 
 def alike(run: RunData, one: tuple[str, str], other: tuple[str, str]) -> bool:

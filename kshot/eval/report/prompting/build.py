@@ -73,7 +73,7 @@ def build(
     varied = variations(shares, run)
     spreads = spreads_of(varied, run, areas)
     choices = choices_of(shares, run)
-    both_forms = pairs_of({key: m for key, m in found.items() if m.scale.kind.plain}, run)
+    both_forms = pairs_of(found, run)
 
     accuracy: list[Block] = [
         figures.accuracy_figure(listed),
