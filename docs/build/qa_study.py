@@ -171,7 +171,7 @@ def constants(found: Sequence[AskedPair]) -> Table:
     rows = []
     for name, m in listed.items():
         task = told.get(name)
-        best = f"{percent(m.constant.share)} {m.constant.answer!r:.30}" if m.constant else "–"
+        best = f"{percent(m.constant.value)} {m.constant.answer!r:.30}" if m.constant else "–"
         rows.append([name, task.of if task else "", task.how if task else "", task.note if task else "",
                      m.scale.metric, f"{m.n:,}", best])  # fmt: skip
     heads = columns("task", "in place of", "how", "what it is", "scored by", "samples#", "best constant answer")
