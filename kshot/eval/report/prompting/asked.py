@@ -75,6 +75,11 @@ class AskedMean:
     interval: Interval  # 95%, of the difference, tasks fixed and samples drawn
 
     @property
+    def row(self) -> str:
+        """What it is called in a picture of several strategies."""
+        return f"{MEAN}, {self.variant}" if self.variant else f"{MEAN}: mean"
+
+    @property
     def name(self) -> str:
         beside = f", {self.variant}" if self.variant else ""
         return f"{MEAN}: mean over {self.tasks} tasks{beside}"
@@ -234,14 +239,14 @@ def strategies_of(listed: Sequence[AskedPair]) -> list[str]:
 def asked_figure(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Figure:
     """Both forms' scores joined by a line, a row a task and a panel a strategy."""
     strategies = strategies_of(listed)
-    rows = list(dict.fromkeys([*(one.task for one in listed), *(mean.name for mean in means)]))
+    rows = list(dict.fromkeys([*(one.task for one in listed), *(mean.row for mean in means)]))
     scale = common(m.scale for one in listed for m in (one.native, one.asked))
     caption = (
         "Hollow: the task in its own form; filled: the same samples asked as a question. Upward triangles are shown to "
         "be better as a question, downward ones worse (Holm over all); the last rows are means over a strategy's tasks."
     )
 
-    @framed("asked", TITLE, caption, count=len(strategies), height=row_height(rows), columns=3, row_labels=True)
+    @framed("asked", TITLE, caption, count=len(strategies), height=row_height(rows), columns=4, row_labels=True)
     def drawn(*panels: Axes) -> None:
         for strategy, axes in zip(strategies, panels, strict=True):
             label_rows(axes, rows)
@@ -250,7 +255,7 @@ def asked_figure(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Fig
             for one in (one for one in listed if one.strategy == strategy):
                 dumbbell(axes, rows.index(one.task), one.scores, one.comparison.word)
             for mean in (mean for mean in means if mean.strategy == strategy):
-                dumbbell(axes, rows.index(mean.name), mean.scores, "no difference shown")
+                dumbbell(axes, rows.index(mean.row), mean.scores, "no difference shown")
         panels[0].figure.supxlabel(scale.axis)
         key_above(panels[0], key(), columns=4)
 
