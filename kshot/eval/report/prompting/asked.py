@@ -246,7 +246,7 @@ def asked_figure(listed: Sequence[AskedPair], means: Sequence[AskedMean]) -> Fig
         "be better as a question, downward ones worse (Holm over all); the last rows are means over a strategy's tasks."
     )
 
-    @framed("asked", TITLE, caption, count=len(strategies), height=row_height(rows), columns=4, row_labels=True)
+    @framed("asked", TITLE, caption, count=len(strategies), height=1.1 * row_height(rows), columns=4, row_labels=True)
     def drawn(*panels: Axes) -> None:
         for strategy, axes in zip(strategies, panels, strict=True):
             label_rows(axes, rows)
