@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from pathlib import Path
 from kshot.adapters.study.read import read_study
 from kshot.eval.report.markdown import table
 from kshot.eval.report.model import Table, columns
-from kshot.eval.report.numbers import percent, points
+from kshot.eval.report.numbers import mean_in_brackets, percent, points
 from kshot.eval.report.prompting.asked import (
     AskedPair,
     asked_figure,
@@ -86,6 +85,7 @@ MIXED = (
     *("induction:name=active_to_passive", "induction:name=translation_en-de"),
 )
 HELD_OUT = ("sst2", "rte", "passages:kind=roles", "winograd")
+UNTRAINED, TRAINED = "untrained", "trained on the mixture"
 FORMS = {"own": TOLD, "question": "zero-shot"}  # a form of the mixture, and the strategy that asks in it
 
 
@@ -155,13 +155,11 @@ def merged(folder: Path) -> RunData:
             results = read_study(folder / f"mixture-{form}")
             closing.callback(results.close)
             for record in results.run.records:
-                name = "untrained" if record.strategy == strategy else "trained on the mixture"
+                name = UNTRAINED if record.strategy == strategy else TRAINED
                 records.append(replace(record, strategy=name))
             samples.update(results.run.samples)
             last = results.run
-    return replace(
-        last, records=records, samples=samples, strategies=["untrained", "trained on the mixture"], params={}
-    )
+    return replace(last, records=records, samples=samples, strategies=[UNTRAINED, TRAINED], params={})
 
 
 def constants(found: Sequence[AskedPair]) -> Table:
@@ -211,22 +209,29 @@ def forms_part(options: argparse.Namespace) -> Iterator[str]:
 
 
 def mixture_part(options: argparse.Namespace) -> Iterator[str]:
-    """The mixtures, and what each seed came to."""
+    """The mixtures, what training gained in either form, and what each seed came to."""
     run = merged(options.runs)
-    yield from section(
-        "Trained on a mixture in either form", pairs_of(measure(run), run), "mixture", options.out / "figures"
-    )
-    rows = []
-    for seed in sorted({record.repeat for record in run.records if record.strategy != "untrained"}):
-        one = replace(run, records=[r for r in run.records if r.strategy != "untrained" and r.repeat == seed])
+    found = pairs_of(measure(run), run)
+    yield from section("Trained on a mixture in either form", found, "mixture", options.out / "figures")
+    before, after = ({mean.strategy: mean for mean in means_of(found)}.get(name) for name in (UNTRAINED, TRAINED))
+    if before and after:
+        own, asked = (points(after.scores[at] - before.scores[at]) for at in (0, 1))
+        yield (
+            f"Over the {after.tasks} tasks held out training gained {own} points in the tasks' own form and {asked} as "
+            f"questions, to {percent(after.scores[0])} and {percent(after.scores[1])}."
+        )
+    rows, differences = [], []
+    for seed in sorted({record.repeat for record in run.records if record.strategy == TRAINED}):
+        one = replace(run, records=[r for r in run.records if r.strategy == TRAINED and r.repeat == seed])
         for mean in means_of(pairs_of(measure(one), one)):
             rows.append([str(seed), *map(percent, mean.scores), points(mean.difference)])
+            differences.append(mean.difference)
     if len(rows) > 1:
-        spread = [float(row[3].replace("−", "-").replace("±", "")) for row in rows]
         heads = columns("seed#", "trained in its own form#", "trained as questions#", "difference#")
         caption = (
-            f"Means over the tasks held out, by training seed; the differences have a standard deviation of "
-            f"{statistics.stdev(spread):.1f} points between seeds."
+            "Means over the tasks held out, by training seed. Over seeds the difference is "
+            f"{mean_in_brackets(differences, scale=100, signed=True)} points, with its 95% interval by Student's t: another "
+            "training may come out elsewhere, which the intervals above, for these very trainings, do not say."
         )
         yield table(Table("Seeds", heads, rows, caption))
 
