@@ -230,8 +230,8 @@ def mixture_part(options: argparse.Namespace) -> Iterator[str]:
         heads = columns("seed#", "trained in its own form#", "trained as questions#", "difference#")
         caption = (
             "Means over the tasks held out, by training seed. Over seeds the difference is "
-            f"{mean_in_brackets(differences, scale=100, signed=True)} points, with its 95% interval by Student's t: another "
-            "training may come out elsewhere, which the intervals above, for these very trainings, do not say."
+            f"{mean_in_brackets(differences, scale=100, signed=True)} points, with its 95% interval by Student's t: "
+            "another training may come out elsewhere, which the intervals above, for these very trainings, do not say."
         )
         yield table(Table("Seeds", heads, rows, caption))
 
