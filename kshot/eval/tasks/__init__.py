@@ -35,9 +35,9 @@ FILES: tuple[str, ...] = (
     "qa",
     "scan",
     "winograd",
-    "woz",
     "word_pairs",
     "word_problems",
+    "woz",
 )
 
 for _name in FILES:
@@ -88,6 +88,8 @@ def get_task(spec: str) -> Task:
 
 def answers_of(name: str) -> str:
     """What a registered task's answers are, in a word or two."""
+    if TASKS.nests in hyperparameters(TASKS.entries[name]):
+        return "those of the task within it"
     said = {told_of(TASKS.get(spec)()) for spec in GROUPS.get(name, (name,))}
     return said.pop() if len(said) == 1 else "of several kinds"
 

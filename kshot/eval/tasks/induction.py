@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from kshot.eval.answers import LINE, NUMBER, TEXT, exact, labels, numeric
 from kshot.eval.metrics import Metric, get_metric
+from kshot.eval.tasks.groups import part, parts_of
 from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
 from kshot.eval.tasks.source.templates import FREE, LABELS, PAIRS
-from kshot.registry import suggest
-from kshot.types import AnswerFormat, Sample, Score, Task, UserError
+from kshot.types import AnswerFormat, Sample, Score, Task
 
 FOLDER = "instruction_induction"
 
@@ -89,12 +89,7 @@ def induction(*, name: str = "") -> Task:
 
     Local files only, instruction_induction/NAME.train.jsonl and NAME.test.jsonl of `input` and `output`.
     """
-    if not name:
-        raise UserError(
-            f"induction is {len(ASKED)} tasks; name one as induction:name=NAME, NAME one of {', '.join(ASKED)}."
-        )
-    if name not in ASKED:
-        raise UserError(f"unknown induction name {name!r}: {suggest(name, ASKED)}")
+    name = part("induction", "name", name, list(ASKED))
     asks = ASKED[name]
     form = labels(asks.names) if asks.names else asks.format
     beside = "rouge" if form is LINE else "chrf" if name.startswith("translation") else ""
@@ -114,3 +109,6 @@ def induction(*, name: str = "") -> Task:
         templates=LABELS if asks.names else PAIRS if form is TEXT else FREE,
         as_question=lambda sample: (sample.question, asks.question),
     )
+
+
+parts_of("induction", "name", ASKED)
