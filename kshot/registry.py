@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from kshot.spec import convert, split_spec, write_spec
+from kshot.spec import convert, nested, opened, split_spec, write_spec
 from kshot.types import UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,12 +44,18 @@ class Registry(Generic[F]):
     """
 
     def __init__(
-        self, kind: str, takes: int = 0, adapt: Callable[[F], F] = lambda function: function, note: str = ""
+        self,
+        kind: str,
+        takes: int = 0,
+        adapt: Callable[[F], F] = lambda function: function,
+        note: str = "",
+        nests: str = "",
     ) -> None:
         self.kind = kind
         self.takes = takes  # arguments by place that a function is called with
         self.adapt = adapt  # what becomes of a function when it is named, a user's own among them
         self.note = note  # what `kshot list` says below them
+        self.nests = nests  # the hyperparameter that is itself a specification of this kind; "": none is
         self.entries: dict[str, F] = {}
 
     def add(self, name: str) -> Callable[[F], F]:
@@ -103,10 +109,16 @@ class Registry(Generic[F]):
         return lambda *args, **overrides: function(*args, **{**params, **overrides})
 
     def canonical(self, spec: str) -> str:
-        """The specification without what equals the defaults, keys in the signature's order."""
+        """The specification without what equals the defaults, keys in the signature's order; one within it likewise."""
         name, function, params = self.parse(spec)
         defaults = hyperparameters(function)
-        return write_spec(name, {k: v for k, v in params.items() if v != defaults[k]})
+        said = {key: value for key, value in params.items() if value != defaults[key]}
+        return write_spec(name, {k: self.within(v) if k == self.nests else v for k, v in said.items()})
+
+    def within(self, spec: str) -> str:
+        """A specification as it stands inside another, canonical where its name is registered."""
+        spec = opened(spec)
+        return nested(self.canonical(spec)) if spec.partition(":")[0].strip() in self.entries else spec
 
 
 def hyperparameters(function: Callable[..., Any]) -> dict[str, Any]:

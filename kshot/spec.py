@@ -158,6 +158,14 @@ def with_parameter(spec: str, key: str, value: str) -> str:
     return spec if key in within else write_spec(name, {**given, key: value})
 
 
+def opened(spec: str) -> str:
+    """A specification that stood inside another: `few-shot(k=4)` is `few-shot:k=4`; any other text is left as it is."""
+    try:
+        return write_spec(*split_spec(spec)) if spec.strip().endswith(")") else spec.strip()
+    except UserError:  # a file's name, such as "data (1)"
+        return spec.strip()
+
+
 def nested(spec: str) -> str:
     """A specification as it stands inside another: `few-shot:k=4,order=reversed` is `few-shot(k=4,order=reversed)`."""
     name, given = split_spec(spec)

@@ -117,6 +117,10 @@ class Sample:
     continuation: str = ""  # a text whose likelihood after the question may be asked, by log-likelihood
 
 
+ASKED = "asked"
+"""The field of a sample that is its question, where it is asked one about a context."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extraction:
     """The answer found in a text, by which rule, and where; answer None when no rule found one."""
@@ -215,6 +219,7 @@ class Question:
     templates: tuple[Template, ...] = ()  # the task's, the published one first
     template: Template | None = None  # the one that words it; None: turns of a conversation
     form: str = ""  # as the task's
+    in_writing: bool = False  # as the task's
     words: tuple[str, ...] = ()  # what is written for each label; (): the labels themselves
     language: str = "en"  # of the words around it: en or zh
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
@@ -294,6 +299,9 @@ class Task:
     reply_tokens: int = REPLY_TOKENS  # room for a reply to a prompt that asks for the answer and no reasoning
     templates: tuple[Template, ...] = ()  # ways of wording it as text, the published one first
     form: str = ""  # the template in which its labels are scored where a strategy does not say; "": none
+    in_writing: bool = False  # whether what writes is asked in that template too, where a strategy does not say
+    as_question: Callable[[Sample], tuple[str, str]] | None = None  # as (context, question); None: its text, and an
+    # instruction as the question
     language: str = "en"  # of the words around a question: en or zh
     undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
 
@@ -312,6 +320,7 @@ class Task:
             continuation=sample.continuation,
             templates=self.templates,
             form=self.form,
+            in_writing=self.in_writing,
             language=self.language,
             score=self.score,
         )

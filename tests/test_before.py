@@ -136,6 +136,7 @@ def test_the_keys_of_all_requests_are_what_they_were(task: str, tmp_path: Path) 
 
 def test_only_the_defaults_that_are_listed_are_other_ones() -> None:
     older = [name for name, made in TASKS_KNOWN.entries.items() if ".tasks.library." not in made.__module__]
+    older.remove("woz")  # which came later, too
     assert {name for name in older if get_task(spec_of(name)).reply_tokens != 32} == {t for _, t in CHANGED}
     for (strategy, task), (before, since) in CHANGED.items():
         question = get_task(task).question(Sample("s", "How many?", "3"), get_task(task).exemplars)
@@ -146,7 +147,8 @@ def test_only_the_defaults_that_are_listed_are_other_ones() -> None:
 
 def spec_of(task: str) -> str:
     """A task's name with what it cannot do without."""
-    return {"bbh": "bbh:name=word_sorting"}.get(task, task)
+    needs = {"bbh": "bbh:name=word_sorting", "induction": "induction:name=sum", "qa": "qa:task=coin-flip"}
+    return needs.get(task, task)
 
 
 def test_an_old_run_says_the_same_numbers(old: Path) -> None:

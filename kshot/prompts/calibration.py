@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kshot.types import Question, Sample, UserError
+from kshot.types import ASKED, Question, Sample, UserError
 
 CALIBRATIONS = ("none", "contextual", "domain", "batch")
 EMPTY = ("N/A", "", "[MASK]")  # Zhao et al. 2021, section 5
@@ -62,7 +62,10 @@ def random_words(question: Question, pool: Sequence[Sample], generator: random.R
 
 
 def filled(question: Question, text: str, fields: tuple[tuple[str, str], ...]) -> Question:
-    """The question with another text in it."""
+    """The question with another text in it; what it asks about every text alike is no part of the text."""
+    said = dict(question.fields).get(ASKED)
+    if said is not None and all(dict(sample.fields).get(ASKED) == said for sample in question.exemplars):
+        fields = tuple((name, said if name == ASKED else value) for name, value in fields)
     return replace(question, text=text, fields=fields)
 
 

@@ -86,12 +86,13 @@ def said(
 
 
 def in_its_form(function: Callable[..., object], question: Question) -> Question:
-    """The question with its task's form for what scores labels, and without for what writes.
+    """The question with its task's form for what scores labels, and without for what writes, unless the task has it so.
 
     A template of published work names no labels, so that a model that has to write one does not know which there are:
     docs/templates.md has what this was decided on.
     """
-    return question if not question.form or vars(function).get("scores") else replace(question, form="")
+    kept = not question.form or question.in_writing or vars(function).get("scores")
+    return question if kept else replace(question, form="")
 
 
 def in_words(question: Question, given: Mapping[str, Any]) -> Question:

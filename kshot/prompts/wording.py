@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.prompts.templates import conversation, letters, listed_choices, solved
-from kshot.types import AnswerFormat, Prompt, Question, Sample, Template, UserError
+from kshot.types import ASKED, AnswerFormat, Prompt, Question, Sample, Template, UserError
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
 OTHER = "\ue001"  # what makes a text another
@@ -98,10 +98,11 @@ def answer_for(question: Question, sample: Sample) -> str:
 
 
 def spoken(question: Question, sample: Sample) -> Sample:
-    """The sample with its label in the question's words."""
+    """The sample with its label, and its question that names labels, in the question's words."""
     if not question.words or sample.target not in question.labels:
         return sample
-    return replace(sample, target=question.words[question.labels.index(sample.target)])
+    fields = fields_in_these_words(sample.fields, question.labels, question.words)
+    return replace(sample, target=question.words[question.labels.index(sample.target)], fields=fields)
 
 
 def stops_of(template: Template) -> tuple[str, ...]:
@@ -290,7 +291,16 @@ def reworded(question: Question, words: Sequence[str], what: str) -> Question:
         raise UserError(f"{what} are {'+'.join(words)}: two of them are the same or empty; give each label its own.")
     words = tuple(word.strip() for word in words)
     instructions = tuple(in_these_words(text, question.labels, words) for text in question.instructions)
-    return replace(question, words=words, format=question.format.worded(words), instructions=instructions)
+    fields = fields_in_these_words(question.fields, question.labels, words)
+    format = question.format.worded(words)
+    return replace(question, words=words, format=format, instructions=instructions, fields=fields)
+
+
+def fields_in_these_words(
+    fields: tuple[tuple[str, str], ...], labels: Sequence[str], words: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """A sample's fields with the question among them, where there is one, in other words."""
+    return tuple((name, in_these_words(text, labels, words) if name == ASKED else text) for name, text in fields)
 
 
 def in_these_words(text: str, labels: Sequence[str], words: Sequence[str]) -> str:

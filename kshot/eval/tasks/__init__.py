@@ -19,7 +19,7 @@ from kshot.eval.tasks.source.perfect import held
 from kshot.eval.tasks.source.plain_text import from_text, is_text_file
 from kshot.eval.tasks.source.user import from_file
 from kshot.registry import hyperparameters
-from kshot.spec import split_spec, write_spec
+from kshot.spec import opened, split_spec, write_spec
 from kshot.types import Task, UserError
 
 FILES: tuple[str, ...] = (
@@ -27,12 +27,17 @@ FILES: tuple[str, ...] = (
     "bbh",
     "classification",
     "coin_flip",
+    "induction",
     "last_letters",
     "library",
     "multiple_choice",
+    "passages",
+    "qa",
     "scan",
+    "winograd",
     "word_pairs",
     "word_problems",
+    "woz",
 )
 
 for _name in FILES:
@@ -61,9 +66,9 @@ def get_task(spec: str) -> Task:
     Raises UserError for an unknown name or hyperparameter, or data that cannot be read. Its samples, whenever they
     are loaded, are held to score 1 for a perfect reply.
     """
-    if ".py:" in spec:
-        return held(from_file(spec))
     name = spec.partition(":")[0].strip()
+    if ".py:" in spec and name not in TASKS.entries:
+        return held(from_file(spec))
     if name not in TASKS.entries:
         if is_text_file(spec):
             return from_text(spec)
@@ -75,13 +80,16 @@ def get_task(spec: str) -> Task:
                 f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, and FILE.py:NAME."
             )
     made: Task = TASKS.get(spec)()
-    name = TASKS.canonical(spec)
+    within = TASKS.nests in TASKS.parse(spec)[2]  # whose name its own has, whatever the file
+    name = made.name if within else TASKS.canonical(spec)
     whole = held(replace(made.undivided, name=name)) if made.undivided else None
     return held(replace(made, name=name, undivided=whole))
 
 
 def answers_of(name: str) -> str:
     """What a registered task's answers are, in a word or two."""
+    if TASKS.nests in hyperparameters(TASKS.entries[name]):
+        return "those of the task within it"
     said = {told_of(TASKS.get(spec)()) for spec in GROUPS.get(name, (name,))}
     return said.pop() if len(said) == 1 else "of several kinds"
 
@@ -100,6 +108,8 @@ def in_language(spec: str, language: str) -> str:
     name, given = split_spec(spec)
     if named_data(spec) is not None and name not in TASKS.entries:
         return answered(spec, None, language=language)
+    if name in TASKS.entries and TASKS.nests in given:
+        return write_spec(name, {**given, TASKS.nests: in_language(opened(given[TASKS.nests]), language)})
     if "language" in given:
         raise UserError(f"{spec!r} says its language already; leave --language out.")
     if name not in TASKS.entries:

@@ -13,6 +13,7 @@ from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of, worked
 from kshot.eval.tasks.source.language import spoken
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.stories import last_sentence_asks
 from kshot.eval.tasks.source.templates import FREE, FREE_ZH
 from kshot.eval.tasks.source.told import number_of
 from kshot.eval.tasks.source.wei2022 import DECOMPOSITIONS, EXEMPLARS
@@ -55,6 +56,7 @@ def arithmetic(folder: str, hub: HubSet | None, *, train: str | None = None, lan
         exemplars=exemplars,
         reply_tokens=REPLY_TOKENS,
         language=language,
+        as_question=last_sentence_asks(instructions[0]),
     )
 
 

@@ -28,6 +28,7 @@ def classification(
     *,
     test: str = "test",
     fields: tuple[str, ...] = (),
+    as_question: Callable[[Sample], tuple[str, str]] | None = None,
 ) -> Task:
     """A set of labelled texts; templates may show its `fields`. Raises UserError, on loading, for a label outside the set."""
 
@@ -50,6 +51,7 @@ def classification(
         labels=names,
         instructions=instructions,
         templates=templates,
+        as_question=as_question,
         form="0",  # told apart far better than in turns, by base models and by chat models: docs/templates.md
         note=f"{folder}: labels are scored in its template 0 where choice-logprob does not say how (template=own: in turns, "
         "or as Q: and A:).",
@@ -75,6 +77,16 @@ def plain_text(row: Row) -> str:
     return text_of(row, ("text", "sentence"), row["path"])
 
 
+def entails(labels: str) -> Callable[[Sample], tuple[str, str]]:
+    """A pair as decaNLP asks MultiNLI: the premise is the context, the hypothesis the question."""
+
+    def parts(sample: Sample) -> tuple[str, str]:
+        shown = dict(sample.fields)
+        return f'Premise: "{shown["premise"]}"', f'Hypothesis: "{shown["hypothesis"]}" -- {labels}?'
+
+    return parts
+
+
 @task
 def sst2() -> Task:
     """Film reviews, positive or negative (Socher et al. 2013)."""
@@ -95,6 +107,7 @@ def sst2() -> Task:
             Template("Text: {{ text }}\nLabel: {{ answer }}"),
             Template("{{ text }} All in all, the film was {{ answer }}", ("terrible", "great")),
         ),
+        as_question=lambda sample: (sample.question, "Is this review negative or positive?"),  # decaNLP's of SST
     )
 
 
@@ -195,6 +208,7 @@ def rte() -> Task:
         ),
         test="validation",
         fields=("premise", "hypothesis"),
+        as_question=entails("entailment or not_entailment"),
     )
 
 
@@ -227,4 +241,5 @@ def cb() -> Task:
         ),
         test="validation",
         fields=("premise", "hypothesis"),
+        as_question=entails("entailment, neutral, or contradiction"),
     )

@@ -10,6 +10,7 @@ from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source import chinese
 from kshot.eval.tasks.source.generated import draw_samples
 from kshot.eval.tasks.source.language import spoken
+from kshot.eval.tasks.source.stories import last_sentence_asks
 from kshot.eval.tasks.source.templates import FREE, FREE_ZH
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
@@ -139,4 +140,5 @@ def coin_flip(*, flips: int = 2, exemplar_flips: int = 2, language: str = "en") 
         decompositions=decompositions,
         templates=templates,
         language=language,
+        as_question=last_sentence_asks(instructions[0]),
     )

@@ -14,6 +14,7 @@ from kshot.eval.tasks.source.choosing import choices_of, letter_of
 from kshot.eval.tasks.source.hub import HubSet
 from kshot.eval.tasks.source.jsonl import Row, text_of
 from kshot.eval.tasks.source.public import loader
+from kshot.eval.tasks.source.stories import last_sentence_asks
 from kshot.eval.tasks.source.templates import CHOICES, FREE
 from kshot.types import Sample, Task, UserError
 
@@ -45,7 +46,15 @@ def multiple_choice(
         return Sample(name, question, answer, choices=choices, cluster=shared)
 
     load = loader(folder, hub, read, LETTER, exact, train=train, test=test)
-    return Task(name=folder, load=load, format=LETTER, score=exact, instructions=instructions, templates=CHOICES)
+    return Task(
+        name=folder,
+        load=load,
+        format=LETTER,
+        score=exact,
+        instructions=instructions,
+        templates=CHOICES,
+        as_question=last_sentence_asks(instructions[0]) if passage else None,
+    )
 
 
 def from_bigbench(row: Row) -> Row:

@@ -11,6 +11,7 @@ from kshot.types import Task
 M = TypeVar("M", bound=Callable[..., Task])
 TASKS: Registry[Callable[..., Task]] = Registry(
     "task",
+    nests="task",
     note="each has templates, mostly 0 to 3: `kshot bench ... --strategy zero-shot:template=1 --dry-run` shows one",
 )
 

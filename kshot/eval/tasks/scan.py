@@ -101,6 +101,12 @@ def decomposition(command: str) -> Decomposition:
     )
 
 
+def translated(sample: Sample) -> tuple[str, str]:
+    """As decaNLP asks for SQL, with the words that there are before what is to be said in them."""
+    words = ", ".join([*PRIMITIVES.values(), *SIDES.values()])
+    return f"The actions are {words} -- {sample.question}", "What is the translation from the command to actions?"
+
+
 @task
 def scan(*, split: str = "simple") -> Task:
     """Commands to action sequences (Lake and Baroni 2018).
@@ -131,6 +137,7 @@ def scan(*, split: str = "simple") -> Task:
         format=ACTIONS,
         templates=SCAN,
         score=exact,
+        as_question=translated,
         instructions=(
             "Translate the command into actions: I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT.",
             "Write the sequence of actions (I_WALK, I_LOOK, I_RUN, I_JUMP, I_TURN_LEFT, I_TURN_RIGHT) "

@@ -16,6 +16,7 @@ from kshot.eval.tasks.registry import task
 from kshot.eval.tasks.source import chinese
 from kshot.eval.tasks.source.generated import draw_samples
 from kshot.eval.tasks.source.language import spoken
+from kshot.eval.tasks.source.stories import last_sentence_asks
 from kshot.eval.tasks.source.templates import FREE, FREE_ZH
 from kshot.types import Decomposition, Sample, Source, Split, Task, UserError
 
@@ -246,4 +247,5 @@ def word_problems(*, steps: int = 3, exemplar_steps: int = 0, language: str = "e
         decompositions=decompositions,
         templates=templates,
         language=language,
+        as_question=last_sentence_asks(INSTRUCTIONS[language][0]),
     )

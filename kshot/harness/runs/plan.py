@@ -136,7 +136,12 @@ class Loaded:
     def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
         """What a resume must agree with: the plan's, and the forms that tasks are asked in where it is not said."""
         forms = {task.name: task.form for task in self.tasks if task.form}
-        return {**self.plan.settings(engine_id, chat), **({"default_templates": forms} if forms else {})}
+        written = [task.name for task in self.tasks if task.form and task.in_writing]
+        return {
+            **self.plan.settings(engine_id, chat),
+            **({"default_templates": forms} if forms else {}),
+            **({"in_writing": written} if written else {}),
+        }
 
     def in_forms(self, forms: Mapping[str, str]) -> Loaded:
         """With its tasks in these forms."""

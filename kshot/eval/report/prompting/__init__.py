@@ -16,6 +16,7 @@ figures      the figures of every run
 sweeps       what a hyperparameter does to accuracy
 forms        strategies that are equal but for the form of their prompt
 sensitivity  how far accuracy hangs on the form, and how far by chance
+asked        tasks in their own form against the same asked as a question
 templates    the best human template, chosen on validation
 repeats      what repeats tell: pass@k and the parts of the variance
 metrics      metrics beside the task's own

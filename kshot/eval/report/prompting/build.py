@@ -12,6 +12,7 @@ from types import MappingProxyType
 from kshot.eval.report.model import Alternatives, Block, Figure, Report, Section, Table, Transcripts
 from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures, sweeps
+from kshot.eval.report.prompting.asked import asked_section, asked_sentence, pairs_of
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
@@ -72,6 +73,7 @@ def build(
     varied = variations(shares, run)
     spreads = spreads_of(varied, run, areas)
     choices = choices_of(shares, run)
+    both_forms = pairs_of(found, run)
 
     accuracy: list[Block] = [
         figures.accuracy_figure(listed),
@@ -90,6 +92,7 @@ def build(
         chosen = (against, paired_blocks(family, against, 0))
         views = [chosen, *other_baselines(found, run, against)]
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
+    sections += asked_section(both_forms, run)
     cost: list[Block] = [figures.cost_figure(listed), cost_table(listed)]
     prepared = preparation_table(run)
     cost += [PREPARATION, prepared] if prepared else []
@@ -107,7 +110,7 @@ def build(
         finding(found, family),
         *group_sentences(means, against),
         *(task_sentence(task, found, family) for task in tasks_of(found) if not in_group(task, groups)),
-        *(sentence for sentence in (spread_sentence(spreads), baseline_sentence(choices)) if sentence),
+        *filter(None, (asked_sentence(both_forms), spread_sentence(spreads), baseline_sentence(choices))),
         *notes(listed, asked_by),
     ]
     return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)

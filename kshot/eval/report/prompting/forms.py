@@ -100,7 +100,9 @@ def text_of(value: object) -> str:
 def template_name(run: RunData, task: str, strategy: str, given: str) -> str:
     """The template that words a task where a strategy of this kind gives this one: "" for kshot's own form."""
     forms = run.info.get("default_templates", {})
-    default = forms.get(task, "") if isinstance(forms, Mapping) and strategy == SCORES else ""
+    written = run.info.get("in_writing", ())
+    said = strategy == SCORES or (isinstance(written, list) and task in written)
+    default = forms.get(task, "") if isinstance(forms, Mapping) and said else ""
     name = given or default
     return "" if name == OWN else str(name)
 

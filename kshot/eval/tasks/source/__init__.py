@@ -17,6 +17,7 @@ samples.py     rows of a user's data as samples
 language.py    in which language a task is
 chinese.py     names and words of generated tasks in Chinese
 templates.py   ways of wording a question that tasks share
+stories.py     a story as the context of the question that it ends in
 wei2022.py     the published exemplars of Wei et al. 2022
 wei2022_zh.py  the same in Chinese
 """
