@@ -1,4 +1,5 @@
-"""Trains every adapter method on two tasks, beside prompting, and writes docs/adapters-study.md from what came of it.
+"""Trains every adapter method on two tasks, beside prompting, and writes docs/adapters-study.md from what came of it,
+and the table in docs/adapters.md.
 
     python docs/build/adapters_study.py --data DIR [--runs runs/study] [--threads 1] [--only STUDY] [--only-report]
 
@@ -91,7 +92,7 @@ TITLES = {
 SHOWN = ("Trained and prompted", "Samples to reach a level", "Differences")
 DRAWN = ("tuned-parameters", "tuned-seconds", "tuned-samples")
 AGAINST = {  # what trainings have to beat: the best that prompting does without them, calibrated by unlabelled inputs
-    "past": "few-shot:k=8",
+    "past": "few-shot",
     "sst2": "choice-logprob:calibrate=batch,template=best",
 }
 
@@ -131,6 +132,54 @@ def rates_table(folder: Path) -> str:
     return "\n".join(rows) + f"\n\n{caption}"
 
 
+def rows_of(name: str, results: Results) -> dict[str, dict[str, str]]:
+    """A study's rows by strategy or method (of 16 training samples), each cell by its column, the difference beside."""
+    found: dict[str, dict[str, str]] = {}
+    done: set[str] = set()
+    for block in build(results, baseline=AGAINST[name]).blocks():
+        if (
+            isinstance(block, Table)
+            and block.title in ("Trained and prompted", "Differences")
+            and block.title not in done
+        ):
+            done.add(block.title)
+            for row in block.rows:
+                cells = [cell.text if isinstance(cell, Cell) else cell for cell in row]
+                at = dict(zip((column.title for column in block.columns), cells, strict=True))
+                key = at["strategy"] if "strategy" in at else at["strategy or method"]
+                if block.title == "Differences":
+                    at["difference interval"] = at.pop("95% interval")
+                found.setdefault(key.removesuffix(":samples=16"), {}).update(at)
+    return found
+
+
+def side_by_side(rows: dict[str, dict[str, dict[str, str]]]) -> str:
+    """Both tasks in one table: score, spread over seeds, and the paired difference from the best prompt."""
+    names = list(dict.fromkeys(name for study in rows.values() for name in study if ":samples=" not in name))
+    names.sort(key=lambda name: int(best_known(name, rows, "parameters").replace(",", "") or 0))
+    lines = [
+        "| | parameters | past tenses, 16 samples | over seeds | from `few-shot` | SST-2, 32 samples | over seeds "
+        "| from the best template, calibrated | p (Holm) |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in names:
+        past, sst2 = (rows[study].get(name, {}) for study in ("past", "sst2"))
+        cells = [
+            f"`{name}`", best_known(name, rows, "parameters"),
+            *(past.get(column, "–") for column in ("accuracy", "st. dev. over seeds", "difference")),
+            *(sst2.get(column, "–") for column in ("accuracy", "st. dev. over seeds")),
+            f"{sst2['difference']} ({sst2['difference interval']})" if "difference" in sst2 else "–",
+            sst2.get("p (Holm)", "–"),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def best_known(name: str, rows: dict[str, dict[str, dict[str, str]]], column: str) -> str:
+    """A cell that any study has of a name."""
+    return next((study[name][column] for study in rows.values() if column in study.get(name, {})), "")
+
+
 def written(name: str, results: Results, folder: Path, pictures: Path) -> str:
     """A study as a section, its trainings against the best prompt."""
     report = build(results, baseline=AGAINST.get(name))
@@ -165,7 +214,7 @@ def main() -> None:
             run(name, options.data, options.runs, options.threads)
     pictures = options.out / "figures" / "adapters"
     pictures.mkdir(parents=True, exist_ok=True)
-    sections, there = [], {}
+    sections, there, rows = [], {}, {}
     for name in names:
         try:
             results = read_study(options.runs / name)
@@ -174,6 +223,8 @@ def main() -> None:
             continue
         sections.append(written(name, results, options.runs / name, pictures))
         there[name] = len(results.outcomes)
+        if name in AGAINST:
+            rows[name] = rows_of(name, results)
         results.close()
     text = (
         "# Adapters beside prompting: a study\n\n"
@@ -182,6 +233,12 @@ def main() -> None:
         "[adapters.md](adapters.md).\n\n"
     )
     (options.out / "adapters-study.md").write_text(text + "\n\n".join(sections) + "\n", encoding="utf-8")
+    page = options.out / "adapters.md"
+    if set(AGAINST) <= set(rows) and page.is_file():
+        before, rest = page.read_text(encoding="utf-8").split("<!-- study -->\n")
+        _, after = rest.split("<!-- end of it -->\n")
+        text = f"{before}<!-- study -->\n{side_by_side(rows)}\n<!-- end of it -->\n{after}"
+        page.write_text(text, encoding="utf-8")
     print(json.dumps(there))
 
 
