@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -166,6 +167,7 @@ class AnswerFormat:
     extract: Extractor
     statement: str = "The answer is {answer}."  # how an exemplar's rationale ends
     worded: Callable[[tuple[str, ...]], AnswerFormat] | None = field(default=None, compare=False)  # other words
+    bars: bool = True  # whether "|" stands between the alternatives of a target; False: it is a sign like any other
 
     def read(self, generation: Generation, choices: tuple[str, ...] = ()) -> Prediction:
         """The answer in a generation; a text cut off at its length counts only if it states an answer outright."""
@@ -195,6 +197,9 @@ class Template:
     words: tuple[str, ...] = ()  # the verbalizer: what is written for each label; (): the labels themselves
     between: str = "\n\n"  # what stands between exemplars
     start: str = ""  # what stands before the first of them
+    gap: str | None = None  # {{ gap }}, before an exemplar's answer, where what is asked ends; None: blanks
+    scored_gap: str | None = None  # what stands there where an answer is scored; None: the same
+    stop: tuple[str, ...] | None = None  # where a reply ends; None: as the text has it
     source: str = ""  # where it was published, or the user's file
 
 
@@ -211,6 +216,7 @@ class Question:
     choices: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()  # classification: the answers that exist
     exemplars: tuple[Sample, ...] = ()  # the pool, in the task's own order; a strategy chooses from it
+    shots: Callable[[int], Sequence[Sample] | None] | None = None  # the task's own choice of k, where it makes one
     instructions: tuple[str, ...] = ()  # the task said in words, several wordings
     decompositions: tuple[Decomposition, ...] = ()
     reply_tokens: int = REPLY_TOKENS  # as the task's
@@ -304,6 +310,7 @@ class Task:
     # instruction as the question
     language: str = "en"  # of the words around a question: en or zh
     undivided: Task | None = None  # the same with all its rows asked, where rows are set aside only for exemplars
+    shots: Callable[[Sample, int], Sequence[Sample] | None] | None = None  # the k exemplars that it shows of itself
 
     def question(self, sample: Sample, pool: Sequence[Sample]) -> Question:
         """What a strategy may see of a sample, with the exemplars it may choose from."""
@@ -313,6 +320,7 @@ class Task:
             choices=sample.choices,
             labels=self.labels,
             exemplars=tuple(pool),
+            shots=None if self.shots is None else partial(self.shots, sample),
             instructions=self.instructions,
             decompositions=self.decompositions,
             reply_tokens=self.reply_tokens,

@@ -26,6 +26,8 @@ Examples:
   kshot bench --task my_task.py:my_task --strategy zero-shot --dry-run
   kshot bench --task answers.csv --strategy few-shot:k=4 --score-by token-f1 --metric rouge:kind=L --metric bleu
   kshot bench --task book.txt --strategy log-likelihood
+  kshot bench --task lm-eval:gsm8k --strategy few-shot:k=5,template=0
+  kshot bench --task lm-eval:arc_easy --strategy choice-logprob:score=text,k=5
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
 
@@ -41,7 +43,8 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     multiple=True,
     required=True,
     help="Task: name[:key=value,...] or a group (`kshot list tasks`), file.py:name, or data of your own: a .csv, .tsv, "
-    ".json, .jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME, or a .txt to be scored. Repeatable.",
+    ".json, .jsonl or .parquet file, a folder of save_to_disk, hub:OWNER/NAME, or a .txt to be scored; of "
+    "lm-evaluation-harness FILE.yaml or lm-eval:NAME. Repeatable.",
 )
 @click.option(
     "--answer",

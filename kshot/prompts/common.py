@@ -143,6 +143,8 @@ def own_stops(function: Function, question: Question, params: Mapping[str, Any])
     if question.template is None:
         return ()
     stops = stops_of(question.template)
+    if question.template.stop is not None:
+        return stops
     name = split_spec(params["base"])[0] if "base" in params else function.__name__.replace("_", "-")
     return () if stops == (question.template.between,) and name in WITHOUT_EXEMPLARS else stops
 

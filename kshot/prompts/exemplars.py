@@ -38,7 +38,8 @@ def choose(
 ) -> tuple[Sample, ...]:
     """k exemplars of the question's pool; k = 0 is zero-shot.
 
-    `select`: first (the task's own order, published exemplars first), random, balanced (over targets) or
+    `select`: first (the task's own choice for a question where it makes one, else its own order, published exemplars
+    first), random, balanced (over targets) or
     bm25 (the nearest questions, nearest last; Liu et al. 2021, arXiv 2101.06804, found nearness to pay).
     `order`: drawn (as selected), reversed or shuffled. `noise`: share of the exemplars, rounded half up, that
     get a wrong target (see `relabelled`; Min et al. 2022, arXiv 2202.12837, section 4). `rationale`: only
@@ -55,6 +56,9 @@ def choose(
         raise UserError(f"noise is {noise}; it is a share and must lie between 0 and 1.")
     if not k:
         return ()
+    own = question.shots(k) if question.shots is not None and select == "first" and not rationale else None
+    if own is not None:
+        return arranged(question, list(own), order, noise, random.Random(f"exemplars {seed}"))
     pool = (
         sample
         for sample in question.exemplars
@@ -73,6 +77,13 @@ def choose(
         drawn = balanced(drawn, k, generator)
     elif select == "bm25":
         drawn = nearest(question.text, drawn, k)
+    return arranged(question, drawn, order, noise, generator)
+
+
+def arranged(
+    question: Question, drawn: list[Sample], order: str, noise: float, generator: random.Random
+) -> tuple[Sample, ...]:
+    """What was drawn, in the order that is asked for and with a share of wrong targets."""
     if order == "reversed":
         drawn = drawn[::-1]
     elif order == "shuffled":

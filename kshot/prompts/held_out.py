@@ -65,4 +65,4 @@ def drawn(samples: Sequence[Sample], places: Sequence[int], size: int) -> set[in
 
 def without_validation(question: Question) -> Question:
     """The question with the exemplars that are left where some are held out."""
-    return replace(question, exemplars=divided(Pool(question.exemplars))[1])
+    return replace(question, exemplars=divided(Pool(question.exemplars))[1], shots=None)

@@ -34,7 +34,7 @@ def preparation_of(function: Callable[..., Program[Prediction]], params: Mapping
         if not question.templates:
             raise UserError("template=best needs a task with templates and this one has none; leave it out.")
         held, rest = divided(Pool(question.exemplars))
-        question = replace(question, exemplars=rest)
+        question = replace(question, exemplars=rest, shots=None)  # which may be among those held out
         kshots = [OWN] if given["format_seed"] == -1 else []  # kshot's own form has no format to vary
         names = [*kshots, *map(str, range(len(question.templates)))]
         tried = yield from gather(on(held, name, question) for name in names)

@@ -65,7 +65,8 @@ def solved(sample: Sample, format: AnswerFormat, *, rationale: bool = False, lis
     Where choices are not `listed`, the answer is the choice's words and not its letter. Raises UserError
     where a rationale is asked for and the exemplar has none.
     """
-    answer = choice_text(sample) if sample.choices and not listed else target_text(sample)
+    answer = sample.target if not format.bars else target_text(sample)
+    answer = choice_text(sample) if sample.choices and not listed else answer
     if not rationale:
         return answer
     if not sample.rationale.strip():

@@ -17,6 +17,7 @@ from kshot.prompts.templates import conversation, letters, listed_choices, solve
 from kshot.types import ASKED, AnswerFormat, Prompt, Question, Sample, Template, UserError
 
 ANSWER = "\ue000"  # where the answer goes, until it is known; a character that no text has and no filter changes
+GAP = "\ue002"  # where a template's own gap begins
 OTHER = "\ue001"  # what makes a text another
 ENDS = re.compile(r"\{\{-?\s*answer\s*-?\}\}\s*\Z")  # a template whose last word the answer is
 NAME = re.compile(r"\s*(?P<name>[^\s{}][^{}\n]*?)\s*(?:\{\{|\{%|$)")
@@ -106,7 +107,9 @@ def spoken(question: Question, sample: Sample) -> Sample:
 
 
 def stops_of(template: Template) -> tuple[str, ...]:
-    """What a model writes when it goes on to another sample: the template's first words on a line of their own."""
+    """Where a reply ends: what the template says, or its first words on a line of their own, as of another sample."""
+    if template.stop is not None:
+        return template.stop
     name = NAME.match(template.text)
     return (f"\n{name['name']}",) if name else (template.between,)
 
@@ -128,7 +131,8 @@ def shown(
     front = f"{instruction}\n\n" if instruction else template.start
     for sample in exemplars:
         answer = solved(sample, format, rationale=rationale, listed=listed)
-        front += rendered(template, variables(sample.question, sample.choices, sample.fields, answer, listed, language))
+        values = variables(sample.question, sample.choices, sample.fields, answer, listed, language)
+        front += rendered(template, with_gap(template, values, template.gap or ""))
         front += template.between
     return front
 
@@ -136,10 +140,9 @@ def shown(
 def asked_of(question: Question, *, listed: bool = True) -> Asked:
     """A question in its template, up to the answer. Raises UserError where the template has no place for one."""
     assert question.template is not None
-    text = rendered(
-        question.template,
-        variables(question.text, question.choices, question.fields, ANSWER, listed, question.language),
-    )
+    template = question.template
+    values = variables(question.text, question.choices, question.fields, ANSWER, listed, question.language)
+    text = rendered(template, with_gap(template, values, GAP))
     before, found, after = text.partition(ANSWER)
     if not found or ANSWER in after:
         count = "no {{ answer }}" if not found else "{{ answer }} more than once"
@@ -147,6 +150,8 @@ def asked_of(question: Question, *, listed: bool = True) -> Asked:
             f"the template {shortened(question.template)} has {count}; write it once, where the answer goes."
         )
     check_shown(question, before, after, listed)
+    if template.gap is not None:
+        return Asked(before.partition(GAP)[0], template.gap if template.scored_gap is None else template.scored_gap)
     bare = before.rstrip(" ")
     return Asked(bare, before[len(bare) :])
 
@@ -196,7 +201,7 @@ def same_for_another(question: Question, before: str, listed: bool) -> bool:
     choices = tuple(map(other, question.choices))
     values = variables(other(question.text), choices, fields, ANSWER, listed, question.language)
     try:
-        return rendered(question.template, values).partition(ANSWER)[0] == before
+        return rendered(question.template, with_gap(question.template, values, GAP)).partition(ANSWER)[0] == before
     except UserError:  # the template looks into a text
         return False
 
@@ -221,6 +226,11 @@ def variables(
         "row": row,
     }
     return {**row, **{name: value for name, value in own.items() if name != "text" or "text" not in row}}
+
+
+def with_gap(template: Template, values: dict[str, Any], gap: str) -> dict[str, Any]:
+    """What a template may use, with the gap before the answer where it has one of its own."""
+    return values if template.gap is None else {**values, "gap": gap}
 
 
 def rendered(template: Template, values: Mapping[str, Any]) -> str:

@@ -128,11 +128,14 @@ def test_f1_and_matthews_are_scikit_learns(labels: tuple[str, ...], seed: int) -
     wanted = f1_score(targets, answers, labels=known, average="macro", zero_division=0)
     assert value(get_metric("macro-f1"), given) == pytest.approx(wanted, abs=1e-12)
     assert value(get_metric("matthews"), given) == pytest.approx(matthews_corrcoef(targets, answers), abs=1e-12)
+    for label in labels:
+        one = f1_score(targets, answers, labels=[label], average="macro", zero_division=0)
+        assert value(get_metric(f"label-f1:label={label}"), given) == pytest.approx(one, abs=1e-12)
 
 
 def test_of_one_attempt_alone_label_metrics_say_whether_it_is_right() -> None:
     sample = Sample("1", "?", "yes|yeah")
-    for name in ("macro-f1", "matthews"):
+    for name in ("macro-f1", "matthews", "label-f1"):
         assert [get_metric(name)(answer, sample) for answer in ("yes", "Yeah", "no", None)] == [1, 1, 0, 0]
 
 

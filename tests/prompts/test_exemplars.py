@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from kshot.eval.answers import exact
 from kshot.prompts.exemplars import choose, words
-from kshot.types import AnswerFormat, Extraction, Question, Sample, UserError
+from kshot.prompts.held_out import without_validation
+from kshot.types import AnswerFormat, Extraction, Question, Sample, Task, UserError
 
 FORMAT = AnswerFormat("text", "", "", lambda text, _: Extraction(text))
 POOL = tuple(Sample(f"s{at}", f"question {at}", f"target {at}", rationale=f"because {at}") for at in range(20))
@@ -30,6 +32,16 @@ def test_first_keeps_the_tasks_order() -> None:
     assert choose(QUESTION, k=3, order="reversed") == POOL[2::-1]
     assert choose(QUESTION, k=0) == ()
     assert choose(replace(QUESTION, exemplars=()), k=0, select="bm25") == ()
+
+
+def test_a_tasks_own_choice_is_the_first() -> None:
+    own = replace(QUESTION, shots=lambda k: POOL[10 : 10 + k])
+    assert choose(own, k=2) == POOL[10:12] and choose(own, k=2, order="reversed") == POOL[11:9:-1]
+    assert choose(own, k=2, select="random") == choose(QUESTION, k=2, select="random")
+    assert choose(own, k=2, rationale=True) == POOL[:2] == choose(replace(QUESTION, shots=lambda k: None), k=2)
+    task = Task("t", lambda split, source: [], FORMAT, exact, shots=lambda sample, k: [sample] * k)
+    assert choose(task.question(POOL[3], POOL), k=2) == (POOL[3], POOL[3])
+    assert choose(without_validation(replace(own, exemplars=POOL)), k=2) == POOL[:2]
 
 
 @pytest.mark.parametrize("select", ["first", "random", "balanced", "bm25"])

@@ -13,7 +13,18 @@ from kshot.prompts.common import in_words
 from kshot.prompts.formats import formats_of, formatted
 from kshot.prompts.strategies import answer_behind, get_strategy
 from kshot.prompts.wording import asked_of, prompt_for, read_template, stops_of
-from kshot.types import Generation, Message, Prediction, Question, Request, Sample, Template, UserError
+from kshot.types import (
+    AnswerFormat,
+    Extraction,
+    Generation,
+    Message,
+    Prediction,
+    Question,
+    Request,
+    Sample,
+    Template,
+    UserError,
+)
 
 NAMES = ("negative", "positive")
 REVIEW = Template("Review: {{ text }}\nSentiment: {{ answer }}")
@@ -302,3 +313,27 @@ def test_a_first_empty_line_ends_no_reply_where_no_exemplar_has_shown_it(name: s
     assert request.params.stop == ("\n\n",)
     named = replace(FILM, templates=(REVIEW,))
     assert first("zero-shot:template=0", named)[0].params.stop == ("\nReview:",)
+
+
+def test_a_gap_of_its_own_is_the_answers_to_the_character() -> None:
+    own = Template("{{ text }} {{ gap }}{{ answer }}", between="\n#\n", gap=":\n", stop=("#", "\n\n"))
+    question = replace(FILM, templates=(own,))
+    [request] = first("few-shot:k=2,template=0", question)
+    assert request.prompt == "Dull. :\nnegative\n#\nFun! :\npositive\n#\nIt sings. "
+    assert request.params.stop == ("#", "\n\n")
+    assert first("zero-shot:template=0", question)[0].params.stop == ("#", "\n\n")
+    scored = first("choice-logprob:k=1,template=0", question)
+    assert [(one.prompt, one.continuation) for one in scored] == [
+        ("Dull. :\nnegative\n#\nIt sings. ", f":\n{name}") for name in NAMES
+    ]
+    other = replace(question, templates=(replace(own, scored_gap=" "),))
+    assert [one.continuation for one in first("choice-logprob:k=1,template=0", other)] == [" negative", " positive"]
+
+
+def test_a_bar_is_a_sign_where_a_format_says_so() -> None:
+    sample = Sample("a", "Which?", "one | two")
+    for bars, shown in ((True, "one "), (False, "one | two")):
+        form = AnswerFormat("text", "", "", lambda text, _: Extraction(text), bars=bars)
+        question = Question("What?", form, exemplars=(sample,), templates=(Template("{{ text }} {{ answer }}"),))
+        [request] = first("few-shot:k=1,template=0", question)
+        assert request.prompt == f"Which? {shown}\n\nWhat?"

@@ -17,6 +17,7 @@ FILES: tuple[str, ...] = (
     "exact_match",
     "token_f1",
     "macro_f1",
+    "label_f1",
     "matthews",
     "rouge",
     "bleu",

@@ -11,4 +11,4 @@ from kshot.types import Prediction, Sample
 @metric(kind=Kind("bits per byte", "lower", 0.0, math.inf, None, "corpus"), reads="likelihood", total=in_bits)
 def bits_per_byte(prediction: Prediction, sample: Sample) -> Counts:
     """Negative log2-likelihood over UTF-8 bytes, which no tokenizer enters (Gao et al. 2020, arXiv 2101.00027, 3.1)."""
-    return likelihood(prediction, "bytes")
+    return likelihood(prediction, sample, "bytes")

@@ -9,9 +9,13 @@ from kshot.types import Prediction, Sample, UserError
 NATS = "nats"
 
 
-def likelihood(prediction: Prediction, unit: str) -> Counts:
-    """Nats and units of a scored text. Raises UserError where no text was scored."""
-    detail = prediction.detail
+def likelihood(prediction: Prediction, sample: Sample, unit: str) -> Counts:
+    """Nats and units of a scored text, counted as its sample says ("words counted"), else as they are in it.
+
+    Raises UserError where no text was scored.
+    """
+    said = dict(sample.fields).get(f"{unit} counted")
+    detail = {"texts": 1, **prediction.detail, **({unit: said} if said else {})}
     if unit not in detail or "logprob" not in detail:
         raise UserError(
             "perplexity and bits per byte are of a text that was scored: use the strategy log-likelihood, on a task "
@@ -40,11 +44,11 @@ def in_bits(counts: Counts) -> float:
     kind=Kind("", "lower", 1.0, math.inf, None, "corpus"), reads="likelihood", total=exponent,
 )  # fmt: skip
 def perplexity(prediction: Prediction, sample: Sample, *, per: str = "token") -> Counts:
-    """e to the mean negative log-likelihood of a token; per=word or byte instead of token, to compare models.
+    """e to the mean negative log-likelihood of a token; per=word, byte or text instead of token, to compare models.
 
     Over all texts together, so that long ones weigh more (Jelinek et al. 1977, J. Acoust. Soc. Am. 62:S63). Words are
     what blanks separate, bytes those of UTF-8; tokens differ from model to model.
     """
-    if per not in ("token", "word", "byte"):
-        raise UserError(f"perplexity is per token, word or byte, not per {per!r}.")
-    return likelihood(prediction, f"{per}s")
+    if per not in ("token", "word", "byte", "text"):
+        raise UserError(f"perplexity is per token, word, byte or text, not per {per!r}.")
+    return likelihood(prediction, sample, f"{per}s")

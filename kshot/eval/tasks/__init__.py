@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 
 from kshot.eval.tasks.groups import GROUPS, expanded
+from kshot.eval.tasks.lm_eval.named import named_task
 from kshot.eval.tasks.registry import TASKS, task
 from kshot.eval.tasks.source.data import answered, from_data
 from kshot.eval.tasks.source.files.named import ID, READ, named_data
@@ -57,7 +58,7 @@ ANSWERS = {  # by the format's name
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
 SPREADSHEET = re.compile(r"\.(xls[xmb]?|ods|numbers)$", re.IGNORECASE)
 
-__all__ = ["GROUPS", "TASKS", "answered", "answers_of", "expanded", "get_task", "in_language", "task"]
+__all__ = ["GROUPS", "TASKS", "answered", "answers_of", "code_in", "expanded", "get_task", "in_language", "task"]
 
 
 def get_task(spec: str) -> Task:
@@ -72,12 +73,18 @@ def get_task(spec: str) -> Task:
     if name not in TASKS.entries:
         if is_text_file(spec):
             return from_text(spec)
+        file = named_task(spec)
+        if file is not None:
+            from kshot.eval.tasks.lm_eval.load import from_task_file
+
+            return from_task_file(file)  # held to no perfect reply: a filter may ask for more than the target
         data = named_data(spec)
         if data is not None:
             return from_data(data)  # held, row by row
         if FILE.search(name):
             raise UserError(
-                f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, and FILE.py:NAME."
+                f"unknown task {name!r}: {there(name)}kshot reads NAME (`kshot list tasks`), {READ}, FILE.yaml and lm-eval:NAME of "
+                "lm-evaluation-harness, and FILE.py:NAME."
             )
     made: Task = TASKS.get(spec)()
     within = TASKS.nests in TASKS.parse(spec)[2]  # whose name its own has, whatever the file
@@ -105,6 +112,8 @@ def told_of(made: Task) -> str:
 def in_language(spec: str, language: str) -> str:
     """The specification with its language said (--language). Raises UserError for a task that has no such language."""
     known_language(language)
+    if named_task(spec) is not None:
+        raise UserError(f"--language cannot be said of {spec!r}: a task file says all of its words; leave it out.")
     name, given = split_spec(spec)
     if named_data(spec) is not None and name not in TASKS.entries:
         return answered(spec, None, language=language)
@@ -122,6 +131,16 @@ def in_language(spec: str, language: str) -> str:
             f"{name} is to be had in en alone, not in {language}; {', '.join(has)} and data of your own are in zh too."
         )
     return spec
+
+
+def code_in(spec: str) -> tuple[str, ...]:
+    """The files of code that a specification of a task would run, beside those of `file.py:name`."""
+    file = named_task(spec)
+    if file is None or not file.trust_code:
+        return ()
+    from kshot.eval.tasks.lm_eval.load import code_of_task_file
+
+    return code_of_task_file(file)
 
 
 def there(name: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from kshot.eval.tasks import code_in
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Loaded, Plan
 from kshot.prompts.common import template_files
@@ -23,12 +24,14 @@ FOLDER, NOTE = "sources", "sources"
 
 
 def code_of(plan: Plan) -> Iterator[str]:
-    """The files that a plan names as `file.py:name`, which loading it would run; once each, as they are written."""
+    """The files that loading a plan would run: those of `file.py:name`, as they are written, and those that a task file
+    names as functions where it is trusted; once each.
+    """
     named = [file for spec in (*plan.strategies, *plan.tasks) for file in files_in(spec)]
     named += [spec.rpartition(":")[0] for spec in plan.tasks if ".py:" in spec and not files_in(spec)]
     if ".py:" in plan.score_by:
         named.append(split_spec(plan.score_by)[0].rpartition(":")[0])
-    yield from dict.fromkeys(named)
+    yield from dict.fromkeys([*named, *(file for spec in plan.tasks for file in code_in(spec))])
 
 
 def refuse_code(plan: Plan, folder: Path) -> None:

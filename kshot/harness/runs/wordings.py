@@ -15,6 +15,7 @@ from kshot.spec import values_in
 from kshot.types import Template
 
 NOTE = "templates"
+TEXTS = ("words", "stop")  # of a template, tuples of texts
 
 Templates = Mapping[str, Mapping[str, Template]]
 """By task, then by what `template=` calls it."""
@@ -41,7 +42,10 @@ def templates_of(journal: Journal) -> Templates:
         said = json.loads(journal.noted(NOTE) or "{}")
         return {
             str(task): {
-                str(name): Template(**{**each, "words": tuple(map(str, each["words"]))}) for name, each in own.items()
+                str(name): Template(
+                    **{**each, **{key: tuple(map(str, each[key])) for key in TEXTS if each.get(key) is not None}}
+                )
+                for name, each in own.items()
             }
             for task, own in said.items()
         }

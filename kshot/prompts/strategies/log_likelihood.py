@@ -36,7 +36,8 @@ def log_likelihood(
         prompt, scored = question.text, text
     else:
         prompt = prompt_for(question, exemplars)  # type: ignore[assignment]
-        scored = continuation_for(question, "") + text.lstrip()
+        exact = question.template is not None and question.template.gap is not None
+        scored = continuation_for(question, "") + (text if exact else text.lstrip())
     [reply] = yield [Request(prompt, continuation=scored)]
     if not math.isfinite(reply.logprob):
         raise EngineError(f"the engine gave a text a log-likelihood that is no finite number: {reply.logprob}")
@@ -47,3 +48,6 @@ def log_likelihood(
         [written] = yield [Request(prompt, room)]
         answer, rule = written.text.strip(), "greedy continuation"
     return Prediction(answer, "ok", rule, detail={"logprob": reply.logprob, **counts})
+
+
+vars(log_likelihood).update(scores=True)  # what prompts.common looks for
