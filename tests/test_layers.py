@@ -35,7 +35,9 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.tasks.source.files": (),
     "eval.tasks.source": ("eval.answers", "eval.metrics", "eval.tasks.source.files"),
     "eval.tasks.lm_eval": ("eval.answers", "eval.metrics", "eval.tasks.source.files", "prompts"),  # its sandbox
-    "eval.tasks": ("eval.answers", "eval.tasks.lm_eval", "eval.tasks.source", "eval.tasks.source.files"),
+    "eval.tasks": (
+        *("eval.answers", "eval.metrics", "eval.tasks.lm_eval", "eval.tasks.source", "eval.tasks.source.files"),
+    ),
     "eval.tasks.library": ("eval.answers", "eval.metrics", "eval.tasks", "eval.tasks.source"),
     "eval.metrics": ("eval",),
     "eval.report": ("eval",),

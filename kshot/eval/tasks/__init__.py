@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from kshot.eval.tasks.groups import GROUPS, expanded
+from kshot.eval.tasks.groups import GROUPS, expanded, members_of
 from kshot.eval.tasks.lm_eval.named import named_task
 from kshot.eval.tasks.registry import TASKS, task
 from kshot.eval.tasks.source.data import answered, from_data
@@ -140,7 +140,8 @@ def code_in(spec: str) -> tuple[str, ...]:
         return ()
     from kshot.eval.tasks.lm_eval.load import code_of_task_file
 
-    return code_of_task_file(file)
+    members = members_of(spec)
+    return tuple(dict.fromkeys(code for one in members for code in code_in(one))) or code_of_task_file(file)
 
 
 def there(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from kshot.eval.tasks.lm_eval.named import named_task
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -40,6 +41,15 @@ def one_of(name: str, parameter: str, value: str, known: Sequence[str]) -> str:
     return value
 
 
+def members_of(spec: str) -> tuple[str, ...]:
+    """The specifications of the tasks that a group stands for, of kshot's or of lm-evaluation-harness; () for a task."""
+    if spec in GROUPS or named_task(spec) is None:
+        return GROUPS.get(spec, ())
+    from kshot.eval.tasks.lm_eval import groups
+
+    return groups.members_of(spec)
+
+
 def expanded(specs: Iterable[str]) -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
     """Specifications with every group's tasks in its place, and the groups that were among them.
 
@@ -48,6 +58,6 @@ def expanded(specs: Iterable[str]) -> tuple[tuple[str, ...], Mapping[str, tuple[
     (('one-task', 'another', 'coin-flip'), {'two': ('one-task', 'another')})
     >>> del GROUPS["two"]
     """
-    found = [(spec.strip(), GROUPS.get(spec.strip())) for spec in specs]
+    found = [(spec.strip(), members_of(spec.strip())) for spec in specs]
     tasks = tuple(task for spec, members in found for task in (members or (spec,)))
     return tasks, {spec: members for spec, members in found if members}

@@ -115,6 +115,11 @@ class Plan:
         only = {name: expanded(chosen)[0] for name, chosen in self.only.items()}
         return replace(self, tasks=tasks, only=only, groups={**self.groups, **groups}) if groups else self
 
+    def in_names(self, names: Mapping[str, str]) -> Plan:
+        """With its groups' tasks by their names, as a report has them."""
+        groups = {group: tuple(names.get(one, one) for one in members) for group, members in self.groups.items()}
+        return replace(self, groups=groups)
+
 
 Prepared = Mapping[tuple[str, str], Mapping[str, Any]]
 """What a strategy has found out about a task before its first question, by (task, strategy)."""
@@ -226,6 +231,7 @@ def load_plan(
     """
     plan = plan.grouped()
     tasks = tuple(get_task(spec) for spec in plan.tasks)
+    plan = plan.in_names(dict(zip(plan.tasks, (task.name for task in tasks), strict=True)))
     strategies = tuple(get_strategy(spec) for spec in plan.strategies)
     for kind, names in (("task", [t.name for t in tasks]), ("strategy", [s.name for s in strategies])):
         twice = {name for name in names if names.count(name) > 1}

@@ -174,6 +174,7 @@ CASES = (
     Case("sciq", "chosen", splits(sciq, "train", "validation", "test")),
     Case("hellaswag", "chosen", splits(hellaswag, "train", "validation"), 3, "trust_code=true"),
     Case("copa", "chosen", splits(copa, "train", "validation"), 3, "trust_code=true"),
+    Case("winogrande", "begun", splits(winogrande, "train", "validation"), 3, "trust_code=true"),
     Case("boolq", "labelled", splits(boolq, "train", "validation")),
     Case("sst2", "labelled", splits(sst2, "train", "validation")),
     Case("rte", "labelled", splits(pair, "train", "validation")),

@@ -63,6 +63,8 @@ def strategies_of(case: Case, k: int) -> tuple[str, ...]:
         return (f"few-shot:k={k},template=0",)
     if case.kind in ("scored", "text"):
         return (f"log-likelihood:greedy={'true' if case.kind == 'scored' else 'false'},k={k}",)
+    if case.kind == "begun":
+        return (f"choice-logprob:score=rest,template=1,k={k}",)
     score = ",score=text" if case.kind == "chosen" else ""
     return tuple(f"choice-logprob:k={k},normalise={how}{score}" for how in NORMALISE.values())
 
@@ -164,7 +166,7 @@ def agree(found: dict[str, float], wanted: dict[str, float], *, all_of: bool = T
 
 
 @pytest.mark.parametrize(
-    "case", [one for one in CASES if one.kind in ("chosen", "labelled")], ids=lambda case: case.spec
+    "case", [one for one in CASES if one.kind in ("chosen", "labelled", "begun")], ids=lambda case: case.spec
 )
 def test_a_choice_is_scored_as_there(case: Case, ask: Ask, model: Any) -> None:
     with stored(case):
@@ -172,7 +174,7 @@ def test_a_choice_is_scored_as_there(case: Case, ask: Ask, model: Any) -> None:
         answers = theirs.answers_of(model, task)
         wanted = theirs.scores(task, answers, "none")
         loaded = loaded_of(case, case.k)
-    for at, metric in enumerate(NORMALISE):
+    for at, metric in enumerate(list(NORMALISE)[: len(loaded.strategies)]):
         predictions = results(loaded, ask, at)
         logprobs = [value for one in predictions for value in one.detail["logprobs"].values()]
         assert logprobs == pytest.approx([logprob for logprob, _ in answers], rel=1e-6)

@@ -316,6 +316,20 @@ def test_a_group_is_its_tasks(write: Write, tmp_path: Path) -> None:
     inline = {"group": "all", "task": [{"group": "part", "task": ["one", "two"]}, "three"]}
     assert members_of(str(write(inline, "inline.yaml"))) == (str(one), str(two), str(three))
     assert "is a group of tasks, and one task is wanted here" in refusal(str(path))
+    loaded = load_plan(Plan((str(path),), ("zero-shot:template=0",)))
+    assert loaded.plan.groups == {str(path): ("one", "two", "three")}
+    assert [task.name for task in loaded.tasks] == ["one", "two", "three"]
+
+
+def test_what_a_group_s_tasks_would_run_is_named(write: Write, tmp_path: Path) -> None:
+    text = yaml.safe_dump({key: value for key, value in MINE.items() if key != "doc_to_text"})
+    write(f"{text}doc_to_text: !function own.text\n", "mine.yaml")
+    path = write({"group": "all", "task": ["mine"]}, "all.yaml")
+    (tmp_path / "own.py").write_text(CODE)
+    assert code_in(f"{path}:trust_code=true") == (str(tmp_path / "own.py"),) and code_in(str(path)) == ()
+    with pytest.raises(UserError, match=r"names the function own\.text, which would be run"):
+        load_plan(Plan((str(path),), ("zero-shot:template=0",)))
+    assert not (tmp_path / "own.ran").exists()
 
 
 @pytest.mark.parametrize(
