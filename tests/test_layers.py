@@ -48,11 +48,16 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "harness.decoding": (),
     "harness.prefix": ("harness.decoding",),
     "harness.engines": ("harness.models", "harness.decoding", "harness.prefix"),
+    "harness.judging": (
+        *("prompts", "eval.answers", "eval.metrics", "eval.report.prompting", "eval.tasks.source.files", "harness"),
+    ),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("eval.metrics", "harness", "harness.engines", "harness.models"),
+        *("eval.metrics", "harness", "harness.engines", "harness.judging", "harness.models"),
     ),
-    "harness.runs.view": ("harness", "harness.runs", "eval.metrics", "eval.report", "eval.report.prompting"),
+    "harness.runs.view": (
+        *("harness", "harness.judging", "harness.runs", "eval.metrics", "eval.report", "eval.report.prompting"),
+    ),
     "adapters.methods": (),
     "adapters": ("adapters.methods", "harness.decoding", "harness.engines", "harness.models"),
     "adapters.training": ("adapters", "adapters.methods", "harness.models", "harness.runs"),

@@ -11,6 +11,7 @@ import kshot
 from kshot.cli.bench import bench
 from kshot.cli.classic import classic
 from kshot.cli.group import SETTINGS, Commands
+from kshot.cli.judge import judge
 from kshot.cli.options import BATCH, BATCH_HELP
 from kshot.cli.runs import compare, export, report, rescore, show, view
 from kshot.cli.tune import tune
@@ -75,5 +76,5 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     finish(runs / "demo", None)
 
 
-for _command in (bench, tune, classic, show, report, rescore, export, compare, view):
+for _command in (bench, tune, classic, judge, show, report, rescore, export, compare, view):
     main.add_command(_command)

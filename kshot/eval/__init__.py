@@ -7,6 +7,7 @@ repeats      pass@k, and how much of a variance is of samples, seeds and draws
 calibration  whether a stated probability comes true
 spread       how far apart the scores of several prompts are, and how far chance would put them
 macro        means over tasks that count alike
+agreement    how far two judges agree, and whether one prefers a place
 roc          whether probabilities tell labels apart
 answers/     what is asked for and how it is read, together
 metrics/     what an answer is worth

@@ -12,5 +12,6 @@ models/         a name to weights in memory
 engines/        requests to generations
 decoding/       what a decoder does for one sequence
 prefix/         what sequences share: a decoder that computes it once
+judging/        a model's opinion of what models wrote
 runs/           the upper floor: tasks, strategies and an engine joined
 """

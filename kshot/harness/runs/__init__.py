@@ -9,6 +9,7 @@ names.py     what its strategies and tasks are called, so that reading runs noth
 kinds.py     what the values of users' own metrics are
 sources.py   the user's own files that it was made with
 read.py      a folder, read for a report
+judge.py     a judge on a finished run
 console.py   what the commands do: run with progress, report, show, print prompts
 progress.py  how far a command is, on a terminal and in a log
 crash.py     an error that nobody foresaw

@@ -172,9 +172,11 @@ def print_attempts(
     from kshot.eval.report.prompting.words import beside, notes
     from kshot.eval.report.publish import say
     from kshot.eval.report.terminal import show
+    from kshot.harness.judging.read import SETTING
     from kshot.harness.runs.read import find_attempts, read_run
 
-    run, journal = read_run(folder)
+    run, journal = read_run(folder, judging=True)
+    opinions = SETTING in run.info
     run, names = abbreviated(run)
     with journal:
         found = find_attempts(run, task=task, strategy=resolve(strategy, names), sample=sample, outcome=outcome)
@@ -182,7 +184,8 @@ def print_attempts(
             show(transcript(run, record), Console())
         click.echo(f"{min(count, len(found))} of {len(found)} fitting attempts")
         shown = dict.fromkeys((record.task, record.strategy) for record in found[:count])
-        measures = [each for key, each in measured(run).items() if key in shown]
+        # of a judge's verdicts nothing is measured here: one that was not read counts as nothing
+        measures = [] if opinions else [each for key, each in measured(run).items() if key in shown]
     for sentence in [*map(beside, measures), *notes(measures)]:
         say(sentence)
 

@@ -20,6 +20,8 @@ from kshot.eval.report.prompting.measures import measure, outcome_of
 from kshot.eval.report.prompting.metrics import further_names, scored_by
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.journal import Journal
+from kshot.harness.judging.items import key_of
+from kshot.harness.judging.read import folders_of, judgings_of, refuse_judging
 from kshot.harness.rows import kept_of
 from kshot.harness.runs.kinds import kinds_of
 from kshot.types import Prediction, Sample, UserError
@@ -53,6 +55,12 @@ CALLS = {
     **dict.fromkeys(("prompt_tokens", "cached_tokens", "completion_tokens"), "int64"), "logprob": "double",
     "seconds": "double",
 }  # fmt: skip
+JUDGEMENTS = {
+    **dict.fromkeys(("metric", "judge", "engine", "rubric", "rubric_sha256", "scale", "read_by", "judged"), "string"),
+    "reference": "bool", **dict.fromkeys(("task", "strategy", "against", "sample_id"), "string"), "repeat": "int64",
+    "verdict": "string", "value": "double", "rule": "string", "places": "string", "probabilities": "string",
+    "counts": "bool", "label": "string", "outcome": "string",
+}  # fmt: skip
 
 
 FORMULA = re.compile("'*[-=+@\t\r\n\uff0d\uff1d\uff0b\uff20]")  # and their full-width forms
@@ -62,13 +70,14 @@ PLAIN_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 def export(run: Path, folder: Path, format: str, *, as_is: bool = False) -> list[tuple[Path, int]]:
     """Writes scores, records and calls of a run into the folder. Gives each file and its number of rows.
 
-    CSV is safe to open in a spreadsheet unless its text is wanted `as_is`. Raises UserError.
+    Judges' verdicts have a table of their own, where there are any. CSV is safe to open in a spreadsheet unless its text is wanted `as_is`. Raises UserError.
     """
     if format not in FORMATS:
         raise UserError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}.")
     if folder == run / "export" and folder.is_symlink():  # a folder may be a stranger's
         raise UserError(f"{folder} is a link, through which nothing is written: remove it, or give another --out.")
     with Journal.read(run) as journal:
+        refuse_judging(journal.settings(), run)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tables = {
@@ -76,6 +85,8 @@ def export(run: Path, folder: Path, format: str, *, as_is: bool = False) -> list
                 "records": (RECORDS, record_rows(journal, journal.samples())),
                 "calls": (CALLS, call_rows(journal)),
             }
+            if judgements := list(judgement_rows(run, journal)):  # a model's opinions, in no other table
+                tables["judgements"] = (JUDGEMENTS, iter(judgements))
             if format == "csv" and not as_is:
                 tables = {name: (types, map(safe, rows)) for name, (types, rows) in tables.items()}
             return [write(folder / f"{name}.{format}", types, rows, format) for name, (types, rows) in tables.items()]
@@ -168,6 +179,33 @@ def call_rows(journal: Journal) -> Iterator[dict[str, Any]]:
             "completion_tokens": generation.completion_tokens, "logprob": generation.logprob,
             "seconds": generation.seconds,
         }  # fmt: skip
+
+
+def judgement_rows(folder: Path, journal: Journal) -> Iterator[dict[str, Any]]:
+    """A row for every judge's verdict; of a pair `strategy` is the first and `against` the second.
+
+    Raises UserError for a judging that cannot be read: a table that lacks it would not say so.
+    """
+    if not folders_of(folder):
+        return
+    records = [replace(record, prediction=counted_part(record.prediction)) for record in journal.records()]
+    outcomes = {key_of(record): outcome_of(record, kinds_of(journal)) for record in records}
+    for one in judgings_of(folder, records):
+        if one.trouble:
+            raise UserError(f"{folder / 'judge' / one.name} cannot be read ({one.trouble}); mend or delete it.")
+        for verdict in one.verdicts:
+            task, strategy, sample, repeat = verdict.attempt
+            yield {
+                "metric": one.metric, "judge": one.model, "engine": one.engine, "rubric": one.rubric,
+                "rubric_sha256": one.sha256, "scale": one.scale, "read_by": one.by, "judged": one.of,
+                "reference": one.reference, "task": task, "strategy": strategy,
+                "against": one.pair[1] if one.pair else None, "sample_id": sample, "repeat": repeat,
+                "verdict": verdict.said, "value": None if verdict.said is None else verdict.value,
+                "rule": verdict.rule, "places": json.dumps(verdict.places) if verdict.places else None,
+                "probabilities": json.dumps(dict(verdict.probabilities)) if verdict.probabilities else None,
+                "counts": verdict.counts, "label": one.labels.get(verdict.attempt),
+                "outcome": None if one.pair else outcomes.get(verdict.attempt),
+            }  # fmt: skip
 
 
 def write(path: Path, types: Mapping[str, str], rows: Iterable[dict[str, Any]], format: str) -> tuple[Path, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -16,7 +16,11 @@ NOTE = "metrics"
 
 def note_kinds(journal: Journal, metrics: Iterable[Metric]) -> None:
     """Keeps what users' own metrics' values are, beside what was kept before."""
-    own = {one.name: one.kind for one in metrics if known_metric(one.name) is None}
+    keep_kinds(journal, {one.name: one.kind for one in metrics if known_metric(one.name) is None})
+
+
+def keep_kinds(journal: Journal, own: Mapping[str, Kind]) -> None:
+    """Keeps kinds by metric, beside what was kept before."""
     if own:
         kinds = {name: asdict(kind) for name, kind in {**kinds_of(journal), **own}.items()}
         journal.note(NOTE, json.dumps(kinds))

@@ -10,6 +10,7 @@ from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.damage import unreadable
 from kshot.harness.journal import Journal
+from kshot.harness.judging.read import judgings_of, refuse_judging
 from kshot.harness.runs.kinds import kinds_of
 from kshot.harness.runs.names import names_of
 from kshot.harness.runs.prepare import prepared_of
@@ -19,11 +20,16 @@ from kshot.types import Record, UserError
 from kshot.whole_file import read_object
 
 
-def read_run(folder: Path) -> tuple[RunData, Journal]:
-    """A run's data for a report, and the open journal that its calls are read from. Raises UserError for damage."""
+def read_run(folder: Path, *, judging: bool = False) -> tuple[RunData, Journal]:
+    """A run's data for a report, and the open journal that its calls are read from. Raises UserError for damage.
+
+    A judge's folder is read as if it were a run only where a `judging` is wanted too.
+    """
     with ExitStack() as undo:
         journal = undo.enter_context(Journal.read(folder))
         settings = journal.settings()
+        if not judging:
+            refuse_judging(settings, folder)
         info = {key: value for key, value in description(folder).items() if key != "settings"}
         info.update(settings)
         order, params = names_of(journal, settings)
@@ -43,6 +49,7 @@ def read_run(folder: Path) -> tuple[RunData, Journal]:
             prepared_of(journal),
             templates_of(journal),
             kinds_of(journal),
+            judgings_of(folder, records),
         )
         undo.pop_all()
     return run, journal

@@ -18,6 +18,7 @@ from kshot.eval.metrics.registry import kind_of, scored, with_metrics
 from kshot.harness import provenance
 from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
+from kshot.harness.judging.read import refuse_judging
 from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
 from kshot.harness.runs.kinds import note_kinds
@@ -87,6 +88,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
     """
     with Journal.read(folder) as old:
         settings, chat = old.settings(), chat_of(old)
+        refuse_judging(settings, folder)
         plan = Plan.of(settings)
         files = kept_templates(old, plan)
         before = {

@@ -20,6 +20,9 @@ asked        tasks in their own form against the same asked as a question
 templates    the best human template, chosen on validation
 repeats      what repeats tell: pass@k and the parts of the variance
 metrics      metrics beside the task's own
+judgings     what judges said of a run, as values
+judged       what they said, and how far it can be trusted
+judged_pairs the same of pairs of answers
 consistency  accuracy against the number of chains
 confusion    targets against answers
 ranking      area under the ROC curve

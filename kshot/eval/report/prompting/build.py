@@ -18,6 +18,7 @@ from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
 from kshot.eval.report.prompting.forms import variations
 from kshot.eval.report.prompting.groups import averages, group_sentences, groups_of, groups_table, in_group
+from kshot.eval.report.prompting.judged import judged_section
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
 from kshot.eval.report.prompting.metrics import metrics_table
 from kshot.eval.report.prompting.ranking import Ranking, area_table, areas_of, rankings
@@ -98,7 +99,7 @@ def build(
     cost += [PREPARATION, prepared] if prepared else []
     specs = {short: spec for spec, short in names.items()}
     sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_sections(run, choices)]
-    sections += [*extra, Section("Cost", cost)]
+    sections += [*extra, *judged_section(run, names), Section("Cost", cost)]
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kshot.eval.metrics.kinds import Kind
+from kshot.eval.report.prompting.judgings import Judging
 from kshot.types import Generation, Record, Request, Sample, Template
 
 
@@ -27,3 +28,5 @@ class RunData:
     """By task, then by what `template=` calls it: "0", "1" ... for the task's own, a file for a user's."""
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     """By metric, of those that the package does not have: what the run noted of their values."""
+    judgings: Sequence[Judging] = ()
+    """What judges said of the records, by whole specifications; in no score."""

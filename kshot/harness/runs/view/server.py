@@ -25,6 +25,7 @@ from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
+from kshot.harness.judging.read import is_judging, judgings_stamp
 from kshot.harness.runs.crash import told
 from kshot.harness.runs.read import description, read_run
 from kshot.harness.runs.view import store
@@ -89,6 +90,7 @@ def find_runs(given: Sequence[Path]) -> list[Path]:
             if (path / "journal.sqlite").is_file()
             else sorted(child.parent for child in path.glob("*/journal.sqlite"))
         )
+        inside = [folder for folder in inside if not is_judging(folder)]  # they are in their run's report
         if not inside:
             raise UserError(f"{path} holds no run: give the folder of a run, such as runs/demo, or a folder of runs.")
         found += inside
@@ -173,7 +175,8 @@ def has_transcripts(blocks: Sequence[Any]) -> bool:
 def refresh(run: ServedRun, state: store.State) -> None:
     """Makes the run's report again where its records have changed."""
     file = (run.folder / "journal.sqlite").stat()
-    changed = (file.st_mtime_ns, file.st_size, state.done, state.right)  # a reader touches the log, never the journal
+    # a reader touches the log, never the journal
+    changed = (file.st_mtime_ns, file.st_size, state.done, state.right, *judgings_stamp(run.folder))
     if run.report is not None and changed == run.changed:
         return
     data, opened = read_run(run.folder)

@@ -1,0 +1,115 @@
+"""The judgings of a run's folder, RUN/judge/NAME: each a journal of its own, which no command takes for a run's.
+
+Meets: a verdict on an answer that has since been read otherwise is told from one that still holds. Concedes: a judging
+that is damaged is named in the report and keeps nobody from reading the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kshot.eval.report.prompting.judgings import Attempt, Judging, Verdict
+from kshot.harness.damage import UNREADABLE
+from kshot.harness.journal import Journal
+from kshot.harness.judging.items import Key, key_of, seen_of
+from kshot.types import Record, UserError
+
+FOLDER = "judge"
+MODEL, RUBRIC, LABELS, TOTAL = "model", "rubric", "labels", "total"  # notes in its journal
+SETTING = "judge"
+
+
+def folders_of(run: Path) -> list[Path]:
+    """The folders of a run's judgings, by name."""
+    return sorted(path.parent for path in (run / FOLDER).glob("*/journal.sqlite"))
+
+
+def judgings_stamp(run: Path) -> tuple[int, ...]:
+    """What changes when a judging of the run has been written to its end."""
+    files = [(folder / "journal.sqlite").stat() for folder in folders_of(run)]
+    return tuple(number for file in files for number in (file.st_mtime_ns, file.st_size))
+
+
+def is_judging(folder: Path) -> bool:
+    """Whether a folder lies where a run's judgings do."""
+    place = folder.resolve().parent
+    return place.name == FOLDER and (place.parent / "journal.sqlite").is_file()
+
+
+def refuse_judging(settings: Mapping[str, Any], folder: Path) -> None:
+    """Raises UserError where a journal's settings are a judging's: its verdicts are no run's scores."""
+    if SETTING in settings:
+        raise UserError(
+            f"{folder} holds a judge's verdicts on a run, which are no run of their own: give the run's folder, whose "
+            "report has them; `kshot show` shows them one by one."
+        )
+
+
+def judgings_of(run: Path, records: Sequence[Record]) -> list[Judging]:
+    """Every judge's verdicts on a run's records."""
+    found = []
+    for folder in folders_of(run):
+        try:
+            with Journal.read(folder) as journal:
+                if journal.answered():  # else it has just begun
+                    found.append(read_judging(journal, records))
+        except (*UNREADABLE, OSError) as error:
+            found.append(Judging(folder.name, "", "", "", "", "", "", "", "", "", False, trouble=str(error)))
+    return found
+
+
+def read_judging(journal: Journal, records: Sequence[Record]) -> Judging:
+    """One judge's verdicts. Raises UserError and kin for a damaged journal."""
+    settings = journal.settings()
+    pair = None if settings["pair"] is None else (str(settings["pair"][0]), str(settings["pair"][1]))
+    judging = Judging(
+        name=str(settings["judge"]),
+        metric=f"judge:{settings['judge']}",
+        engine=str(settings["engine"]),
+        model=journal.noted(MODEL) or "",
+        rubric=str(settings["rubric"]),
+        sha256=str(settings["rubric_sha256"]),
+        text=journal.noted(RUBRIC) or "",
+        scale=str(settings["scale"]),
+        by=str(settings["by"]),
+        of=str(settings["of"]),
+        reference=bool(settings["reference"]),
+        pair=pair,
+        total=int(journal.noted(TOTAL) or 0),
+        labels=labels_of(journal),
+    )
+    return replace(judging, verdicts=list(verdicts_of(journal, judging, records)))
+
+
+def verdicts_of(journal: Journal, judging: Judging, records: Sequence[Record]) -> Iterator[Verdict]:
+    """A journal's verdicts, in its order."""
+    by_key = {key_of(record): record for record in records}
+    for record in journal.records():
+        strategies = judging.pair or (record.strategy,)
+        attempts: list[Key] = [(record.task, name, record.sample_id, record.repeat) for name in strategies]
+        now = [seen_of(by_key[key], judging.of) if key in by_key else None for key in attempts]
+        detail = record.prediction.detail
+        yield Verdict(
+            attempts[0],
+            record.prediction.answer,
+            record.score.value,
+            record.prediction.rule,
+            tuple(detail.get("places", ())),
+            record.prediction.probabilities,
+            now == list(detail.get("judged", ())),
+        )
+
+
+def labels_of(journal: Journal) -> dict[Attempt, str]:
+    """The labels that were kept; {} where none were, or they are damaged."""
+    with suppress(ValueError, TypeError, RecursionError):
+        said = json.loads(journal.noted(LABELS) or "[]")
+        return {
+            (str(task), str(strategy), str(sample), int(at)): str(word) for task, strategy, sample, at, word in said
+        }
+    return {}
