@@ -84,5 +84,4 @@ def judge(
         "rubric": rubric, "scale": scale or "", "by": by, "of": of, "reference": reference, "pair": pairwise,
         "max_new_tokens": max_new_tokens, "name": name,
     }  # fmt: skip
-    run_judge(run, named, labels, given)
-    finish(run)
+    finish(run, run_judge(run, named, labels, given))

@@ -92,7 +92,7 @@ def find_rubric(given: str, *, compares: bool) -> Rubric:
     elif given in RUBRICS:
         rubric = RUBRICS[given]
     else:
-        raise UserError(f"unknown rubric {given!r}: {suggest(given, list(RUBRICS))}, or @FILE with one of your own.")
+        raise UserError(f"unknown rubric {given!r}, and no @FILE either: {suggest(given, list(RUBRICS))}")
     used = sandbox.names_in(rubric.text)
     wanted = TWO if compares else ONE
     lacking = [name for name in wanted if name not in used]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.prompting.short_names import resolve, short_names
+from kshot.eval.report.prompting.short_names import abbreviated, resolve, short_names
 from kshot.harness.journal import Journal
 from kshot.harness.judging.items import Item, items_of, key_of
 from kshot.harness.judging.judge import PAIR, SCALE, TEXT, Judge
@@ -184,8 +185,8 @@ def place_of(run: Path, judge: Judge) -> Path:
     return place
 
 
-def run_judge(folder: Path, named: NamedEngine, labels: Path | None, given: Mapping[str, Any]) -> None:
-    """The command: judges with progress, and says how to go on where it was stopped."""
+def run_judge(folder: Path, named: NamedEngine, labels: Path | None, given: Mapping[str, Any]) -> str:
+    """The command: judges with progress, and says how to go on where it was stopped. Gives the judging's name."""
     from rich.console import Console
 
     from kshot.eval.report.safe_text import clean
@@ -230,6 +231,7 @@ def run_judge(folder: Path, named: NamedEngine, labels: Path | None, given: Mapp
         raise
     finally:
         engine.close()
+    return judge.name
 
 
 def known_settings(place: Path, judge: Judge) -> dict[str, Any]:
@@ -241,19 +243,18 @@ def known_settings(place: Path, judge: Judge) -> dict[str, Any]:
     return judge.settings(str(kept.get("engine", "")), bool(kept.get("chat", True)))
 
 
-def finish(folder: Path) -> None:
-    """Prints what the judges say of a run, and makes its report again, in which they have a section."""
+def finish(folder: Path, name: str) -> None:
+    """Prints what a judge says of a run, and makes the run's report again, in which all judges have a section."""
     from rich.console import Console
 
     from kshot.eval.report import terminal
     from kshot.eval.report.model import Report
     from kshot.eval.report.prompting.build import build
-    from kshot.eval.report.prompting.judged import TITLE
+    from kshot.eval.report.prompting.judged import judged_section
     from kshot.eval.report.publish import announce, write
 
     run, journal = read_run(folder)
     with journal:
-        report = build(run)
-        section = [each for each in report.sections if each.title == TITLE]
-        terminal.render(Report(f"{run.name}: judged by a model", [], section), Console())
-        announce(write(report, folder))
+        short, names = abbreviated(replace(run, judgings=[each for each in run.judgings if each.name == name]))
+        terminal.render(Report(run.name, [], judged_section(short, names)), Console())
+        announce(write(build(run), folder))

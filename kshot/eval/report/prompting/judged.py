@@ -76,7 +76,7 @@ def described(judging: Judging) -> str:
     unread = sum(one.said is None for one in judging.verdicts)
     more = [f"{unread:,} of {count:,} verdicts could not be read, and count as nothing"]
     if not unread:
-        more = [f"all of {count:,} verdicts were read"]
+        more = [f"each of its {count:,} verdicts was read"]
     if stale:
         more.append(f"{stale:,} are of answers that have since been read otherwise, and count as nothing: judge again")
     if count < judging.total:
@@ -84,8 +84,13 @@ def described(judging: Judging) -> str:
     return (
         f"{judging.metric}: {judging.model or 'a model'} (engine {judging.engine}) by the rubric {judging.rubric} "
         f"(SHA-256 {judging.sha256[:12]}), {scale}, read as {BY.get(judging.by, judging.by)}; it saw {shown}. "
-        f"{'; '.join(more)}."
+        f"{sentence('; '.join(more))}."
     )
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence begins."""
+    return words[:1].upper() + words[1:]
 
 
 def single_blocks(judging: Judging, records: By, run: RunData) -> list[Block]:

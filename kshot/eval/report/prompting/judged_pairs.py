@@ -120,7 +120,8 @@ def bias_table(judging: Judging, asked: Mapping[str, Sequence[Verdict]]) -> Tabl
     caption = (
         "First place: its share of all verdicts, two a pair; one half without bias, whatever the answers are. p: exact "
         "binomial test of the pairs in which one place won both times; the verdicts of a pair are not two independent "
-        "ones. A judge that always takes the first place has 100%, and no win counts."
+        "ones. A judge that always takes the first place has 100%, and no win counts. A preference for the letter A is "
+        "one for the first place here."
     )
     return Table(f"Bias for a place of {judging.metric}", heads, rows, caption)
 
