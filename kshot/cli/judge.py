@@ -26,6 +26,11 @@ compares two. The verdicts are kept in RUN/judge/NAME. The same command again go
 @click.command(epilog=EXAMPLES)
 @click.argument("run", type=click.Path(path_type=Path))
 @with_model
+@click.option(
+    "--chat-option", "chat_options", multiple=True,
+    help="What the judge's chat template is told besides: KEY=VALUE, such as enable_thinking=false. Repeatable.",
+)  # fmt: skip
+@click.option("--adapter", type=click.Path(path_type=Path), help="Folder of an adapter for the judge.")
 @click.option("--engine", help="What judges: name[:key=value,...] or file.py:name, instead of --model and its kin.")
 @click.option("--rubric", default="", help="What is judged: a rubric's name, or @FILE in Jinja. [default: correctness]")
 @click.option("--scale", type=click.Choice(["yes-no", "1-5"]), help="The verdicts of one answer. [default: yes-no]")
@@ -55,6 +60,8 @@ compares two. The verdicts are kept in RUN/judge/NAME. The same command again go
 def judge(
     run: Path,
     options: ModelOptions,
+    chat_options: tuple[str, ...],
+    adapter: Path | None,
     engine: str | None,
     rubric: str,
     scale: str | None,
@@ -79,7 +86,7 @@ def judge(
         refuse_beside_engine(options)
     if options.wording:
         raise UserError(f"--template {options.wording} words samples; give a judge's wording as --rubric @FILE.")
-    named = find_engine(engine if engine is not None else options.engine())
+    named = find_engine(engine if engine is not None else options.engine(adapter, chat_options))
     given = {
         "rubric": rubric, "scale": scale or "", "by": by, "of": of, "reference": reference, "pair": pairwise,
         "max_new_tokens": max_new_tokens, "name": name,

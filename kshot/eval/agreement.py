@@ -27,7 +27,7 @@ class Agreement:
     share: float  # of them, those on which they agree
     share_interval: Interval
     kappa: float  # nan where chance alone would make them agree on everything
-    kappa_interval: Interval | None  # None where kappa is none
+    kappa_interval: Interval | None  # None where kappa is none, or either judge says the same of everything
     cells: Cells
 
 
@@ -90,6 +90,7 @@ def agreement(
     total = partial(cohen_kappa, scale=scale, quadratic=quadratic)
     kappa = value_of(counts, total)
     same = [float(a == b) for a, b in said]
+    varied = all(len(set(side)) > 1 for side in zip(*said, strict=True))  # else kappa is 0 of every resample too
     cells: dict[tuple[str, str], float] = {}
     for pair in said:
         cells[pair] = cells.get(pair, 0.0) + 1
@@ -98,7 +99,7 @@ def agreement(
         share=sum(same) / len(same),
         share_interval=named_interval(same, clusters=clusters)[0],
         kappa=kappa,
-        kappa_interval=None if math.isnan(kappa) else corpus_interval(counts, total, clusters=clusters),
+        kappa_interval=corpus_interval(counts, total, clusters=clusters) if varied else None,
         cells=cells,
     )
 

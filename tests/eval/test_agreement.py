@@ -46,6 +46,7 @@ def test_where_all_say_the_same_kappa_is_none() -> None:
 def test_one_side_that_says_the_same_of_all_agrees_by_chance() -> None:
     found = agreement([("yes", "yes")] * 9 + [("yes", "no")], ("yes", "no"))
     assert found.kappa == 0 and found.share == 0.9
+    assert found.kappa_interval is None  # every resample's kappa is 0, which would look like certainty
 
 
 def test_verdicts_on_one_sample_are_no_independent_ones() -> None:

@@ -131,7 +131,7 @@ def test_an_oracle_agrees_with_the_rules_on_everything(run: Path) -> None:
 def test_a_judge_that_always_says_yes_does_not_agree_better_than_chance(run: Path) -> None:
     judge(run, always("Yes"), id="the/answering")
     text = report_of(run)
-    assert "the judge is not shown to agree with the rules better than chance would: kappa 0.00" in text
+    assert "On coin-flip the judge says yes of all " in text and "chance alone would bring" in text
     assert "The judge is the model that answered. It says yes to 100.0% of these answers" in text
 
 

@@ -192,13 +192,20 @@ def agreements(judging: Judging, records: By, run: RunData) -> tuple[list[tuple[
 def told_of(task: str, found: Agreement) -> str:
     """How far a judge agrees with the rules, in a sentence."""
     if found.kappa_interval is None:
-        return f"On {task} the judge and the rules say the same of everything alike, from which nothing can be told."
+        constant = {who: words for who, words in sides_of(found).items() if len(words) == 1}
+        said = " and ".join(f"the {who} say{'s' * (who == 'judge')} {min(words)}" for who, words in constant.items())
+        return f"On {task} {said} of all {found.n:,}: what agreement there is, chance alone would bring."
     low, high = found.kappa_interval.low, found.kappa_interval.high
     shown = "agrees" if low > 0 else "is not shown to agree"
     return (
         f"On {task} the judge {shown} with the rules better than chance would: kappa {signed(found.kappa)} (95% "
         f"{signed(low)} to {signed(high)}), {percent(found.share)} of {found.n:,}."
     )
+
+
+def sides_of(found: Agreement) -> dict[str, set[str]]:
+    """The words that the judge used, and the rules."""
+    return {"judge": {a for a, _ in found.cells}, "rules": {b for _, b in found.cells}}
 
 
 def signed(value: float) -> str:
@@ -228,7 +235,8 @@ def agreement_table(judging: Judging, rows: Sequence[tuple[str, str, Agreement]]
     caption = (
         "First and second as `who` has them. The rules say yes where the task's own score is full. Kappa: agreement "
         "over what chance would bring (Cohen 1960), 0 for chance and 1 for all; – where one of them says the same of "
-        f"everything and so does the other. Its interval is a bootstrap over samples.{rated}"
+        f"everything and so does the other. Its interval is a bootstrap over samples: none where one says the same of "
+        f"everything, and without width where nothing disagrees.{rated}"
     )
     return Table(f"Agreement of {judging.metric}", heads, cells, caption)
 
