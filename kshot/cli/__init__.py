@@ -4,6 +4,7 @@ main.py      the program, and `kshot list`
 bench.py     `kshot bench` and `kshot demo`
 runs.py      what is done with a run's folder: show, report, rescore, export, compare, view
 tune.py      `kshot tune`
+judge.py     `kshot judge`
 classic.py   `kshot classic`
 options.py   options that several commands share
 group.py     a mistake is one sentence

@@ -17,6 +17,7 @@ from kshot.eval.report.prompting.judgings import Attempt, Judging, Verdict
 from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
 from kshot.harness.judging.items import Key, key_of, seen_of
+from kshot.harness.judging.judge import PAIR, SCALE
 from kshot.types import Record, UserError
 
 FOLDER = "judge"
@@ -64,7 +65,7 @@ def judgings_of(run: Path, records: Sequence[Record]) -> list[Judging]:
 
 
 def read_judging(journal: Journal, records: Sequence[Record]) -> Judging:
-    """One judge's verdicts. Raises UserError and kin for a damaged journal."""
+    """One judge's verdicts. Raises UserError and kin for a damaged journal, ValueError for verdicts on no scale."""
     settings = journal.settings()
     pair = None if settings["pair"] is None else (str(settings["pair"][0]), str(settings["pair"][1]))
     judging = Judging(
@@ -81,35 +82,40 @@ def read_judging(journal: Journal, records: Sequence[Record]) -> Judging:
         reference=bool(settings["reference"]),
         pair=pair,
         total=int(journal.noted(TOTAL) or 0),
-        labels=labels_of(journal),
+        labels=labels_of(journal, str(settings["scale"])),
     )
+    if judging.scale not in SCALE or (judging.scale == PAIR) != (pair is not None):
+        raise ValueError(f"its scale is {judging.scale!r:.40}")
     return replace(judging, verdicts=list(verdicts_of(journal, judging, records)))
 
 
 def verdicts_of(journal: Journal, judging: Judging, records: Sequence[Record]) -> Iterator[Verdict]:
     """A journal's verdicts, in its order."""
     by_key = {key_of(record): record for record in records}
+    values = SCALE[judging.scale].values
     for record in journal.records():
         strategies = judging.pair or (record.strategy,)
         attempts: list[Key] = [(record.task, name, record.sample_id, record.repeat) for name in strategies]
         now = [seen_of(by_key[key], judging.of) if key in by_key else None for key in attempts]
-        detail = record.prediction.detail
+        detail, said = record.prediction.detail, record.prediction.answer
+        places = tuple(detail.get("places", ()))
+        if not (said is None or said in values) or not set(places) <= {"first", "second", None}:
+            raise ValueError(f"a verdict is {said!r:.40} {places!r:.40}")
         yield Verdict(
             attempts[0],
-            record.prediction.answer,
-            record.score.value,
+            said,
+            record.score.value if said is None else values[said],
             record.prediction.rule,
-            tuple(detail.get("places", ())),
+            places,
             record.prediction.probabilities,
             now == list(detail.get("judged", ())),
         )
 
 
-def labels_of(journal: Journal) -> dict[Attempt, str]:
-    """The labels that were kept; {} where none were, or they are damaged."""
-    with suppress(ValueError, TypeError, RecursionError):
+def labels_of(journal: Journal, scale: str) -> dict[Attempt, str]:
+    """The labels that were kept, on the scale; {} where none were, or they are damaged."""
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
         said = json.loads(journal.noted(LABELS) or "[]")
-        return {
-            (str(task), str(strategy), str(sample), int(at)): str(word) for task, strategy, sample, at, word in said
-        }
+        found = {(str(task), str(strategy), str(sample), int(at)): word for task, strategy, sample, at, word in said}
+        return {attempt: word for attempt, word in found.items() if word in SCALE[scale].values}
     return {}

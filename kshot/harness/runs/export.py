@@ -70,7 +70,8 @@ PLAIN_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 def export(run: Path, folder: Path, format: str, *, as_is: bool = False) -> list[tuple[Path, int]]:
     """Writes scores, records and calls of a run into the folder. Gives each file and its number of rows.
 
-    Judges' verdicts have a table of their own, where there are any. CSV is safe to open in a spreadsheet unless its text is wanted `as_is`. Raises UserError.
+    Judges' verdicts have a table of their own, where there are any. CSV is safe to open in a spreadsheet unless its
+    text is wanted `as_is`. Raises UserError.
     """
     if format not in FORMATS:
         raise UserError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}.")

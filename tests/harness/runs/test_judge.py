@@ -19,7 +19,9 @@ import pytest
 from pyarrow import parquet
 from starlette.testclient import TestClient
 
+from kshot.eval.agreement import agreement
 from kshot.eval.report import markdown
+from kshot.eval.report.numbers import percent_range
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.judged import TITLE
 from kshot.eval.report.prompting.judgings import Judging
@@ -111,7 +113,7 @@ def tables_of(folder: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def test_an_oracle_agrees_with_the_rules_on_everything(run: Path) -> None:
-    engine, found = judge(run, oracle)
+    _, found = judge(run, oracle)
     data, journal = read_run(run)
     journal.close()
     answered = [record for record in data.records if record.prediction.answer is not None]
@@ -133,6 +135,22 @@ def test_a_judge_that_always_says_yes_does_not_agree_better_than_chance(run: Pat
     text = report_of(run)
     assert "On coin-flip the judge says yes of all " in text and "chance alone would bring" in text
     assert "The judge is the model that answered. It says yes to 100.0% of these answers" in text
+
+
+def test_two_answers_to_a_sample_are_no_independent_ones(run: Path) -> None:
+    def falls(request: Request) -> Generation:
+        liked = "Yes" if len(content(request)) % 3 else "No"
+        return Generation("", "scored", logprob=-0.1 if request.continuation == liked else -2.0)
+
+    _, found = judge(run, falls)
+    data, journal = read_run(run)
+    journal.close()
+    by_key = {(r.task, r.strategy, r.sample_id, r.repeat): "yes" if r.score.right else "no" for r in data.records}
+    said = [(str(one.said), by_key[one.attempt]) for one in found.verdicts]
+    expected = agreement(said, ("yes", "no"), clusters=[one.attempt[2] for one in found.verdicts]).share_interval
+    [row] = tables_of(run)[f"Agreement of {found.metric}"]
+    assert row["95% interval"] == percent_range(expected.low, expected.high)
+    assert expected != agreement(said, ("yes", "no")).share_interval
 
 
 def test_the_runs_own_scores_do_not_change(run: Path) -> None:
@@ -171,7 +189,7 @@ def test_an_oracle_of_pairs_finds_the_right_one_from_either_place(run: Path) -> 
     [bias] = tables[f"Bias for a place of {found.metric}"]
     assert (bias["first place"], bias["same winner in both"]) == ("50.0%", "100.0%")
     asked = [one for one in found.verdicts if one.places]
-    assert 0 < len(asked) and len(engine.asked) == len(set(engine.asked)) <= 4 * len(asked)
+    assert asked and len(set(engine.asked)) == len(engine.asked) <= 4 * len(asked)
 
 
 def test_an_unread_verdict_is_counted_apart_and_never_graded(run: Path) -> None:
@@ -406,6 +424,22 @@ def test_a_damaged_judging_is_named_and_the_run_is_read(run: Path, tmp_path: Pat
         export(run, tmp_path / "x", "csv")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE records SET answer = '\"perhaps\"'",
+        "UPDATE records SET detail = json_set(detail, '$.places', json('[\"third\", \"first\"]'))",
+        "UPDATE meta SET value = '\"stars\"' WHERE name = 'setting scale'",
+        "DELETE FROM meta WHERE name = 'setting rubric'",
+    ],
+)
+def test_what_a_stranger_made_of_a_judging_is_named(run: Path, change: str) -> None:
+    _, found = judge(run, oracle, pair=("zero-shot", "few-shot"))
+    with closing(sqlite3.connect(run / "judge" / found.name / "journal.sqlite")) as connection, connection:
+        connection.execute(change)
+    assert f"judge/{found.name} cannot be read" in report_of(run)
+
+
 def test_one_that_has_just_begun_says_nothing(run: Path) -> None:
     data, journal = read_run(run)
     with journal:
@@ -442,7 +476,7 @@ def test_mistakes_are_told_before_a_model_is_loaded(run: Path, given: dict[str, 
 
 def test_another_engine_under_the_same_name_is_refused(run: Path) -> None:
     judge(run, oracle, name="j")
-    with pytest.raises(UserError, match="engine: the/judge -> another.*use another --name"):
+    with pytest.raises(UserError, match=r"engine: the/judge -> another.*use another --name"):
         judge(run, oracle, name="j", id="another")
 
 
