@@ -1,4 +1,4 @@
-"""`kshot judge` from the command line, with a model: whatever the batch the same verdicts, and mistakes in a sentence."""
+"""`kshot judge` from the command line, with a model: the same verdicts whatever the batch, mistakes in a sentence."""
 
 from __future__ import annotations
 
