@@ -49,7 +49,7 @@ def read_run(folder: Path, *, judging: bool = False) -> tuple[RunData, Journal]:
             prepared_of(journal),
             templates_of(journal),
             kinds_of(journal),
-            judgings_of(folder, records),
+            judgings=judgings_of(folder, records),
         )
         undo.pop_all()
     return run, journal
