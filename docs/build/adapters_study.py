@@ -83,7 +83,7 @@ STUDIES: dict[str, tuple[list[str], ...]] = {
 }
 TITLES = {
     "past": "Past tenses: 16 training samples (and 8, 32), 124 to 130 test samples",
-    "sst2": "Film reviews (SST-2): 16 training samples a label (and 8, 64), 128 test samples",
+    "sst2": "Film reviews (SST-2): 16 training samples a label, 128 test samples",
     **{
         f"mixture-{name}": f"Instruction tuning with {name} held out ({', '.join(tasks)})"
         for name, tasks in CLUSTERS.items()
