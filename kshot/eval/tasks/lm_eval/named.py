@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kshot.eval.tasks.registry import TASKS
 from kshot.registry import suggest
 from kshot.spec import convert, split_spec, write_spec
 from kshot.types import UserError
@@ -51,11 +52,16 @@ def named_task(spec: str) -> NamedTask | None:
             raise UserError(f"{spec!r} names no task of lm-evaluation-harness; write lm-eval:NAME.")
         return with_options(None, name, given)
     file = FILE.fullmatch(spec)
-    if file is None:
-        return None
+    if file is None or (split_head(spec) in TASKS.entries and not Path(spec).expanduser().is_file()):
+        return None  # such as qa:task=FILE.yaml, a task with another within it
     if Path(spec).expanduser().is_file():
         return with_options(Path(spec).expanduser(), "", {})
     return with_options(Path(file["path"]).expanduser(), "", split_spec(f"file{file['given'] or ''}")[1])
+
+
+def split_head(spec: str) -> str:
+    """What stands before a specification's hyperparameters."""
+    return re.split("[:(]", spec, maxsplit=1)[0].strip()
 
 
 def with_options(path: Path | None, name: str, given: dict[str, str]) -> NamedTask:
