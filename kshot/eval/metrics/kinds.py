@@ -95,9 +95,11 @@ def kind_of_json(given: Any) -> Kind:
     try:
         kind = Kind(**given)
         numbers = (kind.low, kind.high, *([] if kind.right is None else [kind.right]))
+        if any(math.isnan(n) for n in numbers):  # which raises for what is no number, or beyond all
+            return PLAIN
         known = kind.better in ("higher", "lower") and kind.over in ("attempt", "sample", "corpus")
         if not known or not isinstance(kind.unit, str) or not all(isinstance(n, int | float) for n in numbers):
             return PLAIN
-    except TypeError:
+    except (TypeError, OverflowError):
         return PLAIN
     return kind

@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kshot.eval.report.prompting.build import build
+from kshot.eval.report.prompting.compare import compare
+from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.measures import measure
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.export import export
@@ -233,3 +235,87 @@ def test_the_best_constant_is_worth_what_its_metric_gives_it(tmp_path: Path) -> 
         worth = [scorer.score(sample.target, common)["rougeL"].fmeasure for sample in data.samples.values()]
         assert (found.constant.answer, found.constant.value) == (common, pytest.approx(sum(worth) / 5))
         assert {record.prediction.answer for record in data.records} == {"The Cat.\n\nTwo lines."}  # all of a reply
+
+
+def labelled(tmp_path: Path, name: str, score_by: str = "", said: str = "no", strategy: str = "zero-shot") -> Path:
+    """A run of twelve questions, four of them yes."""
+    rows = [f"Is it {n}?,{'yes' if n % 3 == 0 else 'no'}" for n in range(12)]
+    (tmp_path / "q.csv").write_text("\n".join(["question,answer", *rows]) + "\n")
+    (tmp_path / name).mkdir()
+    engine = ScriptedEngine(lambda _: said)
+    return run(tmp_path / name, f"{tmp_path}/q.csv:answer=label,exemplars=0", strategy, engine, (), score_by)
+
+
+def test_the_best_constant_for_the_f1_of_a_rare_label_is_that_label(tmp_path: Path) -> None:
+    from sklearn.metrics import f1_score
+
+    data, journal = read_run(labelled(tmp_path, "one", "label-f1"))
+    with journal:
+        [found] = measure(data).values()
+        assert found.constant is not None
+        targets = [sample.target for sample in data.samples.values()]
+        wanted = {one: f1_score(targets, [one] * 12, pos_label="yes", zero_division=0) for one in ("yes", "no")}
+        assert (found.constant.answer, found.constant.value) == ("yes", pytest.approx(wanted["yes"]))
+        assert found.constant.second == ("no", pytest.approx(wanted["no"]))
+
+
+def test_runs_by_two_metrics_are_not_compared(tmp_path: Path) -> None:
+    first, second = labelled(tmp_path, "one"), labelled(tmp_path, "two", "bleu")
+    (a, one), (b, two) = read_run(first), read_run(second)
+    with one, two, pytest.raises(UserError, match="not compared, as it is scored by bleu in run and by accuracy in run"):
+        compare(a, b)
+    (a, one), (b, two) = read_run(first), read_run(first)
+    with one, two:
+        assert compare(a, b).summary
+
+
+FAR = """
+import math
+from kshot.eval.metrics import Kind, metric
+
+@metric(kind=Kind(unit="letters", better="lower", high=math.inf, right={right}))
+def far(answer, sample):
+    return float({least} + abs(len(answer) - len(sample.target)))
+"""
+
+
+def test_a_distance_without_bound_is_found_by_its_outcome(tmp_path: Path) -> None:
+    (tmp_path / "far.py").write_text(FAR.format(right="0.0", least=0))
+    with store.opened(labelled(tmp_path, "one", f"{tmp_path}/far.py:far")) as journal:
+        counts = {
+            name: store.find(journal, store.Wanted(outcome=name), limit=1, offset=0)[0]
+            for name in ("right", "wrong", "partial", "scored")
+        }
+        assert counts == {"right": 8, "wrong": 0, "partial": 4, "scored": 0}
+        assert store.state_of(journal).right == 8
+
+
+def test_a_distance_of_one_is_no_chain_that_is_right(tmp_path: Path) -> None:
+    (tmp_path / "far.py").write_text(FAR.format(right=None, least=1))
+    strategy = "self-consistency:base=zero-shot,n=3"
+    data, journal = read_run(labelled(tmp_path, "one", f"{tmp_path}/far.py:far", strategy=strategy))
+    with journal:
+        [curve] = curves_of(data)
+        assert curve.accuracy == pytest.approx([8 / 12] * 3)
+
+
+def test_a_metric_that_needs_more_repeats_says_so_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"needs 3 attempts at each sample and has 1: add --repeats 3"):
+        load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, score_by="pass-at-k:k=3"))
+    assert load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, repeats=3, score_by="pass-at-k:k=3"))
+
+
+def test_a_function_s_number_is_not_added_up_as_kshot_s_metric_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def results(doc, found):\n    return {'bleu': 0.5, 'acc': 1.0}\n")
+    (tmp_path / "rows.jsonl").write_text('{"q": "Say a.", "a": "a"}\n{"q": "Say b.", "a": "b"}\n')
+    (tmp_path / "mine.yaml").write_text(
+        "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: rows.jsonl}}\ntest_split: test\n"
+        "output_type: generate_until\ndoc_to_text: q\ndoc_to_target: a\nprocess_results: !function own.results\n"
+        "metric_list: [{metric: bleu}, {metric: acc}]\n"
+    )
+    task = f"{tmp_path}/mine.yaml:trust_code=true"
+    data, journal = read_run(run(tmp_path, task, "zero-shot", ScriptedEngine(lambda _: "a")))
+    with journal:
+        [found] = measure(data).values()
+        assert (found.scale.metric, found.value, found.scale.kind.plain) == ("bleu_of_task", 0.5, True)
+        assert list(data.records[0].score.values) == ["bleu_of_task", "acc"]
