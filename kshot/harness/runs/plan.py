@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kshot.eval.corpus import added
 from kshot.eval.metrics import Metric, get_metric
+from kshot.eval.metrics.fits import check_repeats, check_targets
 from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
@@ -265,14 +265,8 @@ def load_plan(
         scorer = Scorer(metrics_of([plan.score_by], trust_code=trust_code))
         tasks, own = tuple(replace(task, score=scorer) for task in tasks), (*scorer.metrics, *own)
     check_repeats(own, plan.repeats)
+    check_targets(own, samples)
     return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
-
-
-def check_repeats(metrics: Sequence[Metric], repeats: int) -> None:
-    """Raises UserError for a metric of a sample's repeats that needs more of them."""
-    for one in metrics:
-        if one.kind.over == "sample":
-            one.total(added([one.counts(Prediction(None, "unparsed"), Sample("", "", ""))] * repeats))
 
 
 def metrics_of(specs: Sequence[str], *, trust_code: bool) -> tuple[Metric, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from starlette.testclient import TestClient
 
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.compare import compare
@@ -20,6 +21,7 @@ from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import find_attempts, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
 from kshot.harness.runs.view import store
+from kshot.harness.runs.view.server import find_runs, make_app
 from kshot.types import Generation, Request, UserError
 
 SUM = """question,answer
@@ -260,9 +262,13 @@ def test_the_best_constant_for_the_f1_of_a_rare_label_is_that_label(tmp_path: Pa
 
 
 def test_runs_by_two_metrics_are_not_compared(tmp_path: Path) -> None:
-    first, second = labelled(tmp_path, "one"), labelled(tmp_path, "two", "bleu")
+    first, second = labelled(tmp_path, "one"), labelled(tmp_path, "two", "chrf")
     (a, one), (b, two) = read_run(first), read_run(second)
-    with one, two, pytest.raises(UserError, match="not compared, as it is scored by bleu in run and by accuracy in run"):
+    with (
+        one,
+        two,
+        pytest.raises(UserError, match="as it is scored by chrf in run and by accuracy"),
+    ):
         compare(a, b)
     (a, one), (b, two) = read_run(first), read_run(first)
     with one, two:
@@ -288,6 +294,8 @@ def test_a_distance_without_bound_is_found_by_its_outcome(tmp_path: Path) -> Non
         }
         assert counts == {"right": 8, "wrong": 0, "partial": 4, "scored": 0}
         assert store.state_of(journal).right == 8
+    client = TestClient(make_app(find_runs([tmp_path / "one" / "run"]), "t"), base_url="http://127.0.0.1")
+    assert client.get("/t/run/0/state").json()["right"] == 8
 
 
 def test_a_distance_of_one_is_no_chain_that_is_right(tmp_path: Path) -> None:
@@ -300,7 +308,7 @@ def test_a_distance_of_one_is_no_chain_that_is_right(tmp_path: Path) -> None:
 
 
 def test_a_metric_that_needs_more_repeats_says_so_before_anything_is_asked(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"needs 3 attempts at each sample and has 1: add --repeats 3"):
+    with pytest.raises(UserError, match="needs 3 attempts at each sample and has 1: add --repeats 3"):
         load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, score_by="pass-at-k:k=3"))
     assert load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, repeats=3, score_by="pass-at-k:k=3"))
 
@@ -319,3 +327,12 @@ def test_a_function_s_number_is_not_added_up_as_kshot_s_metric_of_that_name(tmp_
         [found] = measure(data).values()
         assert (found.scale.metric, found.value, found.scale.kind.plain) == ("bleu_of_task", 0.5, True)
         assert list(data.records[0].score.values) == ["bleu_of_task", "acc"]
+
+
+@pytest.mark.parametrize(("metric", "answer"), [("rouge", "东京"), ("bleu", "Paris"), ("label-f1:label=maybe", "no")])
+def test_a_metric_that_is_blind_to_the_targets_says_so(tmp_path: Path, metric: str, answer: str) -> None:
+    (tmp_path / "q.csv").write_text(f"question,answer\nWhich?,{answer}\nAnd which?,{answer}\n")
+    plan = Plan((f"{tmp_path}/q.csv:answer=text,exemplars=0",), ("zero-shot",))
+    with pytest.raises(UserError, match="gives nothing for the very targets of q"):
+        load_plan(plan, (metric,))
+    assert load_plan(plan, ("chrf",))

@@ -18,6 +18,7 @@ from kshot.eval.report.prompting.scale import PLAIN, Scale
 from kshot.types import Record, Sample
 
 FEW = 20  # distinct targets, each of which is tried
+LABELS = ("macro-f1", "label-f1", "matthews")  # of which no other text has more than the targets
 LONGEST = 24  # characters of an answer in a sentence or a cell
 
 
@@ -86,6 +87,11 @@ def constant(
     if counted is None:
         return None
     return Constant(answer, scores, value_of(list(counted.units.values()), counted.total), counted=counted)
+
+
+def may_be_more(scale: Scale) -> bool:
+    """Whether a text that is no target may have more than the best of the targets."""
+    return not scale.binary and scale.metric.partition(":")[0] not in LABELS
 
 
 def answers_of(records: Sequence[Record]) -> Answers:

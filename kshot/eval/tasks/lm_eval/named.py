@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kshot.eval.tasks.registry import TASKS
 from kshot.registry import suggest
 from kshot.spec import convert, split_spec, write_spec
 from kshot.types import UserError
 
 FILE = re.compile(r"(?P<path>.+?\.ya?ml)(?P<given>:.*|\(.*\))?", re.I | re.S)
 PACKAGE = re.compile(r"lm-eval:(?P<name>[\w.+/-]+)(?:,(?P<given>.*))?", re.S)
+WITHIN = re.compile(r"[\w-]+\s*[:(]\s*\w+\s*=")  # another task with hyperparameters, such as qa:task=FILE.yaml
 OPTIONS = ("filter", "metrics", "trust_code")
 
 
@@ -52,16 +52,11 @@ def named_task(spec: str) -> NamedTask | None:
             raise UserError(f"{spec!r} names no task of lm-evaluation-harness; write lm-eval:NAME.")
         return with_options(None, name, given)
     file = FILE.fullmatch(spec)
-    if file is None or (split_head(spec) in TASKS.entries and not Path(spec).expanduser().is_file()):
-        return None  # such as qa:task=FILE.yaml, a task with another within it
+    if file is None or (WITHIN.match(spec) and not Path(spec).expanduser().is_file()):
+        return None
     if Path(spec).expanduser().is_file():
         return with_options(Path(spec).expanduser(), "", {})
     return with_options(Path(file["path"]).expanduser(), "", split_spec(f"file{file['given'] or ''}")[1])
-
-
-def split_head(spec: str) -> str:
-    """What stands before a specification's hyperparameters."""
-    return re.split("[:(]", spec, maxsplit=1)[0].strip()
 
 
 def with_options(path: Path | None, name: str, given: dict[str, str]) -> NamedTask:

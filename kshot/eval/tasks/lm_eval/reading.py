@@ -100,9 +100,9 @@ def own_keys(path: Path) -> Keys:
 
 def check_size(keys: Keys, path: Path) -> None:
     """Raises UserError for aliases that hold themselves, or make a file of a few lines one without end."""
-    left, waiting = MOST, [keys]
+    left, waiting = MOST, list[Any]([keys])
     while waiting:
-        one: Any = waiting.pop()
+        one = waiting.pop()
         inside = [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
         left -= len(inside)
         if left < 0:
