@@ -22,4 +22,6 @@ def alone(counts: Counts) -> float:
 @metric(kind=Kind(over="sample"), total=any_of, each=alone)
 def pass_at_k(answer: str, sample: Sample, *, k: int = 1) -> Counts:
     """Probability that one of k attempts at a sample is its target, unbiased (Chen et al. 2021, arXiv 2107.03374)."""
+    if k < 1:
+        raise UserError(f"pass-at-k has k={k}; it must be at least 1.")
     return {"n": 1.0, "right": float(answer in sample.target.split("|"))}

@@ -336,3 +336,21 @@ def test_a_metric_that_is_blind_to_the_targets_says_so(tmp_path: Path, metric: s
     with pytest.raises(UserError, match="gives nothing for the very targets of q"):
         load_plan(plan, (metric,))
     assert load_plan(plan, ("chrf",))
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"), [("pass-at-k:k=0", "k=0; it must be at least 1"), ("chrf:words=-1", "it must be at least 0")]
+)
+def test_numbers_that_metrics_cannot_have_are_a_sentence(metric: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4), (metric,))
+
+
+def test_no_best_constant_is_told_of_a_metric_that_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from kshot.eval.metrics import metric\n@metric\ndef low(answer, sample):\n    return 0.25\n"
+    )
+    data, journal = read_run(labelled(tmp_path, "one", f"{tmp_path}/own.py:low"))
+    with journal:
+        [found] = measure(data).values()
+        assert (found.value, found.constant, found.no_better) == (0.25, None, False)

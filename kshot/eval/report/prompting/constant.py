@@ -76,8 +76,10 @@ def best_constant(
 def constant(
     answer: str, samples: Sequence[Sample], targets: Mapping[str, Sequence[str]], scale: Scale
 ) -> Constant | None:
-    """What one answer to all samples would score; None where the metric is of more than answers."""
+    """What one answer to all samples would score; None where the metric is of more than answers, or is not at hand."""
     scores = {key: float(answer in accepted) for key, accepted in targets.items()}
+    if ".py:" in scale.metric:  # a user's own may give a target anything, and is not run
+        return None
     if scale.kind.plain:
         metric = known_metric(scale.metric)
         if metric is not None and metric.traits.reads == "answer":  # parts of a score count too
