@@ -10,7 +10,9 @@ def any_of(counts: Counts, *, k: int = 1) -> float:
     """Of the attempts counted. Raises UserError where they are fewer than k."""
     n, right = round(counts["n"]), round(counts["right"])
     if n < k:
-        raise UserError(f"pass-at-k:k={k} needs {k} attempts at each sample and has {n}: add --repeats {k}.")
+        raise UserError(
+            f"pass-at-k:k={k} needs {k} attempts at each sample and has {n}: add --repeats {k}, or let the run finish."
+        )
     return unbiased(n, right, k)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
+from kshot.eval.metrics import get_metric
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.compare import compare
 from kshot.eval.report.prompting.consistency import curves_of
@@ -22,7 +24,7 @@ from kshot.harness.runs.read import find_attempts, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
 from kshot.harness.runs.view import store
 from kshot.harness.runs.view.server import find_runs, make_app
-from kshot.types import Generation, Request, UserError
+from kshot.types import Generation, Prediction, Request, Sample, UserError
 
 SUM = """question,answer
 Say where the cat sat.,the cat sat on the mat
@@ -354,3 +356,27 @@ def test_no_best_constant_is_told_of_a_metric_that_is_not_run(tmp_path: Path) ->
     with journal:
         [found] = measure(data).values()
         assert (found.value, found.constant, found.no_better) == (0.25, None, False)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"logprob": "abc"}, {"logprob": math.nan}, {"bytes": 0}, {"bytes": [1]}, {"logprob": -1e308}, {"bytes": -4}],
+    ids=str,
+)
+def test_a_likelihood_that_cannot_be_is_a_sentence(scored: Path, damaged: dict[str, object]) -> None:
+    data, journal = read_run(scored)
+    with journal:
+        records = [
+            replace(one, prediction=replace(one.prediction, detail={**one.prediction.detail, **damaged}))
+            for one in data.records
+        ]
+        with pytest.raises(UserError, match="is no likelihood of a text"):
+            measure(replace(data, records=records))
+
+
+@pytest.mark.parametrize("odd", [math.nan, -3.0, 1e308])
+@pytest.mark.parametrize("name", ["brier", "calibration-error"])
+def test_a_probability_that_cannot_be_is_a_sentence(name: str, odd: float) -> None:
+    prediction = Prediction("yes", "ok", probabilities={"yes": odd, "no": 0.5})
+    with pytest.raises(UserError, match="is no probability of an answer"):
+        get_metric(name).of(prediction, Sample("1", "Is it?", "yes"))
