@@ -21,7 +21,7 @@ from kshot.eval.report.prompting.measures import Measure, measure
 from kshot.eval.report.prompting.scale import ACCURACY, common
 from kshot.eval.report.prompting.short_names import abbreviated, resolve
 from kshot.eval.report.prompting.tables import best_of, variety
-from kshot.eval.report.prompting.words import TIE, enumerated
+from kshot.eval.report.prompting.words import TIE, enumerated, nothing
 
 
 def build(results: Results, *, baseline: str | None = None) -> Report:
@@ -39,18 +39,19 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     found = measure(run)
     listed = list(found.values())
     single = len({m.task for m in listed}) == 1
-    drawn = figures_of(outcomes, listed) if single else []
+    shares = all(m.scale.kind.plain for m in listed)  # others have no levels, and no mean over unlike tasks
+    drawn = figures_of(outcomes, listed) if single and shares else []
     extra = [Section("What was trained", [trained_table(outcomes, listed), *drawn])]
-    if any(one.trained.history for one in outcomes):
+    if shares and any(one.trained.history for one in outcomes):
         extra.append(Section("Learning curves", [curve_figure(outcomes, common(m.scale for m in listed))]))
     asked_by = {one.label: asked for one in outcomes} if results.info.get("strategy") else {}
     report = build_comparison(results.run, baseline=baseline, extra=extra, repeats=False, asked_by=asked_by)
-    said = (
-        in_words(outcomes, listed)
-        if single
-        else over_tasks(found, outcomes, against_baseline(found, run.samples, resolve(baseline, names)))
-    )
-    summary = [*report.summary[:1], said, *report.summary[1:]]
+    said = []
+    if single:
+        said = [in_words(outcomes, listed)]
+    elif shares:
+        said = [over_tasks(found, outcomes, against_baseline(found, run.samples, resolve(baseline, names)))]
+    summary = [*report.summary[:1], *said, *report.summary[1:]]
     return Report(f"kshot tune: {results.name}", summary, report.sections)
 
 
@@ -85,16 +86,17 @@ def trained_table(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]
     columns += [Column(title, numeric=True) for title in ("seconds", "memory (MB)", "learning rate")]
     rows: list[list[str | Cell]] = []
     for name, measures in found.items():
-        low, high = 100 * measures[0].interval.low, 100 * measures[0].interval.high
-        interval = "–" if several else f"{low:.1f}–{high:.1f}"
-        accuracy = percent(statistics.fmean(m.value for m in measures))
+        ends = measures[0].interval
+        interval = "–" if several else measures[0].scale.kind.range(ends.low, ends.high)
+        accuracy = mean_in_words(measures, [m.value for m in measures])
         held = over_constants(measures) if several else (best_of(measures[0]), variety(measures[0]))
         if name not in groups:
             rows.append([name, "0", "–", "0", "0%", accuracy, interval, *held, *["–"] * 4])
             continue
         group = groups[name]
         one = group[0]
-        over_seeds = spread([each.accuracy for each in group])
+        shares = all(m.scale.kind.plain for m in measures)
+        over_seeds = spread([each.accuracy for each in group]) if shares else "–"
         seconds = number(statistics.median(each.trained.seconds for each in group))
         memory = f"{statistics.fmean(each.trained.peak_memory for each in group) / 1e6:,.0f}"
         row = [name, f"{one.trained_on:,}", str(len(group)), f"{one.trainable:,}", share(one), accuracy, interval]
@@ -113,12 +115,18 @@ def over_constants(measures: Sequence[Measure]) -> tuple[str | Cell, str | Cell]
     """The mean of the tasks' best constant answers, and on how many tasks a strategy gave one answer alone."""
     known = [m for m in measures if m.constant is not None]
     level, same = sum(m.no_better for m in known), sum(m.answers.constant for m in measures)
-    mean = percent(statistics.fmean(m.constant.value for m in known if m.constant)) if known else "–"
+    mean = mean_in_words(known, [m.constant.value for m in known if m.constant])
     fewest = f"{min(m.answers.distinct for m in measures):,} or more"
     return (
         Cell(f"{mean}, {level} of {len(known)} no better !", "bad") if level else mean,
         Cell(f"1 on {same} of {len(measures)} !", "bad") if same else fewest,
     )
+
+
+def mean_in_words(measures: Sequence[Measure], values: Sequence[float]) -> str:
+    """The mean over tasks as their metric writes it; a dash where their metrics have none in common."""
+    kinds = {m.scale.kind for m in measures}
+    return kinds.pop().value(statistics.fmean(values)) if len(kinds) == 1 else "–"
 
 
 def by_strategy(listed: Sequence[Measure]) -> dict[str, list[Measure]]:
@@ -204,39 +212,41 @@ def in_words(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> 
     prompts = {m.strategy: m for m in listed if m.strategy not in groups}
     said = best_in_words(tuned, outcomes)
     if prompts:
-        names = highest(list(prompts), lambda name: prompts[name].value)
+        names = highest(list(prompts), lambda name: prompts[name].scale.better(prompts[name].value))
         top, count = prompts[names[0]], len(prompts)
-        if top.value == 0 and all(m.value == 0 for m in tuned.values()):
+        value = top.scale.kind.value
+        if nothing(top) and all(nothing(m) for m in tuned.values()):
             said += f"; nor does {f'the prompt {names[0]}' if count == 1 else f'any of {count} prompts'}"
-        elif top.value == 0:
+        elif nothing(top):
             said += f"; {f'the prompt {names[0]} scores' if count == 1 else f'{count} prompts score'} nothing"
         elif count == 1:
-            said += f"; the prompt {names[0]} has {percent(top.value)}"
+            said += f"; the prompt {names[0]} has {value(top.value)}"
         elif len(names) > 1:
-            said += f"; of {count} prompts {enumerated(names)} are the best with {percent(top.value)} each"
+            said += f"; of {count} prompts {enumerated(names)} are the best with {value(top.value)} each"
         else:
-            said += f"; the best of {count} prompts, {names[0]}, has {percent(top.value)}"
-    constant = next((m.constant for m in tuned.values() if m.constant is not None), None)
-    if constant is not None:
-        said += f"; always answering {quoted(constant.answer)} would have {percent(constant.value)}"
+            said += f"; the best of {count} prompts, {names[0]}, has {value(top.value)}"
+    for m in [m for m in tuned.values() if m.constant is not None][:1]:
+        assert m.constant is not None
+        said += f"; always answering {quoted(m.constant.answer)} would have {m.scale.kind.value(m.constant.value)}"
     return f"{said}."
 
 
 def best_in_words(tuned: Mapping[str, Measure], outcomes: Sequence[TrainingOutcome]) -> str:
     """The best of what was trained, or that there is none; of equals the one with the fewest parameters is told."""
     groups, count = groups_of(outcomes), len(tuned)
-    names = highest(list(tuned), lambda name: tuned[name].value)
+    names = highest(list(tuned), lambda name: tuned[name].scale.better(tuned[name].value))
     name = min(names, key=lambda label: groups[label][0].trainable)
     m, one = tuned[name], groups[name][0]
     took = f"{one.trainable:,} parameters ({share(one)}) and {one.trained_on:,} training samples"
     what = "" if m.scale.metric == ACCURACY else f"{m.scale.name} "
-    if m.value == 0:
+    value, most = m.scale.kind.value(m.value), "highest" if m.scale.kind.sign > 0 else "lowest"
+    if nothing(m):
         return f"{name} does not score anything" if count == 1 else f"None of {count} trained scores anything"
     if count == 1:
-        return f"{name}, trained: {what}{percent(m.value)} with {took}"
+        return f"{name}, trained: {what}{value} with {took}"
     if len(names) == 1:
-        return f"{name} is the best of {count} trained: {what}{percent(m.value)} with {took}"
+        return f"{name} is the best of {count} trained: {what}{value} with {took}"
     return (
-        f"{enumerated(names)} share the highest score of {count} trained: {what}{percent(m.value)}, {name} with "
+        f"{enumerated(names)} share the {most} score of {count} trained: {what}{value}, {name} with "
         f"the fewest parameters ({one.trainable:,}, {share(one)}) and {one.trained_on:,} training samples"
     )

@@ -3,6 +3,7 @@ registry.
 
     registry.py   metrics by name, what they read and count | kinds.py   what their values are
     evaluated.py  each as an `evaluate.Metric`, and paired comparisons as `evaluate.Comparison`
+    fits.py       whether they fit what is asked
     folder.py     a user's or the hub's module of `evaluate`, out of a folder
 """
 

@@ -4,11 +4,16 @@ from kshot.eval.metrics.kinds import Kind
 from kshot.eval.metrics.registry import metric
 from kshot.types import Prediction, Sample, UserError
 
+SLACK = 1e-6  # of rounding
+
 
 def probabilities_of(prediction: Prediction, name: str) -> dict[str, float]:
-    """The answers' probabilities. Raises UserError where the strategy gave none."""
+    """The answers' probabilities. Raises UserError where the strategy gave none, or a run has lost what they were."""
     if not prediction.probabilities:
         raise UserError(f"{name} is of the answers' probabilities: use a strategy that gives some, as choice-logprob.")
+    odd = next((p for p in prediction.probabilities.values() if not 0 <= p <= 1 + SLACK), None)
+    if odd is not None:
+        raise UserError(f"{name}: {odd!r:.40} is no probability of an answer; mend the strategy, or restore the run.")
     return dict(prediction.probabilities)
 
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from kshot.eval.metrics.kinds import OF_100, Kind
 from kshot.eval.metrics.registry import Counts, metric
-from kshot.types import Sample
+from kshot.types import Sample, UserError
 
 
 @lru_cache(maxsize=8)
 def scorer(words: int) -> Any:
-    """sacrebleu's own."""
+    """sacrebleu's own. Raises UserError for an order of words below 0."""
+    if words < 0:
+        raise UserError(f"chrf has words={words}; it must be at least 0.")
     from sacrebleu.metrics.chrf import CHRF
 
     return CHRF(word_order=words)

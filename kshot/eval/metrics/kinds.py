@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from kshot.types import RIGHT
 
+LONGEST = 80  # characters of a unit in a stranger's run
 SHARE = "%"
 OF_100 = "of 100"  # written times a hundred without a sign, as BLEU is
 
@@ -95,9 +96,12 @@ def kind_of_json(given: Any) -> Kind:
     try:
         kind = Kind(**given)
         numbers = (kind.low, kind.high, *([] if kind.right is None else [kind.right]))
-        known = kind.better in ("higher", "lower") and kind.over in ("attempt", "sample", "corpus")
-        if not known or not isinstance(kind.unit, str) or not all(isinstance(n, int | float) for n in numbers):
+        if any(math.isnan(n) for n in numbers):  # which raises for what is no number, or beyond all
             return PLAIN
-    except TypeError:
+        known = kind.better in ("higher", "lower") and kind.over in ("attempt", "sample", "corpus")
+        known = known and isinstance(kind.unit, str) and len(kind.unit) <= LONGEST
+        if not known or not all(isinstance(n, int | float) for n in numbers):
+            return PLAIN
+    except (TypeError, OverflowError):
         return PLAIN
     return kind

@@ -10,7 +10,9 @@ def any_of(counts: Counts, *, k: int = 1) -> float:
     """Of the attempts counted. Raises UserError where they are fewer than k."""
     n, right = round(counts["n"]), round(counts["right"])
     if n < k:
-        raise UserError(f"pass-at-k:k={k} needs {k} attempts at each sample and has {n}: add --repeats {k}.")
+        raise UserError(
+            f"pass-at-k:k={k} needs {k} attempts at each sample and has {n}: add --repeats {k}, or let the run finish."
+        )
     return unbiased(n, right, k)
 
 
@@ -22,4 +24,6 @@ def alone(counts: Counts) -> float:
 @metric(kind=Kind(over="sample"), total=any_of, each=alone)
 def pass_at_k(answer: str, sample: Sample, *, k: int = 1) -> Counts:
     """Probability that one of k attempts at a sample is its target, unbiased (Chen et al. 2021, arXiv 2107.03374)."""
+    if k < 1:
+        raise UserError(f"pass-at-k has k={k}; it must be at least 1.")
     return {"n": 1.0, "right": float(answer in sample.target.split("|"))}

@@ -7,6 +7,7 @@ from kshot.eval.metrics.registry import Counts, metric
 from kshot.types import Prediction, Sample, UserError
 
 NATS = "nats"
+MOST = 1e15  # nats, or units, of a text
 
 
 def likelihood(prediction: Prediction, sample: Sample, unit: str) -> Counts:
@@ -21,7 +22,14 @@ def likelihood(prediction: Prediction, sample: Sample, unit: str) -> Counts:
             "perplexity and bits per byte are of a text that was scored: use the strategy log-likelihood, on a task "
             "with such texts."
         )
-    return {NATS: -float(detail["logprob"]), unit: float(detail[unit])}
+    try:
+        nats, units = -float(detail["logprob"]), float(detail[unit])
+    except (TypeError, ValueError, OverflowError):
+        nats = units = math.nan
+    if not (abs(nats) < MOST and 0 < units < MOST):
+        said = f"log-likelihood {detail['logprob']!r:.40} of {detail[unit]!r:.40} {unit}"
+        raise UserError(f"{sample.id}: {said} is no likelihood of a text; mend what counts them, or restore the run.")
+    return {NATS: nats, unit: units}
 
 
 def per_unit(counts: Counts) -> float:

@@ -134,7 +134,10 @@ def in_language(spec: str, language: str) -> str:
 
 
 def code_in(spec: str) -> tuple[str, ...]:
-    """The files of code that a specification of a task would run, beside those of `file.py:name`."""
+    """The files of code that a specification of a task would run, itself or a task within it, beside `file.py:name`."""
+    name, given = split_spec(spec) if spec.partition(":")[0].partition("(")[0].strip() in TASKS.entries else ("", {})
+    if TASKS.nests in given and name in TASKS.entries:
+        return code_in(opened(given[TASKS.nests]))
     file = named_task(spec)
     if file is None or not file.trust_code:
         return ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kshot.eval.metrics import Metric, get_metric
+from kshot.eval.metrics.fits import check_repeats, check_targets
 from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
@@ -263,6 +264,8 @@ def load_plan(
     if plan.score_by:
         scorer = Scorer(metrics_of([plan.score_by], trust_code=trust_code))
         tasks, own = tuple(replace(task, score=scorer) for task in tasks), (*scorer.metrics, *own)
+    check_repeats(own, plan.repeats)
+    check_targets(own, samples)
     return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 from kshot.adapters.study.read import Results, TrainingOutcome
 from kshot.adapters.study.report import build
 from kshot.adapters.training.recipe import Trained
+from kshot.eval.metrics.kinds import Kind
 from kshot.eval.report.model import Cell, Report, Table
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.types import Generation, Prediction, Record, Request, Sample, Score
@@ -84,6 +86,19 @@ def test_the_same_answer_to_everything_is_named_in_a_study() -> None:
     assert rows["lora"][5:9] == ["56.0%", "46.2–65.3", '56.0% "no" !', '1: "no" !']
     assert rows["zero-shot"][7:9] == ['56.0% "no"', "2"]
     assert any("the same answer to everything" in line and "lora on strategyqa" in line for line in report.cautions)
+
+
+def test_of_a_distance_the_least_is_the_best_and_is_no_percentage() -> None:
+    made = results({"zero-shot": NO, LORA: TARGETS, HEAD: NONE}, {LORA: 2000, HEAD: 50}, metric="far")
+    kinds = {"far": Kind("letters", "lower", 0.0, math.inf, None)}
+    report = build(replace(made, run=replace(made.run, kinds=kinds)))
+    assert report.summary[1] == (
+        "head is the best of 2 trained: mean far 0.000 with 50 parameters (0.005%) and 16 training samples; the prompt "
+        "zero-shot has 0.5600."
+    )
+    rows = {row[0]: row for row in words_of(report)}
+    assert (rows["lora"][5], rows["head"][5], rows["zero-shot"][5]) == ("1.000", "0.000", "0.5600")
+    assert rows["zero-shot"][6].count(" to ") == 1
 
 
 def test_over_several_tasks_too() -> None:

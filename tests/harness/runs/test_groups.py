@@ -8,10 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from kshot.cli.main import main
+from kshot.eval.metrics.registry import kind_of
 from kshot.eval.report.model import Table
 from kshot.eval.report.numbers import points
 from kshot.eval.report.prompting.build import build
-from kshot.eval.statistics import wilson
+from kshot.eval.report.prompting.groups import averages, group_sentences, in_group
+from kshot.eval.report.prompting.measures import Measure
+from kshot.eval.report.prompting.scale import Scale
+from kshot.eval.statistics import Interval, wilson
 from kshot.eval.tasks import GROUPS, get_task
 from kshot.eval.tasks.groups import group
 from kshot.harness.engines.scripted import ScriptedEngine
@@ -180,3 +184,27 @@ def test_a_group_from_the_command_line(tmp_path: Path) -> None:
     assert (tmp_path / "coins--scripted").is_dir() and "Groups" in result.output
     listed = CliRunner().invoke(main, ["list", "tasks"]).output
     assert "groups of tasks" in listed and "57 tasks and their macro average" in listed
+
+
+def measure_of(task: str, strategy: str, value: float, metric: str = "accuracy") -> Measure:
+    """Ten samples with a value and an interval about it."""
+    scale = Scale(metric, metric == "accuracy", kind_of(metric))
+    return Measure(task, strategy, (), dict.fromkeys(map(str, range(10)), value),
+                   value, Interval(value - 0.1, value + 0.1), scale=scale)  # fmt: skip
+
+
+def test_a_mean_over_fewer_tasks_is_not_called_the_highest() -> None:
+    given = [("a", "one", 0.4), ("b", "one", 0.2), ("a", "two", 0.9)]
+    listed = averages(
+        {(task, name): measure_of(task, name, value) for task, name, value in given}, [], {"g": ("a", "b")}
+    )
+    assert group_sentences(listed, "one") == ["g, 2 tasks: one has the highest macro mean, 30.0% (22.9–37.1%)."]
+
+
+def test_correlations_may_be_below_chance_and_perplexities_are_told_one_by_one() -> None:
+    groups = {"g": tuple("abcde")}
+    found = {(task, "one"): measure_of(task, "one", -0.5, "matthews") for task in groups["g"]}
+    [mean] = averages(found, [], groups)
+    assert mean.range == "-54.5–-45.5" and in_group("a", groups, [mean])
+    found = {(task, "one"): measure_of(task, "one", 9.0, "perplexity") for task in groups["g"]}
+    assert averages(found, [], groups) == [] and not in_group("a", groups, [])

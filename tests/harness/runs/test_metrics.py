@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from starlette.testclient import TestClient
 
+from kshot.eval.metrics import get_metric
 from kshot.eval.report.prompting.build import build
+from kshot.eval.report.prompting.compare import compare
+from kshot.eval.report.prompting.consistency import curves_of
 from kshot.eval.report.prompting.measures import measure
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.export import export
@@ -18,7 +23,8 @@ from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import find_attempts, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
 from kshot.harness.runs.view import store
-from kshot.types import Generation, Request, UserError
+from kshot.harness.runs.view.server import find_runs, make_app
+from kshot.types import Generation, Prediction, Request, Sample, UserError
 
 SUM = """question,answer
 Say where the cat sat.,the cat sat on the mat
@@ -233,3 +239,144 @@ def test_the_best_constant_is_worth_what_its_metric_gives_it(tmp_path: Path) -> 
         worth = [scorer.score(sample.target, common)["rougeL"].fmeasure for sample in data.samples.values()]
         assert (found.constant.answer, found.constant.value) == (common, pytest.approx(sum(worth) / 5))
         assert {record.prediction.answer for record in data.records} == {"The Cat.\n\nTwo lines."}  # all of a reply
+
+
+def labelled(tmp_path: Path, name: str, score_by: str = "", said: str = "no", strategy: str = "zero-shot") -> Path:
+    """A run of twelve questions, four of them yes."""
+    rows = [f"Is it {n}?,{'yes' if n % 3 == 0 else 'no'}" for n in range(12)]
+    (tmp_path / "q.csv").write_text("\n".join(["question,answer", *rows]) + "\n")
+    (tmp_path / name).mkdir()
+    engine = ScriptedEngine(lambda _: said)
+    return run(tmp_path / name, f"{tmp_path}/q.csv:answer=label,exemplars=0", strategy, engine, (), score_by)
+
+
+def test_the_best_constant_for_the_f1_of_a_rare_label_is_that_label(tmp_path: Path) -> None:
+    from sklearn.metrics import f1_score
+
+    data, journal = read_run(labelled(tmp_path, "one", "label-f1"))
+    with journal:
+        [found] = measure(data).values()
+        assert found.constant is not None
+        targets = [sample.target for sample in data.samples.values()]
+        wanted = {one: f1_score(targets, [one] * 12, pos_label="yes", zero_division=0) for one in ("yes", "no")}
+        assert (found.constant.answer, found.constant.value) == ("yes", pytest.approx(wanted["yes"]))
+        assert found.constant.second == ("no", pytest.approx(wanted["no"]))
+
+
+def test_runs_by_two_metrics_are_not_compared(tmp_path: Path) -> None:
+    first, second = labelled(tmp_path, "one"), labelled(tmp_path, "two", "chrf")
+    (a, one), (b, two) = read_run(first), read_run(second)
+    with (
+        one,
+        two,
+        pytest.raises(UserError, match="as it is scored by chrf in run and by accuracy"),
+    ):
+        compare(a, b)
+    (a, one), (b, two) = read_run(first), read_run(first)
+    with one, two:
+        assert compare(a, b).summary
+
+
+FAR = """
+import math
+from kshot.eval.metrics import Kind, metric
+
+@metric(kind=Kind(unit="letters", better="lower", high=math.inf, right={right}))
+def far(answer, sample):
+    return float({least} + abs(len(answer) - len(sample.target)))
+"""
+
+
+def test_a_distance_without_bound_is_found_by_its_outcome(tmp_path: Path) -> None:
+    (tmp_path / "far.py").write_text(FAR.format(right="0.0", least=0))
+    with store.opened(labelled(tmp_path, "one", f"{tmp_path}/far.py:far")) as journal:
+        counts = {
+            name: store.find(journal, store.Wanted(outcome=name), limit=1, offset=0)[0]
+            for name in ("right", "wrong", "partial", "scored")
+        }
+        assert counts == {"right": 8, "wrong": 0, "partial": 4, "scored": 0}
+        assert store.state_of(journal).right == 8
+    client = TestClient(make_app(find_runs([tmp_path / "one" / "run"]), "t"), base_url="http://127.0.0.1")
+    assert client.get("/t/run/0/state").json()["right"] == 8
+
+
+def test_a_distance_of_one_is_no_chain_that_is_right(tmp_path: Path) -> None:
+    (tmp_path / "far.py").write_text(FAR.format(right=None, least=1))
+    strategy = "self-consistency:base=zero-shot,n=3"
+    data, journal = read_run(labelled(tmp_path, "one", f"{tmp_path}/far.py:far", strategy=strategy))
+    with journal:
+        [curve] = curves_of(data)
+        assert curve.accuracy == pytest.approx([8 / 12] * 3)
+
+
+def test_a_metric_that_needs_more_repeats_says_so_before_anything_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="needs 3 attempts at each sample and has 1: add --repeats 3"):
+        load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, score_by="pass-at-k:k=3"))
+    assert load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4, repeats=3, score_by="pass-at-k:k=3"))
+
+
+def test_a_function_s_number_is_not_added_up_as_kshot_s_metric_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def results(doc, found):\n    return {'bleu': 0.5, 'acc': 1.0}\n")
+    (tmp_path / "rows.jsonl").write_text('{"q": "Say a.", "a": "a"}\n{"q": "Say b.", "a": "b"}\n')
+    (tmp_path / "mine.yaml").write_text(
+        "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: rows.jsonl}}\ntest_split: test\n"
+        "output_type: generate_until\ndoc_to_text: q\ndoc_to_target: a\nprocess_results: !function own.results\n"
+        "metric_list: [{metric: bleu}, {metric: acc}]\n"
+    )
+    task = f"{tmp_path}/mine.yaml:trust_code=true"
+    data, journal = read_run(run(tmp_path, task, "zero-shot", ScriptedEngine(lambda _: "a")))
+    with journal:
+        [found] = measure(data).values()
+        assert (found.scale.metric, found.value, found.scale.kind.plain) == ("bleu_of_task", 0.5, True)
+        assert list(data.records[0].score.values) == ["bleu_of_task", "acc"]
+
+
+@pytest.mark.parametrize(("metric", "answer"), [("rouge", "东京"), ("bleu", "Paris"), ("label-f1:label=maybe", "no")])
+def test_a_metric_that_is_blind_to_the_targets_says_so(tmp_path: Path, metric: str, answer: str) -> None:
+    (tmp_path / "q.csv").write_text(f"question,answer\nWhich?,{answer}\nAnd which?,{answer}\n")
+    plan = Plan((f"{tmp_path}/q.csv:answer=text,exemplars=0",), ("zero-shot",))
+    with pytest.raises(UserError, match="gives nothing for the very targets of q"):
+        load_plan(plan, (metric,))
+    assert load_plan(plan, ("chrf",))
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"), [("pass-at-k:k=0", "k=0; it must be at least 1"), ("chrf:words=-1", "it must be at least 0")]
+)
+def test_numbers_that_metrics_cannot_have_are_a_sentence(metric: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load_plan(Plan(("coin-flip",), ("zero-shot",), limit=4), (metric,))
+
+
+def test_no_best_constant_is_told_of_a_metric_that_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(
+        "from kshot.eval.metrics import metric\n@metric\ndef low(answer, sample):\n    return 0.25\n"
+    )
+    data, journal = read_run(labelled(tmp_path, "one", f"{tmp_path}/own.py:low"))
+    with journal:
+        [found] = measure(data).values()
+        assert (found.value, found.constant, found.no_better) == (0.25, None, False)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"logprob": "abc"}, {"logprob": math.nan}, {"bytes": 0}, {"bytes": [1]}, {"logprob": -1e308}, {"bytes": -4}],
+    ids=str,
+)
+def test_a_likelihood_that_cannot_be_is_a_sentence(scored: Path, damaged: dict[str, object]) -> None:
+    data, journal = read_run(scored)
+    with journal:
+        records = [
+            replace(one, prediction=replace(one.prediction, detail={**one.prediction.detail, **damaged}))
+            for one in data.records
+        ]
+        with pytest.raises(UserError, match="is no likelihood of a text"):
+            measure(replace(data, records=records))
+
+
+@pytest.mark.parametrize("odd", [math.nan, -3.0, 1e308])
+@pytest.mark.parametrize("name", ["brier", "calibration-error"])
+def test_a_probability_that_cannot_be_is_a_sentence(name: str, odd: float) -> None:
+    prediction = Prediction("yes", "ok", probabilities={"yes": odd, "no": 0.5})
+    with pytest.raises(UserError, match="is no probability of an answer"):
+        get_metric(name).of(prediction, Sample("1", "Is it?", "yes"))

@@ -233,3 +233,24 @@ def test_a_base_in_a_file_is_kept_too(tmp_path: Path, mine: Path) -> None:
     assert [path.name.partition("-")[0] for path in (tmp_path / "run" / "sources").iterdir()] == ["mine"]
     with Journal.read(tmp_path / "run") as journal:
         assert str(mine) in json.loads(journal.noted("sources") or "{}")
+
+
+WITHIN = ("{}:trust_code=true", "qa:task={}(trust_code=true)", "qa:task={}(trust_code=true),wording=-1")
+
+
+@pytest.mark.parametrize("spec", WITHIN)
+def test_functions_of_a_task_file_within_another_task_are_not_run(tmp_path: Path, spec: str) -> None:
+    marker = tmp_path / "it-ran"
+    (tmp_path / "evil.py").write_text(f"def text(doc):\n    open({str(marker)!r}, 'w').close()\n    return doc['q']\n")
+    (tmp_path / "rows.jsonl").write_text('{"q": "Say a.", "a": "a"}\n')
+    (tmp_path / "mine.yaml").write_text(
+        "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: rows.jsonl}}\ntest_split: test\n"
+        "output_type: generate_until\ndoc_to_text: !function evil.text\ndoc_to_target: a\n"
+    )
+    task, run = spec.format(tmp_path / "mine.yaml"), tmp_path / "run"
+    run_benchmark(load_plan(Plan((task,), ("zero-shot",))), ScriptedEngine(lambda _: "a"), run)
+    marker.unlink()  # its user has asked for it
+    result = kshot("rescore", run)
+    assert result.exit_code == 2 and "--trust-code" in result.output and "evil.py" in result.output, result.output
+    assert not marker.exists()
+    assert kshot("rescore", run, "--trust-code").exit_code == 0 and marker.exists()

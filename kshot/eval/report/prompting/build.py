@@ -110,7 +110,7 @@ def build(
     summary = [
         finding(found, family),
         *group_sentences(means, against),
-        *(task_sentence(task, found, family) for task in tasks_of(found) if not in_group(task, groups)),
+        *(task_sentence(task, found, family) for task in tasks_of(found) if not in_group(task, groups, means)),
         *filter(None, (asked_sentence(both_forms), spread_sentence(spreads), baseline_sentence(choices))),
         *notes(listed, asked_by),
     ]

@@ -15,7 +15,7 @@ from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Key, Measure, measured, tasks_of
 from kshot.eval.report.prompting.ranking import areas_of, rankings
 from kshot.eval.report.prompting.run_data import RunData
-from kshot.eval.report.prompting.scale import ACCURACY, common
+from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL, common
 from kshot.eval.report.prompting.short_names import abbreviated
 from kshot.eval.report.prompting.tables import accuracy_table, cost_table, difference_table, names_table, settings_table
 from kshot.eval.report.prompting.words import notes
@@ -37,6 +37,12 @@ def compare(a: RunData, b: RunData) -> Report:
             for i in first[key_a].scores
             if i in second[key_b].scores and a.samples.get((task, i)) == b.samples.get((task, i))
         ]
+        if not alike(first[key_a], second[key_b]):
+            apart.append(
+                f"{task}, {key_a[1]}: not compared, as it is scored by {second[key_b].scale.metric} in {b.name} and by "
+                f"{first[key_a].scale.metric} in {a.name}."
+            )
+            continue
         differing = sum(i in second[key_b].scores for i in first[key_a].scores) - len(same)
         if differing:
             apart.append(
@@ -49,6 +55,8 @@ def compare(a: RunData, b: RunData) -> Report:
         )
         if found:
             family.append(found)
+    if not family and apart:
+        raise UserError(f"runs {a.name} and {b.name} have nothing to compare: {apart[0]}")
     if not family:
         raise UserError(
             f"runs {a.name} and {b.name} share no samples of a task and strategy: "
@@ -76,6 +84,12 @@ def compare(a: RunData, b: RunData) -> Report:
     ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)
     sections = [Section("Paired comparisons", blocks), *costs, ran]
     return Report(f"kshot: {b.name} against {a.name}", summary, sections)
+
+
+def alike(first: Measure, second: Measure) -> bool:
+    """Whether two measures are of one metric; accuracy with fractions goes by the name of score."""
+    one, other = ({SEVERAL: ACCURACY}.get(each.scale.metric, each.scale.metric) for each in (first, second))
+    return one == other and first.scale.kind == second.scale.kind
 
 
 def in_words(c: Comparison) -> str:

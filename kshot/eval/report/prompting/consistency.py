@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kshot.eval import statistics
+from kshot.eval.metrics.registry import kind_of
 from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure, Table, columns
 from kshot.eval.report.numbers import percent
@@ -60,7 +61,8 @@ def curves_of(run: RunData) -> list[Curve]:
 
 def target_of(run: RunData, record: Record) -> str:
     """The answer that a chain has to reach: as the vote wrote it, where the vote was right."""
-    if record.prediction.answer is not None and record.score.right:
+    kind = kind_of(record.score.metric, run.kinds)
+    if record.prediction.answer is not None and kind.outcome(record.score.value) == "right":
         return record.prediction.answer
     sample = run.samples.get((record.task, record.sample_id))
     return sample.target if sample else ""

@@ -30,9 +30,10 @@ def groups_of(info: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
     return {str(name): tuple(map(str, tasks)) for name, tasks in listed if isinstance(tasks, list | tuple)}
 
 
-def in_group(task: str, groups: Mapping[str, Sequence[str]]) -> bool:
+def in_group(task: str, groups: Mapping[str, Sequence[str]], means: Sequence[Average]) -> bool:
     """Whether a task is part of a group of several, whose sentence stands for it."""
-    return any(task in tasks and len(tasks) > FEW for tasks in groups.values())
+    told = {one.group for one in means}
+    return any(task in tasks and len(tasks) > FEW and name in told for name, tasks in groups.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Average:
     paired: int = 0  # tasks on which it is compared
     difference: float = 0.0  # the mean of paired differences
     span: Interval = NONE
+    least: float = 0.0  # that the mean can be: of correlations less than 0
 
     @property
     def shown(self) -> str:
@@ -59,8 +61,8 @@ class Average:
 
     @property
     def range(self) -> str:
-        """The interval, within what a share can be."""
-        return percent_range(max(0.0, self.interval.low), min(1.0, self.interval.high))
+        """The interval, within what such a mean can be."""
+        return percent_range(max(self.least, self.interval.low), min(1.0, self.interval.high))
 
     @property
     def gap(self) -> str:
@@ -84,7 +86,8 @@ def averages(
             micro = sum(sum(measure.scores.values()) for measure in here) / samples if plain else None
             mean, interval = macro([(measure.value, measure.interval) for measure in here])
             metrics = tuple(dict.fromkeys(measure.scale.metric for measure in here))
-            one = Average(name, strategy, len(here), len(tasks), samples, metrics, mean, interval, micro)
+            least = sum(measure.scale.kind.low for measure in here) / len(here)
+            one = Average(name, strategy, len(here), len(tasks), samples, metrics, mean, interval, micro, least=least)
             if pairs:
                 difference, span = macro([(pair.result.difference, pair.result.interval) for pair in pairs])
                 one = replace(one, paired=len(pairs), difference=difference, span=span)
@@ -96,7 +99,9 @@ def group_sentences(listed: Sequence[Average], against: str) -> list[str]:
     """A sentence a group: which strategy has the highest macro mean, and how far it is from the baseline."""
     said = []
     for name in dict.fromkeys(one.group for one in listed):
-        best = max((one for one in listed if one.group == name), key=lambda one: one.mean)
+        here = [one for one in listed if one.group == name]
+        most = max(one.tasks for one in here)
+        best = max((one for one in here if one.tasks == most), key=lambda one: one.mean)  # a mean of fewer is another
         gap = f", {best.gap} from {against}" if best.paired == best.tasks else ""
         whole = f"{best.of} tasks" if best.tasks == best.of else f"{best.tasks} of its {best.of} tasks so far"
         said.append(f"{name}, {whole}: {best.strategy} has the highest macro mean, {best.shown}{gap}.")

@@ -51,8 +51,8 @@ def metrics_table(run: RunData, baseline: str | None = None) -> Table | None:
     compared = f" Differences are paired, Holm over all {len(against)} of this table." if against else ""
     caption = (
         f"Beside the task's own score. {units[:1].upper()}{units[1:]}. No answer counts as the least, or as an empty "
-        "text. Best constant: what the commonest target as the answer to all samples would have; ! where the strategy "
-        f"is not shown to be better.{compared}"
+        "text. Best constant: what the best of the targets as the answer to all samples would have; ! where the "
+        f"strategy is not shown to be better.{compared}"
     )
     return Table("Other metrics", heads, rows, caption)
 

@@ -11,7 +11,7 @@ from typing import Any
 from kshot.eval.report.model import Cell, Column, Table, Tone, columns
 from kshot.eval.report.numbers import number, percent, probability
 from kshot.eval.report.prompting.comparisons import Comparison, tests_of
-from kshot.eval.report.prompting.constant import quoted
+from kshot.eval.report.prompting.constant import may_be_more, quoted
 from kshot.eval.report.prompting.measures import CLUSTER_BOOTSTRAP, MANY, SAMPLE_BOOTSTRAP, Key, Measure
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
@@ -49,9 +49,9 @@ def accuracy_table(listed: Sequence[Measure], areas: Mapping[Key, Area] = Mappin
     if named:
         of_tasks = {m.task: m.scale for m in listed}.items()
         scored += f"Scored by {'; '.join(f'{task}: {one.name}, {one.unit}' for task, one in of_tasks)}. "
-    least = ", at least" if any(m.scale.kind.plain and not m.scale.binary for m in listed) else ""
+    least = ", at least" if any(may_be_more(m.scale) for m in listed) else ""
     caption = (
-        f"{scored}{intervals_of(listed)}. Best constant: what the one answer would score that fits most of the samples"
+        f"{scored}{intervals_of(listed)}. Best constant: what the best of the targets would score as the answer to all"
         f"{least}; ! where the strategy is not shown to be above it (paired, Holm over "
         "all strategies), or always gives the same answer. 'Of answered' leaves out what has no answer. Unparsed: no "
         "answer could be read. Truncated: cut off before one."

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from kshot.eval.report.model import CARE, Block
 from kshot.eval.report.numbers import as_relation, number, percent
 from kshot.eval.report.prompting.comparisons import Comparison, described
-from kshot.eval.report.prompting.constant import quoted
+from kshot.eval.report.prompting.constant import may_be_more, quoted
 from kshot.eval.report.prompting.measures import MANY, Key, Measure, clusters_of, tasks_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import ACCURACY
@@ -83,7 +83,7 @@ def beside(m: Measure) -> str:
 def always(m: Measure) -> str:
     """The best constant answer on a measure's samples, in words."""
     assert m.constant is not None
-    least = "at least " if m.scale.kind.plain and not m.scale.binary else ""
+    least = "at least " if may_be_more(m.scale) else ""
     return f"always answering {quoted(m.constant.answer)} ({least}{m.scale.kind.value(m.constant.value)})"
 
 

@@ -68,12 +68,19 @@ def step_of(step: Mapping[str, Any], where: str) -> Step:
 def regex(regex_pattern: str = r"#### (\-?[0-9\.\,]+)", group_select: int = 0, fallback: str = INVALID) -> Step:
     """What a pattern finds: of several places the one selected, of several groups the first that is not empty."""
     pattern = re.compile(regex_pattern)
+    check_regex(group_select, fallback)
 
     def step(text: Any, choices: tuple[str, ...]) -> Any:
         found = found_by(pattern, text if isinstance(text, str) else "", group_select)
         return fallback if found is None else found
 
     return step
+
+
+def check_regex(group_select: object, fallback: object) -> None:
+    """Raises TypeError for parameters of another kind."""
+    if not isinstance(group_select, int) or not isinstance(fallback, str):
+        raise TypeError(f"group_select is a whole number and fallback a text, not {group_select!r} and {fallback!r}")
 
 
 def found_by(pattern: re.Pattern[str], text: str, at: int) -> str | None:
@@ -111,10 +118,12 @@ def multi_choice_regex(
 ) -> Step:
     """What a pattern finds; else the choice whose words stand there, as "(A)"; else a letter behind a colon."""
     pattern = re.compile(regex_pattern)
+    check_regex(group_select, fallback)
+    ignored = [re.compile(one) for one in regexes_to_ignore or ()]
 
     def plain(text: str) -> str:
-        for one in regexes_to_ignore or ():
-            text = re.sub(one, "", text)
+        for one in ignored:
+            text = one.sub("", text)
         text = text.lower() if ignore_case else text
         return text.translate(punctuation()) if ignore_punctuation else text
 

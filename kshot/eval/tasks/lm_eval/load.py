@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import meta
 
 from kshot.eval.answers import LETTER, LINE, labels
-from kshot.eval.metrics.registry import Metric, MetricTraits, Scorer
+from kshot.eval.metrics.registry import Metric, MetricTraits, Scorer, known_metric
 from kshot.eval.tasks.lm_eval.config import TaskFile, task_file
 from kshot.eval.tasks.lm_eval.filters import reader_of
 from kshot.eval.tasks.lm_eval.metrics import PARTED, metric_of, metrics_of
@@ -81,12 +81,16 @@ def task_of(file: TaskFile, named: NamedTask) -> Task:
 
 
 def scored_by(name: str, keys: Keys, file: TaskFile, listed: tuple[str, ...], made: TaskSamples) -> Metric:
-    """A metric: what the task's own process_results gives by that name, or one of lm-evaluation-harness'."""
+    """A metric: what the task's own process_results gives by that name, or one of lm-evaluation-harness'.
+
+    A report adds up again what goes by the name of one of kshot's, and would put its own in the place of a function's.
+    """
     if file.process_results is None or file.output_type == "loglikelihood_rolling":
         return metric_of(name, keys, file, listed, made.golds)
     if file.output_type != "generate_until":
         raise UserError(f"{file.where}: kshot takes `process_results` of generate_until, not of {file.output_type}.")
-    return Metric(name, lambda answer, sample: made.processed(answer, sample, name), MetricTraits())
+    called = name if known_metric(name) is None else f"{name}_of_task"
+    return Metric(called, lambda answer, sample: made.processed(answer, sample, name), MetricTraits())
 
 
 def filter_of(file: TaskFile, named: NamedTask) -> tuple[str, list[Keys]]:

@@ -13,6 +13,7 @@ from kshot.types import UserError
 
 FILE = re.compile(r"(?P<path>.+?\.ya?ml)(?P<given>:.*|\(.*\))?", re.I | re.S)
 PACKAGE = re.compile(r"lm-eval:(?P<name>[\w.+/-]+)(?:,(?P<given>.*))?", re.S)
+WITHIN = re.compile(r"[\w-]+\s*[:(]\s*\w+\s*=")  # another task with hyperparameters, such as qa:task=FILE.yaml
 OPTIONS = ("filter", "metrics", "trust_code")
 
 
@@ -51,7 +52,7 @@ def named_task(spec: str) -> NamedTask | None:
             raise UserError(f"{spec!r} names no task of lm-evaluation-harness; write lm-eval:NAME.")
         return with_options(None, name, given)
     file = FILE.fullmatch(spec)
-    if file is None:
+    if file is None or (WITHIN.match(spec) and not Path(spec).expanduser().is_file()):
         return None
     if Path(spec).expanduser().is_file():
         return with_options(Path(spec).expanduser(), "", {})

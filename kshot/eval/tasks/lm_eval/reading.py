@@ -19,6 +19,7 @@ import yaml
 from kshot.types import UserError
 
 Keys = dict[str, Any]
+MOST = 1_000_000  # values of a task file, what its aliases stand for among them
 EXTRA = "pip install 'kshot[lm-eval]'"
 
 
@@ -93,19 +94,31 @@ def own_keys(path: Path) -> Keys:
         raise UserError(f"{path}: it is no YAML that is read as data ({said}); mend it.") from None
     if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise UserError(f"{path}: a task file holds keys, such as `task: NAME`; mend it.")
+    check_size(keys, path)
     return keys
+
+
+def check_size(keys: Keys, path: Path) -> None:
+    """Raises UserError for aliases that hold themselves, or make a file of a few lines one without end."""
+    left, waiting = MOST, list[Any]([keys])
+    while waiting:
+        one = waiting.pop()
+        inside = [*one, *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
+        left -= len(inside)
+        if left < 0:
+            raise UserError(f"{path}: its aliases (&name, *name) make more than {MOST:,} values of it; write them out.")
+        waiting.extend(each for each in inside if isinstance(each, dict | list))
 
 
 def codes_in(value: Any) -> Iterator[Code]:
     """Every function that a value names, however deep."""
-    if isinstance(value, Code):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from codes_in(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from codes_in(one)
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Code):
+            yield one
+        elif isinstance(one, dict | list):
+            waiting.extend(reversed([*one.values()] if isinstance(one, dict) else one))
 
 
 # ---------------------------------------------------------------- the package's own files

@@ -81,7 +81,7 @@ class Rendering:
             if rule in self.columns:
                 return doc[rule]
             text = apply_template(rule, doc)
-            return ast.literal_eval(text) if text.isdigit() and self.choices else text
+            return index_in(text) if text.isdigit() and self.choices else text
         return called(rule, doc)
 
     def target(self, rule: Rule, doc: Document) -> Any:
@@ -91,11 +91,11 @@ class Rendering:
                 return doc[rule]
             text = apply_template(rule, doc)
             if text.isdigit() and self.choices:
-                return ast.literal_eval(text)
+                return index_in(text)
             if len(text) >= 2 and text[0] == "[" and text[-1] == "]":
                 try:
                     return ast.literal_eval(text)
-                except (SyntaxError, ValueError):
+                except (SyntaxError, ValueError, RecursionError, MemoryError):
                     return text
             return text
         return rule if isinstance(rule, list) else called(rule, doc)
@@ -130,6 +130,14 @@ def called(rule: Rule, doc: Document) -> Any:
         return rule(doc)
     except Exception as error:  # the user's own code may raise anything, and the sentence must name it
         raise UserError(f"its function failed ({type(error).__name__}: {words_of(error)})") from error
+
+
+def index_in(digits: str) -> Any:
+    """The index that digits are. Raises UserError for those that Python does not read as a number, as "007"."""
+    try:
+        return ast.literal_eval(digits)
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{digits!r:.60} stands where a choice's index does, and is no number that is read") from error
 
 
 def literal(text: str) -> Any:

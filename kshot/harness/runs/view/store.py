@@ -102,15 +102,20 @@ def right_by(kind: Kind, table: str) -> str:
     """SQL for whether a value is right."""
     if kind.right is None:
         return "0"
-    return f"{table}.value {'>=' if kind.better == 'higher' else '<='} {kind.right!r}"
+    return f"{table}.value {'>=' if kind.better == 'higher' else '<='} {number(kind.right)}"
 
 
 def outcome_by(kind: Kind) -> str:
     """SQL for what the row r came to, by its metric."""
     if kind.right is None:
         return "'scored'"
-    nothing = f"r.value {'<=' if kind.sign > 0 else '>='} {kind.nothing!r}"
+    nothing = f"r.value {'<=' if kind.sign > 0 else '>='} {number(kind.nothing)}"
     return f"CASE WHEN {right_by(kind, 'r')} THEN 'right' WHEN {nothing} THEN 'wrong' ELSE 'partial' END"
+
+
+def number(value: float) -> str:
+    """A number in SQL, which knows no word for one without bound."""
+    return f"{'-' if value < 0 else ''}9e999" if math.isinf(value) else repr(float(value))
 
 
 def literal(text: str) -> str:

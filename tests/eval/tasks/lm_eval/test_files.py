@@ -124,6 +124,14 @@ BAD: Mapping[str, tuple[dict[str, Any], str]] = {
         {**MINE, "filter_list": [{"name": "x", "filter": [{"function": "regex", "regex_pattern": "("}]}]},
         "the filter regex cannot be made",
     ),
+    "a place that is no number": (
+        {**MINE, "filter_list": [{"name": "x", "filter": [{"function": "regex", "group_select": "1"}]}]},
+        "the filter regex cannot be made (group_select is a whole number",
+    ),
+    "a fallback that is no text": (
+        {**MINE, "filter_list": [{"name": "x", "filter": [{"function": "multi_choice_regex", "fallback": 5}]}]},
+        "the filter multi_choice_regex cannot be made (group_select is a whole number and fallback a text",
+    ),
     "take_first too early": (
         {**MINE, "filter_list": [{"name": "x", "filter": [{"function": "take_first"}, {"function": "regex"}]}]},
         "take_first stands before other filters",
@@ -155,6 +163,8 @@ BAD_DATA: Mapping[str, tuple[dict[str, Any], str]] = {
     "no text to score": ({**MINE, "output_type": "loglikelihood", "doc_to_target": " "}, "and no text to score"),
     "no choice": ({**CHOSEN, "doc_to_target": 7}, "gives 7, which is none of its 2 choices"),
     "another choice": ({**CHOSEN, "doc_to_target": "{{said}}"}, "gives 'no. 0', which is none of its 2 choices"),
+    "an index that is none": ({**CHOSEN, "doc_to_target": "007"}, "'007' stands where a choice's index does"),
+    "a sign that is no digit": ({**CHOSEN, "doc_to_target": "²"}, "'²' stands where a choice's index does"),
     "a split": ({**MINE, "test_split": "tset"}, "the data set has no split 'tset': did you mean test"),
     "a file": (
         {**MINE, "dataset_kwargs": {"data_files": {"test": "nowhere.jsonl"}}},
@@ -184,6 +194,12 @@ def test_a_document_that_cannot_be_asked_is_named(name: str, write: Write) -> No
         ("include: nowhere.yaml", "`include` names nowhere.yaml, and"),
         ("include: mine.yaml", "`include` comes back to a file that includes it"),
         ("include: 3", "`include` is 3; give the name of a file"),
+        ("task: x\nmetadata: &a [*a]", "its aliases (&name, *name) make more than 1,000,000 values of it"),
+        (
+            "metadata:\n- &a [x,x,x,x,x,x,x,x,x,x]\n"
+            + "".join(f"- &{b} [{','.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+            "its aliases (&name, *name) make more than 1,000,000 values of it",
+        ),
     ],
 )
 def test_what_is_no_task_file_is_named_with_its_line(text: str, said: str, write: Write) -> None:
