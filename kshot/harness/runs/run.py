@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kshot.eval.metrics.registry import kind_of, scored, with_metrics
+from kshot.eval.metrics.registry import Scorer, kind_of, known_metric, scored, with_metrics
 from kshot.harness import provenance
 from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
@@ -142,6 +142,8 @@ def record_of(
             raise UserError(f"{strategy}, {sample_id}: the prediction cannot be kept ({error}); mend it.") from error
     generations, sample = [generation for _, generation in calls], by_id[task_name, sample_id]
     own = scored(task.score, prediction, sample)
+    if ".py:" in task_name and not isinstance(task.score, Scorer):
+        check_names(own, task_name)
     score = with_metrics(own, [one for one in loaded.metrics if one.name not in own.values], prediction, sample)
     check_score(score, loaded, f"{task_name}, {sample_id}")
     return Record(
@@ -157,6 +159,17 @@ def record_of(
         completion_tokens=sum(generation.completion_tokens for generation in generations),
         seconds=sum(generation.seconds for generation in generations),
     )
+
+
+def check_names(score: Score, task: str) -> None:
+    """Raises UserError where a user's own values go by the name of a metric that a report would count again."""
+    for name in score.values:
+        known = known_metric(name)
+        if known is not None and known.kind.over != "attempt":
+            raise UserError(
+                f"{task}: the score has a value named {name}, which is kshot's own metric over a {known.kind.over}: "
+                f"give it another name, or score=scored_by({name!r}) to the task."
+            )
 
 
 def check_score(score: Score, loaded: Loaded, of: str) -> None:

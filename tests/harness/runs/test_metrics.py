@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -380,3 +382,34 @@ def test_a_probability_that_cannot_be_is_a_sentence(name: str, odd: float) -> No
     prediction = Prediction("yes", "ok", probabilities={"yes": odd, "no": 0.5})
     with pytest.raises(UserError, match="is no probability of an answer"):
         get_metric(name).of(prediction, Sample("1", "Is it?", "yes"))
+
+
+def test_a_value_of_ones_own_is_not_taken_for_a_corpus_metric(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from kshot.eval.answers import LINE\nfrom kshot.types import Sample, Score, Task\n\n\n"
+        "def load(split, source):\n    return [Sample('1', 'Where?', 'here')] if split == 'test' else []\n\n\n"
+        "mine = Task('mine', load, LINE, lambda answer, sample: Score({NAME: float(answer == 'here')}, True))\n"
+    )
+    text = (tmp_path / "mine.py").read_text()
+    (tmp_path / "mine.py").write_text(text.replace("NAME", "'bleu'"))
+    with pytest.raises(UserError, match="a value named bleu, which is kshot's own metric over a corpus"):
+        run(tmp_path, f"{tmp_path}/mine.py:mine", "zero-shot", ScriptedEngine(lambda _: "here"))
+    (tmp_path / "other.py").write_text(text.replace("NAME", "'my-bleu'"))
+    (tmp_path / "there").mkdir()
+    run(tmp_path / "there", f"{tmp_path}/other.py:mine", "zero-shot", ScriptedEngine(lambda _: "here"))
+
+
+def test_leads_in_several_units_are_not_ranked_with_each_other(tmp_path: Path) -> None:
+    from kshot.eval.report.prompting.comparisons import Comparison
+    from kshot.eval.report.prompting.scale import scale_at
+    from kshot.eval.report.prompting.words import largest
+    from kshot.eval.statistics import Interval, Paired
+
+    def one(task: str, metric: str, difference: float) -> Comparison:
+        result = Paired(9, difference, Interval(-1.0, 1.0), 0.9, 1, 1)
+        return Comparison(task, "few-shot", "zero-shot", result, 0.5, adjusted=0.9, scale=scale_at(metric, False))
+
+    something: Any = SimpleNamespace(value=0.5, scale=scale_at("token-f1", False))
+    family = [one("texts", "perplexity", -40.0), one("answers", "token-f1", 0.02)]
+    said = largest({("answers", "few-shot"): something}, family)
+    assert said.startswith("the largest lead is few-shot over zero-shot on answers, +2.0 points")

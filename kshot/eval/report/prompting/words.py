@@ -44,7 +44,11 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
 
 
 def largest(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
-    """The largest lead of a family in which nothing is shown, or that there is none."""
+    """The largest lead of a family in which nothing is shown, or that there is none.
+
+    Of metrics in several units only shares are ranked, where there are any.
+    """
+    family = [c for c in family if c.scale.kind.share] or family
     top, last = (pick(family, key=lambda c: c.lead) for pick in (max, min))
     if all(nothing(m) for m in found.values()):
         return "no strategy scores anything on any task"
