@@ -52,6 +52,7 @@ ROOMS = {
     "Texts written anew": "texts",
     "In Chinese": "chinese",
 }
+FORMS = ("qa",)  # of other tasks
 OLDER = "Word problems, choices, labels and BIG-Bench Hard"
 HEADS = ("task", "what it is", "on the hub", "asked; exemplars", "scored by", "asked as published by", "licence")
 
@@ -107,7 +108,7 @@ def tables() -> str:
     for name, function in sorted(TASKS.entries.items()):
         module: Any = function.__module__
         room = next((title for title, file in ROOMS.items() if module.endswith(f".library.{file}")), OLDER)
-        has_set = "hub" in vars(made(name).load)
+        has_set = name not in FORMS and "hub" in vars(made(name).load)
         (rooms.setdefault(room, []) if has_set else generated).append(name)
     parts = [f"### {title}\n\n{table(rooms[title])}" for title in (*ROOMS, OLDER) if title in rooms]
     parts.append("### Generated, of any size\n\n" + "".join(

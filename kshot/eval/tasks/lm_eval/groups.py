@@ -11,7 +11,16 @@ from typing import Any
 
 from kshot.eval.tasks.lm_eval.config import known
 from kshot.eval.tasks.lm_eval.named import NamedTask, named_task
-from kshot.eval.tasks.lm_eval.reading import Keys, find_named, names_beside, package, read_keys, tagged, unknown
+from kshot.eval.tasks.lm_eval.reading import (
+    Keys,
+    find_named,
+    installed,
+    names_beside,
+    package,
+    read_keys,
+    tagged,
+    unknown,
+)
 from kshot.eval.tasks.lm_eval.schema import AGGREGATE, GROUP
 from kshot.spec import write_spec
 from kshot.types import UserError
@@ -87,7 +96,8 @@ def find(name: str, folder: Path | None, where: str) -> Path | None:
 def spec_of(path: Path | None, name: str, named: NamedTask) -> str:
     """The specification of a task in a group, with what was said of the group."""
     given = dict(named.given)
-    inside = path is None or path.is_relative_to(package())
+    theirs = installed()
+    inside = path is None or (theirs is not None and path.is_relative_to(theirs))
     return write_spec("lm-eval", {"name": name, **given}) if inside else write_spec(str(path), given)
 
 

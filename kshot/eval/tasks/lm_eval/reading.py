@@ -124,12 +124,18 @@ def codes_in(value: Any) -> Iterator[Code]:
 # ---------------------------------------------------------------- the package's own files
 
 
+def installed() -> Path | None:
+    """The folder of the package's task files, where it is there."""
+    found = find_spec("lm_eval")
+    places = [Path(place) / "tasks" for place in found.submodule_search_locations or ()] if found else []
+    return next((place for place in places if place.is_dir()), None)
+
+
 def package() -> Path:
     """The folder of the package's task files. Raises UserError where the package is missing; it is not imported."""
-    found = find_spec("lm_eval")
-    for place in found.submodule_search_locations or () if found else ():
-        if (Path(place) / "tasks").is_dir():
-            return Path(place) / "tasks"
+    found = installed()
+    if found is not None:
+        return found
     raise UserError(f"lm-eval: names a task of lm-evaluation-harness, which is not installed: {EXTRA}.")
 
 

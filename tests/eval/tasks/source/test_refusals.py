@@ -113,7 +113,7 @@ def test_what_cannot_be_read_rightly_is_named(tmp_path: Path, name: str, content
     assert len(str(caught.value)) < 600 and str(caught.value).rstrip().endswith(".")
 
 
-@pytest.mark.parametrize("name", ["data.xlsx", "data.log", "data.pkl", "data.yaml", "data"])
+@pytest.mark.parametrize("name", ["data.xlsx", "data.log", "data.pkl", "data.toml", "data"])
 def test_another_kind_of_file_is_told_what_can_be_read(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("question,answer\na,b\n")
     with pytest.raises(
