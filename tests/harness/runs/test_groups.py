@@ -208,3 +208,12 @@ def test_correlations_may_be_below_chance_and_perplexities_are_told_one_by_one()
     assert mean.range == "-54.5–-45.5" and in_group("a", groups, [mean])
     found = {(task, "one"): measure_of(task, "one", 9.0, "perplexity") for task in groups["g"]}
     assert averages(found, [], groups) == [] and not in_group("a", groups, [])
+
+
+def test_equal_means_share_the_highest() -> None:
+    given = [(task, name, value) for name, value in (("one", 0.3), ("two", 0.3), ("three", 0.1)) for task in "ab"]
+    listed = averages(
+        {(task, name): measure_of(task, name, value) for task, name, value in given}, [], {"g": ("a", "b")}
+    )
+    [said] = group_sentences(listed, "one")
+    assert said == "g, 2 tasks: 2 of 3 strategies share the highest macro mean, 30.0% (22.9–37.1%)."

@@ -11,6 +11,7 @@ from kshot.eval.report.numbers import percent, percent_range, points
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Key, Measure
 from kshot.eval.report.prompting.scale import ACCURACY
+from kshot.eval.report.prompting.words import TIE
 from kshot.eval.statistics import Interval
 
 FEW = 4  # tasks of a group that are still told one by one
@@ -101,10 +102,17 @@ def group_sentences(listed: Sequence[Average], against: str) -> list[str]:
     for name in dict.fromkeys(one.group for one in listed):
         here = [one for one in listed if one.group == name]
         most = max(one.tasks for one in here)
-        best = max((one for one in here if one.tasks == most), key=lambda one: one.mean)  # a mean of fewer is another
+        whole_ones = [one for one in here if one.tasks == most]  # a mean of fewer tasks is another
+        best = max(whole_ones, key=lambda one: one.mean)
+        alike = sum(abs(one.mean - best.mean) < TIE for one in whole_ones)
         gap = f", {best.gap} from {against}" if best.paired == best.tasks else ""
         whole = f"{best.of} tasks" if best.tasks == best.of else f"{best.tasks} of its {best.of} tasks so far"
-        said.append(f"{name}, {whole}: {best.strategy} has the highest macro mean, {best.shown}{gap}.")
+        if alike > 1:
+            said.append(
+                f"{name}, {whole}: {alike} of {len(here)} strategies share the highest macro mean, {best.shown}."
+            )
+        else:
+            said.append(f"{name}, {whole}: {best.strategy} has the highest macro mean, {best.shown}{gap}.")
     return said
 
 
