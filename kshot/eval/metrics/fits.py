@@ -7,6 +7,7 @@ from itertools import product
 
 from kshot.eval.corpus import added
 from kshot.eval.metrics.registry import Metric, known_metric
+from kshot.spec import split_spec
 from kshot.types import Prediction, Sample, UserError
 
 
@@ -34,4 +35,20 @@ def check_targets(metrics: Sequence[Metric], samples: Mapping[str, Sequence[Samp
             raise UserError(
                 f"{one.name} gives nothing for the very targets of {task}, such as {asked[0].target!r:.40}: use "
                 "another metric, or other hyperparameters of it."
+            )
+
+
+GIVES = {"likelihood": "log-likelihood", "probabilities": "choice-logprob"}
+"""The one strategy of the package whose predictions have what a metric reads beside an answer."""
+
+
+def check_reads(metrics: Sequence[Metric], strategy: str) -> None:
+    """Raises UserError for a metric that reads of predictions what a strategy of the package never gives."""
+    head = split_spec(strategy)[0]
+    for one in metrics:
+        wanted = GIVES.get(one.traits.reads)
+        if wanted is not None and head != wanted and ".py:" not in head:
+            raise UserError(
+                f"{one.name} is of {one.traits.reads} that {head} does not give: use --strategy {wanted} alone, or "
+                f"leave {one.name} out."
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kshot.eval.metrics import Metric, get_metric
-from kshot.eval.metrics.fits import check_repeats, check_targets
+from kshot.eval.metrics.fits import check_reads, check_repeats, check_targets
 from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
@@ -190,6 +190,8 @@ class Loaded:
                     advance(prepares())
                 else:
                     check_asks(advance(strategy(self.question(task, strategy, sample))), sample)
+                own = task.score.metrics if isinstance(task.score, Scorer) else ()
+                check_reads([*self.metrics, *own], strategy.name)
             except UserError as error:
                 raise UserError(f"{describe((task.name, strategy.name, sample.id))}: {error}") from error
 

@@ -413,3 +413,22 @@ def test_leads_in_several_units_are_not_ranked_with_each_other(tmp_path: Path) -
     family = [one("texts", "perplexity", -40.0), one("answers", "token-f1", 0.02)]
     said = largest({("answers", "few-shot"): something}, family)
     assert said.startswith("the largest lead is few-shot over zero-shot on answers, +2.0 points")
+
+
+@pytest.mark.parametrize(
+    ("metric", "strategy", "said"),
+    [
+        ("brier", "zero-shot", "brier is of probabilities that zero-shot does not give: use --strategy choice-logprob"),
+        ("perplexity", "few-shot:k=2", "of likelihood that few-shot does not give: use --strategy log-likelihood"),
+    ],
+)
+def test_a_metric_that_a_strategy_gives_nothing_for_is_told_before_a_model_is_loaded(
+    metric: str, strategy: str, said: str
+) -> None:
+    for loaded in (
+        load_plan(Plan(("coin-flip",), (strategy,)), [metric]),
+        load_plan(Plan(("coin-flip",), (strategy,), score_by=metric)),
+    ):
+        with pytest.raises(UserError, match=said):
+            loaded.check()
+    load_plan(Plan(("coin-flip",), ("choice-logprob",)), ["brier"]).check()
