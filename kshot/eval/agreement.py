@@ -12,7 +12,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from kshot.eval.corpus import corpus_interval, value_of
+from kshot.eval.corpus import added, corpus_interval, value_of
 from kshot.eval.statistics import Interval, mcnemar_exact, named_interval
 
 Cells = Mapping[tuple[str, str], float]
@@ -91,16 +91,13 @@ def agreement(
     kappa = value_of(counts, total)
     same = [float(a == b) for a, b in said]
     varied = all(len(set(side)) > 1 for side in zip(*said, strict=True))  # else kappa is 0 of every resample too
-    cells: dict[tuple[str, str], float] = {}
-    for pair in said:
-        cells[pair] = cells.get(pair, 0.0) + 1
     return Agreement(
         n=len(said),
         share=sum(same) / len(same),
         share_interval=named_interval(same, clusters=clusters)[0],
         kappa=kappa,
         kappa_interval=corpus_interval(counts, total, clusters=clusters) if varied else None,
-        cells=cells,
+        cells=added(counts),
     )
 
 

@@ -7,7 +7,7 @@ Concedes: intervals are percentile bootstraps, rough for few samples; p-values a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.statistics import Interval, Paired, indices
@@ -17,20 +17,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DRAWS = 1_000
-BOOTSTRAP, RANDOMISED = "bootstrap", "approximate randomisation"
+RANDOMISED = "approximate randomisation"
 CHUNK = 4_000_000  # numbers held at once
 
 Counts = Mapping[Any, float]
+"""What is counted of a sample; counts of several add up."""
+
 Total = Callable[[Counts], float]
+"""What makes a value of counts."""
 
 
-def added(counts: Sequence[Counts]) -> dict[Hashable, float]:
+def added(counts: Sequence[Counts]) -> dict[Any, float]:
     """The sum of counts."""
-    found: dict[Hashable, float] = {}
+    found: dict[Any, float] = {}
     for each in counts:
         for key, value in each.items():
             found[key] = found.get(key, 0.0) + value
     return found
+
+
+def mean(counts: Counts) -> float:
+    """Of values that were added up as "sum", with their number as "n"."""
+    return counts["sum"] / counts["n"]
 
 
 def value_of(counts: Sequence[Counts], total: Total) -> float:
@@ -93,9 +101,8 @@ def corpus_paired(
     ]  # fmt: skip
     low, high = np.nanquantile(np.asarray(resampled), [(1 - level) / 2, (1 + level) / 2])
     reached, whole = 0, first.sum(axis=0) + second.sum(axis=0)
-    rows = max(1, CHUNK // max(1, units))
-    for start in range(0, draws, rows):
-        kept = rng.integers(0, 2, size=(min(rows, draws - start), units)).astype(float)
+    for rows in pieces(units, draws):
+        kept = rng.integers(0, 2, size=(rows, units)).astype(float)
         mine = kept @ first + (1 - kept) @ second
         reached += sum(abs(difference(row, whole - row)) >= abs(seen) - 1e-12 for row in mine)
     return Paired(
@@ -130,12 +137,17 @@ def tables(
     return keys, found
 
 
-def drawn(units: int, draws: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """How often each unit is drawn, in pieces of (draws, units)."""
+def pieces(units: int, draws: int) -> Iterator[int]:
+    """The draws that are held at once, of so many units each, until all are made."""
     rows = max(1, CHUNK // max(1, units))
-    return [
-        rng.multinomial(units, [1 / units] * units, size=min(rows, draws - start)) for start in range(0, draws, rows)
-    ]
+    for start in range(0, draws, rows):
+        yield min(rows, draws - start)
+
+
+def drawn(units: int, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """How often each unit is drawn, in pieces of (draws, units)."""
+    for rows in pieces(units, draws):
+        yield rng.multinomial(units, [1 / units] * units, size=rows)
 
 
 def named(keys: Sequence[Hashable], row: NDArray[np.float64]) -> dict[Hashable, float]:

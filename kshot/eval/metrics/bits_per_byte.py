@@ -2,9 +2,10 @@
 
 import math
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
 from kshot.eval.metrics.perplexity import in_bits, likelihood
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.types import Prediction, Sample
 
 

@@ -3,8 +3,9 @@
 from functools import lru_cache
 from typing import Any
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import OF_100, Kind
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.types import Sample, UserError
 
 ORDERS = range(1, 5)

@@ -1,8 +1,9 @@
 """How far confidence is from the share right."""
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.brier import probabilities_of
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.types import Prediction, Sample, UserError
 
 

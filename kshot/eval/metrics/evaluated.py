@@ -48,12 +48,7 @@ def as_evaluate(spec: str) -> evaluate.Metric:
 
         def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, Any]:
             pairs = [paired(one, reference) for one, reference in zip(predictions, references, strict=True)]
-            counts = [metric.counts(*pair) for pair in pairs]
-            if metric.kind.over == "sample":
-                counts = [{"sum": metric.total(each), "n": 1.0} for each in counts]
-                value = corpus.value_of(counts, lambda sums: sums["sum"] / sums["n"])
-            else:
-                value = corpus.value_of(counts, metric.total)
+            value = corpus.value_of(*metric.combined([metric.counts(*pair) for pair in pairs]))
             return {plain(metric.name): value, "scores": [metric.of(*pair) for pair in pairs]}
 
     KshotMetric.__name__ = KshotMetric.__qualname__ = plain(metric.name)
@@ -97,9 +92,11 @@ def comparison(spec: str = "exact-match") -> evaluate.Comparison:
             if metric.kind.plain:
                 found = statistics.paired(*values)
             else:
-                counts = [[metric.counts(*pair) for pair in pairs] for pairs in both]
+                (first, total), (second, _) = (
+                    metric.combined([metric.counts(*pair) for pair in pairs]) for pairs in both
+                )
                 higher = [metric.kind.sign * (a - b) for a, b in zip(*values, strict=True)]
-                found = corpus.corpus_paired(counts[0], counts[1], metric.total, higher=higher)
+                found = corpus.corpus_paired(first, second, total, higher=higher)
             return {
                 "difference": found.difference,
                 "low": found.interval.low,

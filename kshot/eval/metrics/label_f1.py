@@ -1,17 +1,17 @@
 """F1 of one label."""
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.macro_f1 import confused, share_right
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.macro_f1 import confused, marginals, share_right
+from kshot.eval.metrics.registry import metric
 from kshot.types import Sample
 
 
 def f1_of(counts: Counts, *, label: str = "yes") -> float:
     """The harmonic mean of the label's precision and recall, 0 where it is neither a target nor an answer."""
     label = label.strip().casefold()
-    wanted = sum(n for (target, _), n in counts.items() if target == label)
-    given = sum(n for (_, answer), n in counts.items() if answer == label)
-    return 2 * counts.get((label, label), 0.0) / (wanted + given) if wanted + given else 0.0
+    both = sum(marginal.get(label, 0.0) for marginal in marginals(counts))
+    return 2 * counts.get((label, label), 0.0) / both if both else 0.0
 
 
 @metric(kind=Kind(over="corpus"), total=f1_of, each=share_right)

@@ -1,7 +1,8 @@
 """F1 of every label, and their mean."""
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.types import Sample
 
 
@@ -11,6 +12,16 @@ def confused(answer: str, sample: Sample) -> dict[tuple[str, str], float]:
     return {(answer if answer in accepted else accepted[0], answer): 1.0}
 
 
+def marginals(counts: Counts) -> tuple[dict[str, float], dict[str, float]]:
+    """How often each label is a target, and how often an answer."""
+    wanted: dict[str, float] = {}
+    given: dict[str, float] = {}
+    for (target, answer), n in counts.items():
+        wanted[target] = wanted.get(target, 0.0) + n
+        given[answer] = given.get(answer, 0.0) + n
+    return wanted, given
+
+
 def share_right(counts: Counts) -> float:
     """The share of the diagonal."""
     return sum(n for (target, answer), n in counts.items() if target == answer) / sum(counts.values())
@@ -18,11 +29,7 @@ def share_right(counts: Counts) -> float:
 
 def mean_f1(counts: Counts) -> float:
     """The mean over labels, each weighing the same, of those among targets or answers."""
-    wanted: dict[str, float] = {}
-    given: dict[str, float] = {}
-    for (target, answer), n in counts.items():
-        wanted[target] = wanted.get(target, 0.0) + n
-        given[answer] = given.get(answer, 0.0) + n
+    wanted, given = marginals(counts)
     labels = {label for marginal in (wanted, given) for label, n in marginal.items() if n > 0} - {""}
     f1 = [2 * counts.get((one, one), 0.0) / (wanted.get(one, 0.0) + given.get(one, 0.0)) for one in labels]
     return sum(f1) / len(f1) if f1 else 0.0

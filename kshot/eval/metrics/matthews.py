@@ -2,19 +2,16 @@
 
 import math
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.macro_f1 import confused, share_right
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.macro_f1 import confused, marginals, share_right
+from kshot.eval.metrics.registry import metric
 from kshot.types import Sample
 
 
 def correlation(counts: Counts) -> float:
     """R_K of a confusion matrix, 0 where all targets or all answers are one and the same."""
-    wanted: dict[str, float] = {}
-    given: dict[str, float] = {}
-    for (target, answer), n in counts.items():
-        wanted[target] = wanted.get(target, 0.0) + n
-        given[answer] = given.get(answer, 0.0) + n
+    wanted, given = marginals(counts)
     all_, right = sum(wanted.values()), sum(n for (target, answer), n in counts.items() if target == answer)
     shared = right * all_ - sum(n * given.get(label, 0.0) for label, n in wanted.items())
     spread = (all_**2 - sum(n * n for n in wanted.values())) * (all_**2 - sum(n * n for n in given.values()))

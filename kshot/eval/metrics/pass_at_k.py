@@ -1,7 +1,8 @@
 """Whether any of several attempts is right."""
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.eval.repeats import pass_at_k as unbiased
 from kshot.types import Sample, UserError
 

@@ -2,8 +2,9 @@
 
 import math
 
+from kshot.eval.corpus import Counts
 from kshot.eval.metrics.kinds import Kind
-from kshot.eval.metrics.registry import Counts, metric
+from kshot.eval.metrics.registry import metric
 from kshot.types import Prediction, Sample, UserError
 
 NATS = "nats"

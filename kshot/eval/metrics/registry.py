@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, TypeVar, overload
 
+from kshot.eval.corpus import Counts, Total, mean
 from kshot.eval.metrics.kinds import PLAIN, Kind
 from kshot.registry import USER_MODULES, Registry
 from kshot.spec import split_spec
 from kshot.types import Prediction, Sample, Score, UserError
-
-Counts = Mapping[Any, float]
-"""What a metric counts of an attempt; counts of several attempts add up."""
 
 Reads = Literal["answer", "likelihood", "probabilities"]
 """What of a prediction a metric takes: its answer, or all of it, of which it reads that."""
@@ -125,8 +123,14 @@ class Metric:
     def total(self, counts: Counts) -> float:
         """The value of counts."""
         if self.traits.total is None:
-            return counts["sum"] / counts["n"]
+            return mean(counts)
         return float(self.traits.total(counts, **(self.params or {})))
+
+    def combined(self, units: Sequence[Counts]) -> tuple[Sequence[Counts], Total]:
+        """Samples' counts, each with its repeats, as they add up over a corpus, and what makes a value of the sum."""
+        if self.kind.over == "sample":
+            return [{"sum": self.total(counts), "n": 1.0} for counts in units], mean
+        return units, self.total
 
 
 def get_metric(spec: str) -> Metric:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kshot.eval.corpus import Counts, Total, added
+from kshot.eval.corpus import Counts, Total, added, mean
 from kshot.eval.metrics.registry import Metric, known_metric
 from kshot.types import Prediction, Record, Sample
 
@@ -34,11 +34,10 @@ def counted_of(name: str, records: Sequence[Record], samples: Mapping[tuple[str,
 
 def combined(metric: Metric | None, units: Mapping[str, Counts]) -> Counted:
     """Samples' counts, as the metric makes a value of them."""
-    if metric is None or metric.traits.total is None:
+    if metric is None:
         return Counted(units, mean)
-    if metric.kind.over == "sample":
-        return Counted({key: {"sum": metric.total(counts), "n": 1.0} for key, counts in units.items()}, mean)
-    return Counted(units, metric.total)
+    counts, total = metric.combined(list(units.values()))
+    return Counted(dict(zip(units, counts, strict=True)), total)
 
 
 def constant_counts(name: str, answer: str, samples: Sequence[Sample]) -> Counted | None:
@@ -47,8 +46,3 @@ def constant_counts(name: str, answer: str, samples: Sequence[Sample]) -> Counte
     if metric is None or metric.traits.reads != "answer" or metric.kind.over == "sample":
         return None
     return combined(metric, {sample.id: metric.counts(Prediction(answer, "ok"), sample) for sample in samples})
-
-
-def mean(counts: Counts) -> float:
-    """Of values that were added up with their number."""
-    return counts["sum"] / counts["n"]

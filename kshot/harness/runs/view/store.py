@@ -123,11 +123,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def rules_of(journal: Journal) -> Rules:
+def rules_of(kinds: Mapping[str, Kind]) -> Rules:
     """The rules for the metrics that a run's tasks are scored by."""
-    noted = kinds_of(journal)
-    kinds = {name: kind_of(name, noted) for name in metrics_in(journal)}
     return Rules({name: kind for name, kind in kinds.items() if kind != PLAIN})
+
+
+def kinds_in(journal: Journal) -> dict[str, Kind]:
+    """The metrics of tasks' own scores, for which all of the run's records are looked at, and what they are."""
+    noted = kinds_of(journal)
+    return {name: kind_of(name, noted) for name in metrics_in(journal)}
 
 
 def metrics_in(journal: Journal) -> set[str]:
@@ -146,15 +150,15 @@ def opened(folder: Path) -> Iterator[Journal]:
 
 def state_of(journal: Journal) -> State:
     """How many attempts are done, of how many, and whether somebody is at it."""
+    kinds = kinds_in(journal)
     query = (
-        f"SELECT count(*), coalesce(sum({rules_of(journal).right('r')}), 0), coalesce(avg(value), 0), "
+        f"SELECT count(*), coalesce(sum({rules_of(kinds).right('r')}), 0), coalesce(avg(value), 0), "
         "coalesce(sum(value NOT IN (0, 1)), 0) FROM records r"
     )
-    metrics, noted = metrics_in(journal), kinds_of(journal)
     with explained(journal.path):
         done, right, mean, fractions = journal.connection.execute(query).fetchone()
-    scale = common(scale_at(name, not fractions, noted) for name in metrics)
-    mixed = len({kind_of(name, noted) for name in metrics}) > 1
+    scale = common(scale_at(name, not fractions, kinds) for name in kinds)
+    mixed = len(set(kinds.values())) > 1
     total = number_of(journal.noted("total"))
     running = (total is None or done < total) and writer_lives(journal)
     return State(done, total, right, running, scale, math.nan if mixed else mean)
@@ -181,7 +185,8 @@ def writer_lives(journal: Journal) -> bool:
 
 def find(journal: Journal, wanted: Wanted, *, limit: int, offset: int) -> tuple[int, list[Record]]:
     """How many records fit, and those from offset on, in the run's order. Raises UserError for an unknown `versus`."""
-    source, values = selection(wanted, rules_of(journal))
+    told_apart = wanted.outcome or wanted.versus  # without, no record need be looked at for its metric
+    source, values = selection(wanted, rules_of(kinds_in(journal) if told_apart else {}))
     with explained(journal.path):
         (count,) = journal.connection.execute(f"{source[0]} SELECT count(*) {source[1]}", values).fetchone()
     query = f"{source[0]} SELECT r.* {source[1]} ORDER BY r.task, r.strategy, r.sample_id, r.repeat LIMIT ? OFFSET ?"
