@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kshot.adapters.study.read import Results, read_study
 from kshot.adapters.study.report import build
-from kshot.eval.report.markdown import file_name
+from kshot.eval.report.markdown import file_name, table
 from kshot.eval.report.model import Cell, Figure, Table
 from kshot.eval.report.style import png
 from kshot.types import UserError
@@ -103,14 +103,6 @@ def run(name: str, data: Path | None, runs: Path, threads: int) -> None:
     for options in STUDIES[name]:
         command = [sys.executable, "-m", "kshot", "tune", *options, "--runs", str(runs), "--run", name]
         subprocess.run(command + (["--data", str(data)] if data else []), env=environment, check=True)
-
-
-def table(block: Table) -> str:
-    """As Markdown."""
-    rows = [[column.title for column in block.columns], ["---:" if c.numeric else "---" for c in block.columns]]
-    rows += [[cell.text if isinstance(cell, Cell) else cell for cell in row] for row in block.rows]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + f"\n\n*{block.caption}*"
 
 
 def rates_table(folder: Path) -> str:
