@@ -2,6 +2,7 @@
 
 runner.py       drives all programs at once, and asks each request once
 schema.py       the journal's tables, today's and earlier ones
+keys.py         what names all that can change a request's answer
 rows.py         requests, generations and records as rows of them
 damage.py       what is wrong with a journal, in a sentence
 folder_lock.py  one writer of a folder at a time

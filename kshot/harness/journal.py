@@ -8,22 +8,21 @@ looked up here. What is damaged is named; a run that goes on makes it good.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from kshot.harness import schema
 from kshot.harness.damage import UNREADABLE, explained, unreadable
 from kshot.harness.folder_lock import locked
+from kshot.harness.keys import request_key as request_key  # whose home is here for whoever asks a journal
 from kshot.harness.medium import connect_to_read
 from kshot.harness.rows import (
     ASKED,
@@ -34,7 +33,6 @@ from kshot.harness.rows import (
     call_of,
     generation_of,
     marks,
-    params_of,
     prompt_text,
     record_of_row,
     row_of_call,
@@ -43,45 +41,12 @@ from kshot.harness.rows import (
     sample_text,
     write,
 )
-from kshot.types import Generation, Prompt, Record, Request, Sample, SamplingParams, UserError
+from kshot.types import Generation, Record, Request, Sample, UserError
 
 T = TypeVar("T")
 
 LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
-
-
-@lru_cache(maxsize=1024)
-def params_key(params: SamplingParams) -> str:
-    """What of the parameters can change an answer, as JSON: greedy decoding takes no notice of the others."""
-    named = params_of(params)
-    if params.temperature == 0:
-        for name in ("top_p", "top_k", "min_p"):
-            named.pop(name, None)
-    return write(named)
-
-
-def last_of(prompt: Prompt) -> str:
-    """A prompt's text, or its last message's."""
-    return prompt if isinstance(prompt, str) else prompt[-1].content if prompt else ""
-
-
-def request_key(engine_id: str, request: Request) -> str:
-    """Names everything that can change the answer, and nothing else.
-
-    A greedy request's seed and a scored request's parameters change nothing and are left out, so that
-    two strategies that ask the same pay once.
-    """
-    prompt, params = prompt_text(request.prompt)[0], request.params
-    if request.continuation is not None:
-        named = [engine_id, prompt, request.continuation]
-        if last_of(request.prompt)[-1:].isspace():
-            named.append("blanks")  # they were scored as a token of the prompt's once, and as the continuation's now
-    else:
-        named = [engine_id, prompt, params_key(params), str(request.seed if params.temperature else None)]
-    if request.logprobs:
-        named.append("logprobs")
-    return hashlib.blake2b(write(named).encode(), digest_size=16).hexdigest()
 
 
 class Journal:
@@ -100,7 +65,7 @@ class Journal:
     def open(cls, folder: Path, settings: Mapping[str, Any], grows: Sequence[str] = ()) -> Journal:
         """Creates the run, or resumes it. Raises UserError where it is in use or was made with other settings.
 
-        To the lists that `grows` names a resume may add.
+        Those that `grows` names are not compared: a resume leaves them as they were, and may `grow` them.
         """
         path = folder / "journal.sqlite"
         with ExitStack() as undo, explained(path):
@@ -162,38 +127,62 @@ class Journal:
     # ------------------------------------------------------------ settings
 
     def match(self, settings: Mapping[str, Any], grows: Sequence[str] = ()) -> None:
-        """Stores the settings of a new run; compares them with those of an old one.
+        """Stores the settings of a new run; compares them with those of an old one, but for those that may grow.
 
-        One that an older kshot did not keep is added, so that from then on it must agree; a list that `grows` has
-        the new items behind the old ones.
+        One that an older kshot did not keep is added, so that from then on it must agree.
         """
         new = {key: write(value) for key, value in settings.items()}
         old = self.settings_text()
         added = {key: text for key, text in new.items() if not old or (key in LATER and key not in old)}
-        if old and grows and self.answered():
-            before = self.settings()
-            for key in grows:
-                known = before.get(key)
-                if isinstance(known, list):  # else it is damaged, and differs
-                    new[key] = added[key] = write([*known, *(item for item in settings[key] if item not in known)])
-        old.update(added)
-        changed = [
-            f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}"
-            for key in sorted({*old, *new})
-            if old.get(key) != new.get(key)
-        ]
-        if changed and self.answered():
-            raise UserError(
-                f"the run in {self.folder} was made with other settings ({'; '.join(changed)}): "
-                "use another --run name, or delete that folder."
-            )
-        if changed:  # nothing was answered, so nothing is bound
+        if not self.check(settings, grows):  # nothing was answered, so nothing is bound
             self.connection.execute("DELETE FROM meta")
             self.connection.execute("DELETE FROM samples")
             added = new
-        self.connection.executemany(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)", [(f"setting {k}", v) for k, v in added.items()]
-        )
+        self.put_settings(added)
+
+    def check(self, settings: Mapping[str, Any], grows: Sequence[str] = ()) -> bool:
+        """Whether a run's settings are these, but for those that `grows` names.
+
+        Raises UserError where they are others and answers hang on them.
+        """
+        new = {key: write(value) for key, value in settings.items()}
+        old = self.settings_text()
+        old.update({key: text for key, text in new.items() if not old or (key in LATER and key not in old)})
+        changed = {key for key in (*old, *new) if old.get(key) != new.get(key)}
+        if changed and not self.answered():
+            return False
+        said = [f"{key}: {old.get(key, 'not set')} -> {new.get(key, 'not set')}" for key in sorted(changed - {*grows})]
+        if said:
+            raise UserError(
+                f"the run in {self.folder} was made with other settings ({'; '.join(said)}): "
+                "use another --run name, or delete that folder."
+            )
+        return True
+
+    def put_settings(self, texts: Mapping[str, str]) -> None:
+        """Stores settings, each as JSON."""
+        rows = [(f"setting {key}", text) for key, text in texts.items()]
+        self.connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+
+    def grow(
+        self,
+        settings: Mapping[str, Any],
+        samples: Mapping[str, Sequence[Sample]],
+        new: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
+        """What a run is from now on, all of it or, after a crash too, nothing: these settings, and tasks' samples.
+
+        `new` has the ids of samples, by task, that the run may not have. Raises UserError where others are new, or any
+        differs from what answers were given to.
+        """
+        changed = {task: self.changed_samples(task, given, new.get(task, ())) for task, given in samples.items()}
+        with explained(self.path):
+            for task, rows in changed.items():
+                if rows:
+                    self.connection.execute("DELETE FROM samples WHERE task = ?", (task,))
+                    self.connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
+            self.put_settings({key: write(value) for key, value in settings.items()})
+        self.commit()
 
     def answered(self) -> bool:
         """Whether the run has an answer, or a record."""
@@ -317,30 +306,31 @@ class Journal:
 
     # ------------------------------------------------------------ samples and records
 
-    def add_samples(self, task: str, samples: Iterable[Sample]) -> None:
+    def add_samples(self, task: str, samples: Sequence[Sample]) -> None:
         """Stores a task's samples. Raises UserError where those that answers were given to are others, or differ."""
+        self.grow({}, {task: samples})
+
+    def changed_samples(
+        self, task: str, samples: Sequence[Sample], new: Collection[str]
+    ) -> list[tuple[str, str, int, str]]:
+        """A task's samples as rows where they are not what is stored; [] where they are. Raises as `grow` does."""
         with explained(self.path):
             stored = dict(self.connection.execute("SELECT id, sample FROM samples WHERE task = ?", (task,)))
             attempted = self.connection.execute("SELECT DISTINCT sample_id FROM records WHERE task = ?", (task,))
             lost = {name for (name,) in attempted if name not in stored}
         lost |= {name for name, text in stored.items() if not readable(text)}
-        samples = list(samples)
         given = {sample.id: as_kept(sample, stored.get(sample.id)) for sample in samples}
         bare = {sample.id: sample_text(replace(sample, fields=())) for sample in samples}  # as earlier runs kept it
         changed = [name for name in {**given, **stored} if stored.get(name) not in (given.get(name), bare.get(name))]
-        differing = next((name for name in changed if name not in lost or name not in given), None)
+        allowed = {*lost, *(name for name in new if name not in stored)} & given.keys()
+        differing = next((name for name in changed if name not in allowed), None)
         if stored and differing is not None and self.answered():
-            new, kept = differing not in stored, differing in given
+            said, kept = differing not in stored, differing in given
             raise UserError(
                 f"the samples of {task} are not what the run in {self.folder} was made with (the data has changed: "
-                f"{differing!r} {'is new' if new else 'differs' if kept else 'is gone'}): use another --run name."
+                f"{differing!r} {'is new' if said else 'differs' if kept else 'is gone'}): use another --run name."
             )
-        if changed:
-            rows = [(task, name, place, text) for place, (name, text) in enumerate(given.items())]
-            with explained(self.path):
-                self.connection.execute("DELETE FROM samples WHERE task = ?", (task,))
-                self.connection.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
-        self.commit()
+        return [(task, name, place, text) for place, (name, text) in enumerate(given.items())] if changed else []
 
     def samples(self) -> dict[tuple[str, str], Sample]:
         """All samples by (task, id), in their tasks' order. Raises UserError for damaged ones."""
@@ -352,6 +342,11 @@ class Journal:
         row = row_of_record(record)
         with explained(self.path):
             self.connection.execute(f"INSERT OR REPLACE INTO records VALUES ({marks(row)})", row)
+
+    def attempts(self) -> set[tuple[str, str, str, int]]:
+        """The task, strategy, sample and repeat of every record, also of damaged ones."""
+        with explained(self.path):
+            return set(self.connection.execute("SELECT task, strategy, sample_id, repeat FROM records"))
 
     def records(self) -> Iterator[Record]:
         """All records, by task, strategy, sample and repeat. Raises UserError, last, for damaged ones."""

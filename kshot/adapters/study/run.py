@@ -124,7 +124,6 @@ def run_prompting(study: Study, folder: Path, options: Mapping[str, Any], on_pro
             info={"model": study.model},
             on_record=on_record,
             progress=on_state,
-            grows=("strategies",),
         )
     finally:
         engine.close()

@@ -1,6 +1,8 @@
 """Runs: tasks, strategies and an engine joined, kept in a folder, read again. The upper floor of harness.
 
 plan.py      what is to be run, and what it loads: tasks, strategies, samples
+samples.py   which samples of a task it asks, however often it grew
+growth.py    what a command adds to a run, and what must not mix
 run.py       a plan on an engine, into a folder; and its answers read again
 pools.py     that its exemplars stay the same
 prepare.py   what its strategies find out before their first question

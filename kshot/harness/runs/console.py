@@ -34,14 +34,14 @@ def run_plan(
     from kshot.eval.report.prompting.scale import Tally
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
+    from kshot.harness.runs.growth import begun, check_joins, joined
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.run import run_benchmark
-    from kshot.harness.runs.sources import check_folder
     from kshot.types import Record
 
-    loaded = load_plan(plan, metrics, trust_code=trust_code)
-    check_folder(folder, loaded)
+    loaded = joined(load_plan(begun(plan, folder), metrics, trust_code=trust_code), folder)
+    check_joins(folder, loaded)
     loaded.check()
     check_baseline([strategy.name for strategy in loaded.strategies], baseline)
     note = named.note()

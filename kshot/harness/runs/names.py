@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from kshot.eval.tasks import TASKS
+from kshot.eval.tasks import TASKS, code_in, get_task
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Loaded
 from kshot.prompts.strategies import STRATEGIES, get_strategy
@@ -26,16 +26,40 @@ Params = dict[str, dict[str, Any]]
 def note_names(journal: Journal, loaded: Loaded) -> list[str]:
     """Keeps the canonical names of a run that is being written, in the plan's order, and all hyperparameters.
 
-    A run that grows has those that it had before, too. Gives the names.
+    A run that grows has those that it had before, too. Gives the names of strategies.
     """
     names = [strategy.name for strategy in loaded.strategies]
     params = hyperparameters_of([*loaded.plan.strategies, *loaded.plan.tasks], files=True)
+    tasks = dict(zip(loaded.plan.tasks, (task.name for task in loaded.tasks), strict=True))
     settings = journal.settings()
-    if set(settings["strategies"]) > set(loaded.plan.strategies):
+    if any(set(settings[kind]) - set(own) for kind, own in (("strategies", loaded.plan.strategies), ("tasks", tasks))):
         before, known = names_of(journal, settings)
         names, params = list(dict.fromkeys([*before, *names])), {**known, **params}
-    journal.note(NOTE, json.dumps({"strategies": names, "params": params}, default=str))
+        tasks = {**named_tasks(journal, settings), **tasks}
+    journal.note(NOTE, json.dumps({"strategies": names, "params": params, "tasks": tasks}, default=str))
     return names
+
+
+def named_tasks(journal: Journal, settings: Mapping[str, Any]) -> dict[str, str]:
+    """A run's tasks, as they were given, each with its name: as noted; of a run before that, as can be told."""
+    noted: Any = {}
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        noted = json.loads(journal.noted(NOTE) or "")["tasks"]
+    known = noted if isinstance(noted, dict) else {}
+    return {spec: str(known[spec]) if spec in known else task_name(spec) for spec in texts(settings.get("tasks"))}
+
+
+def strategy_names(settings: Mapping[str, Any]) -> dict[str, str]:
+    """A run's strategies, as they were given, each with its name."""
+    return {spec: name_of(spec) for spec in texts(settings.get("strategies"))}
+
+
+def task_name(spec: str) -> str:
+    """A task's name, where no code has to be run for it; else the specification."""
+    try:
+        return spec if files_in(spec) or ".py:" in spec or code_in(spec) else get_task(spec).name
+    except UserError:
+        return spec
 
 
 def names_of(journal: Journal, settings: Mapping[str, Any]) -> tuple[list[str], Params]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +14,7 @@ from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
 from kshot.harness.runner import Job, describe
+from kshot.harness.runs.samples import TaskSamples, samples_of, without
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.common import template_files
 from kshot.prompts.strategies import answer_behind, get_strategy
@@ -51,6 +51,8 @@ class Plan:
     set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
     score_by: str = ""  # the metric by which every task is scored in place of its own
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # that were asked for, each with its tasks
+    history: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    """By task, the limits under which its run asked one after another, this one last; absent: `limit` alone."""
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -65,6 +67,10 @@ class Plan:
     @property
     def source(self) -> Source:
         return Source(self.data, self.seed, self.limit)
+
+    def limits(self, task: str) -> tuple[int | None, ...]:
+        """The limits under which a task's samples were asked, the last one this plan's."""
+        return self.history.get(task, (self.limit,))
 
     def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
         """What a resume must agree with. `chat` is the engine's, None where nothing is asked, as of a head."""
@@ -138,6 +144,14 @@ class Loaded:
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
+    sampled: Mapping[str, TaskSamples] = field(default_factory=dict)  # by task: all samples that its run has, too
+
+    def with_samples(self, sampled: Mapping[str, TaskSamples]) -> Loaded:
+        """With these samples and exemplars."""
+        samples = {task: found.asked for task, found in sampled.items()}
+        return replace(
+            self, samples=samples, pools={task: found.pool for task, found in sampled.items()}, sampled=sampled
+        )
 
     def settings(self, engine_id: str, chat: bool | None = None) -> dict[str, Any]:
         """What a resume must agree with: the plan's, and the forms that tasks are asked in where it is not said."""
@@ -167,7 +181,10 @@ class Loaded:
 
     def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
         """A sample as a strategy sees it, with what the strategy has prepared for its task."""
-        question = replace(task.question(sample, self.pools[task.name]), files=self.files)
+        pool = self.pools[task.name]
+        if task.name in self.sampled and sample.id in self.sampled[task.name].late:
+            pool = without(pool, sample.question)
+        question = replace(task.question(sample, pool), files=self.files)
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
@@ -243,22 +260,7 @@ def load_plan(
     if plan.forms is not None:
         tasks = tuple(replace(task, form=plan.forms.get(task.name, "")) for task in tasks)
     plan, tasks = divided(plan, tasks, strategies)
-    samples, pools = {}, {}
-    for task in tasks:
-        found = list(task.load("test", plan.source))
-        if not found:
-            raise UserError(f"the task {task.name} has no samples.")
-        [(commonest, count)] = Counter(sample.id for sample in found).most_common(1)
-        if count > 1:
-            raise UserError(f"{count} samples of {task.name} have the id {commonest!r}; make ids unique.")
-        asked = {sample.question for sample in found}
-        samples[task.name] = found
-        # a public set may hold a question in both splits: what is asked is never an exemplar
-        pools[task.name] = tuple(
-            sample
-            for sample in (*task.exemplars, *task.load("train", plan.source))
-            if sample.choices or sample.question not in asked
-        )
+    sampled = {task.name: samples_of(task, plan.source, plan.limits(task.name)) for task in tasks}
     if files is None:
         read = {name: read_file(name) for name in template_files(plan.strategies)}
         files = {name: content for name, content in read.items() if content is not None}
@@ -267,8 +269,9 @@ def load_plan(
         scorer = Scorer(metrics_of([plan.score_by], trust_code=trust_code))
         tasks, own = tuple(replace(task, score=scorer) for task in tasks), (*scorer.metrics, *own)
     check_repeats(own, plan.repeats)
-    check_targets(own, samples)
-    return Loaded(plan, tasks, strategies, samples, pools, own, files=files)
+    loaded = Loaded(plan, tasks, strategies, {}, {}, own, files=files).with_samples(sampled)
+    check_targets(own, loaded.samples)
+    return loaded
 
 
 def metrics_of(specs: Sequence[str], *, trust_code: bool) -> tuple[Metric, ...]:

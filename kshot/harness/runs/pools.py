@@ -15,7 +15,10 @@ NOTE = "pools"
 
 
 def check_pools(journal: Journal, loaded: Loaded) -> None:
-    """Keeps what each task's exemplars are, where a strategy shows any. Raises UserError where a run's were others."""
+    """Keeps what each task's exemplars are, where a strategy shows any; of a journal that is read, only compares.
+
+    Raises UserError where a run's were others.
+    """
     shown = {
         task.name
         for task, strategy in loaded.pairs()
@@ -29,7 +32,7 @@ def check_pools(journal: Journal, loaded: Loaded) -> None:
                 f"the exemplars of {task} are not what the run in {journal.folder} was made with (the train data has "
                 "changed): use another --run name, or put back what they were."
             )
-    if now:
+    if now and journal.writes:
         journal.note(NOTE, json.dumps({**before, **now}))
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from kshot.eval.metrics.registry import Scorer, kind_of, known_metric, scored, with_metrics
@@ -21,6 +22,7 @@ from kshot.harness.journal import Journal
 from kshot.harness.judging.read import refuse_judging
 from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
+from kshot.harness.runs.growth import GROWS, grown, joined, kept_samples, new_samples, whole
 from kshot.harness.runs.kinds import note_kinds
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
@@ -45,20 +47,18 @@ def run_benchmark(
     on_record: Callable[[Record], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
-    grows: Sequence[str] = (),
 ) -> Progress:
-    """Runs or resumes a plan in a folder; records are in its journal. Raises UserError and EngineError.
+    """Runs or resumes a plan in a folder, or adds it to what the folder's run has; records are in its journal.
 
-    With `grows` a resume may add to such settings: to `strategies` those that the run did not have.
+    Raises UserError and EngineError.
     """
+    loaded = joined(loaded, folder)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
-    loaded = as_begun(loaded, folder)
     settings = loaded.settings(engine.id, engine.chat)
     loaded.check()  # before anything is kept
-    with Journal.open(folder, settings, grows) as journal:
-        begin(journal, loaded, settings, info or {})
-        for task, samples in loaded.samples.items():
-            journal.add_samples(task, samples)
+    with Journal.open(folder, settings, GROWS) as journal:
+        more = grown(journal, loaded, settings) if journal.answered() else {}
+        begin(journal, loaded, settings, info or {}, more)
 
         def done(job: Job[Prediction], prediction: Prediction, calls: Calls) -> None:
             record = record_of(loaded, by_id, job, prediction, calls)
@@ -70,16 +70,6 @@ def run_benchmark(
         return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
 
 
-def as_begun(loaded: Loaded, folder: Path) -> Loaded:
-    """A plan in the forms that its run was begun in: those of an earlier kshot are other ones."""
-    if loaded.plan.forms is None:
-        with suppress(UserError), Journal.read(folder) as journal:
-            if journal.answered():
-                forms = journal.settings().get("default_templates", {})
-                return loaded.in_forms(forms if isinstance(forms, dict) else {})
-    return loaded
-
-
 def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = False) -> tuple[int, int]:
     """Reads a run's generations again with today's extraction and scores, by further `metrics` too.
 
@@ -89,14 +79,14 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
     with Journal.read(folder) as old:
         settings, chat = old.settings(), chat_of(old)
         refuse_judging(settings, folder)
-        plan = Plan.of(settings)
+        plan = whole(Plan.of(settings), old)
         files = kept_templates(old, plan)
         before = {
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction.answer, r.score.value) for r in old.records()
         }
     if not trust_code:
         refuse_code(plan, folder)
-    loaded = load_plan(plan, metrics, files, trust_code=trust_code)
+    loaded = of_cells(load_plan(plan, metrics, files, trust_code=trust_code), before)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
     count = changed = 0
     with Journal.open(folder, settings) as journal:
@@ -117,6 +107,15 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
         replay(settings["engine"], finished, journal, done=done)
         keep_sources(journal, loaded)
     return count, changed
+
+
+def of_cells(loaded: Loaded, attempts: Collection[tuple[str, str, str, int]]) -> Loaded:
+    """A run's plan with all of its samples, and each strategy that has records on the tasks that it has them of."""
+    on: dict[str, list[str]] = {}
+    for task, strategy in dict.fromkeys((task, strategy) for task, strategy, _, _ in attempts):
+        on.setdefault(strategy, []).append(task)
+    only = {**loaded.plan.only, **{strategy: tuple(tasks) for strategy, tasks in on.items()}}
+    return replace(loaded, plan=replace(loaded.plan, only=only), samples=kept_samples(loaded))
 
 
 def chat_of(journal: Journal) -> bool:
@@ -181,26 +180,56 @@ def check_score(score: Score, loaded: Loaded, of: str) -> None:
             raise UserError(f"{of}: {name} is {value}; mend it, it lies between {kind.low:g} and {kind.high:g}.")
 
 
-def begin(journal: Journal, loaded: Loaded, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
-    """Keeps what a run is, before anything is asked: names, sources, versions. Raises UserError for a changed file."""
+def begin(
+    journal: Journal,
+    loaded: Loaded,
+    settings: Mapping[str, Any],
+    info: Mapping[str, Any],
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Keeps what a run is, before anything is asked: samples, names, sources, versions; `more` has settings that grew.
+
+    Raises UserError for a file, data or exemplars that have changed.
+    """
     check_sources(journal, loaded)
     check_pools(journal, loaded)
+    grew = any(journal.settings().get(key) != value for key, value in more.items())
+    journal.grow(more, kept_samples(loaded), new_samples(loaded))
     hashes = fingerprints(loaded)
-    describe(journal, settings, {**info, **({"sources": hashes} if hashes else {})})
+    describe(journal, {**settings, **more}, {**info, **({"sources": hashes} if hashes else {})}, grew=grew)
     keep_sources(journal, loaded)
     note_templates(journal, loaded)
     note_kinds(journal, loaded.metrics)
-    names = note_names(journal, loaded)
-    own = {strategy.name for strategy in loaded.strategies}
-    others = sum(record.strategy not in own for record in journal.records()) if len(names) > len(own) else 0
-    journal.note("total", str(loaded.total + others))
+    note_names(journal, loaded)
+    journal.note("total", str(loaded.total + others(journal, loaded)))
 
 
-def describe(journal: Journal, settings: Mapping[str, Any], info: Mapping[str, Any]) -> None:
-    """Writes what is needed to repeat a run, run.json: where it does not stand yet, is damaged, or nothing was done."""
-    if description_of(journal.folder) is None or not journal.answered():
-        described = {**info, "settings": settings, **provenance.collect()}
-        write_whole(journal.folder / DESCRIPTION, json.dumps(described, indent=2))
+def others(journal: Journal, loaded: Loaded) -> int:
+    """The records that a run has beside what a plan asks."""
+    own = {(task.name, strategy.name) for task, strategy in loaded.pairs()}
+    asked = {(task, sample.id) for task, samples in loaded.samples.items() for sample in samples}
+    return sum(
+        (task, strategy) not in own or (task, sample) not in asked or repeat >= loaded.plan.repeats
+        for task, strategy, sample, repeat in journal.attempts()
+    )
+
+
+def describe(journal: Journal, settings: Mapping[str, Any], info: Mapping[str, Any], *, grew: bool = False) -> None:
+    """Writes what is needed to repeat a run, run.json: where it does not stand yet, is damaged, or nothing was done.
+
+    Of a run that grew it has the settings as they are now, and under `grown` by which commands.
+    """
+    path, before = journal.folder / DESCRIPTION, description_of(journal.folder)
+    if before is None or not journal.answered():
+        write_whole(path, json.dumps({**info, "settings": settings, **provenance.collect()}, indent=2))
+    elif grew:
+        now = provenance.collect()
+        by = {key: now[key] for key in ("kshot", "commit", "command", "started")}
+        past = before.get("grown")
+        files = {**(found if isinstance(found := before.get("sources"), dict) else {}), **info.get("sources", {})}
+        said = {**before, **({"sources": files} if files else {}), "settings": settings}
+        said["grown"] = [*(past if isinstance(past, list) else []), by]
+        write_whole(path, json.dumps(said, indent=2))
 
 
 def description_of(folder: Path) -> dict[str, Any] | None:

@@ -102,16 +102,6 @@ def kept_templates(journal: Journal, plan: Plan) -> dict[str, bytes]:
     return found
 
 
-def check_folder(folder: Path, loaded: Loaded) -> None:
-    """`check_sources` before a model is loaded, where the folder holds a run that can be read."""
-    try:
-        journal = Journal.read(folder)
-    except UserError:  # no run yet, or one that opening has something to say of
-        return
-    with journal:
-        check_sources(journal, loaded)
-
-
 def keep_sources(journal: Journal, loaded: Loaded) -> None:
     """Keeps each file's hash in the journal and a copy in the run's folder."""
     found = sources_of(loaded)

@@ -22,7 +22,10 @@ Templates = Mapping[str, Mapping[str, Template]]
 
 
 def note_templates(journal: Journal, loaded: Loaded) -> None:
-    """Keeps each task's own templates, where a strategy uses one, and the users' files. Raises UserError."""
+    """Keeps each task's own templates, where a strategy uses one, and the users' files, beside what was kept before.
+
+    Raises UserError.
+    """
     named = any(values_in(spec, "template") for spec in loaded.plan.strategies)
     if not named and not any(task.form for task in loaded.tasks):
         return
@@ -32,6 +35,8 @@ def note_templates(journal: Journal, loaded: Loaded) -> None:
         task.name: {**{str(at): template for at, template in enumerate(task.templates)}, **files}
         for task in loaded.tasks
     }
+    before = templates_of(journal)
+    kept = {task: {**before.get(task, {}), **kept.get(task, {})} for task in (*before, *kept)}
     said = {task: {name: asdict(template) for name, template in own.items()} for task, own in kept.items()}
     journal.note(NOTE, json.dumps(said))
 

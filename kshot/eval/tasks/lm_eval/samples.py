@@ -100,7 +100,7 @@ class TaskSamples:
         if split == "train":
             return [self.example(at) for at in range(len(self.pool))]
         asked = [self.at(n, self.asked_sample) for n in range(len(self.docs[: source.limit]))]
-        self.places = {sample.id: at for at, sample in enumerate(asked)}
+        self.places = {**self.places, **{sample.id: at for at, sample in enumerate(asked)}}
         return asked
 
     def shots(self, sample: Sample, k: int) -> Sequence[Sample] | None:
