@@ -34,17 +34,21 @@ def run_plan(
     from kshot.eval.report.prompting.scale import Tally
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
-    from kshot.harness.runs.growth import begun, check_joins, joined
+    from kshot.harness.runs.growth import begun, check_engine, check_joins, joined
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.run import run_benchmark
+    from kshot.harness.runs.scored import check_kept, lacking_metrics, with_kept
     from kshot.types import Record
 
+    metrics = with_kept(folder, metrics, plan.score_by)
     loaded = joined(load_plan(begun(plan, folder), metrics, trust_code=trust_code), folder)
     check_joins(folder, loaded)
+    check_kept(folder, loaded.metrics)
     loaded.check()
-    check_baseline([strategy.name for strategy in loaded.strategies], baseline)
+    check_baseline(names_in_report(loaded, folder), baseline)
     note = named.note()
+    check_engine(folder, named)
     console = Console(stderr=True)
     for said in notes_of(loaded):
         console.print(clean(said), highlight=False, markup=False)
@@ -72,6 +76,21 @@ def run_plan(
         raise
     finally:
         engine.close()
+    if said := lacking_metrics(folder, loaded.metrics):
+        console.print(clean(said), highlight=False, markup=False)
+
+
+def names_in_report(loaded: Loaded, folder: Path) -> list[str]:
+    """The strategies that a run's report will have, those of before included."""
+    from kshot.harness.runs.growth import answered
+    from kshot.harness.runs.names import names_of
+
+    names = [strategy.name for strategy in loaded.strategies]
+    journal = answered(folder)
+    if journal is None:
+        return names
+    with journal:
+        return list(dict.fromkeys([*names_of(journal, journal.settings())[0], *names]))
 
 
 def finish(folder: Path, baseline: str | None, out: Path | None = None) -> None:

@@ -12,16 +12,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
+from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.sources import folder_of, resolve
 from kshot.harness.runs.names import named_tasks, strategy_names
 from kshot.harness.runs.plan import Loaded, Plan
 from kshot.harness.runs.pools import check_pools
 from kshot.harness.runs.samples import samples_of
 from kshot.harness.runs.sources import check_sources
 from kshot.types import Sample, UserError
+
+if TYPE_CHECKING:
+    from kshot.harness.engines.registry import NamedEngine
 
 GROWS = (*("tasks", "strategies", "only", "limit", "repeats", "groups", "default_templates", "in_writing", "asked"),)
 """The settings that a command may add to."""
@@ -167,6 +172,29 @@ def check_joins(folder: Path, loaded: Loaded) -> None:
         for task, found in loaded.sampled.items():
             journal.changed_samples(task, found.kept, new[task])
         check_pools(journal, loaded)
+
+
+def check_engine(folder: Path, named: NamedEngine) -> None:
+    """Raises UserError where a folder's answers are another model's or dtype's, as far as that is known unloaded.
+
+    What no specification tells, such as the default dtype of a machine, is compared once the engine is there.
+    """
+    journal = answered(folder)
+    if journal is None:
+        return
+    with journal:
+        kept = str(journal.settings().get("engine", ""))
+    parts, params = kept.split("/"), named.innermost.params
+    if parts[0] != "transformers" or len(parts) < 4 or not named.renders:
+        return
+    found = weights_hash(folder_of(resolve(named.model), bool(params.get("trust_remote_code", False))))
+    said = {"weights": found, "dtype": params.get("dtype", "auto"), "template": params.get("template", "auto")}
+    for (what, now), was in zip(said.items(), parts[1:], strict=False):
+        if now != "auto" and not was.startswith(str(now)):  # chat options stand behind the template
+            raise UserError(
+                f"the run in {folder} was answered by another engine ({what}: {was} -> {now}), and answers of two are "
+                "not mixed: use another --run name."
+            )
 
 
 def new_samples(loaded: Loaded) -> dict[str, set[str]]:

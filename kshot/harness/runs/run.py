@@ -28,6 +28,7 @@ from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.pools import check_pools
 from kshot.harness.runs.prepare import prepare, prepared_of
+from kshot.harness.runs.scored import note_scored
 from kshot.harness.runs.sources import check_sources, fingerprints, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
@@ -102,6 +103,7 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
             journal.add_record(record)
 
         note_kinds(journal, loaded.metrics)
+        note_scored(journal, loaded.metrics)
         loaded = replace(loaded, prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
@@ -200,6 +202,7 @@ def begin(
     keep_sources(journal, loaded)
     note_templates(journal, loaded)
     note_kinds(journal, loaded.metrics)
+    note_scored(journal, loaded.metrics)
     note_names(journal, loaded)
     journal.note("total", str(loaded.total + others(journal, loaded)))
 

@@ -13,7 +13,7 @@ import pytest
 
 from kshot.eval.tasks import GROUPS, get_task
 from kshot.eval.tasks.groups import group
-from kshot.harness.engines.registry import NamedEngine
+from kshot.harness.engines.registry import NamedEngine, find_engine
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runs.console import run_plan
@@ -258,3 +258,53 @@ def test_a_group_grows_by_its_tasks(tmp_path: Path) -> None:
         assert settings_of(run)["only"] == {}
     finally:
         del GROUPS["both"]
+
+
+SCRIPTED = NamedEngine("scripted", lambda **_: ScriptedEngine(reply, id="echo-1"), {"chat": True})
+
+
+def test_a_metric_stays_with_a_run_and_one_that_comes_later_is_said_to_be_lacking(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "r"
+    run_plan(FIRST, SCRIPTED, run, metrics=["token-f1"])
+    run_plan(FIRST, SCRIPTED, run)  # the records are read again, and keep it
+    run_plan(replace(FIRST, strategies=("instruction",)), SCRIPTED, run, metrics=["token-f1", "chrf"])
+    assert "8 earlier records have no chrf: kshot rescore" in capsys.readouterr().err
+    with Journal.read(run) as journal:
+        found = {record.strategy: set(record.score.values) for record in journal.records()}
+    assert found["zero-shot"] == {"accuracy", "token-f1"} and found["instruction"] == {"accuracy", "token-f1", "chrf"}
+    rescore(run, ["chrf"])
+    run_plan(replace(FIRST, strategies=("zero-shot-cot",)), SCRIPTED, run)
+    with Journal.read(run) as journal:
+        assert {frozenset(one.score.values) for one in journal.records() if one.strategy == "zero-shot-cot"} == {
+            frozenset({"accuracy", "token-f1", "chrf"})
+        }
+
+
+def test_a_metric_of_ones_own_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text("def short(answer, sample):\n    return float(len(answer) < 4)\n")
+    run_plan(FIRST, SCRIPTED, tmp_path / "r", metrics=["own.py:short"])
+    with pytest.raises(UserError, match=r"is scored by own.py:short, too: give it again"):
+        run_plan(replace(FIRST, strategies=("instruction",)), SCRIPTED, tmp_path / "r")
+    run_plan(replace(FIRST, strategies=("instruction",)), SCRIPTED, tmp_path / "r", metrics=["own.py:short"])
+
+
+def test_another_model_is_refused_before_it_is_loaded(
+    tmp_path: Path, tiny_llama: Path, tiny_chat_llama: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(("coin-flip",), ("zero-shot:max_new_tokens=2",), limit=2)
+    run_plan(plan, find_engine(f"transformers:model={tiny_llama}"), tmp_path / "r")
+
+    def loads(*_: Any, **__: Any) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("kshot.harness.models.load.load_model", loads)
+    for spec, said in (
+        (f"transformers:model={tiny_chat_llama}", "weights"),
+        (f"transformers:model={tiny_llama},dtype=bfloat16", "dtype: float32 -> bfloat16"),
+        (f"transformers:model={tiny_llama},template=chat", "template: plain -> chat"),
+    ):
+        with pytest.raises(UserError, match=f"answered by another engine .{said}"):
+            run_plan(replace(plan, limit=4), find_engine(spec), tmp_path / "r")
