@@ -83,7 +83,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("eval.metrics", "eval.report", "eval.tasks", "prompts.strategies"),
-        *("harness.engines", "harness.runs", "harness.runs.view"),
+        *("harness.engines", "harness.models", "harness.runs", "harness.runs.view"),
         *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic"),
     ),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model, worded
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_json, with_model, worded
 
 EXAMPLES = """
 \b
@@ -109,6 +109,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     is_flag=True,
     help="Print the prompts, what is scored after them, and how many tokens; no model is run.",
 )
+@with_json
 def bench(
     tasks: tuple[str, ...],
     answer: str | None,
@@ -132,6 +133,7 @@ def bench(
     trust_code: bool,
     baseline: str | None,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Run tasks x strategies on a model, and report.
 
@@ -159,7 +161,7 @@ def bench(
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, model))
     run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code)
-    finish(folder, baseline)
+    finish(folder, baseline, as_json=as_json)
 
 
 def default_name(tasks: tuple[str, ...], model: str) -> str:

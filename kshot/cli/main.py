@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from kshot.cli.bench import bench
 from kshot.cli.classic import classic
 from kshot.cli.group import SETTINGS, Commands
 from kshot.cli.judge import judge
-from kshot.cli.options import BATCH, BATCH_HELP
+from kshot.cli.options import BATCH, BATCH_HELP, with_json
 from kshot.cli.runs import compare, export, report, rescore, show, view
 from kshot.cli.tune import tune
 
@@ -35,14 +36,16 @@ def main() -> None:
 
 @main.command(name="list")
 @click.argument("what", required=False, type=click.Choice(KINDS))
-def list_(what: str | None) -> None:
+@with_json
+def list_(what: str | None, as_json: bool) -> None:
     """What can be named, with hyperparameters and defaults: tasks, strategies, metrics, engines, methods, models."""
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
     from kshot.adapters.methods import METHODS
     from kshot.eval.metrics import METRICS
-    from kshot.eval.tasks import TASKS
+    from kshot.eval.tasks import GROUPS, TASKS
     from kshot.harness.engines import ENGINES
-    from kshot.harness.runs.console import print_groups, print_known, print_models
+    from kshot.harness.models.bundled import BUNDLED
+    from kshot.harness.runs.console import known_as_json, print_groups, print_known, print_models
     from kshot.prompts.strategies import STRATEGIES
 
     registries: dict[str, Any] = {
@@ -52,6 +55,14 @@ def list_(what: str | None) -> None:
         "engines": ENGINES,
         "methods": METHODS,
     }
+    if as_json:
+        shown = known_as_json({kind: registry for kind, registry in registries.items() if what in (None, kind)})
+        if what in (None, "tasks"):
+            shown["groups"] = {name: list(members) for name, members in GROUPS.items()}
+        if what in (None, "models"):
+            shown["models"] = {name: {"licence": one.licence, "about": one.note} for name, one in BUNDLED.items()}
+        click.echo(json.dumps(shown, indent=1))
+        return
     for kind, registry in registries.items():
         if what in (None, kind):
             print_known(kind, registry)

@@ -55,6 +55,10 @@ MODEL_OPTIONS = [
 ]
 
 
+with_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print the results as JSON and nothing else (docs/results.md)."
+)
+
 KNOWN = {
     "device": ("auto", "cpu", "cuda"),
     "dtype": ("auto", "float32", "bfloat16", "float16"),

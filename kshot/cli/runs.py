@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from kshot.cli.options import with_json
+
 OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # of kshot.eval.report.model
 
 
@@ -29,16 +31,17 @@ def show(
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--baseline", help="Strategy that the others are compared with.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
-def report(run: Path, baseline: str | None, out: Path | None) -> None:
+@with_json
+def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> None:
     """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
     if (run / "study.json").is_file():
         from kshot.adapters.study.console import finish as finish_study
 
-        finish_study(run, baseline, out)
+        finish_study(run, baseline, out, as_json=as_json)
     else:
         from kshot.harness.runs.console import finish
 
-        finish(run, baseline, out)
+        finish(run, baseline, out, as_json=as_json)
 
 
 @click.command()
@@ -80,11 +83,12 @@ def export(run: Path, format_: str, out: Path | None, as_is: bool) -> None:
 @click.command()
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
-def compare(first: Path, second: Path) -> None:
+@with_json
+def compare(first: Path, second: Path, as_json: bool) -> None:
     """Compare two RUN folders on the samples they share, paired."""
     from kshot.harness.runs.console import print_comparison
 
-    print_comparison(first, second)
+    print_comparison(first, second, as_json=as_json)
 
 
 @click.command()

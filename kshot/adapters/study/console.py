@@ -64,10 +64,10 @@ def names_in_report(study: Study, folder: Path) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def finish(folder: Path, baseline: str | None, out: Path | None = None) -> None:
+def finish(folder: Path, baseline: str | None, out: Path | None = None, *, as_json: bool = False) -> None:
     """Prints a study's report, writes it (into the study's folder), and says where it is and what it found."""
     results = read_study(folder)
     try:
-        publish(build(results, baseline=baseline), out or folder, findings=2)
+        publish(build(results, baseline=baseline), out or folder, findings=2, as_json=as_json)
     finally:
         results.close()

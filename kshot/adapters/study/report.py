@@ -52,7 +52,12 @@ def build(results: Results, *, baseline: str | None = None) -> Report:
     elif shares:
         said = [over_tasks(found, outcomes, against_baseline(found, run.samples, resolve(baseline, names)))]
     summary = [*report.summary[:1], *said, *report.summary[1:]]
-    return Report(f"kshot tune: {results.name}", summary, report.sections)
+    return replace(
+        report,
+        title=f"kshot tune: {results.name}",
+        summary=summary,
+        results={**(report.results or {}), "summary": summary},
+    )
 
 
 def figures_of(outcomes: Sequence[TrainingOutcome], listed: Sequence[Measure]) -> list[Block]:

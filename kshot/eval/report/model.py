@@ -6,9 +6,9 @@ classifiers or adapters. Concedes: cells are text already formatted by whoever f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -160,6 +160,7 @@ class Report:
     title: str
     summary: Sequence[str]
     sections: Sequence[Section]
+    results: Mapping[str, Any] | None = None  # the same as values that JSON has, for results.json
 
     @property
     def cautions(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,15 +93,18 @@ def names_in_report(loaded: Loaded, folder: Path) -> list[str]:
         return list(dict.fromkeys([*names_of(journal, journal.settings())[0], *names]))
 
 
-def finish(folder: Path, baseline: str | None, out: Path | None = None) -> None:
-    """Prints a run's report, writes it (into the run's folder), and says where it is and what it found."""
+def finish(folder: Path, baseline: str | None, out: Path | None = None, *, as_json: bool = False) -> None:
+    """Prints a run's report, writes it (into the run's folder), and says where it is and what it found.
+
+    With `as_json` its results as JSON are all that is printed.
+    """
     from kshot.eval.report.prompting.build import build
     from kshot.eval.report.publish import publish
     from kshot.harness.runs.read import read_run
 
     run, journal = read_run(folder)
     with journal:
-        publish(build(run, baseline=baseline), out or folder, findings=1)
+        publish(build(run, baseline=baseline), out or folder, findings=1, as_json=as_json)
 
 
 def print_prompts(plan: Plan, named: NamedEngine) -> None:
@@ -209,18 +212,23 @@ def print_attempts(
         say(sentence)
 
 
-def print_comparison(first: Path, second: Path) -> None:
+def print_comparison(first: Path, second: Path, *, as_json: bool = False) -> None:
     """Prints the second run against the first, on the samples that both have."""
     from rich.console import Console
 
     from kshot.eval.report import terminal
     from kshot.eval.report.prompting.compare import compare
+    from kshot.eval.report.publish import print_json
     from kshot.harness.runs.read import read_run
 
     a, journal_a = read_run(first)
     b, journal_b = read_run(second)
     with journal_a, journal_b:
-        terminal.render(compare(a, b), Console())
+        found = compare(a, b)
+    if as_json:
+        print_json(found)
+    else:
+        terminal.render(found, Console())
 
 
 def print_known(kind: str, registry: Registry[Any]) -> None:
@@ -238,6 +246,22 @@ def print_known(kind: str, registry: Registry[Any]) -> None:
     if registry.note:
         click.echo(f"  {registry.note}")
     click.echo()
+
+
+def known_as_json(registries: Mapping[str, Registry[Any]]) -> dict[str, Any]:
+    """What registries have, as JSON has it: by kind and name, hyperparameters with their defaults and what each is."""
+    from kshot.eval.report.prompting.results import plain
+    from kshot.registry import hyperparameters
+
+    found: dict[str, Any] = {}
+    for kind, registry in registries.items():
+        entries = {name: registry.find(name) for name in registry}
+        found[kind] = {
+            name: {"parameters": hyperparameters(made), "about": (made.__doc__ or "").strip().partition("\n")[0]}
+            for name, made in entries.items()
+        }
+    whole: dict[str, Any] = plain(found)
+    return whole
 
 
 def print_groups() -> None:

@@ -1,4 +1,4 @@
-"""By which metrics beside its tasks' own a run is scored: one that was ever asked for stays, whoever adds to the run."""
+"""By which metrics beside its tasks' own a run is scored: one that was ever asked for stays, however it grows."""
 
 from __future__ import annotations
 

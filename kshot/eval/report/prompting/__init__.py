@@ -27,5 +27,6 @@ consistency  accuracy against the number of chains
 confusion    targets against answers
 ranking      area under the ROC curve
 trust        whether a stated probability comes true
+results      the same as numbers for a machine
 transcripts  what the model wrote, record by record
 """

@@ -20,9 +20,10 @@ from kshot.eval.report.prompting.forms import variations
 from kshot.eval.report.prompting.groups import averages, group_sentences, groups_of, groups_table, in_group
 from kshot.eval.report.prompting.judged import judged_section
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
-from kshot.eval.report.prompting.metrics import metrics_table
+from kshot.eval.report.prompting.metrics import further_measures, metrics_table
 from kshot.eval.report.prompting.ranking import Ranking, area_table, areas_of, rankings
 from kshot.eval.report.prompting.repeats import repeat_table
+from kshot.eval.report.prompting.results import cell_of, cells_of, comparison_of, group_of, results_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
 from kshot.eval.report.prompting.sensitivity import sensitivity_section, spread_sentence, spreads_of
@@ -86,7 +87,8 @@ def build(
     grouped = groups_table(means, against)
     sections = [Section("Groups", [grouped])] if grouped else []
     sections.append(Section(common(m.scale for m in listed).title, accuracy))
-    scored = metrics_table(run, resolve(baseline, names))
+    also, also_family = further_measures(run, resolve(baseline, names))
+    scored = metrics_table(also, also_family)
     if scored:
         sections.append(Section("Other metrics", [scored]))
     if family:
@@ -114,7 +116,15 @@ def build(
         *filter(None, (asked_sentence(both_forms), spread_sentence(spreads), baseline_sentence(choices))),
         *notes(listed, asked_by),
     ]
-    return Report(f"kshot: {run.name}", list(dict.fromkeys(summary)), sections)
+    summary = list(dict.fromkeys(summary))
+    results = results_of(
+        [specified],
+        [*cells_of(run.name, found, specs, areas), *(cell_of(run.name, m, specs) for m in also)],
+        [comparison_of(run.name, c, specs) for c in (*family, *also_family)],
+        [group_of(run.name, one, specs) for one in means],
+        summary,
+    )
+    return Report(f"kshot: {run.name}", summary, sections, results)
 
 
 def further(

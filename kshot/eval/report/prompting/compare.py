@@ -14,6 +14,7 @@ from kshot.eval.report.prompting import figures
 from kshot.eval.report.prompting.comparisons import Comparison
 from kshot.eval.report.prompting.measures import Key, Measure, measured, tasks_of
 from kshot.eval.report.prompting.ranking import areas_of, rankings
+from kshot.eval.report.prompting.results import cells_of, comparison_of, results_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import ACCURACY, SEVERAL, common
 from kshot.eval.report.prompting.short_names import abbreviated
@@ -72,9 +73,11 @@ def compare(a: RunData, b: RunData) -> Report:
     for run, measures in ((a, first), (b, second)):
         summary += [said.replace(CARE, f"{CARE}in {run.name}, ", 1) for said in notes(list(measures.values()))]
     blocks: list[Block] = [figures.forest_figure(family, a.name), difference_table(family), *apart]
-    costs = []
+    costs, cells = [], []
+    specs = {short: spec for spec, short in names.items()}
     for run, measures in ((a, first), (b, second)):
         listed = list(measures.values())
+        cells += cells_of(run.name, measures, specs, areas_of(rankings(listed, run.samples)))
         costs.append(
             Section(
                 f"{common(m.scale for m in listed).title} and cost of {run.name}",
@@ -83,7 +86,8 @@ def compare(a: RunData, b: RunData) -> Report:
         )
     ran = Section("How they were run", [names_table(names), settings_table(specified)], background=True)
     sections = [Section("Paired comparisons", blocks), *costs, ran]
-    return Report(f"kshot: {b.name} against {a.name}", summary, sections)
+    results = results_of(specified, cells, [comparison_of(b.name, c, specs) for c in family], [], summary)
+    return Report(f"kshot: {b.name} against {a.name}", summary, sections, results)
 
 
 def alike(first: Measure, second: Measure) -> bool:

@@ -32,6 +32,7 @@ class Comparison:
     needed: int | None = None  # samples on which the difference seen would be shown with 80% power; None: too many
     adjusted: float = 1.0  # p after Holm over the family
     scale: Scale = PLAIN
+    values: tuple[float, float] = (0.0, 0.0)  # of both, on the samples that both have
 
     @property
     def real(self) -> bool:
@@ -105,7 +106,17 @@ def pair(
     else:
         detectable = power.smallest_mean_difference(units, result.spread)
         needed = needed_for_mean(result.difference, result.spread) if clusters is None else None
-    return Comparison(a.task, a.strategy, baseline or b.strategy, result, detectable, needed, scale=scale)
+    values = (value_on(a, shared), value_on(b, shared))
+    return Comparison(
+        a.task, a.strategy, baseline or b.strategy, result, detectable, needed, scale=scale, values=values
+    )
+
+
+def value_on(measure: Measure, sample_ids: Sequence[str]) -> float:
+    """A measure's value over some of its samples."""
+    if measure.counted is not None:
+        return corpus.value_of([measure.counted.units[key] for key in sample_ids], measure.counted.total)
+    return sum(measure.scores[key] for key in sample_ids) / len(sample_ids)
 
 
 @lru_cache(maxsize=4096)

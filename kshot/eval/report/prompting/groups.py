@@ -20,7 +20,7 @@ CAPTION = (
     "Macro mean: over tasks, each counting alike however many samples it has; micro mean: over all samples. Intervals "
     "of macro means, and of mean paired differences from the baseline, put the tasks' own together as independent "
     "errors (Zou and Donner 2008). ! where tasks of the group are not there yet, or not with the baseline: what is "
-    "shown is then over the others."
+    "shown is then over the others; and where other strategies were asked more samples of the same tasks."
 )
 
 
@@ -131,7 +131,9 @@ def groups_table(listed: Sequence[Average], against: str) -> Table | None:
         if 0 < one.paired < one.tasks:
             gap = Cell(f"{gap} ! {one.paired} tasks", "bad")
         span = f"{points(one.span.low)} to {points(one.span.high)}" if one.paired else "–"
-        row = [one.group, one.strategy, whole, f"{one.samples:,}", percent(one.mean), one.range, percent(one.micro)]
+        most = max(each.samples for each in listed if (each.group, each.tasks) == (one.group, one.tasks))
+        asked: str | Cell = f"{one.samples:,}" if one.samples == most else Cell(f"{one.samples:,} !", "bad")
+        row = [one.group, one.strategy, whole, asked, percent(one.mean), one.range, percent(one.micro)]
         rows.append([*row, gap, span][: len(heads)])
     others = list(dict.fromkeys(metric for one in listed for metric in one.metrics))
     scored = "" if others == [ACCURACY] else f" Scored by {', '.join(others)}."

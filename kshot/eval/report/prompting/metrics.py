@@ -29,19 +29,23 @@ def scored_by(run: RunData, name: str) -> RunData:
     return replace(run, records=records)
 
 
-def metrics_table(run: RunData, baseline: str | None = None) -> Table | None:
-    """Every further metric with its interval, paired with the baseline; None where there is none."""
-    names = further_names(run)
+def further_measures(run: RunData, baseline: str | None = None) -> tuple[list[Measure], list[Comparison]]:
+    """Every strategy on every task by every further metric, and all of them against the baseline."""
     listed: list[Measure] = []
     family: list[Comparison] = []
-    for name in names:
+    for name in further_names(run):
         found = measure(scored_by(run, name))
         known = {strategy for _, strategy in found}
         listed += found.values()
         family += against_baseline(found, run.samples, baseline if baseline in known else None)
+    return listed, corrected(family) if family else []
+
+
+def metrics_table(listed: Sequence[Measure], family: Sequence[Comparison]) -> Table | None:
+    """Every further metric with its interval, paired with the baseline; None where there is none."""
     if not listed:
         return None
-    against = {(c.task, c.strategy, c.scale.metric): c for c in corrected(family)} if family else {}
+    against = {(c.task, c.strategy, c.scale.metric): c for c in family}
     rows = [row(m, against.get((m.task, m.strategy, m.scale.metric))) for m in listed]
     heads = columns(
         *("task", "strategy", "metric", "value#", "95% interval#", "interval by", "best constant"),

@@ -37,7 +37,7 @@ def finding(found: Mapping[Key, Measure], family: Sequence[Comparison]) -> str:
     beside = f"; it is not shown to be above {always(a)}" if top.lead > 0 and a.no_better else ""
     return (
         f"{top.strategy} is {top.word} than {top.baseline} on {top.task}: {what}"
-        f"{a.scale.kind.value(a.value)} against {b.scale.kind.value(b.value)} "
+        f"{a.scale.kind.value(top.values[0])} against {b.scale.kind.value(top.values[1])} "
         f"of {top.result.n} samples, {top.sentence}{beside}; "
         f"{len(real)} of {tested} show{'s' * (len(real) == 1)} a difference."
     )
@@ -147,7 +147,7 @@ def notes(listed: Sequence[Measure], asked_by: Mapping[str, str] = MappingProxyT
 
     `asked_by` names the strategy that has asked, where a measure goes by another name, as that of a training does.
     """
-    said = [line for line in (one_answer(listed), no_better(listed)) if line]
+    said = [line for line in (uneven(listed), one_answer(listed), no_better(listed)) if line]
     for what, share, remedy in (
         ("no answer could be read in", "unparsed", "read some of them before trusting the {name}"),
         ("the text was cut off before an answer in", "truncated", "allow more, as in {strategy}:max_new_tokens=256"),
@@ -160,6 +160,24 @@ def notes(listed: Sequence[Measure], asked_by: Mapping[str, str] = MappingProxyT
             advice = remedy.format(name=many[0].scale.name, strategy=strategy)
             said.append(f"{CARE}{what} {shown}{more}; {advice}.")
     return said
+
+
+def uneven(listed: Sequence[Measure]) -> str:
+    """On which tasks some strategies were asked more samples than others; "" where none was."""
+    shown = []
+    for task in dict.fromkeys(m.task for m in listed):
+        sizes: dict[str, list[str]] = {}
+        for m in listed:
+            if m.task == task:
+                sizes.setdefault(f"{m.n:,}", []).append(m.strategy)
+        if len(sizes) > 1:
+            shown.append(f"on {task} {'; '.join(f'{listing(names)} {size}' for size, names in sizes.items())}")
+    if not shown:
+        return ""
+    return (
+        f"{CARE}not all were asked the same samples: {listing(shown, '; ')}. Scores are of each one's own samples; "
+        "differences are of those that both have."
+    )
 
 
 def one_answer(listed: Sequence[Measure]) -> str:
