@@ -101,6 +101,11 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="Score by this too: name[:key=value,...] (`kshot list metrics`), file.py:name, or ./FOLDER with a module of "
     "evaluate. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--reuse", multiple=True, is_flag=False, flag_value="", metavar="[RUN_FOLDER]",
+    help="Take what another run's engine, if it is the same, was asked already; without a folder, of all in --runs. "
+    "Repeatable.",
+)  # fmt: skip
 @click.option("--score-by", default="", help="Metric that every task is scored by, in place of its own.")
 @click.option("--trust-code", is_flag=True, help="Run the code of a metric's FOLDER. Off unless you trust it.")
 @click.option("--baseline", help="Strategy that the others are compared with. [default: zero-shot, or the first]")
@@ -129,6 +134,7 @@ def bench(
     run_name: str | None,
     runs: Path,
     metrics: tuple[str, ...],
+    reuse: tuple[str, ...],
     score_by: str,
     trust_code: bool,
     baseline: str | None,
@@ -145,6 +151,7 @@ def bench(
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
     from kshot.harness.runs.plan import Plan
+    from kshot.harness.runs.reuse import runs_named
 
     if engine is not None:
         refuse_beside_engine(options)
@@ -160,7 +167,8 @@ def bench(
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, model))
-    run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code)
+    others = runs_named(reuse, runs)
+    run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code, reuse=others)
     finish(folder, baseline, as_json=as_json)
 
 

@@ -28,12 +28,14 @@ from kshot.harness.rows import (
     ASKED,
     CALLS,
     GENERATION,
+    as_kept,
     askable,
     asked_of,
     call_of,
     generation_of,
     marks,
     prompt_text,
+    readable,
     record_of_row,
     row_of_call,
     row_of_record,
@@ -273,13 +275,29 @@ class Journal:
         if unread:
             raise unreadable(self.path, unread, why) from why
 
-    def put(self, key: str, request: Request, generation: Generation) -> None:
-        """Stores an answered request."""
+    def put(self, key: str, request: Request, generation: Generation, run: str = "") -> None:
+        """Stores an answered request; `run` says which other run the answer was taken from."""
         row = (key, *row_of_call(request, generation))
         with explained(self.path):
             self.connection.execute("INSERT OR IGNORE INTO prompts VALUES (?, ?)", prompt_text(request.prompt))
             columns = f"key, {ASKED}, {GENERATION}"  # by name: a journal may have got some of them later
             self.connection.execute(f"INSERT OR REPLACE INTO generations ({columns}) VALUES ({marks(row)})", row)
+            if run:
+                self.connection.execute("INSERT OR REPLACE INTO reused VALUES (?, ?)", (key, run))
+
+    def reused(self) -> dict[str, int]:
+        """How many answers were taken from which other run; {} where none was, or the journal is of before that."""
+        known = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'reused'"
+        with explained(self.path):
+            if self.connection.execute(known).fetchone() is None:
+                return {}
+            found = self.connection.execute("SELECT run, count(*) FROM reused GROUP BY run ORDER BY run")
+            return {str(run): int(count) for run, count in found}
+
+    def count(self) -> int:
+        """How many answers there are."""
+        with explained(self.path):
+            return int(self.connection.execute("SELECT count(*) FROM generations").fetchone()[0])
 
     def commit(self) -> None:
         """Makes all that was stored so far survive a crash."""
@@ -354,14 +372,6 @@ class Journal:
         yield from self.rows(query, record_of_row, record_named)
 
 
-def as_kept(sample: Sample, kept: str | None) -> str:
-    """A sample as JSON, without its row's other fields where it was kept by a kshot that knew none."""
-    text = sample_text(sample)
-    if kept not in (None, text) and sample.fields and sample_text(replace(sample, fields=())) == kept:
-        return sample_text(replace(sample, fields=()))
-    return text
-
-
 def writer_of(folder: Path) -> str:
     """Who writes a run, for the sentence that it is in use."""
     with suppress(UserError), Journal.read(folder) as journal:
@@ -382,11 +392,3 @@ def answer_named(row: Sequence[Any]) -> str:
 def record_named(row: Sequence[Any]) -> str:
     """A row of records for an error."""
     return f"the record of {', '.join(map(str, row[:4]))}"
-
-
-def readable(text: object) -> bool:
-    """Whether a sample's row can be read at all."""
-    with suppress(*UNREADABLE):
-        sample_of(("", "", text))
-        return True
-    return False

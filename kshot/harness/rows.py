@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
@@ -186,6 +187,22 @@ def sample_of(row: Sequence[Any]) -> tuple[tuple[str, str], Sample]:
 def sample_text(sample: Sample) -> str:
     """A sample as JSON."""
     return write({name: value for name, value in asdict(sample).items() if name not in LATER or value})
+
+
+def as_kept(sample: Sample, kept: str | None) -> str:
+    """A sample as JSON, without its row's other fields where it was kept by a kshot that knew none."""
+    text = sample_text(sample)
+    if kept not in (None, text) and sample.fields and sample_text(replace(sample, fields=())) == kept:
+        return sample_text(replace(sample, fields=()))
+    return text
+
+
+def readable(text: object) -> bool:
+    """Whether a sample's row can be read at all."""
+    with suppress(*UNREADABLE):
+        sample_of(("", "", text))
+        return True
+    return False
 
 
 # ---------------------------------------------------------------- records

@@ -20,6 +20,8 @@ from kshot.types import Engine, EngineError, Generation, Program, Request, UserE
 
 T = TypeVar("T")
 Calls = list[tuple[str, Generation]]
+Reuse = Callable[[str, Request], tuple[Generation, str] | None]
+"""Of a key and its request, the answer that another run has, and that run's name."""
 WINDOW = 4  # requests kept with the engine, as a multiple of its capacity, for it to find shared prefixes in
 
 
@@ -53,6 +55,7 @@ class Progress:
     in_flight: int = 0  # requests with the engine
     asked: int = 0  # requests sent to the engine
     replayed: int = 0  # requests that the journal answered
+    reused: int = 0  # requests that another run's journal answered
     generated_tokens: int = 0
     stage: str = ""  # what the jobs are for, where it is not attempts at samples
 
@@ -67,12 +70,14 @@ class Run(Generic[T]):
         done: Callable[[Job[T], T, Calls], None],
         progress: Callable[[Progress], None] | None,
         on_ask: Callable[[str], None] | None,
+        reuse: Reuse | None = None,
     ) -> None:
         self.engine = engine
         self.journal = journal
         self.done = done
         self.on_progress = progress or (lambda _: None)
         self.on_ask = on_ask or (lambda _: None)
+        self.reuse = reuse or (lambda *_: None)
         self.progress = Progress()
         self.waiters: dict[str, list[Flight[T]]] = {}  # request key -> programs that wait for it
         self.tickets: dict[int, tuple[str, Request]] = {}
@@ -109,6 +114,12 @@ class Run(Generic[T]):
             if known is not None:
                 flight.replies[key] = known
                 self.progress.replayed += 1
+                continue
+            taken = self.reuse(key, request)
+            if taken is not None:
+                self.journal.put(key, request, *taken)
+                flight.replies[key] = taken[0]
+                self.progress.reused += 1
                 continue
             self.submit(flight, key, request)
         return flight.missing > 0
@@ -197,14 +208,16 @@ def run_jobs(
     progress: Callable[[Progress], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
     window: int | None = None,
+    reuse: Reuse | None = None,
 ) -> Progress:
     """Runs every job's program to its end; `done` gets each result with the calls that led to it.
 
+    `reuse` is looked in for what the journal does not have.
     `window` bounds the requests with the engine (default: four times its capacity). Raises UserError,
     with the job's key, for a request that can never be answered; EngineError where the engine fails;
     KeyboardInterrupt passes through. In every case what was answered is in the journal.
     """
-    run = Run(engine, journal, done, progress, on_ask)
+    run = Run(engine, journal, done, progress, on_ask, reuse)
     try:
         run.go(jobs, window or WINDOW * engine.capacity)
     finally:

@@ -29,8 +29,9 @@ CREATE TABLE IF NOT EXISTS records (
     cached_tokens INTEGER, completion_tokens INTEGER, seconds REAL, scores TEXT,
     PRIMARY KEY (task, strategy, sample_id, repeat)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS reused (key TEXT PRIMARY KEY, run TEXT NOT NULL) WITHOUT ROWID;
 """
-FORMAT = 3  # raise it with every change of the tables or of what a key is made from
+FORMAT = 3  # raise it with every change of the tables or of what a key is made from; `reused` may lack
 EARLIEST = 2  # that can still be read
 ADDED = {  # since format 2, each at the end of its table: what is not known of an earlier row is NULL
     "generations": ("logprobs INTEGER", "tokens TEXT", "token_logprobs TEXT"),

@@ -3,6 +3,8 @@
 plan.py      what is to be run, and what it loads: tasks, strategies, samples
 samples.py   which samples of a task it asks, however often it grew
 growth.py    what a command adds to a run, and what must not mix
+reuse.py     answers that other runs have
+scored.py    by which further metrics it is scored
 run.py       a plan on an engine, into a folder; and its answers read again
 pools.py     that its exemplars stay the same
 prepare.py   what its strategies find out before their first question

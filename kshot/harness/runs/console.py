@@ -23,10 +23,12 @@ def run_plan(
     metrics: Sequence[str] = (),
     *,
     trust_code: bool = False,
+    reuse: Sequence[Path] = (),
 ) -> None:
     """Runs and shows how far it is, and says how to resume where it was stopped.
 
-    The engine is made once the plan is known to be right: a mistake is told before a model is loaded.
+    The engine is made once the plan is known to be right: a mistake is told before a model is loaded. `reuse` are
+    folders of runs whose answers are taken where the engine is theirs and the request the same.
     """
     from rich.console import Console
 
@@ -37,6 +39,7 @@ def run_plan(
     from kshot.harness.runs.growth import begun, check_engine, check_joins, joined
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.progress import shown_on
+    from kshot.harness.runs.reuse import OtherRuns
     from kshot.harness.runs.run import run_benchmark
     from kshot.harness.runs.scored import check_kept, lacking_metrics, with_kept
     from kshot.types import Record
@@ -50,10 +53,14 @@ def run_plan(
     note = named.note()
     check_engine(folder, named)
     console = Console(stderr=True)
-    for said in notes_of(loaded):
+
+    def tell(said: str) -> None:
         console.print(clean(said), highlight=False, markup=False)
+
+    for said in notes_of(loaded):
+        tell(said)
     if note:
-        console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
+        tell(f"{named.model}: {note}")
     engine = named()
     tally = Tally({one.name: one.kind for one in loaded.metrics})
     bar = shown_on(console)
@@ -63,21 +70,25 @@ def run_plan(
 
     def on_progress(state: Progress) -> None:
         before = f"{state.stage}, {state.asked:,} requests" if state.stage else clean(str(tally))
-        said = f"{before}  {state.generated_tokens:,} tokens  {state.in_flight} in flight"
+        taken = f"  {state.reused:,} taken from other runs" if state.reused else ""
+        said = f"{before}  {state.generated_tokens:,} tokens  {state.in_flight} in flight{taken}"
         bar.show(tally.done, said)
 
     info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
     try:
-        with bar:
+        with OtherRuns(reuse, folder, engine.id, tell) as others, bar:
             bar.begin("attempts", loaded.total)
-            run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress)
+            run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress, reuse=others)
+        if reuse:
+            said = ", ".join(f"{count:,} from {name}" for name, count in others.taken.items())
+            tell(f"taken from other runs: {said or 'nothing, as none has the same request to the same engine'}.")
     except KeyboardInterrupt:
         click.echo(f"\nkshot: stopped after {tally.done} of {loaded.total} attempts, all kept in {folder}.", err=True)
         raise
     finally:
         engine.close()
     if said := lacking_metrics(folder, loaded.metrics):
-        console.print(clean(said), highlight=False, markup=False)
+        tell(said)
 
 
 def names_in_report(loaded: Loaded, folder: Path) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from kshot.harness.journal import Journal
-from kshot.harness.runner import Calls, Job, Progress, run_jobs
+from kshot.harness.runner import Calls, Job, Progress, Reuse, run_jobs
 from kshot.harness.runs.plan import Loaded, Prepared
 from kshot.types import Engine
 
@@ -28,6 +28,7 @@ def prepare(
     *,
     on_ask: Callable[[str], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    reuse: Reuse | None = None,
 ) -> Loaded:
     """The plan with what its strategies have found out; asked where the journal does not have it. Raises UserError."""
     loaded = replace(loaded, prepared=prepared_of(journal))
@@ -44,7 +45,7 @@ def prepare(
 
     jobs = list(loaded.preparations(chat=engine.chat))
     if jobs:
-        run_jobs(engine, jobs, journal, done=done, progress=told, on_ask=on_ask)
+        run_jobs(engine, jobs, journal, done=done, progress=told, on_ask=on_ask, reuse=reuse)
         kept = {**loaded.prepared, **found}
         journal.note(NOTE, json.dumps([[*key, value] for key, value in kept.items()]))
         loaded = replace(loaded, prepared=kept)

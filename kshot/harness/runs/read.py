@@ -32,6 +32,8 @@ def read_run(folder: Path, *, judging: bool = False) -> tuple[RunData, Journal]:
             refuse_judging(settings, folder)
         info = {key: value for key, value in description(folder).items() if key != "settings"}
         info.update(settings)
+        if taken := journal.reused():
+            info["reused"] = {"answers": journal.count(), "from": taken}
         order, params = names_of(journal, settings)
         records, samples = list(journal.records()), journal.samples()
         lacking = {(record.task, record.sample_id) for record in records} - samples.keys()

@@ -21,7 +21,7 @@ from kshot.harness.damage import UNREADABLE
 from kshot.harness.journal import Journal
 from kshot.harness.judging.read import refuse_judging
 from kshot.harness.rows import check_prediction
-from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
+from kshot.harness.runner import Calls, Job, Progress, Reuse, replay, run_jobs
 from kshot.harness.runs.growth import GROWS, grown, joined, kept_samples, new_samples, whole
 from kshot.harness.runs.kinds import note_kinds
 from kshot.harness.runs.names import note_names
@@ -48,10 +48,11 @@ def run_benchmark(
     on_record: Callable[[Record], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
+    reuse: Reuse | None = None,
 ) -> Progress:
     """Runs or resumes a plan in a folder, or adds it to what the folder's run has; records are in its journal.
 
-    Raises UserError and EngineError.
+    `reuse` is looked in for answers that other runs have. Raises UserError and EngineError.
     """
     loaded = joined(loaded, folder)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
@@ -67,8 +68,9 @@ def run_benchmark(
             if on_record:
                 on_record(record)
 
-        loaded = prepare(loaded, engine, journal, on_ask=on_ask, progress=progress)
-        return run_jobs(engine, loaded.jobs(chat=engine.chat), journal, done=done, progress=progress, on_ask=on_ask)
+        loaded = prepare(loaded, engine, journal, on_ask=on_ask, progress=progress, reuse=reuse)
+        jobs = loaded.jobs(chat=engine.chat)
+        return run_jobs(engine, jobs, journal, done=done, progress=progress, on_ask=on_ask, reuse=reuse)
 
 
 def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = False) -> tuple[int, int]:

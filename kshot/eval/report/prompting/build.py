@@ -34,6 +34,7 @@ from kshot.eval.report.prompting.tables import (
     difference_table,
     names_table,
     preparation_table,
+    reused_sentence,
     settings_table,
 )
 from kshot.eval.report.prompting.templates import advice, baseline_sentence, choices_of, template_sections
@@ -97,6 +98,7 @@ def build(
         sections.append(Section("Paired comparisons", [Alternatives("against", views), *cluster_note(run, found)]))
     sections += asked_section(both_forms, run)
     cost: list[Block] = [figures.cost_figure(listed), cost_table(listed)]
+    cost += filter(None, [reused_sentence(run)])
     prepared = preparation_table(run)
     cost += [PREPARATION, prepared] if prepared else []
     specs = {short: spec for spec, short in names.items()}

@@ -107,6 +107,19 @@ def cost_table(listed: Sequence[Measure]) -> Table:
     return Table("Cost a sample", heads, rows, caption)
 
 
+def reused_sentence(run: RunData) -> str:
+    """How many answers were taken from which other runs; "" where none was."""
+    found = run.info.get("reused")
+    taken = found.get("from") if isinstance(found, Mapping) else None
+    if not isinstance(found, Mapping) or not isinstance(taken, Mapping) or not taken:
+        return ""
+    said = ", ".join(f"{count:,} from {name}" for name, count in taken.items())
+    return (
+        f"{sum(taken.values()):,} of {found.get('answers', 0):,} answers were taken from other runs ({said}): their "
+        "tokens and seconds are what they cost there, and nothing was spent on them again."
+    )
+
+
 def preparation_table(run: RunData) -> Table | None:
     """What strategies asked once, before the first question of a task; None where none did."""
     rows = []
