@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from kshot.cli import study_file
 from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_json, with_model, worded
+from kshot.cli.study_file import with_study_file
 
 EXAMPLES = """
 \b
@@ -30,8 +32,10 @@ Examples:
   kshot bench --task lm-eval:arc_easy --strategy choice-logprob:score=text,k=5
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
+  kshot bench --config study.yaml --limit 20
 
-A run is kept in RUNS/RUN. The same command again resumes it, with whatever --batch.
+A run is kept in RUNS/RUN. The same command again resumes it, with whatever --batch; another --strategy, --task, a
+larger --limit or more --repeats adds to it.
 """
 
 
@@ -115,6 +119,7 @@ A run is kept in RUNS/RUN. The same command again resumes it, with whatever --ba
     help="Print the prompts, what is scored after them, and how many tokens; no model is run.",
 )
 @with_json
+@with_study_file
 def bench(
     tasks: tuple[str, ...],
     answer: str | None,
@@ -140,6 +145,7 @@ def bench(
     baseline: str | None,
     dry_run: bool,
     as_json: bool,
+    save_config: Path | None,
 ) -> None:
     """Run tasks x strategies on a model, and report.
 
@@ -153,6 +159,12 @@ def bench(
     from kshot.harness.runs.plan import Plan
     from kshot.harness.runs.reuse import runs_named
 
+    context = click.get_current_context()
+    if save_config is not None:
+        study_file.save(context, save_config)
+        return
+    study_file.check_file(context, trust_code=trust_code)
+    given = tasks
     if engine is not None:
         refuse_beside_engine(options)
     named = find_engine(engine if engine is not None else options.engine(adapter, chat_options))
@@ -161,7 +173,8 @@ def bench(
         tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)
     if language is not None:
         tasks = tuple(in_language(spec, language) for spec in tasks)
-    plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats, score_by=score_by)
+    only = study_file.cells_of(context, tasks, strategies, given)
+    plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats, only, score_by=score_by)
     if dry_run:
         print_prompts(plan, named)
         return

@@ -204,7 +204,10 @@ def refuse_beside_engine(options: ModelOptions) -> None:
     said = [*(field.name for field in fields(ModelOptions)), "adapter", "chat_options"]
     if options.wording:  # words samples, whatever answers
         said.remove("template")
-    given = [name for name in said if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    both = {ParameterSource.COMMANDLINE}
+    if context.get_parameter_source("engine") is ParameterSource.DEFAULT_MAP:  # of a study file, as the other is
+        both.add(ParameterSource.DEFAULT_MAP)
+    given = [name for name in said if context.get_parameter_source(name) in both]
     if given:
         option = given[0].replace("_", "-").removesuffix("s")
         raise UserError(

@@ -74,7 +74,9 @@ def run_plan(
         said = f"{before}  {state.generated_tokens:,} tokens  {state.in_flight} in flight{taken}"
         bar.show(tally.done, said)
 
-    info = {"model": named.model, "note": note, **({"adapter": named.adapter} if named.adapter else {})}
+    study = {"engine": named.name, **({"metric": list(metrics)} if metrics else {})}  # to make it again
+    info = {"model": named.model, "note": note, "study": study}
+    info |= {"adapter": named.adapter} if named.adapter else {}
     try:
         with OtherRuns(reuse, folder, engine.id, tell) as others, bar:
             bar.begin("attempts", loaded.total)

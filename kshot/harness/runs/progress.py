@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EVERY = 10.0  # seconds from one plain line to the next
+FIRST = 1.0  # to the first one, which shows that something comes
 KEPT = 7  # lines that the pace is told from
 
 
@@ -83,7 +84,7 @@ class ProgressBar:
 
 
 class ProgressLines:
-    """A line every ten seconds, and one at the end: what, how many of how many, the pace, the time left."""
+    """A line after a second, one every ten, and one at the end: what, how many of how many, the pace, the time left."""
 
     def __init__(self, say: Callable[[str], None] | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.say = say or (lambda line: click.echo(line, err=True))
@@ -110,7 +111,7 @@ class ProgressLines:
 
     def show(self, done: int, state: str = "") -> None:
         self.done, self.state = done, state
-        if self.clock() - self.past[-1][0] >= EVERY:
+        if self.clock() - self.past[-1][0] >= (EVERY if len(self.past) > 1 else min(FIRST, EVERY)):
             self.tell()
 
     def tell(self) -> None:

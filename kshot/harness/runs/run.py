@@ -233,6 +233,7 @@ def describe(journal: Journal, settings: Mapping[str, Any], info: Mapping[str, A
         past = before.get("grown")
         files = {**(found if isinstance(found := before.get("sources"), dict) else {}), **info.get("sources", {})}
         said = {**before, **({"sources": files} if files else {}), "settings": settings}
+        said |= {"study": info["study"]} if "study" in info else {}
         said["grown"] = [*(past if isinstance(past, list) else []), by]
         write_whole(path, json.dumps(said, indent=2))
 

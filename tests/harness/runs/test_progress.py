@@ -22,7 +22,7 @@ class Clock:
         return self.now
 
 
-def test_a_line_every_ten_seconds_and_one_at_the_end() -> None:
+def test_a_line_after_a_second_one_every_ten_and_one_at_the_end() -> None:
     clock, said = Clock(), list[str]()
     with ProgressLines(said.append, clock) as lines:
         lines.begin("attempts", 2_000)
@@ -30,8 +30,9 @@ def test_a_line_every_ten_seconds_and_one_at_the_end() -> None:
             clock.now = second
             lines.show(8 * second, "accuracy 50%")
     assert said == [
-        "attempts  80 of 2,000, 8.0 a second, 4:00 left  accuracy 50%",
-        "attempts  160 of 2,000, 8.0 a second, 3:50 left  accuracy 50%",
+        "attempts  8 of 2,000, 8.0 a second, 4:09 left  accuracy 50%",
+        "attempts  88 of 2,000, 8.0 a second, 3:59 left  accuracy 50%",
+        "attempts  168 of 2,000, 8.0 a second, 3:49 left  accuracy 50%",
         "attempts  200 of 2,000, 8.0 a second, 3:45 left  accuracy 50%",
     ]
 
