@@ -103,8 +103,10 @@ def mapping_of(path: Path, content: bytes) -> Words:
 
     try:
         text = content.decode("utf-8-sig")
+        depth = 0
         for event in yaml.parse(text, Loader=yaml.BaseLoader):
-            refuse_event(path, event)
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            refuse_event(path, event, depth)
         node = yaml.compose(text, Loader=yaml.BaseLoader)
         refuse_twice(path, node)
         found = yaml.load(text, Loader=yaml.BaseLoader)
@@ -118,23 +120,23 @@ def mapping_of(path: Path, content: bytes) -> Words:
     return {word.removeprefix("--"): value for word, value in found.items()}
 
 
-def refuse_event(path: Path, event: Any) -> None:
+def refuse_event(path: Path, event: Any, depth: int) -> None:
     """Raises UserError for what a study has no use for, and by which a short file could grow without end."""
     import yaml
 
     line = event.start_mark.line + 1
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
         raise UserError(f"{path}, line {line}: anchors (& and *) are not read; write the value out.")
+    if depth > MOST_DEPTH:
+        raise UserError(f"{path}, line {line}: it is nested deeper than any study; mend it.")
     if getattr(event, "tag", None):
         raise UserError(f"{path}, line {line}: the tag {event.tag} is not read; write the value as plain text.")
 
 
-def refuse_twice(path: Path, node: Any, depth: int = 0) -> None:
-    """Raises UserError for a key that stands twice, of which one would be dropped without a word, and for a depth."""
+def refuse_twice(path: Path, node: Any) -> None:
+    """Raises UserError for a key that stands twice, of which one would be dropped without a word."""
     import yaml
 
-    if depth > MOST_DEPTH:
-        raise UserError(f"{path}, line {node.start_mark.line + 1}: it is nested deeper than any study; mend it.")
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -143,10 +145,10 @@ def refuse_twice(path: Path, node: Any, depth: int = 0) -> None:
                 what = f"{key.value!r} stands twice: keep one" if name else "a key is no plain word: mend it"
                 raise UserError(f"{path}, line {key.start_mark.line + 1}: {what}.")
             seen.add(name)
-            refuse_twice(path, value, depth + 1)
+            refuse_twice(path, value)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            refuse_twice(path, value, depth + 1)
+            refuse_twice(path, value)
 
 
 def checked(path: Path, word: str, value: Any, options: Mapping[str, click.Option]) -> Any:

@@ -107,7 +107,7 @@ def test_values_are_texts_until_their_option_reads_them() -> None:
         ("- a\n- b", "says nothing as a study"),
         ("", "says nothing as a study"),
         ("task: " + "[" * 50 + "]" * 50, "nested deeper"),
-        ("task: " + "[" * 5000 + "]" * 5000, "it is no YAML|nested deeper"),
+        ("task: " + "[" * 500_000, "nested deeper"),
         ("strategy: [{name: zero-shot}]", "a strategy on some tasks is"),
         ("task: coin-flip\nstrategy: [{name: zero-shot, tasks: [scan]}]\nengine: scripted", "is to be on scan"),
         ("trust-code: true", "give --trust-code on the command line"),
