@@ -36,6 +36,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure is drawn."""
+    monkeypatch.setattr("kshot.eval.report.publish.html.write", lambda report, folder: folder)
+    monkeypatch.setattr("kshot.eval.report.publish.markdown.write", lambda report, folder: folder)
+
+
 def table(folder: Path, title: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """A table's cells by column, and the results."""
     data, journal = read_run(folder)
@@ -85,6 +92,7 @@ def test_cells_with_more_samples_are_named(run: Path) -> None:
     assert "on coin-flip zero-shot, few-shot:k=2 12; few-shot:k=4 20." in said and "last-letters" not in said
 
 
+@pytest.mark.usefixtures("plainly")
 def test_what_is_printed_is_what_is_kept(run: Path) -> None:
     printed = CliRunner().invoke(main, ["report", str(run), "--json"])
     assert printed.exit_code == 0 and printed.stderr == ""
@@ -98,6 +106,7 @@ def test_what_is_printed_is_what_is_kept(run: Path) -> None:
     assert set(listed) == {"strategies"} and listed["strategies"]["few-shot"]["parameters"]["k"] == 8
 
 
+@pytest.mark.usefixtures("plainly")
 def test_a_command_prints_nothing_else(tmp_path: Path) -> None:
     args = ["bench", "--task", "coin-flip", "--strategy", "zero-shot", "--engine", "scripted", "--limit", "3", "--json"]
     result = CliRunner().invoke(main, [*args, "--runs", str(tmp_path)])

@@ -87,7 +87,8 @@ def test_a_damaged_or_forged_answer_is_asked(tmp_path: Path) -> None:
     assert len(said) == 1 and "bad" in said[0] and "damaged" in said[0]
 
 
-def test_all_runs_of_a_folder_but_the_own(tmp_path: Path) -> None:
+def test_all_runs_of_a_folder_but_the_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kshot.eval.report.publish.write", lambda report, folder: folder)  # no figure is drawn
     args = ["bench", "-t", "coin-flip", "--engine", "scripted", "-n", "3", "--runs", str(tmp_path / "runs"), "--json"]
     runner = CliRunner()
     for name, strategy in (("a", "zero-shot"), ("m/b", "instruction")):
