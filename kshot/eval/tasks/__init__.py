@@ -58,7 +58,18 @@ ANSWERS = {  # by the format's name
 FILE = re.compile(r"[/\\]|\.[A-Za-z]")  # what a name has that is a file's
 SPREADSHEET = re.compile(r"\.(xls[xmb]?|ods|numbers)$", re.IGNORECASE)
 
-__all__ = ["GROUPS", "TASKS", "answered", "answers_of", "code_in", "expanded", "get_task", "in_language", "task"]
+__all__ = [
+    "GROUPS",
+    "TASKS",
+    "answered",
+    "answers_of",
+    "code_in",
+    "expanded",
+    "get_task",
+    "in_language",
+    "name_of",
+    "task",
+]
 
 
 def get_task(spec: str) -> Task:
@@ -91,6 +102,27 @@ def get_task(spec: str) -> Task:
     name = made.name if within else TASKS.canonical(spec)
     whole = held(replace(made.undivided, name=name)) if made.undivided else None
     return held(replace(made, name=name, undivided=whole))
+
+
+def name_of(spec: str) -> str:
+    """The name that a specification's task has, without its data being read or any code run; else the specification.
+
+    Raises UserError for an unknown hyperparameter.
+    """
+    name = spec.partition(":")[0].partition("(")[0].strip()
+    if name in TASKS.entries:
+        return (
+            get_task(spec).name if TASKS.nests in TASKS.parse(spec)[2] and not code_in(spec) else TASKS.canonical(spec)
+        )
+    if ".py:" in spec:
+        return spec
+    if is_text_file(spec):
+        return from_text(spec).name
+    file = named_task(spec)
+    if file is not None:
+        return file.name
+    data = named_data(spec)
+    return data.name if data is not None else spec
 
 
 def answers_of(name: str) -> str:

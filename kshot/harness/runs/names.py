@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from kshot.eval.tasks import TASKS, code_in, get_task
+from kshot.eval.tasks import TASKS
+from kshot.eval.tasks import name_of as name_of_task
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Loaded
 from kshot.prompts.strategies import STRATEGIES, get_strategy
@@ -55,9 +56,9 @@ def strategy_names(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def task_name(spec: str) -> str:
-    """A task's name, where no code has to be run for it; else the specification."""
+    """A task's name, for which no code is run and no data read; the specification where it is no longer known."""
     try:
-        return spec if files_in(spec) or ".py:" in spec or code_in(spec) else get_task(spec).name
+        return spec if files_in(spec) else name_of_task(spec)
     except UserError:
         return spec
 

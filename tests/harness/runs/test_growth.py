@@ -18,6 +18,7 @@ from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runs.console import run_plan
 from kshot.harness.runs.growth import asks_of, joined
+from kshot.harness.runs.names import task_name
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import description, read_run
 from kshot.harness.runs.run import rescore, run_benchmark
@@ -308,3 +309,19 @@ def test_another_model_is_refused_before_it_is_loaded(
     ):
         with pytest.raises(UserError, match=f"answered by another engine .{said}"):
             run_plan(replace(plan, limit=4), find_engine(spec), tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("coin-flip", "last-letters:words=4", "word-problems:steps=3", "bbh:name=navigate", "qa:task=coin-flip"),
+        *("own.jsonl:answer=number", "own.jsonl", "book.txt", "book.txt:by=line"),
+    ],
+)
+def test_a_task_is_called_without_its_data_as_it_is_with_it(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.jsonl").write_text(rows(6))
+    (tmp_path / "book.txt").write_text("One.\n\nTwo.\n")
+    assert task_name(spec) == get_task(spec).name
