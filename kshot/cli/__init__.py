@@ -6,6 +6,7 @@ runs.py      what is done with a run's folder: show, report, rescore, export, co
 tune.py      `kshot tune`
 judge.py     `kshot judge`
 classic.py   `kshot classic`
+study_file.py  a study in a file, in the words of the options of bench
 options.py   options that several commands share
 group.py     a mistake is one sentence
 """

@@ -14,7 +14,7 @@ from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
 from kshot.harness.runner import Job, describe
-from kshot.harness.runs.samples import TaskSamples, samples_of, without
+from kshot.harness.runs.samples import AskedSamples, samples_of, without
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.common import template_files
 from kshot.prompts.strategies import answer_behind, get_strategy
@@ -144,9 +144,9 @@ class Loaded:
     metrics: tuple[Metric, ...] = ()  # beside each task's own
     prepared: Prepared = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
-    sampled: Mapping[str, TaskSamples] = field(default_factory=dict)  # by task: all samples that its run has, too
+    sampled: Mapping[str, AskedSamples] = field(default_factory=dict)  # by task: all samples that its run has, too
 
-    def with_samples(self, sampled: Mapping[str, TaskSamples]) -> Loaded:
+    def with_samples(self, sampled: Mapping[str, AskedSamples]) -> Loaded:
         """With these samples and exemplars."""
         samples = {task: found.asked for task, found in sampled.items()}
         return replace(

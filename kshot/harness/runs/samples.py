@@ -15,7 +15,7 @@ from kshot.types import Sample, Source, Task, UserError
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSamples:
+class AskedSamples:
     """A task's samples, and what its strategies may show before them."""
 
     asked: Sequence[Sample]  # under the last limit
@@ -25,7 +25,7 @@ class TaskSamples:
     late: frozenset[str] = frozenset()  # ids of samples that are asked what an exemplar asks, as they came after it
 
 
-def samples_of(task: Task, source: Source, limits: Sequence[int | None]) -> TaskSamples:
+def samples_of(task: Task, source: Source, limits: Sequence[int | None]) -> AskedSamples:
     """A task's samples under limits that were asked one after another. Raises UserError for none, and for equal ids."""
     selections = {limit: tested(task, replace(source, limit=limit)) for limit in dict.fromkeys(limits)}
     kept: dict[str, Sample] = {}
@@ -45,7 +45,7 @@ def samples_of(task: Task, source: Source, limits: Sequence[int | None]) -> Task
     shown = {sample.question for sample in pool if not sample.choices}
     late = frozenset(sample.id for sample in ordered if sample.question in shown)
     counts = {limit: len(found) for limit, found in selections.items()}
-    return TaskSamples(ordered[: len(last)], ordered, pool, counts, late)
+    return AskedSamples(ordered[: len(last)], ordered, pool, counts, late)
 
 
 def tested(task: Task, source: Source) -> list[Sample]:
