@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ def start_here(ray: Any, quiet: dict[str, Any]) -> None:
         try:
             ray.init("local", _temp_dir=str(folder / "r"), **options)  # it lets everybody into this one
         except BaseException as error:
+            kill_children(str(folder))
             ended(ray)
             shutil.rmtree(folder, ignore_errors=True)
             if not isinstance(error, Exception):
@@ -110,6 +112,17 @@ def start_here(ray: Any, quiet: dict[str, Any]) -> None:
             continue
         Started.folder = folder
         return
+
+
+def kill_children(folder: str) -> None:
+    """Ends what a Ray that did not come up has begun in a folder; by itself it would stay until our own end."""
+    import psutil  # accelerate, which every engine with a model needs, brings it
+
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if folder in " ".join(child.cmdline()):
+                child.kill()
+                child.wait()
 
 
 def ended(ray: Any) -> None:
