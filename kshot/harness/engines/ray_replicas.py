@@ -219,17 +219,16 @@ class RayReplicas:
             for reference in ready:
                 at = self.pending.pop(reference)
                 self.since.pop(at, None)
-                event = self.event(reference)
-                if isinstance(event, Hello):
-                    event = self.greet(at, event)
+                said = self.event(reference)
+                event = self.greet(at, said) if isinstance(said, Hello) else said
                 if event is not None:
                     events.append((at, event))
             late = [at for at, since in self.since.items() if time.monotonic() - since > PATIENCE]
             for at in late:
                 self.drop(at)
                 room = ", ".join(f"{self.options[f'num_{what}']:g} {what}" for what in ("cpus", "gpus"))
-                said = f"the cluster has had no room for replica {at + 1} ({room}) for {PATIENCE / 60:g} minutes"
-                events.append((at, Failed(f"{said}: ask for fewer replicas, or wait until others are done.", True)))
+                none = f"the cluster has had no room for replica {at + 1} ({room}) for {PATIENCE / 60:g} minutes"
+                events.append((at, Failed(f"{none}: ask for fewer replicas, or wait until others are done.", True)))
         return events
 
     def event(self, reference: Any) -> Event | Hello:

@@ -101,17 +101,16 @@ class ReplicatedEngine:
         self.lost_with = ""  # why the last replica was given up
         self.warned: set[str] = set()
         self.closed = False
-        self.id, self.chat = "", True
+        self.id, self.chat, self.capacity = "", True, 0
         try:
             self.start()
         except BaseException:
             self.close()
             raise
 
-    @property
-    def capacity(self) -> int:
-        """All replicas' together."""
-        return sum(slot.capacity for slot in self.slots if slot.state != "gone")
+    def add_up(self) -> None:
+        """The capacity is all replicas' together."""
+        self.capacity = sum(slot.capacity for slot in self.slots if slot.state != "gone")
 
     def start(self) -> None:
         """Starts all replicas at once, and waits for every one."""
@@ -243,10 +242,12 @@ class ReplicatedEngine:
             )
             return
         self.id, self.chat, slot.capacity, slot.state, slot.starts = made.id, made.chat, made.capacity, "idle", 0
+        self.add_up()
 
     def note(self, slot: Slot, event: Answered) -> None:
         """A step has ended."""
         slot.state, slot.capacity = "idle", event.capacity
+        self.add_up()
         if event.answers:
             slot.deaths = 0
         for ticket in [*(ticket for ticket, _ in event.answers), *(ticket for ticket, _ in event.refused)]:
@@ -288,6 +289,7 @@ class ReplicatedEngine:
     def give_up(self, slot: Slot, sentence: str) -> None:
         """Goes on without a replica; what is held for it goes to the others."""
         slot.state, self.lost_with = "gone", sentence
+        self.add_up()
         left = sum(other.state != "gone" for other in self.slots)
         if left:
             warnings.warn(f"{name_of(slot.at)} is given up, {left} are left: {sentence}", stacklevel=3)
