@@ -109,7 +109,10 @@ def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16,
         run_benchmark(loaded, alone, whole)
         alone.close()
         records, texts = kept(whole)
-        print(f"undisturbed: {len(texts)} requests, {len(records)} records, {time.perf_counter() - began:.0f} s")
+        print(
+            f"undisturbed: {len(texts)} requests, {len(records)} records, {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
         began = time.perf_counter()
         engine: Any = get_engine(write_spec("ray", {"engine": nested(inner), "replicas": 2}))
         killer = Killer(engine, kills, len(texts), random.Random(seed))

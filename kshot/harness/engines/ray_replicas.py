@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ from kshot.harness.engines.replicated import Ticketed
 from kshot.types import UserError
 
 PATIENCE = 300.0  # seconds that a cluster may take to find room for a replica; loading its model is not in it
+REACH = 10.0  # seconds in which a cluster's address has to answer
 TRIES = 3  # to start Ray: it gives its processes half a minute, which a busy machine may not
 SHORT = 22  # characters of a folder in which Ray's sockets may lie: a socket's whole name has at most 107
 STORE = 80 << 20  # bytes of shared memory for large values, the least that Ray takes: requests and answers are small
@@ -80,8 +82,9 @@ def initialise(ray: Any, address: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if address:
         try:
+            reach(address)
             ray.init(address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())[:200]
             raise UserError(
                 f"no Ray cluster can be joined at {address!r} ({said}); start one with `ray start --head`, or leave "
@@ -90,6 +93,15 @@ def initialise(ray: Any, address: str) -> None:
     else:
         start_here(ray, quiet)
     Started.address = address
+
+
+def reach(address: str) -> None:
+    """Raises OSError where nobody listens at HOST:PORT, which Ray would try for minutes; ValueError for a ray://."""
+    host, colon, port = address.rpartition(":")
+    if "//" in address:
+        raise ValueError("Ray's client protocol is not taken: call kshot on a machine of the cluster")
+    if colon and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACH).close()
 
 
 def start_here(ray: Any, quiet: dict[str, Any]) -> None:

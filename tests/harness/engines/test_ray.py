@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from typing import Any
 import pytest
 
 from kshot.harness.engines import get_engine
-from kshot.harness.engines.ray_replicas import even, places, reason_of
+from kshot.harness.engines.ray_replicas import even, places, reach, reason_of
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
@@ -119,6 +120,17 @@ def test_an_even_share_is_the_largest_that_fits(machines: list[float], count: in
     assert even(machines, count) == pytest.approx(each)
     assert not each or places(machines, each) >= count
     assert not each >= 1 or places(machines, each + 1) < count
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{port}", "ray://127.0.0.1:{port}"])
+def test_a_cluster_that_is_not_there_is_told_at_once(address: str) -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises((OSError, ValueError)):
+            reach(address.format(port=bound.getsockname()[1]))
+        if "//" not in address:
+            bound.listen()
+            reach(address.format(port=bound.getsockname()[1]))
 
 
 def test_a_death_is_told_in_a_few_words() -> None:
