@@ -16,9 +16,13 @@ from typing import Any, Literal, Protocol, TypeVar
 class UserError(Exception):
     """A mistake that the user can mend: one clear sentence with the remedy. The command exits with 2."""
 
+    ticket: int | None = None  # of the request that it is about, where an engine tells it only on `collect`
+
 
 class EngineError(Exception):
     """The engine failed on a request. A failure is never graded: it stops the run."""
+
+    ticket: int | None = None  # of the request that it is about, where an engine can tell
 
 
 # ---------------------------------------------------------------- what is asked of a model
@@ -364,7 +368,11 @@ class Engine(Protocol):
         """
 
     def collect(self) -> list[tuple[int, Generation]]:
-        """Works until at least one request is answered; [] when nothing was waiting. Raises EngineError."""
+        """Works until at least one request is answered; [] when nothing was waiting.
+
+        Raises EngineError; and UserError, with the request's ticket, where only now it is known that it can never be
+        answered, as of engines that ask elsewhere.
+        """
 
     def close(self) -> None:
         """Frees what the engine holds."""

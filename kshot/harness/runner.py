@@ -145,7 +145,14 @@ class Run(Generic[T]):
 
     def collect(self) -> None:
         """Lets the engine work, journals its answers, then lets their programs go on."""
-        answers = self.engine.collect()
+        try:
+            answers = self.engine.collect()
+        except (UserError, EngineError) as error:
+            if error.ticket is None or error.ticket not in self.tickets:
+                raise
+            asking = self.waiters[self.tickets[error.ticket][0]][0]
+            kind = UserError if isinstance(error, UserError) else EngineError
+            raise kind(f"{describe(asking.job.key)}: {error}") from error
         if not answers:
             raise EngineError("it has nothing more to do, and requests are waiting for it.")
         ready: list[Flight[T]] = []

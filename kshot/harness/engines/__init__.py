@@ -4,6 +4,11 @@ registry.py       engines by name, and one that is named and not yet made
 transformers.py   any causal language model that transformers loads
 token_engine.py   requests to tokens and tokens to texts, around a decoder: what `transformers` makes
 scripted.py       replies from a function
+ray.py            replicas of any engine, on this machine or a cluster
+ray_replicas.py   Ray: where they run, what each gets of a machine, how a death is told
+replicated.py     one engine out of replicas: who gets what, and what a death costs
+replica.py        what runs on one
+router.py         requests go where their prefix is, within a bound of load
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from importlib import import_module
 from kshot.harness.engines.registry import ENGINES, engine, get_engine
 
 MODULES: tuple[str, ...] = (
+    "ray",
     "scripted",
     "transformers",
 )

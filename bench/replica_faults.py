@@ -1,0 +1,156 @@
+"""Kills replicas of the engine `ray` with SIGKILL while a run is at work, and compares with an undisturbed run.
+
+    python bench/replica_faults.py [--kills 10] [--model smollm2-135m] [--limit 16] [--seed 0]
+
+One engine answers the plan alone; then two replicas of it do, and at moments drawn at random (by the number of answers
+that have come in, and a while after) one of their processes is killed, a replica that is just being started again
+among them. The run goes on by itself: nothing is started again from outside. The last line is one JSON object:
+
+    kills           replicas that were killed while the run was at work
+    seen            deaths that the engine noticed and mended
+    lost            records, or texts of calls, that are missing or different from the undisturbed run
+    answered_twice  answers that came in for a request that had one
+    asked_again     requests that dead replicas had, which were asked again
+
+Texts may differ where two tokens tie within rounding, since a death changes which requests share a batch; every such
+text is printed. Skips, with a JSON line that says so, where ray is not installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from kshot.harness.engines import get_engine
+from kshot.harness.journal import Journal
+from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.run import run_benchmark
+from kshot.spec import nested, write_spec
+from kshot.types import Generation
+
+TASKS = ("coin-flip", "last-letters")
+STRATEGIES = (
+    "few-shot",
+    "zero-shot-cot:max_new_tokens=48,answer_tokens=12",
+    "self-consistency:base=chain-of-thought(max_new_tokens=48),n=6",
+    "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
+)
+AGAIN = re.compile(r"its (\d+) requests are asked again")
+
+
+class Killer:
+    """Kills one of an engine's replicas when so many answers have come in, a random while after."""
+
+    def __init__(self, engine: Any, kills: int, total: int, draw: random.Random) -> None:
+        self.engine, self.draw = engine, draw
+        self.collected = engine.collect
+        self.moments = sorted(draw.sample(range(total * 9 // 10), kills))
+        self.answers = self.kills = self.twice = 0
+        self.seen: set[int] = set()
+        self.timers: list[threading.Timer] = []
+        engine.collect = self.collect
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        done: list[tuple[int, Generation]] = self.collected()
+        for ticket, _ in done:
+            self.twice += ticket in self.seen
+            self.seen.add(ticket)
+        self.answers += len(done)
+        while self.moments and self.moments[0] <= self.answers:
+            self.moments.pop(0)
+            self.timers.append(threading.Timer(self.draw.uniform(0, 0.5), self.kill))
+            self.timers[-1].start()
+        return done
+
+    def kill(self) -> None:
+        """One that lives; where none does, the next one that comes."""
+        while True:
+            for at in self.draw.sample(range(2), 2):
+                pid = self.engine.replicas.pids.get(at)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except (ProcessLookupError, TypeError):
+                    continue
+                self.kills += 1
+                return
+            time.sleep(0.05)
+
+
+def kept(folder: Path) -> tuple[dict[object, object], dict[str, str]]:
+    """A run's records without their costs, which depend on the batch, and the text of each call."""
+    with Journal.read(folder) as journal:
+        records: dict[object, object] = {
+            (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction, r.score, r.calls, r.completion_tokens)
+            for r in journal.records()
+        }
+        return records, dict(journal.connection.execute("SELECT key, text FROM generations"))
+
+
+def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16, seed: int = 0) -> dict[str, Any]:
+    """The run alone and the run with kills, compared; the numbers of the last line."""
+    loaded = load_plan(Plan(TASKS, STRATEGIES, limit=limit))
+    inner = write_spec("transformers", {"model": model, "template": "plain", "batch": "16"})
+    with tempfile.TemporaryDirectory() as place:
+        whole, broken = Path(place) / "whole", Path(place) / "broken"
+        began = time.perf_counter()
+        alone = get_engine(inner)
+        run_benchmark(loaded, alone, whole)
+        alone.close()
+        records, texts = kept(whole)
+        print(
+            f"undisturbed: {len(texts)} requests, {len(records)} records, {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
+        began = time.perf_counter()
+        engine: Any = get_engine(write_spec("ray", {"engine": nested(inner), "replicas": 2}))
+        killer = Killer(engine, kills, len(texts), random.Random(seed))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            run_benchmark(loaded, engine, broken)
+        for timer in killer.timers:
+            timer.cancel()
+        engine.close()
+        said = [str(one.message) for one in caught if "was lost" in str(one.message)]
+        print("\n".join(said))
+        again, new = kept(broken)
+        print(f"{killer.kills} kills: {len(new)} requests, {len(again)} records, {time.perf_counter() - began:.0f} s")
+    different = [key for key in texts if new.get(key) != texts[key]]
+    for key in different:
+        print(f"differs: {texts[key]!r} | {new.get(key)!r}")
+    lost = sum(again.get(key) != value for key, value in records.items()) + len(set(again) - set(records))
+    return {
+        "kills": killer.kills,
+        "seen": len(said),
+        "lost": lost + len(different),
+        "answered_twice": killer.twice + killer.answers - len(new),
+        "asked_again": sum(int(found[1]) for text in said if (found := AGAIN.search(text))),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--model", default="smollm2-135m")
+    parser.add_argument("--limit", type=int, default=16, help="samples a task")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments, and of which is killed")
+    options = parser.parse_args()
+    if find_spec("ray") is None:
+        print(json.dumps({"skipped": "ray is not installed: pip install 'kshot[ray]'"}))
+        sys.exit(0)
+    print(json.dumps(replica_kills(options.kills, options.model, options.limit, options.seed)))
+
+
+if __name__ == "__main__":
+    main()
