@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from kshot.cli import study_file
-from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_json, with_model, worded
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_json, with_models, worded
 from kshot.cli.study_file import with_study_file
+from kshot.types import UserError
 
 EXAMPLES = """
 \b
@@ -31,6 +32,7 @@ Examples:
   kshot bench --task lm-eval:gsm8k --strategy few-shot:k=5,template=0
   kshot bench --task lm-eval:arc_easy --strategy choice-logprob:score=text,k=5
   kshot bench --task word-pairs --strategy zero-shot --adapter runs/tune/lora-n32-s0
+  kshot bench --task word-pairs --strategy zero-shot --strategy few-shot:k=8 --model smollm2-135m --model OTHER.gguf
   kshot bench --task word-pairs --strategy zero-shot --engine transformers:model=FOLDER,dtype=bfloat16
   kshot bench --config study.yaml --limit 20
 
@@ -79,16 +81,17 @@ larger --limit or more --repeats adds to it.
     required=True,
     help="Strategy: name[:key=value,...], such as few-shot:k=4 (`kshot list strategies` has them all). Repeatable.",
 )
-@with_model
+@with_models
 @click.option("--system", help="System message of every strategy that has none of its own: the text, or @FILE.")
 @click.option(
     "--chat-option", "chat_options", multiple=True,
     help="What the model's chat template is told besides: KEY=VALUE, such as enable_thinking=false. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--engine",
-    help="What answers: name[:key=value,...] or file.py:name (`kshot list engines`), instead of --model and its kin.",
-)
+    "--engine", "engines", multiple=True,
+    help="What answers: name[:key=value,...] or file.py:name (`kshot list engines`), instead of --model and its kin. "
+    "Repeatable, as --model.",
+)  # fmt: skip
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub."
 )
@@ -127,10 +130,10 @@ def bench(
     exemplars: int | None,
     language: str | None,
     strategies: tuple[str, ...],
-    options: ModelOptions,
+    options: tuple[ModelOptions, ...],
     system: str | None,
     chat_options: tuple[str, ...],
-    engine: str | None,
+    engines: tuple[str, ...],
     data: Path | None,
     limit: int | None,
     adapter: Path | None,
@@ -156,6 +159,8 @@ def bench(
     from kshot.eval.tasks import answered, in_language
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
+    from kshot.harness.runs.many import bench_many
+    from kshot.harness.runs.members import is_many
     from kshot.harness.runs.plan import Plan
     from kshot.harness.runs.reuse import runs_named
 
@@ -165,10 +170,12 @@ def bench(
         return
     study_file.check_file(context, trust_code=trust_code)
     given = tasks
-    if engine is not None:
-        refuse_beside_engine(options)
-    named = find_engine(engine if engine is not None else options.engine(adapter, chat_options))
-    strategies = worded(strategies, options, system)
+    if engines:
+        refuse_beside_engine(options[0])
+    if adapter is not None and len(options) > 1:
+        raise UserError(f"--adapter {adapter} was trained on one model: give that --model alone.")
+    named, *others = map(find_engine, engines or [each.engine(adapter, chat_options) for each in options])
+    strategies = worded(strategies, options[0], system)
     if answer is not None or fields or exemplars is not None:
         tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)
     if language is not None:
@@ -176,12 +183,17 @@ def bench(
     only = study_file.cells_of(context, tasks, strategies, given)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats, only, score_by=score_by)
     if dry_run:
-        print_prompts(plan, named)
+        for each in (named, *others):
+            print_prompts(plan, each)
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
-    folder = runs / (run_name or default_name(tasks, model))
-    others = runs_named(reuse, runs)
-    run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code, reuse=others)
+    folder = runs / (run_name or default_name(tasks, "models" if others else model))
+    reused = runs_named(reuse, runs)
+    if others or is_many(folder):
+        asked = {"trust_code": trust_code, "reuse": reused, "as_json": as_json}
+        bench_many(plan, (named, *others), folder, baseline, metrics, **asked)
+        return
+    run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code, reuse=reused)
     finish(folder, baseline, as_json=as_json)
 
 

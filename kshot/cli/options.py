@@ -54,6 +54,13 @@ MODEL_OPTIONS = [
     ),
 ]
 
+SEVERAL_MODELS = click.option(
+    "--model",
+    multiple=True,
+    default=("smollm2-135m",),
+    show_default="smollm2-135m",
+    help="Bundled name, hub id, folder, or .gguf file. Repeatable: one after another, and one report of all.",
+)
 
 with_json = click.option(
     "--json", "as_json", is_flag=True, help="Print the results as JSON and nothing else (docs/results.md)."
@@ -109,14 +116,37 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(**given: Any) -> None:
         options = ModelOptions(**{field.name: given.pop(field.name) for field in fields(ModelOptions)})
-        check_known(options)
-        if options.revision is not None:
-            options = replace(options, model=at_revision(options.model, options.revision), revision=None)
-        command(options=options, **given)
+        command(options=checked(options), **given)
 
     for option in reversed(MODEL_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def with_models(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorator: the same with a --model that may be given several times, and `options` a tuple, one each."""
+
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        models = given.pop("model")
+        shared = {field.name: given.pop(field.name) for field in fields(ModelOptions) if field.name != "model"}
+        if shared["revision"] is not None and len(models) > 1:
+            raise UserError(
+                f"--revision {shared['revision']} stands beside {len(models)} models: write owner/name@REVISION."
+            )
+        command(options=tuple(checked(ModelOptions(model=model, **shared)) for model in models), **given)
+
+    for option in reversed([SEVERAL_MODELS, *MODEL_OPTIONS[1:]]):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def checked(options: ModelOptions) -> ModelOptions:
+    """Options that are known, a model with its revision. Raises UserError."""
+    check_known(options)
+    if options.revision is None:
+        return options
+    return replace(options, model=at_revision(options.model, options.revision), revision=None)
 
 
 def names_file(template: str) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from kshot.cli.options import with_json
 
+MODEL = click.option("--model", help="Which model's run, of a RUN that holds those of several.")
 OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # of kshot.eval.report.model
 
 
@@ -18,13 +19,21 @@ OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # o
 @click.option("--sample", help="Sample id.")
 @click.option("--outcome", type=click.Choice(OUTCOMES), help="Only such attempts.")
 @click.option("--count", "-n", type=click.IntRange(min=1), default=1, show_default=True, help="How many to show.")
+@MODEL
 def show(
-    run: Path, task: str | None, strategy: str | None, sample: str | None, outcome: str | None, count: int
+    run: Path,
+    task: str | None,
+    strategy: str | None,
+    sample: str | None,
+    outcome: str | None,
+    count: int,
+    model: str | None,
 ) -> None:
     """Show attempts of a RUN folder: prompt, completion, what was extracted and by which rule, target."""
     from kshot.harness.runs.console import print_attempts
+    from kshot.harness.runs.members import one_folder
 
-    print_attempts(run, count, task, strategy, sample, outcome)
+    print_attempts(one_folder(run, model), count, task, strategy, sample, outcome)
 
 
 @click.command()
@@ -33,8 +42,17 @@ def show(
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
 @with_json
 def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> None:
-    """Make a RUN folder's report again: terminal table, report.md, report.html, figures. RUN may be a study's."""
-    if (run / "study.json").is_file():
+    """Make a RUN folder's report again: terminal table, report.md, report.html, figures.
+
+    RUN may be a study's, or hold the runs of several models.
+    """
+    from kshot.harness.runs.members import is_many
+
+    if is_many(run):
+        from kshot.harness.runs.many import finish_many
+
+        finish_many(run, baseline, out, as_json=as_json)
+    elif (run / "study.json").is_file():
         from kshot.adapters.study.console import finish as finish_study
 
         finish_study(run, baseline, out, as_json=as_json)
@@ -55,11 +73,15 @@ def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> 
 def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
     """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""
     from kshot.harness.runs.console import finish
+    from kshot.harness.runs.many import finish_many
+    from kshot.harness.runs.members import folders_of, is_many
     from kshot.harness.runs.run import rescore as again
 
-    count, changed = again(run, metrics, trust_code=trust_code)
-    click.echo(f"{count} records read again, {changed} changed")
-    finish(run, None)
+    for folder in folders_of(run):
+        count, changed = again(folder, metrics, trust_code=trust_code)
+        of = f"{folder.name}: " if is_many(run) else ""
+        click.echo(f"{of}{count} records read again, {changed} changed")
+    (finish_many if is_many(run) else finish)(run, None)
 
 
 @click.command()
@@ -72,23 +94,33 @@ def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
 def export(run: Path, format_: str, out: Path | None, as_is: bool) -> None:
     """Write a RUN's scores, records and calls as tables: scores.parquet, records.parquet, calls.parquet (or .csv).
 
-    In CSV, text that a spreadsheet would run as a formula has a ' before it.
+    In CSV, text that a spreadsheet would run as a formula has a ' before it. Of a RUN with the runs of several models
+    each has tables of its own, in MODEL/export or FOLDER/MODEL.
     """
     from kshot.harness.runs.export import export as write
+    from kshot.harness.runs.members import folders_of
 
-    for path, count in write(run, out or run / "export", format_, as_is=as_is):
-        click.echo(f"{path}: {count:,} rows")
+    folders = folders_of(run)
+    for folder in folders:
+        place = out / folder.name if out and len(folders) > 1 else out or folder / "export"
+        for path, count in write(folder, place, format_, as_is=as_is):
+            click.echo(f"{path}: {count:,} rows")
 
 
 @click.command()
-@click.argument("first", type=click.Path(path_type=Path))
-@click.argument("second", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--baseline", help="Strategy that the others are compared with, where there are more than two runs.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write report.html and report.md into.")
 @with_json
-def compare(first: Path, second: Path, as_json: bool) -> None:
-    """Compare two RUN folders on the samples they share, paired."""
-    from kshot.harness.runs.console import print_comparison
+def compare(runs: tuple[Path, ...], baseline: str | None, out: Path | None, as_json: bool) -> None:
+    """Compare RUNS on the samples they share, paired.
 
-    print_comparison(first, second, as_json=as_json)
+    Two runs: the second against the first. More, or a RUN with the runs of several models: the report that
+    `kshot bench` makes of several models.
+    """
+    from kshot.harness.runs.many import compare_runs
+
+    compare_runs(runs, baseline, out, as_json=as_json)
 
 
 @click.command()

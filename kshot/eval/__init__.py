@@ -3,7 +3,7 @@
 statistics   intervals, paired tests, corrections for many
 power        the smallest difference that so many samples show, and the samples that a difference takes
 corpus       the same of values that are no mean, by their counts
-repeats      pass@k, and how much of a variance is of samples, seeds and draws
+repeats      pass@k, majority@k, and how much of a variance is of samples, seeds and draws
 calibration  whether a stated probability comes true
 spread       how far apart the scores of several prompts are, and how far chance would put them
 macro        means over tasks that count alike

@@ -1,6 +1,6 @@
-"""What repeated runs tell: pass@k without bias, and how much of the spread each source brings.
+"""What repeated runs tell: pass@k and majority@k without bias, and how much of the spread each source brings.
 
-Meets: pure functions of score tables. Majority@k is `statistics.majority_expectations`.
+Meets: pure functions of score tables.
 
 Concedes: variance parts need a full table (every sample under every seed and draw), and come from the
 method of moments, so that a part may be estimated below zero; it is then given as zero.
@@ -8,8 +8,14 @@ method of moments, so that a part may be estimated below zero; it is then given 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
@@ -26,6 +32,50 @@ def pass_at_k(n: int, right: int, k: int) -> float:
     for at in range(k):
         missed *= max(n - right - at, 0) / (n - at)
     return 1.0 - missed
+
+
+def majority_expectations(
+    answers: Sequence[Sequence[str | None]],
+    targets: Sequence[str],
+    ns: Sequence[int],
+    *,
+    seed: int = 0,
+    draws: int = 2_000,
+) -> NDArray[np.float64]:
+    """For each sample and each n: the expected score of the majority of n of its answers. (samples, ns)
+
+    Their mean over the samples is the accuracy of self-consistency against n, all from one set of draws (Wang et al.
+    2022, figure 2). Subsets are drawn without replacement, as hypergeometric counts over the distinct answers. Ties
+    are split evenly. None never votes, so a subset of nothing else is wrong. Raises ValueError where n exceeds the
+    draws.
+
+    >>> majority_expectations([["8", "8", None, "9"]], ["8"], [1, 4]).tolist()
+    [[0.5, 1.0]]
+    """
+    import numpy as np
+
+    if len(answers) != len(targets):
+        raise ValueError(f"{len(answers)} samples and {len(targets)} targets")
+    rng = np.random.default_rng(seed)
+    table = np.zeros((len(answers), len(ns)))
+    for row, (given, target) in enumerate(zip(answers, targets, strict=True)):
+        votes: dict[Any, int] = Counter(given)
+        silent = votes.pop(None, 0)
+        mine = list(votes).index(target) if target in votes else None
+        counts = [*votes.values(), silent]
+        for column, n in enumerate(ns):
+            if not 1 <= n <= len(given):
+                raise ValueError(f"the majority of {n} cannot be had from {len(given)} answers")
+            if mine is None:
+                continue
+            size = 1 if n == len(given) else draws
+            drawn = rng.multivariate_hypergeometric(counts, n, size=size)[:, :-1]  # (draws, answers)
+            top = drawn.max(axis=1, keepdims=True)
+            tied = (drawn == top) & (top > 0)
+            table[row, column] = (
+                counts[mine] / len(given) if n == 1 else float((tied[:, mine] / np.maximum(tied.sum(axis=1), 1)).mean())
+            )
+    return table
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,9 @@ resampling gives way to its normal limit.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -309,6 +308,44 @@ def paired(
     return Paired(len(a), float(differences.mean()), interval, p, only_a, only_b, number, test, spread)
 
 
+def interaction(
+    a1: Sequence[float],
+    b1: Sequence[float],
+    a2: Sequence[float],
+    b2: Sequence[float],
+    *,
+    seed: int = 0,
+    draws: int = 10_000,
+    level: float = 0.95,
+    clusters: Sequence[Hashable] | None = None,
+) -> Paired:
+    """The difference of two differences, (a1 - b1) - (a2 - b2), of scores in [0, 1] on the same samples.
+
+    How much more a gains over b in the first setting (a model, say) than in the second. A sample's four scores stay
+    together: the paired percentile bootstrap over samples, or over whole `clusters`, and p by flipping the signs of
+    the differences (Efron and Tibshirani 1993, chapters 13 and 15). Raises ValueError as `paired` does.
+
+    >>> interaction([1, 1, 1, 1], [0, 0, 0, 1], [1, 0, 0, 1], [0, 0, 0, 1]).difference
+    0.5
+    """
+    import numpy as np
+
+    lengths = {len(each) for each in (a1, b1, a2, b2, *(() if clusters is None else (clusters,)))}
+    if len(lengths) > 1 or not len(a1):
+        raise ValueError(f"scores of {' and '.join(map(str, sorted(lengths)))} samples cannot be paired")
+    first, base, second, other = (np.asarray(each, dtype=float) for each in (a1, b1, a2, b2))
+    halves = ((first - base) - (second - other)) / 2  # within -1 and 1, as `bootstrap` takes them
+    groups = np.arange(len(halves)) if clusters is None else np.asarray(indices(clusters))
+    sums, sizes = np.bincount(groups, weights=halves).astype(np.float64), np.bincount(groups)
+    rng = np.random.default_rng(seed)
+    half = bootstrap(sums, sizes, rng, draws, level)
+    spread = float((2 * sums / sizes).std(ddof=1)) if len(sums) > 1 else 0.0
+    return Paired(
+        len(halves), float(2 * halves.mean()), Interval(2 * half.low, 2 * half.high), sign_flips(sums, rng, draws),
+        int((halves > 0).sum()), int((halves < 0).sum()), None if clusters is None else len(sums), SIGN_FLIPS, spread,
+    )  # fmt: skip
+
+
 def bootstrap(
     sums: NDArray[np.float64], sizes: NDArray[np.int64], rng: np.random.Generator, draws: int, level: float
 ) -> Interval:
@@ -352,47 +389,3 @@ def sign_flips(sums: NDArray[np.float64], rng: np.random.Generator, draws: int) 
         heads = rng.binomial(counts, 0.5, size=(min(rows, draws - start), len(counts)))
         reached += int((np.abs((2 * heads - counts) @ sizes) >= observed - 1e-9).sum())
     return (1 + reached) / (1 + draws)
-
-
-def majority_expectations(
-    answers: Sequence[Sequence[str | None]],
-    targets: Sequence[str],
-    ns: Sequence[int],
-    *,
-    seed: int = 0,
-    draws: int = 2_000,
-) -> NDArray[np.float64]:
-    """For each sample and each n: the expected score of the majority of n of its answers. (samples, ns)
-
-    Their mean over the samples is the accuracy of self-consistency against n, all from one set of draws (Wang et al.
-    2022, figure 2). Subsets are drawn without replacement, as hypergeometric counts over the distinct answers. Ties
-    are split evenly. None never votes, so a subset of nothing else is wrong. Raises ValueError where n exceeds the
-    draws.
-
-    >>> majority_expectations([["8", "8", None, "9"]], ["8"], [1, 4]).tolist()
-    [[0.5, 1.0]]
-    """
-    import numpy as np
-
-    if len(answers) != len(targets):
-        raise ValueError(f"{len(answers)} samples and {len(targets)} targets")
-    rng = np.random.default_rng(seed)
-    table = np.zeros((len(answers), len(ns)))
-    for row, (given, target) in enumerate(zip(answers, targets, strict=True)):
-        votes: dict[Any, int] = Counter(given)
-        silent = votes.pop(None, 0)
-        mine = list(votes).index(target) if target in votes else None
-        counts = [*votes.values(), silent]
-        for column, n in enumerate(ns):
-            if not 1 <= n <= len(given):
-                raise ValueError(f"the majority of {n} cannot be had from {len(given)} answers")
-            if mine is None:
-                continue
-            size = 1 if n == len(given) else draws
-            drawn = rng.multivariate_hypergeometric(counts, n, size=size)[:, :-1]  # (draws, answers)
-            top = drawn.max(axis=1, keepdims=True)
-            tied = (drawn == top) & (top > 0)
-            table[row, column] = (
-                counts[mine] / len(given) if n == 1 else float((tied[:, mine] / np.maximum(tied.sum(axis=1), 1)).mean())
-            )
-    return table

@@ -18,6 +18,7 @@ from statsmodels.stats.contingency_tables import cochrans_q, mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
+from kshot.eval import repeats
 from kshot.eval import statistics as ours
 
 counts = st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -274,29 +275,29 @@ def brute(answers: list[str | None], target: str, n: int) -> float:
 def test_majority_expectations_equal_enumeration() -> None:
     answers = [["8", "8", "9", None, "7", "9", "8"], [None] * 7, ["1", "2", "2", None, None, "1", "3"]]
     targets = ["8", "1", "1"]
-    found = ours.majority_expectations(answers, targets, range(1, 8), seed=1)
+    found = repeats.majority_expectations(answers, targets, range(1, 8), seed=1)
     truth = [[brute(a, t, n) for n in range(1, 8)] for a, t in zip(answers, targets, strict=True)]
     assert found == pytest.approx(np.array(truth), abs=0.03)
     assert found.mean(axis=0) == pytest.approx(np.mean(truth, axis=0), abs=0.01)
     assert found[:, [0, -1]] == pytest.approx(np.array(truth)[:, [0, -1]], abs=1e-12)  # one draw, and all: exact
-    assert (found == ours.majority_expectations(answers, targets, range(1, 8), seed=1)).all()
-    assert ours.majority_expectations([], [], [1, 2]).shape == (0, 2)
+    assert (found == repeats.majority_expectations(answers, targets, range(1, 8), seed=1)).all()
+    assert repeats.majority_expectations([], [], [1, 2]).shape == (0, 2)
 
 
 def test_majority_expectations_by_hand() -> None:
     answers = [["8", "9", "9"], ["8", "8", "9"], ["8", None, None], [None, None, None]]
-    found = ours.majority_expectations(answers, ["8"] * 4, [3, 1, 2, 3])
+    found = repeats.majority_expectations(answers, ["8"] * 4, [3, 1, 2, 3])
     assert found[:, 0].tolist() == found[:, 3].tolist() == [0, 1, 1, 0]
     assert found[:, 1] == pytest.approx([1 / 3, 2 / 3, 1 / 3, 0])
     assert found[:, 2] == pytest.approx([1 / 3, 2 / 3, 2 / 3, 0], abs=0.05)
     fifteen = [str(at % 17) for at in range(100)]  # 15 answers have 6 votes each and share the win
-    assert ours.majority_expectations([fifteen], ["3"], [100])[0, 0] == pytest.approx(1 / 15)
+    assert repeats.majority_expectations([fifteen], ["3"], [100])[0, 0] == pytest.approx(1 / 15)
 
 
 @pytest.mark.parametrize("n", [0, 4, -1])
 def test_a_majority_of_more_than_there_are_is_refused(n: int) -> None:
     with pytest.raises(ValueError, match=f"majority of {n} cannot be had from 3"):
-        ours.majority_expectations([["8", "8", "9"]], ["8"], [n])
+        repeats.majority_expectations([["8", "8", "9"]], ["8"], [n])
 
 
 def test_importing_statistics_imports_nothing_heavy() -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from kshot.eval.statistics import majority_expectations
+from kshot.eval.repeats import majority_expectations
 from kshot.prompts.voting import vote
 from kshot.types import Prediction, Status
 

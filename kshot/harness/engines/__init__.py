@@ -9,6 +9,7 @@ ray_replicas.py   Ray: where they run, what each gets of a machine, how a death 
 replicated.py     one engine out of replicas: who gets what, and what a death costs
 replica.py        what runs on one
 router.py         requests go where their prefix is, within a bound of load
+deferred.py       an engine that is made at its first request
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ cache.py     what is made once and kept whole; hashes, remembered
 load.py      files to a model and a tokenizer in memory
 chat_options.py  what a chat template is told beside the messages
 reasoning.py    marks around what is thought, where a reply would lack them
+size.py      how large a model is, by its files' headers
 render.py    prompts to text and tokens
 control_tokens.py   what a template writes and a message may not
 """

@@ -12,7 +12,11 @@ wordings.py  the templates that it was asked in
 names.py     what its strategies and tasks are called, so that reading runs nothing
 kinds.py     what the values of users' own metrics are
 sources.py   the user's own files that it was made with
+sizes.py     how large its model is
+resumed.py   its engine, made only where something is left to ask
 read.py      a folder, read for a report
+many.py      several models on one plan, and their report
+members.py   which models a folder holds the runs of, and where
 judge.py     a judge on a finished run
 console.py   what the commands do: run with progress, report, show, print prompts
 progress.py  how far a command is, on a terminal and in a log

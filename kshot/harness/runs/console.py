@@ -24,11 +24,13 @@ def run_plan(
     *,
     trust_code: bool = False,
     reuse: Sequence[Path] = (),
+    what: str = "attempts",
 ) -> None:
     """Runs and shows how far it is, and says how to resume where it was stopped.
 
     The engine is made once the plan is known to be right: a mistake is told before a model is loaded. `reuse` are
-    folders of runs whose answers are taken where the engine is theirs and the request the same.
+    folders of runs whose answers are taken where the engine is theirs and the request the same, `what`
+    is said to be under way.
     """
     from rich.console import Console
 
@@ -39,9 +41,11 @@ def run_plan(
     from kshot.harness.runs.growth import begun, check_engine, check_joins, joined
     from kshot.harness.runs.plan import load_plan
     from kshot.harness.runs.progress import shown_on
+    from kshot.harness.runs.resumed import deferred
     from kshot.harness.runs.reuse import OtherRuns
     from kshot.harness.runs.run import run_benchmark
     from kshot.harness.runs.scored import check_kept, lacking_metrics, with_kept
+    from kshot.harness.runs.sizes import size_of_engine
     from kshot.types import Record
 
     metrics = with_kept(folder, metrics, plan.score_by)
@@ -61,7 +65,7 @@ def run_plan(
         tell(said)
     if note:
         tell(f"{named.model}: {note}")
-    engine = named()
+    engine = deferred(named, folder) or named()
     tally = Tally({one.name: one.kind for one in loaded.metrics})
     bar = shown_on(console)
 
@@ -75,11 +79,13 @@ def run_plan(
         bar.show(tally.done, said)
 
     study = {"engine": named.name, **({"metric": list(metrics)} if metrics else {})}  # to make it again
-    info = {"model": named.model, "note": note, "study": study}
+    info: dict[str, Any] = {"model": named.model, "note": note, "study": study}
     info |= {"adapter": named.adapter} if named.adapter else {}
+    size = size_of_engine(named)
+    info |= {"size": size} if size else {}
     try:
         with OtherRuns(reuse, folder, engine.id, tell) as others, bar:
-            bar.begin("attempts", loaded.total)
+            bar.begin(what, loaded.total)
             run_benchmark(loaded, engine, folder, info=info, on_record=on_record, progress=on_progress, reuse=others)
         if reuse:
             said = ", ".join(f"{count:,} from {name}" for name, count in others.taken.items())
@@ -223,25 +229,6 @@ def print_attempts(
         measures = [] if opinions else [each for key, each in measured(run).items() if key in shown]
     for sentence in [*map(beside, measures), *notes(measures)]:
         say(sentence)
-
-
-def print_comparison(first: Path, second: Path, *, as_json: bool = False) -> None:
-    """Prints the second run against the first, on the samples that both have."""
-    from rich.console import Console
-
-    from kshot.eval.report import terminal
-    from kshot.eval.report.prompting.compare import compare
-    from kshot.eval.report.publish import print_json
-    from kshot.harness.runs.read import read_run
-
-    a, journal_a = read_run(first)
-    b, journal_b = read_run(second)
-    with journal_a, journal_b:
-        found = compare(a, b)
-    if as_json:
-        print_json(found)
-    else:
-        terminal.render(found, Console())
 
 
 def print_known(kind: str, registry: Registry[Any]) -> None:

@@ -14,6 +14,7 @@ from kshot.harness.judging.read import judgings_of, refuse_judging
 from kshot.harness.runs.kinds import kinds_of
 from kshot.harness.runs.names import names_of
 from kshot.harness.runs.prepare import prepared_of
+from kshot.harness.runs.sizes import noted_size
 from kshot.harness.runs.wordings import templates_of
 from kshot.registry import suggest
 from kshot.types import Record, UserError
@@ -31,7 +32,7 @@ def read_run(folder: Path, *, judging: bool = False) -> tuple[RunData, Journal]:
         if not judging:
             refuse_judging(settings, folder)
         info = {key: value for key, value in description(folder).items() if key != "settings"}
-        info.update(settings)
+        info.update({**noted_size(journal), **settings})
         if taken := journal.reused():
             info["reused"] = {"answers": journal.count(), "from": taken}
         order, params = names_of(journal, settings)

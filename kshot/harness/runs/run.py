@@ -29,6 +29,7 @@ from kshot.harness.runs.plan import Loaded, Plan, load_plan
 from kshot.harness.runs.pools import check_pools
 from kshot.harness.runs.prepare import prepare, prepared_of
 from kshot.harness.runs.scored import note_scored
+from kshot.harness.runs.sizes import note_size
 from kshot.harness.runs.sources import check_sources, fingerprints, keep_sources, kept_templates, refuse_code
 from kshot.harness.runs.wordings import note_templates
 from kshot.spec import files_in
@@ -205,6 +206,7 @@ def begin(
     note_templates(journal, loaded)
     note_kinds(journal, loaded.metrics)
     note_scored(journal, loaded.metrics)
+    note_size(journal, info)
     note_names(journal, loaded)
     journal.note("total", str(loaded.total + others(journal, loaded)))
 

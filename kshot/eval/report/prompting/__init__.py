@@ -10,6 +10,11 @@ counted      what the value of a corpus is made of
 measures     scores, unread answers and cost of each strategy on each task
 comparisons  pairs of strategies on the same samples, and whether a difference is real
 words        the findings in sentences
+subjects     the runs of several models as one, on the samples that they share
+contrasts    what each gains by a strategy, and whether one gains more than another
+by_model     their report
+model_figures  scores and gains against size
+model_words  it in sentences
 groups       macro averages over groups of tasks
 tables       the tables of every run
 figures      the figures of every run

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kshot.eval import statistics
+from kshot.eval import repeats, statistics
 from kshot.eval.metrics.registry import kind_of
 from kshot.eval.report.frame import framed, key_above
 from kshot.eval.report.model import Figure, Table, columns
@@ -52,7 +52,7 @@ def curves_of(run: RunData) -> list[Curve]:
         ns = [n for n in LADDER if n < most] + [most]
         if len(ns) > 2 and most / ns[-2] < 1.3:
             del ns[-2]  # too near to the end to be told apart from it
-        table = statistics.majority_expectations(answers, [target_of(run, record) for record in records], ns)
+        table = repeats.majority_expectations(answers, [target_of(run, record) for record in records], ns)
         intervals = [statistics.mean_interval(column.tolist()) for column in table.T]
         scale = scale_of(record.score for record in records)
         curves.append(Curve(task, strategy, ns, [float(value) for value in table.mean(axis=0)], intervals, scale))

@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from importlib import resources
@@ -27,6 +28,7 @@ from kshot.eval.report.prompting.short_names import short_names
 from kshot.eval.report.prompting.transcripts import transcript
 from kshot.harness.judging.read import is_judging, judgings_stamp
 from kshot.harness.runs.crash import told
+from kshot.harness.runs.members import folders_of, is_many
 from kshot.harness.runs.read import description, read_run
 from kshot.harness.runs.view import store
 from kshot.types import Record, UserError
@@ -82,19 +84,25 @@ class Headed:
 
 
 def find_runs(given: Sequence[Path]) -> list[Path]:
-    """Run folders: those given, and those within a folder of runs. Raises UserError where there is none."""
+    """Run folders: those given, and those within a folder of runs, several models' each. Raises UserError where there
+    is none.
+    """
     found: list[Path] = []
     for path in given:
-        inside = (
-            [path]
-            if (path / "journal.sqlite").is_file()
-            else sorted(child.parent for child in path.glob("*/journal.sqlite"))
-        )
+        inside = runs_in(path) or [run for child in sorted(path.glob("*/")) for run in runs_in(child)]
         inside = [folder for folder in inside if not is_judging(folder)]  # they are in their run's report
         if not inside:
             raise UserError(f"{path} holds no run: give the folder of a run, such as runs/demo, or a folder of runs.")
         found += inside
     return list(dict.fromkeys(found))
+
+
+def runs_in(path: Path) -> list[Path]:
+    """The runs of a run's folder: one, or one a model; [] where it is none."""
+    if is_many(path):
+        with suppress(UserError):  # its index is damaged
+            return folders_of(path)
+    return [path] if (path / "journal.sqlite").is_file() else []
 
 
 def make_app(folders: Sequence[Path], token: str) -> Starlette:
