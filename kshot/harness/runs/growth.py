@@ -165,8 +165,7 @@ def check_joins(folder: Path, loaded: Loaded) -> None:
         return
     with journal:
         kept = journal.settings()
-        engine, chat = kept.get("engine", ""), kept.get("chat")
-        journal.check({**kept, **loaded.settings(engine, chat), "engine": engine}, GROWS)
+        journal.check(loaded.settings(kept.get("engine", ""), kept.get("chat")), GROWS)
         check_sources(journal, loaded)
         new = new_samples(loaded)
         for task, found in loaded.sampled.items():

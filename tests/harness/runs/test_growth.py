@@ -229,6 +229,15 @@ def test_what_would_mix_is_refused_before_an_engine_is_made(tmp_path: Path, chan
     }
 
 
+def test_a_run_scored_by_a_metric_is_not_mixed_with_one_that_is_not(tmp_path: Path) -> None:
+    def no_engine(**_: Any) -> Engine:
+        raise AssertionError("the engine was made")
+
+    asked(replace(FIRST, score_by="token-f1"), tmp_path / "r")
+    with pytest.raises(UserError, match=r"score_by: \"token-f1\" -> not set"):
+        run_plan(replace(FIRST, limit=9), NamedEngine("b", no_engine, {}), tmp_path / "r")
+
+
 def test_a_run_that_is_killed_while_it_grows_is_whole(tmp_path: Path) -> None:
     class Killed(BaseException):
         """What ends a process ends this call."""
