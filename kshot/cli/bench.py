@@ -190,8 +190,8 @@ def bench(
     folder = runs / (run_name or default_name(tasks, "models" if others else model))
     reused = runs_named(reuse, runs)
     if others or is_many(folder):
-        asked = {"trust_code": trust_code, "reuse": reused, "as_json": as_json}
-        bench_many(plan, (named, *others), folder, baseline, metrics, **asked)
+        every = (named, *others)
+        bench_many(plan, every, folder, baseline, metrics, trust_code=trust_code, reuse=reused, as_json=as_json)
         return
     run_plan(plan, named, folder, baseline, metrics, trust_code=trust_code, reuse=reused)
     finish(folder, baseline, as_json=as_json)
