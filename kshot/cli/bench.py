@@ -88,7 +88,7 @@ larger --limit or more --repeats adds to it.
     help="What the model's chat template is told besides: KEY=VALUE, such as enable_thinking=false. Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--engine", "engines", multiple=True,
+    "--engine", multiple=True,
     help="What answers: name[:key=value,...] or file.py:name (`kshot list engines`), instead of --model and its kin. "
     "Repeatable, as --model.",
 )  # fmt: skip
@@ -133,7 +133,7 @@ def bench(
     options: tuple[ModelOptions, ...],
     system: str | None,
     chat_options: tuple[str, ...],
-    engines: tuple[str, ...],
+    engine: tuple[str, ...],
     data: Path | None,
     limit: int | None,
     adapter: Path | None,
@@ -170,11 +170,11 @@ def bench(
         return
     study_file.check_file(context, trust_code=trust_code)
     given = tasks
-    if engines:
+    if engine:
         refuse_beside_engine(options[0])
     if adapter is not None and len(options) > 1:
         raise UserError(f"--adapter {adapter} was trained on one model: give that --model alone.")
-    named, *others = map(find_engine, engines or [each.engine(adapter, chat_options) for each in options])
+    named, *others = map(find_engine, engine or [each.engine(adapter, chat_options) for each in options])
     strategies = worded(strategies, options[0], system)
     if answer is not None or fields or exemplars is not None:
         tasks = tuple(answered(spec, answer, fields, exemplars) for spec in tasks)

@@ -232,7 +232,7 @@ def study_words(settings: Mapping[str, Any], said: Mapping[str, Any]) -> Words:
     words: Words = {"task": list(settings["tasks"]), "strategy": strategies}
     study = said.get("study", {})
     if "engine" in study:
-        words["engine"] = str(study["engine"])
+        words["engine"] = [str(study["engine"])]
     further = {"data": settings["data"], "limit": settings["limit"], "score-by": settings.get("score_by")}
     words |= {word: str(value) for word, value in further.items() if value}
     words |= {"seed": str(settings["seed"]), "repeats": str(settings["repeats"])}

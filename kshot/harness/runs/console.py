@@ -80,9 +80,7 @@ def run_plan(
 
     study = {"engine": named.name, **({"metric": list(metrics)} if metrics else {})}  # to make it again
     info: dict[str, Any] = {"model": named.model, "note": note, "study": study}
-    info |= {"adapter": named.adapter} if named.adapter else {}
-    size = size_of_engine(named)
-    info |= {"size": size} if size else {}
+    info |= {**size_of_engine(named), **({"adapter": named.adapter} if named.adapter else {})}
     try:
         with OtherRuns(reuse, folder, engine.id, tell) as others, bar:
             bar.begin(what, loaded.total)

@@ -13,17 +13,17 @@ from kshot.harness.journal import Journal
 NOTE = "size"
 
 
-def size_of_engine(named: NamedEngine) -> dict[str, Any] | None:
-    """The size of the model that an engine runs here, by its files' headers; None behind a server, and where it is not
-    told. Fetches the model where needed; raises UserError where it cannot be had.
+def size_of_engine(named: NamedEngine) -> dict[str, Any]:
+    """`{"size": ...}` of the model that an engine runs here, by its files' headers; {} behind a server, and where it is
+    not told. Fetches the model where needed; raises UserError where it cannot be had.
     """
     from kshot.harness.models.size import size_of
     from kshot.harness.models.sources import folder_of, resolve
 
     if not named.renders:
-        return None
+        return {}
     found = size_of(folder_of(resolve(named.model), bool(named.innermost.params.get("trust_remote_code", False))))
-    return None if found is None else found.written()
+    return {} if found is None else {NOTE: found.written()}
 
 
 def note_size(journal: Journal, info: Mapping[str, Any]) -> None:

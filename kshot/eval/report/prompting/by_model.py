@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 from kshot.eval.report.model import CARE, Block, Cell, Column, Report, Section, Table, Tone, Transcripts, columns
 from kshot.eval.report.numbers import points, probability
@@ -26,6 +27,8 @@ from kshot.eval.report.prompting.contrasts import (
 from kshot.eval.report.prompting.figures import accuracy_figure
 from kshot.eval.report.prompting.model_figures import gain_figure, score_figure
 from kshot.eval.report.prompting.model_words import HONEST, finding_of_models, sentences
+from kshot.eval.report.prompting.results import cells_of, comparison_of, results_of
+from kshot.eval.report.prompting.run_data import RunData
 from kshot.eval.report.prompting.scale import common
 from kshot.eval.report.prompting.short_names import resolve
 from kshot.eval.report.prompting.subjects import BETWEEN, Joined, Subject, joined
@@ -76,7 +79,28 @@ def build_by_model(
         *whole.said,
         *notes(full, asked_by),
     ]
-    return Report(f"kshot: {name}", list(dict.fromkeys(summary)), sections)
+    summary = list(dict.fromkeys(summary))
+    return Report(f"kshot: {name}", summary, sections, results_by_model(whole, runs, gains, contrasts, summary))
+
+
+def results_by_model(
+    whole: Joined, runs: Sequence[RunData], gains: Sequence[Gain], contrasts: Sequence[Contrast], summary: Sequence[str]
+) -> dict[str, Any]:
+    """The same as values that JSON has: a cell has its model as its run; beside them sizes and contrasts."""
+    specs = {short: spec for spec, short in whole.names.items()}
+    cells = [cell for label in whole.labels for cell in cells_of(label, whole.of(label), specs, {})]
+    compared = [comparison_of(gain.label, gain.comparison, specs) for gain in gains]
+    sizes = {label: size for label in whole.labels if (size := whole.sizes[label]) is not None}
+    return {
+        **results_of(runs, cells, compared, [], summary),
+        "sizes": {label: {"parameters": s.parameters, "outside_embeddings": s.outside} for label, s in sizes.items()},
+        "contrasts": [{
+            "task": one.task, "strategy": specs.get(one.strategy, one.strategy),
+            "baseline": specs.get(one.baseline, one.baseline), "run": one.label, "against": one.other,
+            "samples": one.result.n, "difference": one.result.difference, "low": one.result.interval.low,
+            "high": one.result.interval.high, "p": one.result.p, "p_holm": one.adjusted,
+        } for one in contrasts],
+    }  # fmt: skip
 
 
 def with_models(table: Table, labels: Sequence[str], at: int = 1) -> Table:
