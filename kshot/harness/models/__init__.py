@@ -3,6 +3,7 @@
 sources.py   a name to the folder of its files
 bundled.py   the bundled model, out of a package of the Python package index
 gguf.py      what comes as GGUF, converted once
+hub.py       a repository of the hub to a folder, whole or not at all
 cache.py     what is made once and kept whole; hashes, remembered
 load.py      files to a model and a tokenizer in memory
 chat_options.py  what a chat template is told beside the messages

@@ -134,7 +134,7 @@ def weights_hash(folder: Path) -> str:
     def compute() -> str:
         total = hashlib.sha256()
         for path in files:
-            total.update(f"{path.name} {sha256(path)}\n".encode())
+            total.update(f"{path.name} {file_hash(path)}\n".encode())
         return total.hexdigest()[:16]
 
     return remembered(files, compute)

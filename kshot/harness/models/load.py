@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.render import Renderer
-from kshot.harness.models.sources import ModelSource, check_files, first_line, folder_of
+from kshot.harness.models.sources import ModelSource, check_files, folder_of
+from kshot.hub import first_line
 from kshot.registry import suggest
 from kshot.types import UserError
 
