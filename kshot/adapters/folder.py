@@ -99,7 +99,7 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise UserError(
-            f"the adapter folder {path} does not exist; give one that `kshot tune` has written, or a hub id (owner/name)."
+            f"the adapter folder {path} does not exist; give one that `kshot tune` has written, or a hub id."
         )
     kept = described(path)
     made_for = kept.base_hash or hash_of(kept.base)

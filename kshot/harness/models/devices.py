@@ -18,12 +18,12 @@ UNLIMITED = 1 << 60  # bytes: a control group that says so says about as much
 
 def check_device(device: str) -> None:
     """Raises UserError for what names no device."""
-    if device not in DEVICES and not re.fullmatch(r"cuda:\d{1,3}", device) or device == "cuda:N":
+    if device == "cuda:N" or (device not in DEVICES and not re.fullmatch(r"cuda:\d{1,3}", device)):
         raise UserError(f"unknown device {device!r}: {suggest(device, DEVICES)}")
 
 
 def where_to_run(device: str, dtype: str) -> tuple[str, str]:
-    """The device and dtype that `auto` stands for here. Raises UserError for unknown ones, and where it is not there."""
+    """The device and dtype that `auto` stands for here. Raises UserError for unknown ones, and where none is there."""
     import torch
 
     check_device(device)
@@ -34,10 +34,8 @@ def where_to_run(device: str, dtype: str) -> tuple[str, str]:
         if not count:
             raise UserError(f"--device {device} was asked for and torch sees no GPU; use --device cpu.")
         if int(device.partition(":")[2] or 0) >= count:
-            raise UserError(
-                f"--device {device} was asked for and torch sees {count} GPU{'s' * (count > 1)}, counted from 0; use cuda:0"
-                f"{f' to cuda:{count - 1}' * (count > 1)}."
-            )
+            last = f" to cuda:{count - 1}" if count > 1 else ""
+            raise UserError(f"--device {device} was asked for and torch sees {count} of them; use cuda:0{last}.")
     if device == "mps" and not torch.backends.mps.is_available():
         raise UserError("--device mps was asked for and torch sees no Apple GPU; use --device cpu.")
     if dtype not in DTYPES:
@@ -74,11 +72,8 @@ def free_on_cpu(read: Callable[[str], str] = read_text) -> int:
     Pages of files that could be dropped count as free. `read` gives the text of a file of /proc or /sys.
     """
     said = re.search(r"^MemAvailable:\s+(\d+) kB", read("/proc/meminfo"), re.M)
-    if said:
-        free = int(said[1]) << 10
-    else:
-        free = elsewhere()
-    return min([free, *(room for room in rooms(read))])
+    free = int(said[1]) << 10 if said else elsewhere()
+    return min([free, *rooms(read)])
 
 
 def elsewhere() -> int:

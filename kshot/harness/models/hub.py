@@ -23,7 +23,7 @@ INDEX = "model.safetensors.index.json"
 PLAIN = re.compile(r"[\w.-]+\.safetensors")  # names of weights in an index: no path, no pattern
 Before = Callable[
     [Path, int], None
-]  # what is to be known before weights are fetched: the folder, and the bytes to come
+]  # before weights are fetched: the folder, and their bytes
 
 
 def fetch(
@@ -47,12 +47,12 @@ def fetch(
         wanted = weights_named(folder, what)
         missing = [file for file in wanted if not (folder / file).is_file()]
         if missing and not hub.offline():
-            sizes = sizes_of(name, folder.name, missing, what)
+            sizes = sizes_of(name, folder.name, wanted, what)
             if sizes is not None:
                 missing = [file for file in missing if file in sizes]
                 if not missing and not any((folder / file).is_file() for file in wanted):
                     refuse_without(name, folder.name, what)
-                check_disk(name, sum(sizes.values()))
+                check_disk(name, sum(sizes[file] for file in missing))
                 if before is not None:
                     before(folder, sum(sizes.values()))
         if missing:

@@ -43,7 +43,7 @@ def load_set(name: str, config: str | None, revision: str | None, **options: Any
             whole = datasets.load_dataset(name, config, revision=revision, **options)
     except UserError:
         raise
-    except Exception as error:
+    except Exception:
         if commit is not None:
             hub.check_access(name, kind="dataset", what="data set")  # `datasets` does not say which answer it got
         raise
