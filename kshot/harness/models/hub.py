@@ -21,9 +21,7 @@ from kshot.types import UserError
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # besides weights, what is read of a model
 INDEX = "model.safetensors.index.json"
 PLAIN = re.compile(r"[\w.-]+\.safetensors")  # names of weights in an index: no path, no pattern
-Before = Callable[
-    [Path, int], None
-]  # before weights are fetched: the folder, and their bytes
+Before = Callable[[Path, int], None]  # before weights are fetched: the folder, and their bytes
 
 
 def fetch(

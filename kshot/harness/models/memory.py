@@ -112,7 +112,7 @@ def check_memory(
     `stored` is the weights' size on disk in bytes, which tells at once that a small model fits; `free` the bytes that
     are free, where they are known.
     """
-    if os.environ.get(SWITCH, "").lower() in ("off", "0", "no"):
+    if unchecked():
         return
     free = free_memory(device) if free is None else free
     if stored and 8 * stored < free:  # bytes to float32, and twice
@@ -139,6 +139,20 @@ def check_memory(
         f"the model {name} needs about {size(found.total)} in {what} and {size(free)} {where} are free: {remedy}; "
         f"{SWITCH}=off tries it all the same."
     )
+
+
+def check_free(what: str, count: int, free: int) -> None:
+    """Raises UserError where so many bytes of the computer's memory are not free."""
+    if count > free and not unchecked():
+        raise UserError(
+            f"{what} needs about {size(count)} of the computer's memory and {size(free)} are free: give a smaller "
+            f"model; {SWITCH}=off tries it all the same."
+        )
+
+
+def unchecked() -> bool:
+    """Whether the user has said to try whatever the estimate is."""
+    return os.environ.get(SWITCH, "").lower() in ("off", "0", "no")
 
 
 def size(count: float) -> str:
