@@ -69,10 +69,8 @@ def main() -> None:
                 took, scores, answers = run(engine, task, strategy, options, data)
                 seconds[kind, task] = tuple(map(min, took, seconds.get((kind, task), took)))
                 found[kind, task] = (scores, answers)
-                print(
-                    f"{task}, {kind}: {took[0]:.1f} s, {took[1]:.1f} s of the processor, {sum(scores) / len(scores):.1%} right",
-                    flush=True,
-                )
+                right = sum(scores) / len(scores)
+                print(f"{task}, {kind}: {took[0]:.1f} s, {took[1]:.1f} s of CPU, {right:.1%} right", flush=True)
     said: dict[str, Any] = {}
     for kind in kinds[1:]:
         shown, within = {}, True

@@ -19,6 +19,8 @@ from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
+
 from tests.places import ROOT
 
 Files = dict[str, bytes]
@@ -280,6 +282,24 @@ class Quiet(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         pass
+
+
+def online(monkeypatch: pytest.MonkeyPatch, address: str, home: Path) -> None:
+    """Has the clients in this process ask the hub at that address, with caches of their own and without waiting."""
+    import datasets.config
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    files = address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", address)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", home / "datasets")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("time.sleep", lambda _: None)  # between tries
 
 
 @contextmanager

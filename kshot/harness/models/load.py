@@ -109,7 +109,16 @@ def load_model(
         to_int8(model, getattr(torch, dtype))
     config = model.config.get_text_config()
     length = getattr(config, "max_position_embeddings", None) or 2048
-    return LoadedModel(model.eval(), tokenizer, weights_hash(folder), device, dtype, int(length), source, quantize)
+    return LoadedModel(
+        model.eval(),
+        tokenizer,
+        weights_hash(folder, code=trust_remote_code),
+        device,
+        dtype,
+        int(length),
+        source,
+        quantize,
+    )
 
 
 def quiet() -> None:

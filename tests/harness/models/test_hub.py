@@ -16,7 +16,7 @@ from kshot import hub as of_the_hub
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.hub import fetch
 from kshot.types import UserError
-from tests.hub_server import GOOD, OTHER, Files, Hub, commit_of, folder_files, serving
+from tests.hub_server import GOOD, OTHER, Files, Hub, commit_of, folder_files, online, serving
 
 KEPT = ["config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 PAGE = "https://huggingface.co/me/tiny"
@@ -31,21 +31,8 @@ def files(tiny_llama: Path) -> Files:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A hub that the client in this process asks, with a cache of its own."""
     with serving() as server:
-        online(monkeypatch, server.address, tmp_path / "hub")
+        online(monkeypatch, server.address, tmp_path)
         yield server
-
-
-def online(monkeypatch: pytest.MonkeyPatch, address: str, cache: Path) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    files = address + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
-    monkeypatch.setattr("time.sleep", lambda _: None)  # the client waits between tries
 
 
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +55,7 @@ def test_only_what_is_read_of_a_model_is_fetched(hub: Hub, files: Files) -> None
     asked = len(hub.asked)
     assert fetch("me/tiny", code=True) == folder
     assert [one for one in hub.fetched if one not in KEPT] == ["modeling_tiny.py"]
+    assert weights_hash(folder, code=True) != weights_hash(folder), "code that is trusted is part of what answers"
     assert len(hub.asked) > asked
 
 
@@ -244,9 +232,10 @@ def test_a_download_that_was_killed_is_made_whole_and_never_read_in_half(files: 
         first = asking(server, tmp_path)
         assert server.faults.stalled.wait(120)
         first.kill()
-        first.wait()
+        first.communicate()
         left = asking(server, tmp_path, HF_HUB_OFFLINE="1")
-        assert left.wait() != 0, "half a model is none"
+        left.communicate()
+        assert left.returncode != 0, "half a model is none"
         sent = list(server.fetched)
         server.faults.go.set()
         two = [asking(server, tmp_path), asking(server, tmp_path)]  # both at once

@@ -14,7 +14,7 @@ from kshot.harness.models.load import load_model
 from kshot.harness.models.memory import check_memory, needed, skeleton, stored_bytes
 from kshot.harness.models.sources import ModelSource, resolve
 from kshot.types import UserError
-from tests.hub_server import folder_files, serving
+from tests.hub_server import folder_files, online, serving
 
 GB = 10**9
 NAME = "me/large"
@@ -107,8 +107,6 @@ def test_a_folder_is_refused_before_its_weights_are_read(tiny_llama: Path, monke
 def test_a_hub_model_is_refused_before_its_weights_are_fetched(
     tiny_llama: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.harness.models.test_hub import online
-
     monkeypatch.setattr("kshot.harness.models.memory.free_memory", lambda device: 1000)
     with serving() as hub:
         online(monkeypatch, hub.address, tmp_path)

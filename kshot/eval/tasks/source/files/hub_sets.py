@@ -55,10 +55,10 @@ def load_set(name: str, config: str | None, revision: str | None, **options: Any
             f"the copy of {name} that is kept here is of the commit {found[:12]} and not of {revision or 'main'}, "
             f"{wanted[:12]}: connect to the hub to fetch that, or give revision={found}."
         )
-    if found and not wanted and revision:
+    if found and not wanted:
         raise UserError(
             f"the hub cannot be asked whether the copy of {name} that is kept here, of the commit {found[:12]}, is its "
-            f"revision {revision}: connect to it, or give revision={found}."
+            f"revision {revision or 'main'}: connect to it, or give revision={found}."
         )
     hub.note(name, found or wanted or "")
     return whole
