@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -99,14 +97,6 @@ class Hub:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
         told = {"HF_ENDPOINT": self.address, "HF_HOME": str(home), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         return {**kept, **told, "HF_HUB_DISABLE_TELEMETRY": "1", **more}
-
-    def kshot(
-        self, *words: str, home: Path, cwd: Path, timeout: float = 300, **more: str
-    ) -> subprocess.CompletedProcess[str]:
-        """The command line against this hub."""
-        command = [sys.executable, "-m", "kshot", *words]
-        environment = self.environment(home, **more)
-        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=cwd, timeout=timeout)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -66,7 +66,7 @@ def snapshot(
     """The folder with the files that patterns name. Raises UserError; `said` is the revision as it was given."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:

@@ -97,7 +97,7 @@ class Int8Linear(nn.Module):
 
 
 @torch.inference_mode()
-def to_int8(model: nn.Module, dtype: torch.dtype) -> int:
+def to_int8(model: Any, dtype: torch.dtype) -> int:
     """Replaces every plain nn.Linear of the model, in place, and has the rest in `dtype`; returns how many.
 
     What is not replaced gets memory of its own, so that the file that it was mapped from is let go. Experts that a

@@ -34,7 +34,7 @@ def run_plan(
     from kshot.hub import noted
 
     with noted() as commits, explaining_moves(folder, commits):
-        carry_out(plan, named, folder, baseline, metrics, commits, trust_code=trust_code, reuse=reuse, None=None)
+        carry_out(plan, named, folder, baseline, metrics, commits, trust_code=trust_code, reuse=reuse)
 
 
 def carry_out(
