@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from kshot import hub
-from kshot.harness.models.cache import READ, file_hash
+from kshot.harness.models.cache import READ, file_hash, say
 from kshot.types import UserError
 
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")  # besides weights, what is read of a model
@@ -40,7 +40,7 @@ def fetch(
     patterns = [*SMALL, *(["*.py"] if code else [])]
     # a folder within the repository holds other formats and checkpoints, or code
     inner = [f"*/{one}" for one in SMALL] if code else ["*/*"]
-    folder = snapshot(name, revision, patterns, inner, what)
+    folder = snapshot(name, revision, patterns, inner, what, said=revision)
     if weights:
         wanted = weights_named(folder, what)
         missing = [file for file in wanted if not (folder / file).is_file()]
@@ -50,18 +50,21 @@ def fetch(
                 missing = [file for file in missing if file in sizes]
                 if not missing and not any((folder / file).is_file() for file in wanted):
                     refuse_without(name, folder.name, what)
-                check_disk(name, sum(sizes[file] for file in missing))
+                to_come = sum(sizes[file] for file in missing)
+                check_disk(name, to_come)
                 if before is not None:
                     before(folder, sum(sizes.values()))
+                if to_come > 1e8:
+                    say(f"Fetching {name} from the hub, {to_come / 1e9:.1f} GB, once ...")
         if missing:
-            snapshot(name, folder.name, missing, [], what, revision)
-    check_content(folder)
+            snapshot(name, folder.name, missing, [], what, said=revision)
+    check_content(folder, READ if weights else READ - {".safetensors"})
     hub.note(name, folder.name if hub.is_commit(folder.name) else "")
     return folder
 
 
 def snapshot(
-    name: str, revision: str | None, patterns: Collection[str], but: Collection[str], what: str, said: str | None = None
+    name: str, revision: str | None, patterns: Collection[str], but: Collection[str], what: str, *, said: str | None
 ) -> Path:
     """The folder with the files that patterns name. Raises UserError; `said` is the revision as it was given."""
     from huggingface_hub import snapshot_download
@@ -74,14 +77,13 @@ def snapshot(
             snapshot_download(name, revision=revision, allow_patterns=[*patterns], ignore_patterns=[*but] or None)
         )
     except Exception as error:  # of the network, of httpx by several names, of the hub and of the disk
-        revision = said or revision
         if isinstance(error, LocalEntryNotFoundError) and hub.offline():
-            at = f"{name}@{revision}" if revision else name
+            at = f"{name}@{said}" if said else name
             raise UserError(
                 f"HF_HUB_OFFLINE is set and the {what} {at} is not whole in the local cache of the hub; unset it to "
                 "fetch it, or give a local folder."
             ) from error
-        raise hub.explained(error, name, revision, what=what, instead=hub.UNREACHED.format("folder")) from error
+        raise hub.explained(error, name, said, what=what, instead=hub.UNREACHED.format("folder")) from error
 
 
 def weights_named(folder: Path, what: str) -> list[str]:
@@ -159,14 +161,14 @@ def check_disk(name: str, needed: int) -> None:
         )
 
 
-def check_content(folder: Path) -> None:
-    """Raises UserError where a file of the hub's cache is not what the hub calls it, and takes it away.
+def check_content(folder: Path, kinds: Collection[str]) -> None:
+    """Raises UserError where a file of those kinds is not what the hub calls it, and takes it out of the cache.
 
     The cache names contents by their hash, SHA-256 where a file is large and git's SHA-1 else; the client itself checks
     the length alone.
     """
     for path in sorted(folder.iterdir()):
-        if path.suffix not in READ or not path.is_symlink():
+        if path.suffix not in kinds or not path.is_symlink():
             continue
         blob = path.resolve()
         if re.fullmatch(r"[0-9a-f]{64}", blob.name):
