@@ -51,7 +51,7 @@ def test_a_run_of_the_hub_notes_its_commits_and_stays_with_them(
         assert len(hub.asked) == asked
         hub.move("me/tiny", {**files, "generation_config.json": b'{"eos_token_id": 3}'})
         code, said = run("me/tiny")
-        assert code == 2 and "was made with other settings" in said
+        assert code == 2 and "was answered by another engine" in said
         assert f"me/tiny was at {first} and is at" in said and "name that commit as the revision" in said
         code, said = run(f"me/tiny@{first}")
         assert code == 0, said
