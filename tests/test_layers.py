@@ -94,6 +94,7 @@ NOUNS = {  # among themselves the nouns know only this much
     "kshot.program": {"kshot.types"},
     "kshot.spec": {"kshot.types"},
     "kshot.whole_file": {"kshot.types"},
+    "kshot.hub": {"kshot.types"},
     "kshot.registry": {"kshot.types", "kshot.spec"},
 }
 

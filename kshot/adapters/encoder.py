@@ -17,8 +17,10 @@ from kshot.adapters.heads import Guess, checked, guesses
 from kshot.adapters.padding import batch_of, pad_id
 from kshot.harness.models.cache import weights_hash
 from kshot.harness.models.control_tokens import ControlTokens
-from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer, where_to_run
-from kshot.harness.models.sources import first_line, folder_of, resolve
+from kshot.harness.models.devices import where_to_run
+from kshot.harness.models.load import LoadedModel, check_weights_are_there, quiet, read_tokenizer
+from kshot.harness.models.sources import folder_of, resolve
+from kshot.hub import first_line
 from kshot.types import UserError
 
 TEXT, MASK = "{text}", "{mask}"

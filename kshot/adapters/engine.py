@@ -14,6 +14,7 @@ from typing import Any
 
 from kshot.adapters.adapted import Adapted
 from kshot.adapters.attach import load
+from kshot.adapters.folder import folder_named
 from kshot.harness.decoding.virtual import Virtual
 from kshot.harness.engines.token_engine import TransformersEngine
 from kshot.harness.engines.transformers import engine_around, engine_id
@@ -107,12 +108,12 @@ def load_engine(
     trust_remote_code: bool = False,
     chat_options: str = "",
 ) -> TransformersEngine:
-    """Loads a model and an adapter's folder, and an engine around them; options as those of the base's engine.
+    """Loads a model and an adapter, a folder or a hub id, and an engine around them; options as the base's engine's.
 
     With `merge` the adapter's updates are added to the weights where it can be so, which costs no time in a step.
     Raises UserError where either cannot be had, or they do not belong together.
     """
-    folder, options = Path(adapter).expanduser(), read_options(chat_options)
+    folder, options = folder_named(adapter), read_options(chat_options)
     loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
     adapted = load(loaded.model, loaded.tokenizer, folder, base=loaded.source.name, base_hash=loaded.weights_hash)
     check_generates(adapted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -18,12 +19,14 @@ from kshot.adapters.adapted import Adapted
 from kshot.adapters.methods.by_name import NOT_RUN, spelled
 from kshot.adapters.methods.peft import known_warnings
 from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.hub import fetch
 from kshot.types import UserError
 from kshot.whole_file import umask, write_whole
 
 FILE = "kshot_adapter.json"
 WEIGHTS = "kshot_adapter.safetensors"  # of the methods that peft does not have
 MODEL = "model*.safetensors"  # of those that train every weight, as transformers names them
+ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")  # of the hub
 PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -95,7 +98,9 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
     """What the folder says, checked against the base at hand. Raises UserError."""
     path = Path(folder).expanduser()
     if not path.is_dir():
-        raise UserError(f"the adapter folder {path} does not exist; give one that `kshot tune` has written.")
+        raise UserError(
+            f"the adapter folder {path} does not exist; give one that `kshot tune` has written, or a hub id."
+        )
     kept = described(path)
     made_for = kept.base_hash or hash_of(kept.base)
     if made_for and made_for != base_hash:
@@ -109,6 +114,21 @@ def read_folder(folder: str | Path, *, base: str, base_hash: str) -> Kept:
             f"an adapter fits only its own base; give --model {kept.base}."
         )
     return kept
+
+
+def folder_named(adapter: str | Path) -> Path:
+    """An adapter's folder: itself, or that of a hub id, `owner/name` or `owner/name@revision`, which is fetched.
+
+    Raises UserError where the hub has none.
+    """
+    path = Path(adapter).expanduser()
+    name, _, revision = str(adapter).partition("@")
+    if path.exists() or not ID.fullmatch(name):
+        return path
+    try:
+        return fetch(name, revision or None, what="adapter")
+    except UserError as error:
+        raise UserError(f"there is no folder {path} here, and as a hub id: {error}") from error
 
 
 def is_whole(path: Path) -> bool:
@@ -156,5 +176,5 @@ def hash_of(base: str) -> str:
 
 
 def short(name: str) -> str:
-    """A model's name without its owner or folder: the same weights may lie elsewhere."""
-    return Path(name.rstrip("/")).name.lower()
+    """A model's name without its owner or folder, and its revision: the same weights may lie elsewhere."""
+    return Path(name.rstrip("/")).name.partition("@")[0].lower()

@@ -18,7 +18,7 @@ from kshot.adapters.methods.patterns import check_patterns
 from kshot.adapters.methods.peft import built_around, check_room, check_start, known_warnings
 from kshot.adapters.methods.registry import Base, Built
 from kshot.harness.models.load import check_weights_are_there
-from kshot.harness.models.sources import first_line
+from kshot.hub import first_line
 from kshot.types import UserError
 
 if TYPE_CHECKING:

@@ -96,7 +96,7 @@ larger --limit or more --repeats adds to it.
     "--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl; instead of the hub."
 )
 @click.option("--limit", "-n", type=int, help="At most so many samples a task.")
-@click.option("--adapter", type=click.Path(path_type=Path), help="Folder of an adapter for the model (`kshot tune`).")
+@click.option("--adapter", type=click.Path(path_type=Path), help="Adapter for the model: folder, or hub id.")
 @click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
 @click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")

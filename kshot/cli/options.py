@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from kshot.harness.models.devices import DEVICES, DTYPES, QUANTIZED, check_device
 from kshot.types import UserError
 
 
@@ -34,12 +35,18 @@ MODEL_OPTIONS = [
         "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
     ),
     click.option("--revision", help="Branch, tag or commit of a hub model; --model owner/name@REVISION says the same."),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
     click.option(
         "--dtype",
         default="auto",
         show_default=True,
         help="auto (float32 on a CPU, bfloat16 on a GPU), float32, bfloat16, float16.",
+    ),
+    click.option(
+        "--quantize",
+        default="none",
+        show_default=True,
+        help="Weights in fewer bits: none, int8, or nf4 (needs bitsandbytes).",
     ),
     click.option(
         "--template",
@@ -67,8 +74,9 @@ with_json = click.option(
 )
 
 KNOWN = {
-    "device": ("auto", "cpu", "cuda"),
-    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "device": DEVICES,
+    "dtype": DTYPES,
+    "quantize": QUANTIZED,
     "template": ("auto", "chat", "plain"),
 }
 
@@ -84,6 +92,7 @@ class ModelOptions:
     batch: int | None
     trust_remote_code: bool
     revision: str | None = None
+    quantize: str = "none"
 
     @property
     def wording(self) -> str:
@@ -98,11 +107,16 @@ class ModelOptions:
     def engine(self, adapter: Path | None = None, chat_options: Sequence[str] = ()) -> str:
         """The specification of the engine that the options are short for; chat options as KEY=VALUE.
 
-        Raises UserError for a chat option that cannot be read.
+        Raises UserError for a chat option that cannot be read, and for an adapter on a quantised model.
         """
         from kshot.spec import write_spec
 
-        params = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "revision"}
+        if adapter and self.quantize != "none":
+            raise UserError(
+                f"--quantize {self.quantize} with --adapter: an adapter is put on whole weights; leave one out."
+            )
+        left_out = ("revision", "quantize") if adapter else ("revision",)
+        params = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in left_out}
         params["batch"] = "auto" if self.batch is None else str(self.batch)
         params["template"] = self.mode
         if chat_options:
@@ -224,7 +238,9 @@ def check_known(options: ModelOptions) -> None:
                 f"--template {given} is a strategy's to say, as in --strategy zero-shot:template={given}; --template "
                 f"is how the model is asked ({', '.join(known)}), or FILE.jinja."
             )
-        if given not in known:
+        if name == "device":
+            check_device(given)
+        elif given not in known:
             raise UserError(f"unknown {name} {given!r}: {suggest(given, known)}")
 
 

@@ -107,6 +107,11 @@ def tune(
     if options.wording:
         said = f"zero-shot:template={options.wording}"
         raise UserError(f"--template {options.wording} words samples: write it in --strategy and --compare ({said}).")
+    if options.quantize != "none":
+        raise UserError(
+            f"--quantize {options.quantize}: weights in fewer bits are asked and not trained; leave it out "
+            "(--dtype bfloat16 takes half of float32)."
+        )
     if not 1 <= seeds <= MOST_SEEDS:
         raise UserError(f"--seeds is {seeds}; it must be at least 1 and at most {MOST_SEEDS}.")
     if mixture != bool(held_out):

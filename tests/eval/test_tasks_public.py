@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,13 +116,12 @@ def test_a_label_outside_the_set_is_named_with_its_line(tmp_path: Path) -> None:
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> None:
-    """Puts a `datasets` in place whose load_dataset is the given function."""
-    module, logging = types.ModuleType("datasets"), types.ModuleType("datasets.utils.logging")
-    module.load_dataset = load  # type: ignore[attr-defined]
-    logging.disable_progress_bar = lambda: None  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "datasets", module)
-    monkeypatch.setitem(sys.modules, "datasets.utils", types.ModuleType("datasets.utils"))
-    monkeypatch.setitem(sys.modules, "datasets.utils.logging", logging)
+    """Puts the given function in the place of `datasets.load_dataset`."""
+
+    def load_set(name: str, config: str | None, revision: str | None, **options: Any) -> Any:
+        return load(name, config, **({"revision": revision} if revision else {}), **options)
+
+    monkeypatch.setattr("kshot.eval.tasks.source.hub.load_set", load_set)
 
 
 @pytest.mark.parametrize(

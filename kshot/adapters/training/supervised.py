@@ -131,7 +131,12 @@ def curves(folder: Path) -> TrainerCallback:
 def arguments(adapted: Adapted, recipe: Recipe, folder: Path, examples: int, seed: int) -> TrainingArguments:
     """The Trainer's own settings. Raises UserError where the device cannot train in the base's dtype."""
     steps = recipe.steps(examples)
-    device = next(adapted.model.parameters()).device.type
+    place = next(adapted.model.parameters()).device
+    device = place.type
+    if device == "cuda" and place.index:  # the Trainer takes the first that it sees
+        raise UserError(
+            f"kshot tune trains on the first GPU: set CUDA_VISIBLE_DEVICES={place.index} and say --device cuda."
+        )
     if adapted.dtype == torch.float16 and device == "cpu":
         raise UserError("float16 cannot be trained in on a CPU; give --dtype bfloat16 or float32.")
     if adapted.dtype == torch.bfloat16 and device == "cuda" and not torch.cuda.is_bf16_supported(False):

@@ -21,7 +21,7 @@ from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.rope import steady_length
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.decoding.virtual import Virtual
-from kshot.harness.models.load import free_memory
+from kshot.harness.models.devices import free_memory
 from kshot.harness.models.reasoning import marks_left_out
 from kshot.harness.models.render import Renderer
 from kshot.harness.prefix.decoder import PrefixDecoder
@@ -77,7 +77,7 @@ class TransformersEngine:
         if rows < 1:
             raise UserError(f"--batch is {rows}; it must be at least 1.")
         if memory is None:
-            memory = key_memory(model.device.type, memory_share)
+            memory = key_memory(str(model.device), memory_share)
         self.head = virtual.ids if virtual else []
         options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
         try:

@@ -26,11 +26,13 @@ def transformers(
     share: bool = True,
     trust_remote_code: bool = False,
     chat_options: str = "",
+    quantize: str = "none",
 ) -> Engine:
     """Any causal language model that transformers loads, on CPU or GPU; what requests share is computed once.
 
     `memory` is for keys and values, in GB; auto: a quarter of what is free, and at most 2 GiB on a CPU. `chat_options`
     is what its chat template is told beside the messages: `enable_thinking=false`, or several as `(KEY=VALUE,...)`.
+    `quantize`: int8 or nf4.
     """
     return load_engine(
         model,
@@ -42,6 +44,7 @@ def transformers(
         share=share,
         trust_remote_code=trust_remote_code,
         chat_options=chat_options,
+        quantize=quantize,
     )
 
 
@@ -83,6 +86,7 @@ def load_engine(
     share: bool = True,
     trust_remote_code: bool = False,
     chat_options: str = "",
+    quantize: str = "none",
 ) -> TransformersEngine:
     """Loads a model (bundled name, hub id, folder or .gguf file) and an engine around it.
 
@@ -98,7 +102,9 @@ def load_engine(
     options = read_options(chat_options)
     if options:  # a mistake in them is told before the weights are read
         load_tokenizer(resolve(model), template, options, trust_remote_code=trust_remote_code)
-    loaded = load_model(resolve(model), device=device, dtype=dtype, trust_remote_code=trust_remote_code)
+    loaded = load_model(
+        resolve(model), device=device, dtype=dtype, quantize=quantize, trust_remote_code=trust_remote_code
+    )
     chat = use_chat(loaded.tokenizer, model, template)
     return engine_around(
         loaded,
@@ -133,7 +139,7 @@ def engine_around(
     from kshot.harness.decoding import packed
     from kshot.harness.engines.token_engine import TransformersEngine
 
-    if pack and packed.can_pack(model):
+    if pack and loaded.quantize == "none" and packed.can_pack(model):
         packed.pack(model)
     return TransformersEngine(
         model,
@@ -154,7 +160,9 @@ def engine_around(
 def engine_id(loaded: LoadedModel, chat: bool, adapter: str = "", chat_options: Mapping[str, Any] | None = None) -> str:
     """What names all that a model's engine writes with, but for the decoding's own version."""
     from kshot.harness.models.chat_options import write_options
+    from kshot.harness.models.quantized import name_of
 
     told = write_options(chat_options) if chat_options else ""
-    base = f"transformers/{loaded.weights_hash}/{loaded.dtype}/{'chat' if chat else 'plain'}{told}"
+    numbers = loaded.dtype if loaded.quantize == "none" else name_of(loaded.dtype, loaded.quantize, loaded.device)
+    base = f"transformers/{loaded.weights_hash}/{numbers}/{'chat' if chat else 'plain'}{told}"
     return f"{base}/adapter-{adapter}" if adapter else base

@@ -127,14 +127,18 @@ def file_hash(path: Path) -> str:
     return remembered([path], lambda: sha256(path))
 
 
-def weights_hash(folder: Path) -> str:
-    """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times."""
+def weights_hash(folder: Path, *, code: bool = False) -> str:
+    """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times.
+
+    With `code`, which is trusted and run, that of its Python files as well.
+    """
     files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
+    files += sorted(path for path in folder.rglob("*.py") if path.is_file()) if code else []
 
     def compute() -> str:
         total = hashlib.sha256()
         for path in files:
-            total.update(f"{path.name} {sha256(path)}\n".encode())
+            total.update(f"{path.name} {file_hash(path)}\n".encode())
         return total.hexdigest()[:16]
 
     return remembered(files, compute)

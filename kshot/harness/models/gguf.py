@@ -7,15 +7,21 @@ it is kept. Concedes: weights are kept in float32, so a folder is up to eight ti
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 import struct
 import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kshot.harness.models.cache import cache_folder, say
+from kshot.harness.models.devices import free_memory
+from kshot.harness.models.memory import check_free, size
 from kshot.types import UserError
 
+FLOAT32 = 4  # bytes
+PEAK = 1.2  # of a conversion, times its weights in float32
 CONVERSION = 2  # raise it when the conversion changes; it is part of the folder's name
 NOTE = "NOTE"  # in a converted folder: what a reader of its scores must know
 TRIAL = "The capital of France is Paris, and\n\n2 + 2 = 4.  Isn't it?\n"
@@ -34,16 +40,21 @@ UNDERSTOOD = frozenset(
 
 
 def metadata(path: Path) -> dict[str, Any]:
-    """The values in a GGUF file's header, arrays left out. Raises UserError where it is no such file.
+    """The values in a GGUF file's header, arrays left out. Raises UserError where it is no such file."""
+    return header(path)[0]
 
-    As specified in ggml's docs/gguf.md, versions 2 and 3.
+
+def header(path: Path) -> tuple[dict[str, Any], int]:
+    """The values in a GGUF file's header, arrays left out, and how many weights its tensors have.
+
+    As specified in ggml's docs/gguf.md, versions 2 and 3. Raises UserError where it is no such file.
     """
     with path.open("rb") as file:
         magic = file.read(4)
         if magic != b"GGUF":
             raise UserError(f"{path} is not a GGUF file (it begins with {magic!r}); give another file.")
         try:
-            version, _, count = unpack(file, "<IQQ")
+            version, tensors, count = unpack(file, "<IQQ")
             if version not in (2, 3):
                 raise UserError(f"{path} is GGUF version {version}; versions 2 and 3 can be read.")
             found = {}
@@ -51,13 +62,26 @@ def metadata(path: Path) -> dict[str, Any]:
                 key = text(file)
                 (kind,) = unpack(file, "<I")
                 found[key] = value(file, kind)
+            weights = sum(weights_of(file) for _ in range(tensors))
         except (struct.error, UnicodeDecodeError, KeyError, OverflowError, MemoryError, RecursionError) as error:
             raise UserError(f"{path} is damaged: its header cannot be read; fetch it again.") from error
-    return {key: item for key, item in found.items() if item is not None}
+    return {key: item for key, item in found.items() if item is not None}, weights
+
+
+def weights_of(file: BinaryIO) -> int:
+    """How many weights the tensor has that is described next. Raises struct.error where the file ends."""
+    text(file)
+    (dimensions,) = unpack(file, "<I")
+    if dimensions > MOST_DIMENSIONS:
+        raise struct.error("a tensor of too many dimensions")
+    shape = unpack(file, f"<{dimensions}Q")
+    unpack(file, "<IQ")  # its type, and where it lies
+    return math.prod(shape)
 
 
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 STRING, ARRAY = 8, 9
+MOST_DIMENSIONS = 4  # as ggml has them
 LEAST = {STRING: 8, ARRAY: 12}  # bytes that each takes at least
 
 
@@ -109,7 +133,8 @@ def convert(weights: Path, folder: Path) -> None:
     logging.disable_progress_bar()
     began = time.monotonic()
     say(f"Converting {weights.name} to safetensors, once; about a minute for a small model ...")
-    facts = metadata(weights)
+    facts, count = header(weights)
+    check_room_for(weights.name, count, folder)
     where, name = str(weights.parent), weights.name
     try:
         model = AutoModelForCausalLM.from_pretrained(
@@ -132,6 +157,21 @@ def convert(weights: Path, folder: Path) -> None:
     check(model, tokenizer, folder, weights)
     (folder / NOTE).write_text(note, encoding="utf-8")
     say(f"Converted in {time.monotonic() - began:.0f} s.")
+
+
+def check_room_for(name: str, count: int, folder: Path) -> None:
+    """Raises UserError where memory or disk has no room for a conversion of so many weights, in float32.
+
+    In memory they go from the file into the model one by one, so that they are there once (measured with 57 million
+    weights: 0.9 times float32 at the most), beside the one that is being read.
+    """
+    check_free(f"converting {name}", int(PEAK * FLOAT32 * count), free_memory("cpu"))
+    left = shutil.disk_usage(folder).free
+    if FLOAT32 * count > left:
+        raise UserError(
+            f"{name} takes {size(FLOAT32 * count)} when it is converted, and the disk that holds {folder.parent} has "
+            f"{size(left)} left: free some space, or set KSHOT_CACHE to a folder on another."
+        )
 
 
 def set_pre_tokenizer(tokenizer: Any, facts: dict[str, Any]) -> str:

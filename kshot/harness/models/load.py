@@ -8,15 +8,17 @@ split differently count as another model; several GPUs are left to accelerate an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kshot.harness.models.cache import weights_hash
+from kshot.harness.models.devices import free_memory, where_to_run
+from kshot.harness.models.memory import check_memory, stored_bytes
 from kshot.harness.models.render import Renderer
-from kshot.harness.models.sources import ModelSource, check_files, first_line, folder_of
+from kshot.harness.models.sources import ModelSource, check_files, folder_of
+from kshot.hub import first_line
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -35,35 +37,55 @@ class LoadedModel:
     dtype: str
     context_length: int
     source: ModelSource
+    quantize: str = "none"
 
 
 def load_model(
-    source: ModelSource, *, device: str = "auto", dtype: str = "auto", trust_remote_code: bool = False
+    source: ModelSource,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    quantize: str = "none",
+    trust_remote_code: bool = False,
 ) -> LoadedModel:
-    """Loads a model and its tokenizer. `device`: auto, cpu, cuda; `dtype`: auto (float32 on a CPU, bfloat16 on a GPU).
+    """Loads a model and its tokenizer. `dtype`: auto (float32 on a CPU, bfloat16 on a GPU); `quantize`: int8 or nf4.
 
     A model larger than one GPU is spread over all of them by accelerate. Raises UserError where files are
-    missing, damaged, pickled or out of reach, or no GPU is there.
+    missing, damaged, pickled or out of reach, no such device is there, or the memory for it.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
+    from kshot.harness.models.quantized import check_quantized, how_to_read, to_int8
+
     quiet()
     device, dtype = where_to_run(device, dtype)
-    folder = folder_of(source, trust_remote_code)
+    check_quantized(quantize, device)
+    here: dict[str, Any] = {"device": device, "quantize": quantize, "trust_remote_code": trust_remote_code}
+
+    def fits(folder: Path, stored: int) -> None:
+        check_memory(source.name, folder, dtype, stored=stored, **here)
+
+    folder = folder_of(source, trust_remote_code, before=fits)
     check_weights_are_there(folder)
-    several = device == "cuda" and torch.cuda.device_count() > 1 and larger_than_one_gpu(folder, getattr(torch, dtype))
+    several = (
+        device == "cuda"
+        and quantize == "none"
+        and torch.cuda.device_count() > 1
+        and larger_than_one_gpu(folder, getattr(torch, dtype))
+    )
+    if not several:
+        fits(folder, stored_bytes(folder))
     tokenizer = read_tokenizer(folder, trust_remote_code)
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=getattr(torch, dtype),
             use_safetensors=True,
-            device_map="auto" if several else None,
             trust_remote_code=trust_remote_code,
             output_loading_info=True,
+            **how_to_read(device, dtype, quantize, several),
         )
-        if not several:
+        if not several and quantize == "none":
             model = model.to(device)
     except torch.OutOfMemoryError as error:
         raise UserError(
@@ -83,27 +105,20 @@ def load_model(
             f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and its model knows {rows}: "
             "they do not belong together; fetch both from one place."
         )
+    if quantize == "int8" and device == "cpu":
+        to_int8(model, getattr(torch, dtype))
     config = model.config.get_text_config()
     length = getattr(config, "max_position_embeddings", None) or 2048
-    return LoadedModel(model.eval(), tokenizer, weights_hash(folder), device, dtype, int(length), source)
-
-
-def where_to_run(device: str, dtype: str) -> tuple[str, str]:
-    """The device and dtype that `auto` stands for here. Raises UserError for unknown ones, and where no GPU is."""
-    import torch
-
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"unknown device {device!r}: {suggest(device, ['auto', 'cpu', 'cuda'])}")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda was asked for and torch sees no GPU; use --device cpu.")
-    known = ("float32", "bfloat16", "float16")
-    if dtype != "auto" and dtype not in known:
-        raise UserError(f"unknown dtype {dtype!r}: {suggest(dtype, ['auto', *known])}")
-    if dtype == "auto":
-        dtype = "float32" if device == "cpu" else "bfloat16"
-    return device, dtype
+    return LoadedModel(
+        model.eval(),
+        tokenizer,
+        weights_hash(folder, code=trust_remote_code),
+        device,
+        dtype,
+        int(length),
+        source,
+        quantize,
+    )
 
 
 def quiet() -> None:
@@ -159,13 +174,9 @@ def read_tokenizer(folder: Path, trust_remote_code: bool) -> Any:
 
 def larger_than_one_gpu(folder: Path, dtype: torch.dtype) -> bool:
     """Whether the weights, at this dtype, take more than 80% of the first GPU. Unverified: no two GPUs were at hand."""
-    import torch
-
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     config = json.loads((folder / "config.json").read_text())
     width = 4 if config.get("dtype", config.get("torch_dtype")) == "float32" else 2
-    free, _ = torch.cuda.mem_get_info(0)
-    return stored / width * dtype.itemsize > 0.8 * free
+    return stored_bytes(folder) / width * dtype.itemsize > 0.8 * free_memory("cuda")
 
 
 def use_chat(tokenizer: Any, name: str, template: str) -> bool:
@@ -176,18 +187,6 @@ def use_chat(tokenizer: Any, name: str, template: str) -> bool:
     if template not in ("auto", "chat", "plain"):
         raise UserError(f"unknown template {template!r}: {suggest(template, ['auto', 'chat', 'plain'])}")
     return has and template != "plain"
-
-
-def free_memory(device: str) -> int:
-    """Bytes that are free on a device."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.mem_get_info(0)[0])
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return 8 << 30
 
 
 def load_tokenizer(

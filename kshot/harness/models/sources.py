@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kshot.harness.models.bundled import BUNDLED, bundled
-from kshot.harness.models.cache import READ, disk_full, file_hash, once
+from kshot.harness.models.cache import READ, file_hash, once
 from kshot.harness.models.gguf import NOTE, convert, converted_folder
+from kshot.harness.models.hub import Before, fetch
 from kshot.registry import suggest
 from kshot.types import UserError
 
@@ -61,10 +62,15 @@ def resolve(name: str) -> ModelSource:
     )
 
 
-def folder_of(source: ModelSource, trust_remote_code: bool = False, weights: bool = True) -> Path:
-    """The folder of a source's files, from the hub where they are there. Raises UserError where it holds no model."""
-    folder = source.folder or download_from_hub(
-        str(source.hub_id), source.revision, code=trust_remote_code, weights=weights
+def folder_of(
+    source: ModelSource, trust_remote_code: bool = False, weights: bool = True, before: Before | None = None
+) -> Path:
+    """The folder of a source's files, from the hub where they are there; `before` is called before weights are fetched.
+
+    Raises UserError where it holds no model.
+    """
+    folder = source.folder or fetch(
+        str(source.hub_id), source.revision, code=trust_remote_code, weights=weights, before=before
     )
     check_files(folder)
     if not (folder / "config.json").is_file():
@@ -99,36 +105,3 @@ def check_files(folder: Path) -> None:
         what = no_file(path) if path.suffix in READ else ""
         if what and (what != "a folder" or path.suffix == ".safetensors"):
             raise UserError(f"{path} is {what} and no file; fetch the file again, or take it away.")
-
-
-def download_from_hub(hub_id: str, revision: str | None = None, *, code: bool = False, weights: bool = True) -> Path:
-    """A hub model's folder, from the local cache or the hub. Raises UserError where the hub can't be reached."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
-
-    patterns = ["*.json", "*.jinja", "*.model", "*.txt"] + ["*.safetensors"] * weights + ["*.py"] * code
-    try:  # a folder within the repository holds other formats and checkpoints
-        left_out = ["*/*"] if not code else None
-        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=patterns, ignore_patterns=left_out))
-    except RevisionNotFoundError as error:
-        raise UserError(
-            f"the hub's {hub_id} has no revision {revision!r}; give a branch, a tag or a whole commit, or leave it out."
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise UserError(
-            f"the hub has no model {hub_id!r} that you may read; check its name, or log in (hf auth login)."
-        ) from error
-    except HFValidationError as error:
-        raise UserError(f"{hub_id!r} is not a hub id ({first_line(error)}); write owner/name.") from error
-    except (OSError, ValueError) as error:
-        if disk_full(error):
-            raise UserError(f"the disk is full: free some space and fetch {hub_id!r} again.") from error
-        raise UserError(
-            f"the model hub cannot be reached for {hub_id!r} ({first_line(error)}); check the connection and "
-            "HF_HUB_OFFLINE, or give a local folder with --model."
-        ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """An error's first line, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,25 @@ def run_plan(
     folders of runs whose answers are taken where the engine is theirs and the request the same, `what`
     is said to be under way.
     """
+    from kshot.hub import noted
+
+    with noted() as commits, explaining_moves(folder, commits):
+        carry_out(plan, named, folder, baseline, metrics, commits, trust_code=trust_code, reuse=reuse, what=what)
+
+
+def carry_out(
+    plan: Plan,
+    named: NamedEngine,
+    folder: Path,
+    baseline: str | None,
+    metrics: Sequence[str],
+    commits: Mapping[str, str],
+    *,
+    trust_code: bool = False,
+    reuse: Sequence[Path] = (),
+    what: str = "attempts",
+) -> None:
+    """`run_plan`; `commits` is filled with what was read of the hub."""
     from rich.console import Console
 
     from kshot.eval.report.prompting.build import check_baseline
@@ -79,8 +99,8 @@ def run_plan(
         bar.show(tally.done, said)
 
     study = {"engine": named.name, **({"metric": list(metrics)} if metrics else {})}  # to make it again
-    info: dict[str, Any] = {"model": named.model, "note": note, "study": study}
-    info |= {**size_of_engine(named), **({"adapter": named.adapter} if named.adapter else {})}
+    info: dict[str, Any] = {"model": named.model, "note": note, "study": study, **size_of_engine(named)}
+    info |= {**({"adapter": named.adapter} if named.adapter else {}), **({"hub": dict(commits)} if commits else {})}
     try:
         with OtherRuns(reuse, folder, engine.id, tell) as others, bar:
             bar.begin(what, loaded.total)
@@ -95,6 +115,28 @@ def run_plan(
         engine.close()
     if said := lacking_metrics(folder, loaded.metrics):
         tell(said)
+
+
+@contextmanager
+def explaining_moves(folder: Path, commits: Mapping[str, str]) -> Iterator[None]:
+    """Adds to a refusal what has moved on the hub since the run in a folder was begun, and how to stay with that."""
+    from kshot.harness.runs.run import description_of
+    from kshot.types import UserError
+
+    described = description_of(folder)  # before it is written again
+    try:
+        yield
+    except UserError as error:
+        before = (described or {}).get("hub")
+        known = before if isinstance(before, dict) else {}
+        moved = [name for name, commit in commits.items() if known.get(name) not in (None, commit)]
+        if not moved:
+            raise
+        said = "; ".join(f"{name} was at {known[name]} and is at {commits[name]}" for name in moved)
+        raise UserError(
+            f"{error} The hub has other files since: {said}. To go on with those of the run, name that commit as the "
+            "revision."
+        ) from error
 
 
 def names_in_report(loaded: Loaded, folder: Path) -> list[str]:

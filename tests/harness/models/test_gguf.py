@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gguf
@@ -178,6 +179,31 @@ def test_the_header_is_read_as_the_gguf_package_reads_it(tmp_path: Path) -> None
     scalars = {n: f.contents() for n, f in fields.items() if f.types[0] != gguf.GGUFValueType.ARRAY}
     assert conversion.metadata(path) == scalars
     assert scalars["tokenizer.ggml.pre"] == "smollm"
+    assert conversion.header(path)[1] == sum(weight.numel() for weight in original().state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("place", "found", "said"),
+    [
+        (
+            "kshot.harness.models.gguf.free_memory",
+            lambda _: 1000,
+            r"converting tiny\.gguf needs about .* and 0\.001 MB are free",
+        ),
+        (
+            "shutil.disk_usage",
+            lambda _: SimpleNamespace(free=1000),
+            r"tiny\.gguf takes .* when it is converted.*0\.001 MB left",
+        ),
+    ],
+)
+def test_a_conversion_without_room_is_refused_before_it_begins(
+    tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch, place: str, found: object, said: str
+) -> None:
+    monkeypatch.setattr(place, found)
+    with pytest.raises(UserError, match=said):
+        resolve(str(write_gguf(tmp_path / "tiny.gguf")))
+    assert not [entry for entry in (own_cache / "models").iterdir() if entry.is_dir()]
 
 
 # ---------------------------------------------------------------- once, whole or not at all
@@ -201,6 +227,7 @@ def test_a_file_is_converted_once_wherever_it_lies(tmp_path: Path, monkeypatch: 
 RACE = """
 import os, sys, time
 from pathlib import Path
+from types import SimpleNamespace
 from kshot.harness.models.cache import once
 
 place, others = Path(sys.argv[1]), int(sys.argv[2])

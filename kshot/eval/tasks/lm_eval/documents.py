@@ -13,6 +13,7 @@ from typing import Any
 
 from kshot.eval.tasks.lm_eval.config import TaskFile
 from kshot.eval.tasks.lm_eval.rendering import Document
+from kshot.eval.tasks.source.files.hub_sets import load_set
 from kshot.eval.tasks.source.files.lines import json_lines
 from kshot.registry import suggest, words_of
 from kshot.types import UserError
@@ -110,7 +111,10 @@ def load(file: TaskFile) -> Any:
         kwargs["data_files"] = placed(kwargs["data_files"], file.folder)
     disable_progress_bar()
     try:
-        whole = datasets.load_dataset(path=file.dataset_path, name=file.dataset_name, **kwargs)
+        if file.dataset_path in READERS or Path(file.dataset_path).exists():
+            whole = datasets.load_dataset(path=file.dataset_path, name=file.dataset_name, **kwargs)
+        else:
+            whole = load_set(file.dataset_path, file.dataset_name, kwargs.pop("revision", None), **kwargs)
     except Exception as error:  # of the network, the hub, its files, any format: the sentence must name it
         said = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kshot.eval.tasks.source.files.hub_sets import load_set
 from kshot.eval.tasks.source.files.lines import read_rows
 from kshot.eval.tasks.source.files.table import Row
 from kshot.types import Source, Split, UserError
@@ -35,12 +36,11 @@ class HubSet:
     revision: str | None = None  # "refs/convert/parquet" where the set itself is a script
 
     def asked_for(self, split: str) -> dict[str, Any]:
-        """What `datasets.load_dataset` is given beside id and configuration."""
-        revision = {"revision": self.revision} if self.revision else {}
+        """What `datasets.load_dataset` is given beside id, configuration and revision."""
         if not self.files:
-            return {"split": split, **revision}
+            return {"split": split}
         name = base_of(split)
-        return {"split": split, "data_files": {name: self.files.format(split=name)}, **revision}
+        return {"split": split, "data_files": {name: self.files.format(split=name)}}
 
 
 def base_of(split: str) -> str:
@@ -72,12 +72,10 @@ def rows_of(
 
 def from_hub(hub: HubSet, split: str, wanted: str) -> list[Row]:
     """A hub split's rows, converted. Raises UserError, naming the local file `wanted`, where it cannot be had."""
-    import datasets
-    from datasets.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
     try:
-        rows: Iterable[Row] = datasets.load_dataset(hub.id, hub.config, **hub.asked_for(split))
+        rows: Iterable[Row] = load_set(hub.id, hub.config, hub.revision, **hub.asked_for(split))
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}; or give --data DIR with {wanted} in it.") from error
     except (
         OSError,
         ValueError,

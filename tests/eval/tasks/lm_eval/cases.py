@@ -197,5 +197,5 @@ def stored(case: Case) -> Iterator[None]:
     import datasets
 
     whole = {name: datasets.Dataset.from_list([dict(row) for row in rows]) for name, rows in case.splits.items()}
-    with patch("datasets.load_dataset", lambda path, name=None, **given: datasets.DatasetDict(whole)):
+    with patch("kshot.eval.tasks.lm_eval.documents.load_set", lambda *_, **given: datasets.DatasetDict(whole)):
         yield

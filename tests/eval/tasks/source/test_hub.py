@@ -87,7 +87,7 @@ def test_a_set_of_the_hub_is_loaded_by_its_id(tmp_path: Path) -> None:
     assert trained["test"] == [["fine", "good"]]
     assert "config=NAME" in unnamed and "plain" in unnamed and "odd" in unnamed
     assert "me/sums has no split 'dev'" in dev and "train" in dev
-    assert "me/nothing cannot be had from the hub" in gone
+    assert "the hub has no data set 'me/nothing' that you may read" in gone
     assert any(path.endswith("/data/test.parquet") for path in asked)
 
 
@@ -95,7 +95,8 @@ def test_a_script_in_a_set_is_not_run(tmp_path: Path) -> None:
     script = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n".encode()
     with hub("me/sums", {"main": {"sums.py": script, "README.md": b"# sums\n"}}) as (address, _):
         environment = {**os.environ, "HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-        environment.pop("HF_HUB_OFFLINE", None)
+        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+            environment.pop(name, None)
         command = [sys.executable, "-c", CODE, "hub:me/sums"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kshot.eval.tasks.source.files.hub_sets import load_set
 from kshot.eval.tasks.source.files.table import Row, RowTable, table_of
 from kshot.types import UserError
 
@@ -105,14 +106,10 @@ def read_stored(folder: Path) -> dict[str, RowTable]:
 
 def read_hub(name: str, config: str, revision: str) -> dict[str, RowTable]:
     """The splits of a set of the hub. Raises UserError where it cannot be had."""
-    import datasets
-    from datasets.utils.logging import disable_progress_bar
-
     if Path(name).exists():  # datasets would read it in the hub's place
         raise UserError(f"hub:{name} names a set of the hub, and {name} lies here too: run elsewhere, or give {name}.")
-    disable_progress_bar()
     try:
-        return tables_of(datasets.load_dataset(name, config or None, revision=revision or None), Path(name))
+        return tables_of(load_set(name, config or None, revision or None), Path(name))
     except UserError:
         raise
     except Exception as error:  # of the network, the hub, its files, any format: the sentence must name it
