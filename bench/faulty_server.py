@@ -68,7 +68,9 @@ class ScriptedModel:
             await asyncio.sleep(self.service)
         said = body.get("prompt") or " ".join(str(turn["content"]) for turn in body.get("messages", []))
         draw = random.Random(named({key: body.get(key) for key in ("prompt", "messages", "seed", "temperature")}))
-        text = f"Let me see. The answer is {draw.choice(['yes', 'no', 'A', 'B', '7', '12'])}."
+        text = (
+            f"Let me see case {draw.randrange(10**6)}. The answer is {draw.choice(['yes', 'no', 'A', 'B', '7', '12'])}."
+        )
         choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
         choice |= {"message": {"role": "assistant", "content": text}} if "chat" in path else {"text": text}
         counts = {"prompt_tokens": len(str(said).split()), "completion_tokens": len(text.split())}
@@ -137,7 +139,7 @@ class TokenModel:
         if turns[-1][0] == "assistant" and not (
             "continue_final_message" in self.knows and "add_generation_prompt" in body
         ):
-            role, said = turns[-1]  # closed, and a new one opened
+            # closed, and a new one opened
             text = self.engine.renderer.render(tuple(Message(r, s) for r, s in (*turns, ("user", "\0"))))
             text = text.replace("<|user|>\0<|end|>", "")
             return list(self.engine.tokenizer(text, add_special_tokens=False).input_ids)
@@ -195,7 +197,7 @@ class TokenModel:
 
 
 @dataclass(frozen=True)
-class Event_:
+class Seen:
     """What happened to a request: when it came, its name, and whether its whole answer was sent."""
 
     at: float
@@ -210,7 +212,7 @@ class FaultyServer:
         self.answer, self.faults, self.port, self.log = answer, faults, port, log
         self.number = 0
         self.bodies: list[tuple[str, dict[str, Any], dict[str, str]]] = []  # path, body and headers of all that came
-        self.events: list[Event_] = []
+        self.events: list[Seen] = []
         self.now, self.most = 0, 0  # requests at a time
         self.keep = True  # whether bodies are kept
         self.writers: set[asyncio.StreamWriter] = set()
@@ -338,7 +340,7 @@ class FaultyServer:
         """Keeps what happened, in a file too where there is one."""
         if not body or not (self.keep or self.log):
             return
-        event = Event_(time.time(), named(body), answered)
+        event = Seen(time.time(), named(body), answered)
         if self.keep:
             self.events.append(event)
         if self.log:

@@ -118,7 +118,7 @@ def served(
 
     from kshot.harness.engines.served.background import Background
     from kshot.harness.engines.served.client import ServerClient
-    from kshot.harness.engines.served.discovery import discover
+    from kshot.harness.engines.served.discovery import FIRST_PATIENCE, discover
     from kshot.harness.engines.served.engine import ServedEngine
     from kshot.harness.engines.served.probes import Probes, opening
     from kshot.harness.engines.served.wording import Wording, stops_sent
@@ -130,6 +130,7 @@ def served(
         )
     outbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
     background = Background()
+    client: ServerClient | None = None
     try:
 
         async def connect() -> ServerClient:
@@ -148,7 +149,8 @@ def served(
         options = server_options(chat_options, found.dialect.name, found.dialect.template_kwargs, renderer is not None)
         wording = Wording(found.dialect, found.model, seed, stops_sent(stops, found.dialect), options)
         probes = Probes(client, wording, renderer.chat if renderer else chat != "no", renderer)
-        takes_messages, reported = background.run(opening(probes, "no" if renderer else chat))
+        waits = client.patience if found.listed else min(client.patience, FIRST_PATIENCE)
+        takes_messages, reported = background.run(opening(probes, "no" if renderer else chat, waits))
         probes.chat = renderer.chat if renderer else takes_messages
         if renderer:
             background.run(probes.takes_tokens())  # a tokenizer that is not the server's is told before a run
@@ -175,6 +177,8 @@ def served(
             renderer=renderer,
         )
     except BaseException:
+        if client is not None:
+            background.run(client.close())
         background.close()
         raise
 

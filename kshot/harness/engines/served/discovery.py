@@ -17,7 +17,7 @@ from kshot.harness.engines.served.faults import Malformed, Refusal
 from kshot.registry import suggest
 from kshot.types import EngineError, UserError
 
-FIRST_PATIENCE = 10.0  # seconds for a server that has never answered: most often its address is wrong
+FIRST_PATIENCE = 6.0  # seconds for a server that has never answered: most often its address is wrong
 LISTED = 8  # models that a sentence lists
 
 
@@ -30,6 +30,7 @@ class ModelServer:
     model: str
     root: str  # where its weights are from, as far as it says and that is not the model's name
     context: int | None  # tokens, where it says
+    listed: bool = True  # whether it has listed any models
 
     @property
     def named(self) -> str:
@@ -40,7 +41,7 @@ class ModelServer:
 
 
 async def discover(client: ServerClient, model: str, server: str) -> ModelServer:
-    """Asks a server what it is. Raises UserError where it is not there, or several models are and none was named."""
+    """Asks a server what it is. Raises UserError where none is named of several models, or none listed."""
     dialect_of(server, "")  # a wrong name is told first
     try:
         rows = await client.call("/models", None, read_models, patience=min(client.patience, FIRST_PATIENCE))
@@ -49,8 +50,9 @@ async def discover(client: ServerClient, model: str, server: str) -> ModelServer
             raise
         rows = []  # some gateways list nothing
     except EngineError as error:
-        where = client.address.shown
-        raise UserError(f"{error} Is the server at {where} running, and is that its address?") from None
+        if not model:
+            raise UserError(f"{error} Is it running, and is that its address?") from None
+        rows = []  # `transformers serve` fails at it; whether it is there at all the first request tells
     named = {str(row["id"]): row for row in rows}
     dialect = dialect_of(server, str(next(iter(rows), {}).get("owned_by", "")))
     if not model:
@@ -66,6 +68,7 @@ async def discover(client: ServerClient, model: str, server: str) -> ModelServer
         model,
         root if isinstance(root, str) and root != model else "",
         length if type(length) is int and length > 0 else None,
+        bool(rows),
     )
 
 

@@ -57,12 +57,14 @@ class Probes:
             body = {(other[old] if name == old else name): value for name, value in body.items()}
             return await self.client.call(path, body, lambda value: read_reply(value, chat=True, stops=stops))
 
-    async def ask(self, prompt: Prompt, extra: Mapping[str, Any] | None = None, **params: Any) -> Reply:
+    async def ask(
+        self, prompt: Prompt, extra: Mapping[str, Any] | None = None, *, seed: int = 0, **params: Any
+    ) -> Reply:
         """A small request."""
         given: Any = self.renderer.encode(prompt) if self.renderer and await self.takes_tokens() else prompt
         if self.renderer and not isinstance(given, list):
             given = self.renderer.text(prompt)
-        request = Request(prompt, SamplingParams(**{"max_new_tokens": 1, **params}), seed=params.get("top_k", 0))
+        request = Request(prompt, SamplingParams(**{"max_new_tokens": 1, **params}), seed)
         path, body = self.wording.body(given, request, self.tokens_field, 1 << 20)
         return await self.send(path, {**body, **(extra or {})})
 
@@ -131,8 +133,8 @@ class Probes:
         """Whether one of two draws is another text than the greedy one; True where it does not let one try."""
         try:
             greedy = await self.ask(self.story, max_new_tokens=LONG)
-            for _ in range(2):
-                drawn = await self.ask(self.story, max_new_tokens=LONG, temperature=temperature, **params)
+            for seed in (1, 2):
+                drawn = await self.ask(self.story, seed=seed, max_new_tokens=LONG, temperature=temperature, **params)
                 if drawn.text != greedy.text:
                     return True
         except Refusal:  # some take a temperature of 1 alone
@@ -175,10 +177,10 @@ class Probes:
         return ""
 
 
-async def opening(probes: Probes, chat: str) -> tuple[bool, str]:
+async def opening(probes: Probes, chat: str, patience: float) -> tuple[bool, str]:
     """Whether the server takes messages, as far as that is left open (auto), and by what name its model answers.
 
-    Raises Refusal where it takes neither messages nor texts.
+    Raises Refusal where it takes neither messages nor texts, EngineError where it is not there.
     """
 
     async def model_of(takes_messages: bool) -> str:
@@ -187,12 +189,12 @@ async def opening(probes: Probes, chat: str) -> tuple[bool, str]:
         path, body = probes.wording.body(prompt, replace(request), probes.tokens_field, LONG)
         read: Callable[[Any], str] = lambda value: str(value.get("model") or "")  # noqa: E731  what it says does not matter
         try:
-            return await probes.client.call(path, body, read)
+            return await probes.client.call(path, body, read, patience=patience)
         except Refusal as refusal:
             if refusal.status in (400, 422) and "max_tokens" in body and "max_completion_tokens" in refusal.message:
                 probes.tokens_field = "max_completion_tokens"
                 path, body = probes.wording.body(prompt, request, probes.tokens_field, LONG)
-                return await probes.client.call(path, body, read)
+                return await probes.client.call(path, body, read, patience=patience)
             raise
 
     if chat != "auto":
