@@ -9,8 +9,8 @@ is installed. The last line is one JSON object:
 
     kills, restarts, faults   how often kshot was killed, the server started again, a request went wrong
     lost                      records or answers of the undisturbed run that are missing or other after all that
-    asked_twice               requests that came to the server although the journal had their answer when their
-                              worker started, or whose whole answer the same worker had been sent
+    asked_twice               requests that came to the server after their answer was in the journal: when their
+                              worker started, or by what the worker itself had been given back until then
     replicas                  what replica_faults.py found, or why it was not run
 """
 
@@ -38,6 +38,7 @@ from kshot.harness.engines.served.wording import Wording
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
+from kshot.types import Generation, Request
 
 TASKS = ("coin-flip", "last-letters")
 STRATEGIES = (
@@ -49,11 +50,39 @@ STRATEGIES = (
 WORDING = Wording(UNKNOWN, "scripted", stops=4)
 
 
-def work(folder: Path, url: str, limit: int) -> None:
+def name_of(request: Request) -> str:
+    """A request's name as the server has it."""
+    return named(WORDING.body(request.prompt, request, "max_tokens", 1 << 30)[1])
+
+
+class Watched:
+    """An engine that writes down when it gave which answer back."""
+
+    def __init__(self, engine: Any, log: Any) -> None:
+        self.engine, self.log = engine, log
+        self.id, self.chat, self.capacity = engine.id, engine.chat, engine.capacity
+        self.names: dict[int, str] = {}
+
+    def submit(self, ticket: int, request: Request) -> None:
+        self.names[ticket] = name_of(request)
+        self.engine.submit(ticket, request)
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        found: list[tuple[int, Generation]] = self.engine.collect()
+        for ticket, _ in found:
+            self.log.write(json.dumps([time.time(), self.names[ticket]]) + "\n")
+        return found
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def work(folder: Path, url: str, limit: int, log: Path) -> None:
     """One worker: runs or resumes."""
     loaded = load_plan(Plan(TASKS, STRATEGIES, limit=limit))
     engine = get_engine(f"openai:base_url={url},chat=no,concurrency=16,timeout=1,patience=120")
-    run_benchmark(loaded, engine, folder)
+    with log.open("a", encoding="utf-8", buffering=1) as given:
+        run_benchmark(loaded, Watched(engine, given), folder)
     engine.close()
 
 
@@ -73,7 +102,7 @@ def journaled(folder: Path) -> set[str]:
     if not answered(folder):
         return set()
     with Journal.read(folder) as journal:
-        return {named(WORDING.body(r.prompt, r, "max_tokens", 1 << 30)[1]) for _, r, _ in journal.calls()}
+        return {name_of(request) for _, request, _ in journal.calls()}
 
 
 def records(folder: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
@@ -87,19 +116,16 @@ def records(folder: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
 
 def start(options: argparse.Namespace, folder: Path, url: str) -> subprocess.Popen[bytes]:
     """A worker as a process of its own."""
-    args = ["--folder", str(folder), "--url", url, "--limit", str(options.limit)]
+    args = ["--folder", str(folder), "--url", url, "--limit", str(options.limit), "--log", str(folder) + ".log"]
     return subprocess.Popen([sys.executable, "-W", "ignore", __file__, *args])
 
 
-def repeated(events: list[Any], before: set[str]) -> int:
-    """Requests of one worker that had been answered: before it started, or to itself."""
-    done, twice = set(before), 0
-    for event in events:
-        if event.answered:
-            done.add(event.name)
-        else:
-            twice += event.name in done
-    return twice
+def repeated(events: list[Any], before: set[str], log: Path) -> int:
+    """Requests that came although their answer was in the journal before, or had been given back earlier."""
+    given = [json.loads(line) for line in log.read_text().splitlines() if line.endswith("]")] if log.exists() else []
+    when = {name: at for at, name in given}
+    came = [event for event in events if not event.answered]
+    return sum(event.name in before or event.at > when.get(event.name, event.at) for event in came)
 
 
 def restarting(server: FaultyServer, draw: random.Random, over: threading.Event, count: list[int]) -> None:
@@ -131,9 +157,10 @@ def main() -> None:
     parser.add_argument("--replica-kills", type=int, default=10)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
+    parser.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        work(options.folder, options.url, options.limit)
+        work(options.folder, options.url, options.limit, options.log)
         return
     draw = random.Random(options.seed)
     wrong = [0]
@@ -167,7 +194,7 @@ def main() -> None:
                 if worker.poll() is None:
                     os.kill(worker.pid, signal.SIGKILL)
             worker.wait()
-            twice += repeated(server.events[begun:], before)
+            twice += repeated(server.events[begun:], before, Path(f"{broken}.log"))
             if worker.returncode == -signal.SIGKILL:
                 kills += 1
                 print(f"kill {kills}: {len(before)} -> {len(answered(broken))} of {total} answered", flush=True)

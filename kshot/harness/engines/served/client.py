@@ -15,12 +15,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import httpx2
-from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, OpenAIError
-from openai.types import chat as _chat  # noqa: F401  the library would import it within the first call
-
 from kshot.harness.engines.served.address import Secret, ServerAddress
-from kshot.harness.engines.served.faults import Fault, Malformed, verdict, wait_for
+from kshot.harness.engines.served.faults import Fault, Malformed, Refusal, verdict, wait_for
 from kshot.types import EngineError
 
 T = TypeVar("T")
@@ -51,6 +47,9 @@ class ServerClient:
         self.draw = random.Random()  # of waits alone
         self.resume_at = 0.0  # monotonic: before that the server wants to be left alone
         self.said_at = -SILENCE
+        import httpx2  # the library's own transport; both come with the extra
+        from openai import AsyncOpenAI
+
         self.waits: set[asyncio.Future[None]] = set()  # sleeps between tries, which an end cuts short
         limits = httpx2.Limits(max_connections=concurrency + 8, max_keepalive_connections=concurrency + 8)
         self.library = AsyncOpenAI(
@@ -134,6 +133,9 @@ class ServerClient:
 
     async def once(self, path: str, body: dict[str, Any] | None) -> Any:
         """One try: the answer's JSON. Raises Fault or Refusal, and nothing of the library's."""
+        import httpx2
+        from openai import APIConnectionError, APIStatusError, APITimeoutError, OpenAIError
+
         where = self.address.shown
         failure: Exception
         try:
@@ -154,6 +156,8 @@ class ServerClient:
         except (OpenAIError, httpx2.HTTPError) as error:
             failure = Fault(f"the call to {where} failed ({type(error).__name__})")
         failure.args = tuple(self.secret.clean(str(arg)) for arg in failure.args)
+        if isinstance(failure, Refusal):
+            failure.message = self.secret.clean(failure.message)
         raise failure from None
 
     async def close(self) -> None:
