@@ -33,6 +33,7 @@ from kshot.harness.models.reasoning import marks_left_out
 from kshot.harness.models.render import Renderer, without_blanks
 from kshot.types import EngineError, Generation, Request, UserError
 
+LOOK = 1.0  # seconds between two looks at whether the thread is there
 LAST_WORDS = 30.0  # seconds that what is on its way has to come in once a call has failed
 
 
@@ -89,6 +90,7 @@ class ServedEngine:
         self.outbox = outbox  # from the thread: ("say", text), ("answer", ticket, generation), ("failed", error) ...
         self.open = 0  # requests that have not been given back
         self.failure: BaseException | None = None
+        self.over = False  # nothing is taken any more
         self.said: set[str] = set()
         self.dropped = special_texts(renderer)
         # of the thread's loop alone:
@@ -101,7 +103,9 @@ class ServedEngine:
     # ------------------------------------------------------------ the runner's thread
 
     def submit(self, ticket: int, request: Request) -> None:
-        """Queues a request. Raises UserError where it can never be answered."""
+        """Queues a request. Raises UserError where it can never be answered, EngineError after a failure."""
+        if self.over:
+            raise EngineError("a call has failed, or the engine was closed: make a new one.")
         asked = self.asked(ticket, request)
         self.open += 1
         self.background.soon(self.add, asked)
@@ -140,16 +144,20 @@ class ServedEngine:
         found: list[tuple[int, Generation]] = []
         while self.open:
             try:
-                kind, *rest = self.outbox.get(block=not found)
+                kind, *rest = self.outbox.get(block=not found, timeout=None if found else LOOK)
             except Empty:
-                break
+                if found:
+                    break
+                if not self.background.thread.is_alive():
+                    raise EngineError("its thread has ended, and requests are waiting for it.") from None
+                continue
             if kind == "answer":
                 found.append((rest[0], rest[1]))
                 self.open -= 1
             elif kind == "say":
                 warnings.warn(rest[0], stacklevel=2)
             elif kind == "failed":
-                self.failure = self.failure or rest[0]
+                self.failure, self.over = self.failure or rest[0], True
                 self.background.soon(self.stop)
             elif kind == "stopped":
                 self.open = 0
@@ -160,8 +168,7 @@ class ServedEngine:
 
     def close(self) -> None:
         """Cancels what is under way and ends the thread."""
-        self.open = 0
-        self.failure = None
+        self.open, self.failure, self.over = 0, None, True
         if self.background.thread.is_alive():
             with suppress(Exception):
                 asyncio.run_coroutine_threadsafe(self.end(), self.background.loop).result(5)
