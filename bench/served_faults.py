@@ -19,14 +19,14 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
+import multiprocessing
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+import warnings
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,8 @@ STRATEGIES = (
     "self-consistency:base=chain-of-thought(max_new_tokens=48),n=6",
     "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
 )
+WORKERS = multiprocessing.get_context("forkserver")
+WORKERS.set_forkserver_preload(["kshot.harness.runs.run", "kshot.prompts.strategies", "kshot.eval.tasks", "openai"])
 WORDING = Wording(UNKNOWN, "scripted", stops=4)
 
 
@@ -79,6 +81,7 @@ class Watched:
 
 def work(folder: Path, url: str, limit: int, log: Path) -> None:
     """One worker: runs or resumes."""
+    warnings.simplefilter("ignore")  # of every wait
     loaded = load_plan(Plan(TASKS, STRATEGIES, limit=limit))
     engine = get_engine(f"openai:base_url={url},chat=no,concurrency=16,timeout=1,patience=120")
     with log.open("a", encoding="utf-8", buffering=1) as given:
@@ -114,10 +117,11 @@ def records(folder: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
         }
 
 
-def start(options: argparse.Namespace, folder: Path, url: str) -> subprocess.Popen[bytes]:
-    """A worker as a process of its own."""
-    args = ["--folder", str(folder), "--url", url, "--limit", str(options.limit), "--log", str(folder) + ".log"]
-    return subprocess.Popen([sys.executable, "-W", "ignore", __file__, *args])
+def start(options: argparse.Namespace, folder: Path, url: str) -> ForkServerProcess:
+    """A worker as a process of its own, forked off one that has imported all it needs."""
+    worker = WORKERS.Process(target=work, args=(folder, url, options.limit, Path(f"{folder}.log")))
+    worker.start()
+    return worker
 
 
 def repeated(events: list[Any], before: set[str], log: Path) -> int:
@@ -155,13 +159,7 @@ def main() -> None:
     parser.add_argument("--faults", type=float, default=0.2, help="share of requests that go wrong")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--replica-kills", type=int, default=10)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--url", help=argparse.SUPPRESS)
-    parser.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.folder:
-        work(options.folder, options.url, options.limit, options.log)
-        return
     draw = random.Random(options.seed)
     wrong = [0]
     faults = now_and_then(options.faults, options.seed)
@@ -175,7 +173,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place, FaultyServer(ScriptedModel(service=0.05)) as server:
         whole, broken = Path(place) / "whole", Path(place) / "broken"
         server.faults = none
-        if start(options, whole, server.url).wait():
+        first = start(options, whole, server.url)
+        first.join()
+        if first.exitcode:
             raise SystemExit("the undisturbed run failed")
         total = len(answered(whole))
         print(f"undisturbed: {total} requests, {len(records(whole))} records", flush=True)
@@ -189,18 +189,17 @@ def main() -> None:
             worker = start(options, broken, server.url)
             if kills < options.kills:
                 goal = begun + draw.randrange(1, max(2, 2 * total // options.kills))  # events from its start on
-                while worker.poll() is None and len(server.events) < goal:
+                while worker.is_alive() and len(server.events) < goal:
                     time.sleep(0.002)
-                if worker.poll() is None:
-                    os.kill(worker.pid, signal.SIGKILL)
-            worker.wait()
+                worker.kill()
+            worker.join()
             twice += repeated(server.events[begun:], before, Path(f"{broken}.log"))
-            if worker.returncode == -signal.SIGKILL:
+            if worker.exitcode == -signal.SIGKILL:
                 kills += 1
                 print(f"kill {kills}: {len(before)} -> {len(answered(broken))} of {total} answered", flush=True)
                 continue
-            if worker.returncode:
-                raise SystemExit(f"a resumed run failed with exit code {worker.returncode}")
+            if worker.exitcode:
+                raise SystemExit(f"a resumed run failed with exit code {worker.exitcode}")
             break
         over.set()
         disturber.join()

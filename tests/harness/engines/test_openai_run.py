@@ -44,7 +44,8 @@ def command(folder: Path, *words: str) -> tuple[list[str], dict[str, str]]:
 MANY = """
 import json, sys
 from kshot.cli import main
-for words in json.loads(sys.argv[1]):
+for words in json.load(sys.stdin):
+    sys.argv = ["kshot", *words]  # a run keeps it
     try:
         main(words)
     except SystemExit as end:
@@ -55,8 +56,9 @@ for words in json.loads(sys.argv[1]):
 def run(folder: Path, *commands: list[str]) -> subprocess.CompletedProcess[str]:
     """Commands one after another, in one process; `codes` reads how they ended."""
     _, environment = command(folder)
-    words = [sys.executable, "-c", MANY, json.dumps(commands)]
-    return subprocess.run(words, env=environment, cwd=folder, capture_output=True, text=True, timeout=600)
+    words = [sys.executable, "-c", MANY]
+    told = json.dumps(commands)
+    return subprocess.run(words, input=told, env=environment, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 def codes(done: subprocess.CompletedProcess[str]) -> list[int]:
