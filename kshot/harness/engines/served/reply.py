@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from kshot.harness.engines.served.faults import Fault, Malformed
 from kshot.types import EngineError, FinishReason
@@ -139,6 +139,6 @@ def numbers(listed: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in listed)
 
 
-def is_logprob(value: Any) -> bool:
+def is_logprob(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite log-probability; rounding may have it a little above 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value < 1e-3
