@@ -173,6 +173,22 @@ def test_what_a_server_would_ignore_is_refused(
     truth.close()
 
 
+def test_blanks_that_a_server_would_strip_are_refused(tiny_folder: Path) -> None:
+    truth = served(tiny_folder)
+    keeping = truth.prompt_ids
+
+    def stripping(body: dict[str, Any]) -> list[int]:
+        turns = [{**turn, "content": turn["content"].strip()} for turn in body.get("messages", [])]
+        return keeping({**body, "messages": turns} if turns else body)
+
+    truth.prompt_ids = stripping  # type: ignore[method-assign]
+    with FaultyServer(truth) as server:
+        with pytest.raises(UserError, match="strips the blanks"):
+            answers(engine_at(server), [Request(TURN, GREEDY)])
+        assert answers(engine_at(server), [Request((*ASKED, Message("assistant", "Well,")), GREEDY)])[0].prompt_tokens
+    truth.close()
+
+
 def test_a_server_that_does_not_draw_is_refused() -> None:
     with FaultyServer(ScriptedModel()) as server:
         server.answer = Always("the same")

@@ -275,6 +275,11 @@ class ServedEngine:
                 "llama.cpp do), but would answer a fresh one: leave lead= and chains that go on from a turn out, give "
                 "tokenizer= the model's folder or hub id, or chat=no."
             )
+        if given[-1].content[-1:].isspace() and not await self.probes.keeps_blanks():
+            raise UserError(
+                f"the server at {self.client.address.shown} strips the blanks at the end of a turn that it continues: "
+                "end the lead without one, or give tokenizer= the model's folder or hub id."
+            )
         return given, dict(CONTINUES) if way == "flags" else {}
 
     async def check_draws(self, request: Request) -> None:

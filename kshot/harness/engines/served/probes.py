@@ -122,6 +122,17 @@ class Probes:
             return ""
         return "flags" if bare.prompt_tokens < told.prompt_tokens < fresh.prompt_tokens else ""
 
+    async def keeps_blanks(self) -> bool:
+        """Whether a turn that is continued keeps the blanks at its end, which many templates strip."""
+        found: bool = await self.once("blanks", self.find_blanks)
+        return found
+
+    async def find_blanks(self) -> bool:
+        extra = CONTINUES if await self.continues() == "flags" else {}
+        asked = (Message("user", STORY),)
+        bare, more = [await self.ask((*asked, Message("assistant", said)), extra) for said in ("1", "1 \n\t\n")]
+        return more.prompt_tokens > bare.prompt_tokens
+
     # ------------------------------------------------------------ draws
 
     async def draws(self) -> bool:
