@@ -34,7 +34,7 @@ from faulty_server import Failure, FaultyServer, ScriptedModel, named, none, now
 
 from kshot.harness.engines import get_engine
 from kshot.harness.engines.served.dialects import UNKNOWN
-from kshot.harness.engines.served.wording import Wording
+from kshot.harness.engines.served.wording import CallWording
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
@@ -49,7 +49,7 @@ STRATEGIES = (
 )
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["kshot.harness.runs.run", "kshot.prompts.strategies", "kshot.eval.tasks", "openai"])
-WORDING = Wording(UNKNOWN, "scripted", stops=4)
+WORDING = CallWording(UNKNOWN, "scripted", stops=4)
 
 
 def name_of(request: Request) -> str:

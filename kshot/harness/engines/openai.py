@@ -16,7 +16,8 @@ from kshot.types import Engine, UserError
 
 if TYPE_CHECKING:
     from kshot.harness.engines.served.address import Secret, ServerAddress
-    from kshot.harness.engines.served.wording import Wording
+    from kshot.harness.engines.served.discovery import ModelServer
+    from kshot.harness.engines.served.wording import CallWording
     from kshot.harness.models.render import Renderer
 
 CHATS = ("auto", "yes", "no")
@@ -114,20 +115,14 @@ def served(
     identity: str,
 ) -> Engine:
     """The engine around a server that is there. Raises UserError where it is not, or not as it was said to be."""
-    import warnings
-
     from kshot.harness.engines.served.background import Background
     from kshot.harness.engines.served.client import ServerClient
     from kshot.harness.engines.served.discovery import FIRST_PATIENCE, discover
     from kshot.harness.engines.served.engine import ServedEngine
     from kshot.harness.engines.served.probes import Probes, opening
-    from kshot.harness.engines.served.wording import Wording, stops_sent
+    from kshot.harness.engines.served.wording import CallWording, stops_sent
 
-    if secret.value and not address.secure and not address.local:
-        warnings.warn(
-            f"the key goes to {address.host} over http, where everybody on the way can read it: use https.",
-            stacklevel=3,
-        )
+    warn_of_http(address, secret)
     outbox: SimpleQueue[tuple[Any, ...]] = SimpleQueue()
     background = Background()
     client: ServerClient | None = None
@@ -147,7 +142,7 @@ def served(
         client = background.run(connect())
         found = background.run(discover(client, model, server))
         options = server_options(chat_options, found.dialect.name, found.dialect.template_kwargs, renderer is not None)
-        wording = Wording(found.dialect, found.model, seed, stops_sent(stops, found.dialect), options)
+        wording = CallWording(found.dialect, found.model, seed, stops_sent(stops, found.dialect), options)
         probes = Probes(client, wording, renderer.chat if renderer else chat != "no", renderer)
         waits = client.patience if found.listed else min(client.patience, FIRST_PATIENCE)
         takes_messages, reported = background.run(opening(probes, "no" if renderer else chat, waits))
@@ -162,15 +157,7 @@ def served(
             wording,
             probes,
             outbox,
-            id="/".join(
-                [
-                    "openai",
-                    *named(address, identity),
-                    found.named,
-                    *answering(reported, found.model),
-                    *rest(how, wording),
-                ]
-            ),
+            id=id_of(address, identity, found, reported, how, wording),
             chat=probes.chat,
             concurrency=concurrency,
             reported=reported,
@@ -183,22 +170,31 @@ def served(
         raise
 
 
-def named(address: ServerAddress, identity: str) -> list[str]:
-    """What stands for the server's place in the id: a name that it was given, its host, nothing on this machine."""
-    return [identity] if identity else [] if address.local else [address.host]
+def warn_of_http(address: ServerAddress, secret: Secret) -> None:
+    """Says so where a key would go over the net as it is."""
+    import warnings
+
+    if secret.value and not address.secure and not address.local:
+        warnings.warn(
+            f"the key goes to {address.host} over http, where everybody on the way can read it: use https.",
+            stacklevel=4,
+        )
 
 
-def answering(reported: str, model: str) -> list[str]:
-    """The name that the model answers by, where it is another than it is asked by."""
-    return [reported] if reported and reported != model else []
+def id_of(
+    address: ServerAddress, identity: str, found: ModelServer, reported: str, how: str, wording: CallWording
+) -> str:
+    """All that changes what a served model answers: place, kind, version, model, and how it is asked.
 
-
-def rest(how: str, wording: Wording) -> list[str]:
-    """How it is asked: rendered where, told what, drawn without a seed."""
+    The place is a name that it was given, its host, or nothing on this machine.
+    """
     from kshot.harness.models.chat_options import write_options
 
-    told = write_options(wording.template_kwargs) if wording.template_kwargs else ""
-    return [how + told, *([] if wording.seed else ["no-seed"])]
+    parts = ["openai", identity or ("" if address.local else address.host), found.named]
+    parts.append(reported if reported != found.model else "")
+    parts.append(how + (write_options(wording.template_kwargs) if wording.template_kwargs else ""))
+    parts.append("" if wording.seed else "no-seed")
+    return "/".join(part for part in parts if part)
 
 
 def server_options(text: str, kind: str, takes: bool, rendered: bool) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ import pytest
 
 from bench.faulty_server import Failure, FaultyServer, ScriptedModel, named
 from kshot.harness.engines.served.dialects import UNKNOWN
-from kshot.harness.engines.served.wording import Wording
+from kshot.harness.engines.served.wording import CallWording
 from kshot.harness.journal import Journal
 from tests.places import ROOT
 
@@ -148,7 +148,7 @@ def journaled(folder: Path) -> dict[str, str]:
     """By the names that the server has for them, the answers that the journal holds."""
     if not (folder / "journal.sqlite").is_file():
         return {}
-    wording = Wording(UNKNOWN, "scripted", stops=4)
+    wording = CallWording(UNKNOWN, "scripted", stops=4)
     with Journal.read(folder) as journal:
         return {
             named(wording.body(call.prompt, call, "max_tokens", 1 << 30)[1]): reply.text

@@ -28,7 +28,7 @@ from kshot.harness.engines.served.scores import (
     of_echo_by_text,
     of_prompt_logprobs,
 )
-from kshot.harness.engines.served.wording import COMPLETIONS, CONTINUES, Wording, as_text
+from kshot.harness.engines.served.wording import COMPLETIONS, CONTINUES, CallWording, as_text
 from kshot.harness.models.reasoning import marks_left_out
 from kshot.harness.models.render import Renderer, without_blanks
 from kshot.types import EngineError, Generation, Request, UserError
@@ -38,7 +38,7 @@ LAST_WORDS = 30.0  # seconds that what is on its way has to come in once a call 
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Asked:
+class WaitingRequest:
     """A request that waits, in the order of its prompt."""
 
     order: str
@@ -73,7 +73,7 @@ class ServedEngine:
         background: Background,
         client: ServerClient,
         server: ModelServer,
-        wording: Wording,
+        wording: CallWording,
         probes: Probes,
         outbox: SimpleQueue[tuple[Any, ...]],
         *,
@@ -94,7 +94,7 @@ class ServedEngine:
         self.said: set[str] = set()
         self.dropped = special_texts(renderer)
         # of the thread's loop alone:
-        self.waiting: list[Asked] = []
+        self.waiting: list[WaitingRequest] = []
         self.last = ""
         self.running: set[asyncio.Task[None]] = set()
         self.stopped = False
@@ -110,7 +110,7 @@ class ServedEngine:
         self.open += 1
         self.background.soon(self.add, asked)
 
-    def asked(self, ticket: int, request: Request) -> Asked:
+    def asked(self, ticket: int, request: Request) -> WaitingRequest:
         """A request, with its tokens where they are made here."""
         prompt = request.prompt
         order = prompt if isinstance(prompt, str) else "\0".join(f"{turn.role}\0{turn.content}" for turn in prompt)
@@ -124,7 +124,7 @@ class ServedEngine:
                 )
             if request.continuation == "":
                 raise UserError("a continuation is empty; give it some text.")
-            return Asked(order, ticket, request)
+            return WaitingRequest(order, ticket, request)
         if request.continuation is None:
             ids, targets = self.renderer.encode(prompt), []
         else:
@@ -137,7 +137,7 @@ class ServedEngine:
                 f"the prompt needs {need} tokens and the server's context holds {room}; "
                 "use fewer or shorter exemplars, or a model with a longer context."
             )
-        return Asked(order, ticket, request, ids, targets)
+        return WaitingRequest(order, ticket, request, ids, targets)
 
     def collect(self) -> list[tuple[int, Generation]]:
         """Waits until at least one request is answered; [] when none waits. Raises EngineError or UserError."""
@@ -176,7 +176,7 @@ class ServedEngine:
 
     # ------------------------------------------------------------ the loop's thread
 
-    def add(self, asked: Asked) -> None:
+    def add(self, asked: WaitingRequest) -> None:
         """Takes a request that was submitted."""
         if not self.stopped:
             insort(self.waiting, asked)
@@ -197,7 +197,7 @@ class ServedEngine:
         self.running.discard(task)
         self.fill()
 
-    async def work(self, asked: Asked) -> None:
+    async def work(self, asked: WaitingRequest) -> None:
         """One request, to the outbox."""
         began = self.time.change(1)
         spent = 0.0
@@ -243,7 +243,7 @@ class ServedEngine:
 
     # ------------------------------------------------------------ one request
 
-    async def answer(self, asked: Asked) -> Generation:
+    async def answer(self, asked: WaitingRequest) -> Generation:
         """What comes of a request. Raises UserError, EngineError."""
         request = asked.request
         if request.continuation is not None:
@@ -259,7 +259,7 @@ class ServedEngine:
         self.check(reply, asked)
         return self.generation(reply, request)
 
-    async def prompt(self, asked: Asked) -> tuple[Any, dict[str, Any]]:
+    async def prompt(self, asked: WaitingRequest) -> tuple[Any, dict[str, Any]]:
         """A prompt as it is sent, with what else must be: tokens, a text, or messages."""
         given = asked.request.prompt
         if self.renderer is not None:
@@ -296,7 +296,7 @@ class ServedEngine:
             if getattr(params, name) and not await self.probes.narrows(name):
                 raise UserError(f"the server at {where} takes no notice of {name}: leave {name}= out.")
 
-    def check(self, reply: Reply, asked: Asked) -> None:
+    def check(self, reply: Reply, asked: WaitingRequest) -> None:
         """Raises EngineError where another model answered, or another prompt; says once what is not told."""
         if self.reported and reply.model and reply.model != self.reported:
             raise EngineError(
@@ -338,7 +338,7 @@ class ServedEngine:
             token_logprobs=reply.token_logprobs if request.logprobs else (),
         )
 
-    async def score(self, asked: Asked) -> Generation:
+    async def score(self, asked: WaitingRequest) -> Generation:
         """The log-likelihood of a request's continuation."""
         request, continuation = asked.request, asked.request.continuation
         assert continuation is not None

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from kshot.harness.engines.served.client import ServerClient
 from kshot.harness.engines.served.faults import Refusal
 from kshot.harness.engines.served.reply import Reply, is_logprob, only_choice, read_reply
-from kshot.harness.engines.served.wording import CHAT, COMPLETIONS, CONTINUES, Wording
+from kshot.harness.engines.served.wording import CHAT, COMPLETIONS, CONTINUES, CallWording
 from kshot.harness.models.render import Renderer
 from kshot.types import EngineError, Message, Prompt, Request, SamplingParams, UserError
 
@@ -30,7 +30,7 @@ HOTTEST, LONG = 2.0, 16  # the temperature, and the tokens, at which no two draw
 class Probes:
     """Each ability is tried once, at the first request that needs it."""
 
-    def __init__(self, client: ServerClient, wording: Wording, chat: bool, renderer: Renderer | None) -> None:
+    def __init__(self, client: ServerClient, wording: CallWording, chat: bool, renderer: Renderer | None) -> None:
         self.client = client
         self.wording = wording
         self.chat = chat

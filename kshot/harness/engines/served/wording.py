@@ -19,7 +19,7 @@ CONTINUES: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class CallWording:
     """How requests are put to one server."""
 
     dialect: Dialect
