@@ -11,4 +11,5 @@ probes.py      what a server can do, found out by trying it once
 wording.py     a request as the body of a call
 reply.py       a call's answer as a generation, or the fault that it is
 scores.py      the log-likelihood of a continuation
+shared_time.py a call's share of the time
 """

@@ -8,7 +8,6 @@ which calls were under way, the server's queue among it.
 from __future__ import annotations
 
 import asyncio
-import time
 import warnings
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
@@ -28,6 +27,7 @@ from kshot.harness.engines.served.scores import (
     of_echo_by_text,
     of_prompt_logprobs,
 )
+from kshot.harness.engines.served.shared_time import SharedTime
 from kshot.harness.engines.served.wording import COMPLETIONS, CONTINUES, CallWording, as_text
 from kshot.harness.models.reasoning import marks_left_out
 from kshot.harness.models.render import Renderer, without_blanks
@@ -46,23 +46,6 @@ class WaitingRequest:
     request: Request = field(compare=False)
     ids: Sequence[int] = field(default=(), compare=False)  # with a tokenizer here, the prompt's tokens
     targets: Sequence[int] = field(default=(), compare=False)  # and the continuation's
-
-
-@dataclass(slots=True)
-class SharedTime:
-    """Seconds split among those that are at work: each gets its part of every moment."""
-
-    at_work: int = 0
-    share: float = 0.0  # what one that was at work all the time would have got
-    last: float = field(default_factory=time.monotonic)
-
-    def change(self, by: int) -> float:
-        """One more or one less is at work; the share so far."""
-        now = time.monotonic()
-        self.share += (now - self.last) / max(self.at_work, 1)
-        self.last = now
-        self.at_work += by
-        return self.share
 
 
 class ServedEngine:
