@@ -118,7 +118,7 @@ class ServerClient:
     async def sleep(self, seconds: float) -> None:
         """Waits, unless `hurry` ends it."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        timer = asyncio.get_running_loop().call_later(seconds, lambda: done.done() or done.set_result(None))
+        timer = asyncio.get_running_loop().call_later(seconds, wake, done)
         self.waits.add(done)
         try:
             await done
@@ -163,6 +163,12 @@ class ServerClient:
     async def close(self) -> None:
         """Closes all connections."""
         await self.library.close()
+
+
+def wake(done: asyncio.Future[None]) -> None:
+    """Ends a wait that has not been ended."""
+    if not done.done():
+        done.set_result(None)
 
 
 def whole_json(content: bytes, where: str) -> Any:
