@@ -108,8 +108,9 @@ class ServedEngine:
             if request.continuation == "":
                 raise UserError("a continuation is empty; give it some text.")
             return WaitingRequest(order, ticket, request)
+        targets: list[int] = []
         if request.continuation is None:
-            ids, targets = self.renderer.encode(prompt), []
+            ids = self.renderer.encode(prompt)
         else:
             ids, targets = self.renderer.continued(prompt, request.continuation)
         if not ids:
