@@ -25,7 +25,7 @@ class Dialect:
     drawing: Mapping[str, Any] = field(default_factory=dict)  # sent with every request that draws
     version_at: str = ""  # from the server's root, a JSON with its version
     version_key: str = "version"
-    stops: int | None = 4  # stop strings that it takes; None: any number
+    stops: int | None = 4  # stop strings that it takes, vLLM 0.32 too; None: any number
     token_ids: bool = False  # whether `return_token_ids` has it tell a completion's tokens
     template_kwargs: bool = False  # whether `chat_template_kwargs` reaches its chat template
     names_models: bool = False  # whether a model that it does not list is not there
@@ -36,17 +36,17 @@ class Dialect:
 KNOWN = (
     Dialect(
         "vllm", ("vllm",), {"repetition_penalty": 1.0}, {"top_k": 0, "min_p": 0.0}, "/version",
-        stops=None, token_ids=True, template_kwargs=True, names_models=True,
+        token_ids=True, template_kwargs=True, names_models=True,
     ),
     Dialect(
         "sglang", ("sglang",), {"repetition_penalty": 1.0}, {"top_k": -1, "min_p": 0.0}, "/get_server_info",
-        stops=None, template_kwargs=True, names_models=True,
+        template_kwargs=True, names_models=True,
     ),
     Dialect(
         "llama.cpp", ("llamacpp",), {"repeat_penalty": 1.0}, {"top_k": 0, "min_p": 0.0}, "/props", "build_info",
-        stops=None, template_kwargs=True,
+        template_kwargs=True,
     ),
-    Dialect("llama-cpp-python", ("me",), {"repeat_penalty": 1.0}, {"top_k": 0, "min_p": 0.0}, stops=None),
+    Dialect("llama-cpp-python", ("me",), {"repeat_penalty": 1.0}, {"top_k": 0, "min_p": 0.0}),
     Dialect("ollama", ("library",)),
     Dialect("transformers", (), loads_by_name=True, template_kwargs=True),
     Dialect("hosted", ("openai", "system", "openai-internal"), tokens_field="max_completion_tokens"),
