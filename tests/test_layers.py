@@ -47,7 +47,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "harness.models": (),
     "harness.decoding": (),
     "harness.prefix": ("harness.decoding",),
-    "harness.engines": ("harness.models", "harness.decoding", "harness.prefix"),
+    "harness.engines": ("harness.models", "harness.decoding", "harness.prefix", "harness.engines.served"),
+    "harness.engines.served": ("harness.models",),
     "harness.judging": (
         *("prompts", "eval.answers", "eval.metrics", "eval.report.prompting", "eval.tasks.source.files", "harness"),
     ),

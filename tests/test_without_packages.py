@@ -15,7 +15,7 @@ from tests.places import ROOT
 SCRIPT = """
 import importlib, pkgutil, sys
 
-HIDDEN = {"datasets", "bm25s", "gguf", "starlette", "uvicorn"}
+HIDDEN = {"datasets", "bm25s", "gguf", "starlette", "uvicorn", "openai"}
 
 class Without:
     def __init__(self, finder):

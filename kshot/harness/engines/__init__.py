@@ -10,6 +10,8 @@ replicated.py     one engine out of replicas: who gets what, and what a death co
 replica.py        what runs on one
 router.py         requests go where their prefix is, within a bound of load
 deferred.py       an engine that is made at its first request
+openai.py         a model behind a server of OpenAI's protocol
+served/           what is sent to such a server, and what may come back
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from kshot.harness.engines.registry import ENGINES, engine, get_engine
 
 MODULES: tuple[str, ...] = (
     "ray",
+    "openai",
     "scripted",
     "transformers",
 )

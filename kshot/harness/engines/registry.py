@@ -2,8 +2,9 @@
 
 An engine is made by a function of keyword-only hyperparameters, which imports what is heavy when it is called. Some
 names mean the same in every engine: `model` is what it runs, `adapter` the folder of what was trained on it; `template`
-(auto, chat, plain) is there where prompts are rendered here, with that model's tokenizer; `chat` says that messages are
-taken as they are; `engine` is itself the specification of an engine: `ray:engine=transformers(model=x),replicas=4`.
+(auto, chat, plain) is there where prompts are rendered here, with that model's tokenizer, or that of `tokenizer` where
+the model is elsewhere ("": the prompts are rendered there too); `chat` (yes, no, auto) says whether messages are taken
+as they are; `engine` is itself the specification of an engine: `ray:engine=transformers(model=x),replicas=4`.
 """
 
 from __future__ import annotations
@@ -72,18 +73,23 @@ class NamedEngine:
     @property
     def chat(self) -> bool:
         """Whether it takes messages as far as its specification says; a chat template may still be lacking."""
-        return bool(self.innermost.params.get("chat", True))
+        return self.innermost.params.get("chat", True) not in (False, "no")
 
     @property
     def renders(self) -> bool:
         """Whether the model's tokenizer is read here, and not behind a server."""
-        return "template" in self.innermost.params
+        return "template" in self.innermost.params and self.innermost.params.get("tokenizer") != ""
+
+    @property
+    def tokenizer(self) -> str:
+        """The model whose tokenizer is read here."""
+        return str(self.innermost.params.get("tokenizer", self.model))
 
     def note(self) -> str:
         """What the model's user should know; fetches the model where needed. Raises UserError where it can't be had."""
         from kshot.harness.models.sources import resolve
 
-        return resolve(self.model).note if self.renders else ""
+        return resolve(self.tokenizer).note if self.renders else ""
 
     def renderer(self) -> Renderer | None:
         """What makes text and tokens of its prompts, without the model's weights; None where that is not done here."""
@@ -96,7 +102,7 @@ class NamedEngine:
         params = self.innermost.params
         trusted = bool(params.get("trust_remote_code", False))
         options = read_options(str(params.get("chat_options", "")))
-        return load_tokenizer(resolve(self.model), params["template"], options, trust_remote_code=trusted)
+        return load_tokenizer(resolve(self.tokenizer), params["template"], options, trust_remote_code=trusted)
 
 
 def find_engine(spec: str) -> NamedEngine:

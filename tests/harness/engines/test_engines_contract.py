@@ -18,8 +18,10 @@ import pytest
 import torch
 
 import kshot.adapters.registered  # noqa: F401  one of the engines
+from bench.faulty_server import FaultyServer, TokenModel
 from kshot.adapters.attach import attach, save
 from kshot.harness.engines import ENGINES, get_engine
+from kshot.harness.engines.transformers import load_engine
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.spec import write_spec
@@ -39,6 +41,7 @@ class Case:
 CASES = {
     "adapted": Case({"model": "MODEL", "adapter": "ADAPTER", "batch": "6"}, context=2048),
     "ray": Case({"engine": "transformers(model=MODEL,batch=3)", "replicas": "2"}, context=2048, package="ray"),
+    "openai": Case({"base_url": "SERVER", "tokenizer": "MODEL", "concurrency": "6"}, context=2048, package="openai"),
     "scripted": Case({"reply": "one two three four five six seven eight nine ten", "capacity": "6"}, samples=False),
     "transformers": Case({"model": "MODEL", "batch": "6"}, context=2048),
 }
@@ -55,8 +58,8 @@ MESSAGES = (Message("user", "Count!"),)
 
 
 @pytest.fixture(scope="module")
-def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A tiny model and an adapter on it that has learned something."""
+def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A tiny model, an adapter on it that has learned something, and a server that has the model."""
     loaded = load_model(resolve(str(tiny_folder)))
     adapted = attach(loaded.model, loaded.tokenizer, "lora", seed=0)
     with torch.no_grad():
@@ -64,7 +67,10 @@ def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
             parameter.add_(0.05)
     adapter = tmp_path_factory.mktemp("adapter")
     save(adapted, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
-    return {"MODEL": str(tiny_folder), "ADAPTER": str(adapter)}
+    truth = TokenModel(load_engine(str(tiny_folder), rows=8), context=2048)
+    with FaultyServer(truth) as server:
+        yield {"MODEL": str(tiny_folder), "ADAPTER": str(adapter), "SERVER": server.url}
+    truth.close()
 
 
 def made(name: str, folders: dict[str, str]) -> Engine:
