@@ -41,6 +41,7 @@ CASES = {
     "ray": Case({"engine": "transformers(model=MODEL,batch=3)", "replicas": "2"}, context=2048, package="ray"),
     "scripted": Case({"reply": "one two three four five six seven eight nine ten", "capacity": "6"}, samples=False),
     "transformers": Case({"model": "MODEL", "batch": "6"}, context=2048),
+    "vllm": Case({"model": "MODEL", "batch": "6", "enforce_eager": "yes"}, context=2048, package="vllm"),
 }
 
 
