@@ -330,7 +330,7 @@ def test_another_kind_of_adapter_is_refused_by_its_name(trained: Path, tmp_path:
     assert "damaged" in refused("{")
     assert "damaged" in refused("[]")
     assert "no rank" in refused({**lora, "r": "eight"})
-    assert "trained on other" in refused({**lora, "base_model_name_or_path": "me/other"})
+    assert "trained on me/other" in refused({**lora, "base_model_name_or_path": "me/other"})
     assert "fits only its own base" in refused(lora, {"spec": "lora", "base": "tiny", "base_hash": "00"})
     with pytest.raises(UserError, match="does not exist"):
         read_lora(str(tmp_path / "nowhere"), engine="vllm", **good)
