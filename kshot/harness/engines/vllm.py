@@ -8,6 +8,7 @@ several GPUs are passed on and have not been tried, nor has any GPU.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import util
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,17 +56,15 @@ def vllm(
             "give at least 1 GPU, and a context of some tokens (0: the model's own)."
         )
     return start(
-        resolve(model),
+        read_model(resolve(model), template, chat_options, trust_remote_code),
         adapter=adapter,
         dtype=dtype,
-        template=template,
         rows=rows_of(batch),
         memory=bytes_of(memory),
         max_model_len=max_model_len,
         tensor_parallel_size=tensor_parallel_size,
         enforce_eager=enforce_eager,
         trust_remote_code=trust_remote_code,
-        chat_options=chat_options,
     )
 
 
@@ -78,27 +77,29 @@ def check_installed() -> None:
         )
 
 
-def start(
-    source: ModelSource,
-    *,
-    adapter: str,
-    dtype: str,
-    template: str,
-    rows: int | None,
-    memory: int | None,
-    max_model_len: int,
-    tensor_parallel_size: int,
-    enforce_eager: bool,
-    trust_remote_code: bool,
-    chat_options: str,
-) -> Engine:
-    """vLLM with a model in it. What can be wrong about the model is told before vLLM is imported; raises UserError."""
-    from kshot.harness.engines.lora_folder import read_lora
-    from kshot.harness.engines.token_engine import end_tokens, key_memory
-    from kshot.harness.engines.vllm_process import on_cpu, settings, started, version
+@dataclass(frozen=True, slots=True)
+class ReadModel:
+    """What is known of a model without its weights in memory."""
+
+    name: str
+    folder: Path
+    tokenizer: Any
+    chat: bool
+    options: dict[str, Any]  # what its chat template is told
+    configs: SimpleNamespace  # config and generation_config, as its model would have them
+    weights: str  # their hash
+
+    @property
+    def context(self) -> int:
+        """The model's own, in tokens."""
+        return int(getattr(self.configs.config.get_text_config(), "max_position_embeddings", None) or 2048)
+
+
+def read_model(source: ModelSource, template: str, chat_options: str, trust_remote_code: bool) -> ReadModel:
+    """What is told before vLLM is imported. Raises UserError for what no engine can run."""
     from kshot.harness.models.cache import weights_hash
-    from kshot.harness.models.chat_options import read_options, write_options
-    from kshot.harness.models.load import check_weights_are_there, quiet, read_tokenizer, use_chat, where_to_run
+    from kshot.harness.models.chat_options import read_options
+    from kshot.harness.models.load import check_weights_are_there, quiet, read_tokenizer, use_chat
     from kshot.harness.models.render import Renderer
     from kshot.harness.models.sources import folder_of
 
@@ -107,58 +108,73 @@ def start(
     check_weights_are_there(folder)
     tokenizer = read_tokenizer(folder, trust_remote_code)
     chat, options = use_chat(tokenizer, source.name, template), read_options(chat_options)
-    Renderer(tokenizer, chat, options)  # a mistake in the options is told before anything is loaded
+    Renderer(tokenizer, chat, options)  # which refuses what the chat template does not take
     configs = configurations(folder, trust_remote_code)
-    text = configs.config.get_text_config()
-    if tokenizer.vocab_size > text.vocab_size:
+    known = configs.config.get_text_config().vocab_size
+    if tokenizer.vocab_size > known:
         raise UserError(
-            f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and its model knows {text.vocab_size}: "
+            f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and its model knows {known}: "
             "they do not belong together; fetch both from one place."
         )
-    weights = weights_hash(folder)
-    lora = read_lora(adapter, base=source.name, base_hash=weights, engine="vllm") if adapter else None
+    return ReadModel(source.name, folder, tokenizer, chat, options, configs, weights_hash(folder))
+
+
+def start(
+    model: ReadModel,
+    *,
+    adapter: str,
+    dtype: str,
+    rows: int | None,
+    memory: int | None,
+    max_model_len: int,
+    **passed: Any,
+) -> Engine:
+    """vLLM with a model in it; `passed` goes on to vLLM. Raises UserError where it does not start."""
+    from kshot.harness.engines.lora_folder import read_lora
+    from kshot.harness.engines.token_engine import end_tokens, key_memory
+    from kshot.harness.engines.vllm_engine import VllmEngine
+    from kshot.harness.engines.vllm_process import on_cpu, settings, started, version
+    from kshot.harness.models.chat_options import write_options
+    from kshot.harness.models.load import where_to_run
+
+    if max_model_len > model.context:
+        raise UserError(
+            f"max_model_len is {max_model_len} and the context of {model.name} holds {model.context}; give less."
+        )
+    lora = read_lora(adapter, base=model.name, base_hash=model.weights, engine="vllm") if adapter else None
+    room = room_for(lora) if lora else {}
     with settings():
         cpu = on_cpu()
         _, dtype = where_to_run("cpu" if cpu else "auto", dtype)
-        own = int(getattr(text, "max_position_embeddings", None) or 2048)
-        context = max_model_len or (min(own, LONGEST_ON_CPU) if cpu else own)
-        if context > own:
-            raise UserError(f"max_model_len is {context} and the context of {source.name} holds {own}; give less.")
-        if memory is None and cpu:
-            memory = key_memory("cpu")
+        context = max_model_len or (min(model.context, LONGEST_ON_CPU) if cpu else model.context)
         rows = rows if rows is not None else (128 if cpu else 256)
         llm, log = started(
-            source.name,
-            model=str(folder),
+            model.name,
+            model=str(model.folder),
             dtype=dtype,
             max_model_len=context,
             max_num_seqs=rows,
-            kv_cache_memory_bytes=memory,
-            tensor_parallel_size=tensor_parallel_size,
-            enforce_eager=enforce_eager,
-            trust_remote_code=trust_remote_code,
+            kv_cache_memory_bytes=key_memory("cpu") if memory is None and cpu else memory,
             **(whole_prompts(context, rows) if cpu else {}),
-            **(room_for(lora) if lora else {}),
+            **room,
+            **passed,
         )
-    told = write_options(options) if options else ""
-    id = f"vllm-{version()}{'-cpu' if cpu else ''}/{weights}/{dtype}/{'chat' if chat else 'plain'}{told}"
-    id += f"/context-{context}" if context != own else ""
-    id += f"/adapter-lora-{lora.hash}" if lora else ""
-    from kshot.harness.engines.vllm_engine import VllmEngine
-
+    told = write_options(model.options) if model.options else ""
+    id = f"vllm-{version()}{'-cpu' if cpu else ''}/{model.weights}/{dtype}/{'chat' if model.chat else 'plain'}{told}"
+    id += f"/context-{context}" if context != model.context else ""
     return VllmEngine(
         llm,
-        tokenizer,
+        model.tokenizer,
         log=log,
         lora=lora,
         cached_scores=cpu,
-        name=source.name,
-        id=id,
-        chat=chat,
+        name=model.name,
+        id=f"{id}/adapter-lora-{lora.hash}" if lora else id,
+        chat=model.chat,
         context_length=context,
         capacity=rows,
-        end_ids=end_tokens(configs, tokenizer),
-        chat_options=options,
+        end_ids=end_tokens(model.configs, model.tokenizer),
+        chat_options=model.options,
     )
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
@@ -68,7 +69,10 @@ class ProcessLog:
 
 @contextmanager
 def settings() -> Iterator[None]:
-    """The environment that vLLM's processes get where the user has set none; afterwards this one's is as it was."""
+    """The environment that vLLM's processes get where the user has set none; afterwards this one's is as it was.
+
+    What its code and that of what it imports warns of is for whoever mends it, and not shown.
+    """
     wanted = {LEVEL: "ERROR", "VLLM_NO_USAGE_STATS": "1"}
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if 0 < len(cores) <= FEW_CORES:
@@ -77,7 +81,9 @@ def settings() -> Iterator[None]:
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for name in set(os.environ) - set(before):
             del os.environ[name]
