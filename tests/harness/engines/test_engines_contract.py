@@ -41,7 +41,7 @@ CASES = {
     "ray": Case({"engine": "transformers(model=MODEL,batch=3)", "replicas": "2"}, context=2048, package="ray"),
     "scripted": Case({"reply": "one two three four five six seven eight nine ten", "capacity": "6"}, samples=False),
     "transformers": Case({"model": "MODEL", "batch": "6"}, context=2048),
-    "vllm": Case({"model": "MODEL", "batch": "6", "enforce_eager": "yes"}, context=2048, package="vllm"),
+    "vllm": Case({"model": "WIDE", "batch": "6", "enforce_eager": "yes"}, context=2048, package="vllm"),
 }
 
 
@@ -56,7 +56,7 @@ MESSAGES = (Message("user", "Count!"),)
 
 
 @pytest.fixture(scope="module")
-def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def folders(tiny_folder: Path, tiny_wide_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A tiny model and an adapter on it that has learned something."""
     loaded = load_model(resolve(str(tiny_folder)))
     adapted = attach(loaded.model, loaded.tokenizer, "lora", seed=0)
@@ -65,7 +65,7 @@ def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
             parameter.add_(0.05)
     adapter = tmp_path_factory.mktemp("adapter")
     save(adapted, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
-    return {"MODEL": str(tiny_folder), "ADAPTER": str(adapter)}
+    return {"MODEL": str(tiny_folder), "WIDE": str(tiny_wide_folder), "ADAPTER": str(adapter)}
 
 
 def made(name: str, folders: dict[str, str]) -> Engine:

@@ -212,9 +212,9 @@ def test_requests_that_vllm_would_read_otherwise_are_refused(vllm: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tiny_wide_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA on the tiny model that has learned something."""
-    loaded = load_model(resolve(str(tiny_folder)))
+    loaded = load_model(resolve(str(tiny_wide_folder)))
     adapted = attach(loaded.model, loaded.tokenizer, "lora:r=4", seed=0)
     torch.manual_seed(0)
     with torch.no_grad():
@@ -227,13 +227,13 @@ def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @needs_vllm
 def test_a_lora_folder_answers_as_on_kshots_own_engine(
-    trained: Path, tiny_folder: Path, capfd: pytest.CaptureFixture[str]
+    trained: Path, tiny_wide_folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """One that dies says so in a sentence, keeps what it answered, and is closed all the same; nothing is printed."""
-    spec = f"model={tiny_folder},adapter={trained}"
+    spec = f"model={tiny_wide_folder},adapter={trained}"
     capfd.readouterr()
     theirs = get_engine(f"vllm:{spec},enforce_eager=yes,memory=1,batch=4")
-    ours, bare = get_engine(f"adapted:{spec}"), get_engine(f"transformers:model={tiny_folder}")
+    ours, bare = get_engine(f"adapted:{spec}"), get_engine(f"transformers:model={tiny_wide_folder}")
     asked = [
         *(Request(f"Count to {n}:", SamplingParams(max_new_tokens=20)) for n in range(6)),
         *(Request("Once upon a time", continuation=f" there were {n}") for n in range(4)),
@@ -273,10 +273,10 @@ def alive(pid: int) -> bool:
 @needs_vllm
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="children are found in /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(tiny_folder: Path, tmp_path: Path, how: int) -> None:
+def test_a_run_that_is_stopped_leaves_no_process_and_goes_on(tiny_wide_folder: Path, tmp_path: Path, how: int) -> None:
     command = [sys.executable, "-m", "kshot", "bench", "--task", "word-pairs", "--limit", "60", "--runs", str(tmp_path)]
     command += ["--run", "r", "--strategy", "zero-shot:max_new_tokens=400,stop=never", "--engine"]
-    command += [f"vllm:model={tiny_folder},enforce_eager=yes,memory=1,batch=4"]
+    command += [f"vllm:model={tiny_wide_folder},enforce_eager=yes,memory=1,batch=4"]
     environment = os.environ | {"PYTHONPATH": str(Path(module.__file__).parents[3])}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as run:
         journal = tmp_path / "r" / "journal.sqlite-wal"
