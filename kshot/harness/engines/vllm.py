@@ -168,6 +168,7 @@ def start(
         log=log,
         lora=lora,
         cached_scores=cpu,
+        vocabulary=int(model.configs.config.get_text_config().vocab_size),
         name=model.name,
         id=f"{id}/adapter-lora-{lora.hash}" if lora else id,
         chat=model.chat,

@@ -34,11 +34,13 @@ class VllmEngine(TokenEngine):
         log: ProcessLog,
         lora: LoraFolder | None,
         cached_scores: bool,
+        vocabulary: int,
         name: str,
         **options: Any,
     ) -> None:
         self.log = log
         self.name = name
+        self.vocabulary = vocabulary  # tokens that the model knows: a higher one ends vLLM
         super().__init__(tokenizer, **options)
         self.decoder = VllmDecoder(
             llm,
@@ -76,6 +78,11 @@ class VllmEngine(TokenEngine):
             raise UserError(
                 f"the temperature is {params.temperature:g} and vLLM draws at {LOWEST:g} to {HIGHEST:g}; "
                 "give one of those, or 0 (greedy)."
+            )
+        if max([*ids, *targets], default=0) >= self.vocabulary:
+            raise UserError(
+                f"a prompt has token {max([*ids, *targets])} and {self.name} knows {self.vocabulary}: its tokenizer does not "
+                "belong to it; fetch both from one place."
             )
         try:
             super().submit_tokens(ticket, ids, params, seed, targets=targets, logprobs=logprobs)

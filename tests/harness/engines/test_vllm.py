@@ -206,7 +206,7 @@ def test_requests_that_vllm_would_read_otherwise_are_refused(vllm: Any) -> None:
     for temperature in (2.5, 0.001):
         with pytest.raises(UserError, match=r"vLLM draws at 0\.01 to 2"):
             vllm.submit(0, Request("x", SamplingParams(temperature)))
-    with pytest.raises(UserError, match="vLLM does not take a request"):
+    with pytest.raises(UserError, match="its tokenizer does not belong to it"):
         vllm.submit_tokens(0, [10_000_000], SamplingParams())
     assert vllm.collect() == []
 
