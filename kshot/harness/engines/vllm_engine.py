@@ -81,8 +81,8 @@ class VllmEngine(TokenEngine):
             )
         if max([*ids, *targets], default=0) >= self.vocabulary:
             raise UserError(
-                f"a prompt has token {max([*ids, *targets])} and {self.name} knows {self.vocabulary}: its tokenizer does not "
-                "belong to it; fetch both from one place."
+                f"a prompt has token {max([*ids, *targets])} and {self.name} knows {self.vocabulary}: its "
+                "tokenizer does not belong to it; fetch both from one place."
             )
         try:
             super().submit_tokens(ticket, ids, params, seed, targets=targets, logprobs=logprobs)
