@@ -51,7 +51,7 @@ def bundled_model() -> Any:
         pytest.skip(str(error))
 
 
-def save_tiny(folder: Path, *, chat: bool, context: int = 512) -> Path:
+def save_tiny(folder: Path, *, chat: bool, context: int = 512, head_dim: int | None = None) -> Path:
     """A random Llama of two layers with a byte-level tokenizer, in a folder as save_pretrained writes it."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -80,6 +80,7 @@ def save_tiny(folder: Path, *, chat: bool, context: int = 512) -> Path:
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
+            head_dim=head_dim,
             max_position_embeddings=context,
             bos_token_id=1,
             eos_token_id=6 if chat else 2,
@@ -110,6 +111,12 @@ def tiny_chat_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny chat model with room for exemplars, a byte a token."""
     return save_tiny(tmp_path_factory.mktemp("tiny-long"), chat=True, context=2048)
+
+
+@pytest.fixture(scope="session")
+def tiny_wide_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with heads as wide as vLLM's kernels for a CPU know."""
+    return save_tiny(tmp_path_factory.mktemp("tiny-wide"), chat=True, context=2048, head_dim=64)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 registry.py       engines by name, and one that is named and not yet made
 transformers.py   any causal language model that transformers loads
-token_engine.py   requests to tokens and tokens to texts, around a decoder: what `transformers` makes
+token_engine.py   requests to tokens and tokens to texts, around a decoder; what `transformers` makes
 scripted.py       replies from a function
 ray.py            replicas of any engine, on this machine or a cluster
 ray_replicas.py   Ray: where they run, what each gets of a machine, how a death is told
@@ -12,6 +12,8 @@ router.py         requests go where their prefix is, within a bound of load
 deferred.py       an engine that is made at its first request
 openai.py         a model behind a server of OpenAI's protocol
 served/           what is sent to such a server, and what may come back
+vllm.py           vLLM: how it is made; vllm_engine.py around vllm_decoder.py, vllm_process.py its processes
+lora_folder.py    an adapter's folder, for an engine that loads it by itself
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ MODULES: tuple[str, ...] = (
     "openai",
     "scripted",
     "transformers",
+    "vllm",
 )
 
 for _name in MODULES:

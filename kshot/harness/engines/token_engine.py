@@ -1,7 +1,7 @@
-"""The transformers engine: requests to tokens, tokens to texts, around the prefix-sharing decoder.
+"""Requests to tokens, tokens to texts, around a decoder; and the transformers engine, which shares prefixes.
 
-Any causal language model that transformers loads, on CPU or CUDA. Greedy output equals `model.generate`
-token for token in float32, but for ties within rounding. Parameters, stop strings and seeds are a
+TransformersEngine runs any causal language model that transformers loads, on CPU or CUDA. Greedy output equals
+`model.generate` token for token in float32, but for ties within rounding. Parameters, stop strings and seeds are a
 request's own; a finished row is replaced at once. Concedes: a generation config's repetition penalty and
 its like are not applied; a model whose attention cannot be shared runs a row at a time, and says so.
 """
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from kshot.harness.decoding.by_length import DecoderByLength
-from kshot.harness.decoding.decoder import Decoder
+from kshot.harness.decoding.decoder import Decoder, StepDecoder
 from kshot.harness.decoding.finite import NotFiniteError
 from kshot.harness.decoding.plain import PlainDecoder
 from kshot.harness.decoding.rope import steady_length
@@ -32,68 +32,42 @@ DECODING = 2  # part of the engine's id: raise it when a change of the decoder c
 MOST = 2 << 30  # bytes for keys and values on a CPU, where nothing else is asked for: a laptop has other things to hold
 
 
-class TransformersEngine:
-    """Answers requests with a loaded model.
+class TokenEngine:
+    """Answers requests with a decoder of tokens, which whoever makes one puts in as `decoder`.
 
-    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
-    for prefixes (where it is not given, `memory_share` of what is free on the model's device; where neither is, a
-    quarter, and at most 2 GiB on a CPU); `virtual` the trained tokens before every prompt, which no count of tokens
-    includes; `name` what its errors call the model; `chat_options` what its chat template is told beside the messages.
-    Without a tokenizer it takes and tells tokens alone (`submit_tokens`). Raises UserError for a prompt that does not
-    fit the model's context, EngineError where the model's logits are no numbers.
+    `capacity` is the rows that keep the decoder busy; `end_ids` are the tokens that end a completion; `head` stands
+    before every prompt, and no count of tokens includes it; `chat_options` is what the chat template is told beside
+    the messages. Without a tokenizer it takes and tells tokens alone (`submit_tokens`). Raises UserError for a prompt
+    that does not fit the context, `context_length` in tokens.
     """
+
+    decoder: StepDecoder
 
     def __init__(
         self,
-        model: Any,
         tokenizer: Any,
         *,
         id: str,
         chat: bool,
         context_length: int,
-        rows: int = 128,
-        memory: int | None = None,
-        memory_share: float | None = None,
-        share: bool = True,
-        virtual: Virtual | None = None,
-        name: str = "",
+        capacity: int,
+        end_ids: frozenset[int],
+        head: Sequence[int] = (),
         chat_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.model = model.eval()
-        self.name = name or type(model).__name__
         self.tokenizer = tokenizer
         self.renderer = Renderer(tokenizer, chat, chat_options)
         if said := self.renderer.date_written():
-            warnings.warn(said, stacklevel=2)
+            warnings.warn(said, stacklevel=3)
         self.marks, self.dropped = marks_left_out(tokenizer)
-        self.id = f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length")
-        self.id += "-thinking" if self.marks or self.renderer.opening else ""
+        self.id = id + ("-thinking" if self.marks or self.renderer.opening else "")
         self.chat = chat
         self.context_length = context_length
-        self.capacity = rows
-        self.end_ids = end_tokens(model, tokenizer)
+        self.capacity = capacity
+        self.end_ids = end_ids
+        self.head = list(head)
         self.given: dict[int, str] = {}  # by ticket, the continuations to be scored
         self.opened: set[int] = set()  # tickets of replies that begin within what is thought
-        if rows < 1:
-            raise UserError(f"--batch is {rows}; it must be at least 1.")
-        if memory is None:
-            memory = key_memory(str(model.device), memory_share)
-        self.head = virtual.ids if virtual else []
-        options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
-        try:
-            self.shares = share and switch_to_shared_attention(model)
-        except NotFiniteError as error:
-            raise self.not_finite() from error
-        self.decoder: Decoder = PlainDecoder(model, **options)
-        if self.shares:
-            shared, steady = PrefixDecoder(model, rows=rows, memory=memory, **options), steady_length(model)
-            self.decoder = shared if steady is None else DecoderByLength(shared, self.decoder, steady)
-        if share and not self.shares:
-            warnings.warn(
-                f"{type(model).__name__} does not take kshot's shared-prefix attention; "
-                "it runs on the plain path, a row at a time.",
-                stacklevel=2,
-            )
 
     # ------------------------------------------------------------ requests to tokens
 
@@ -148,41 +122,15 @@ class TransformersEngine:
     # ------------------------------------------------------------ tokens to texts
 
     def collect(self) -> list[tuple[int, Generation]]:
-        """Runs passes until at least one request is answered; [] when none waits."""
+        """Lets the decoder work until at least one request is answered; [] when none waits."""
         while self.decoder:
-            try:
-                finished = self.decoder.step()
-            except RuntimeError as error:  # torch.OutOfMemoryError is one
-                if not out_of_memory(error):
-                    raise
-                self.halve(error)
-                continue
-            except NotFiniteError as error:
-                raise self.not_finite() from error
-            if finished:
+            if finished := self.step():
                 return [(sequence.ticket, self.generation(sequence)) for sequence in finished]
         return []
 
-    def halve(self, error: RuntimeError) -> None:
-        """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
-        if self.decoder.rows == 1:
-            raise EngineError(
-                "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
-            ) from error
-        self.capacity = self.decoder.rows // 2
-        warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=3)
-        self.decoder.restart(self.capacity)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def not_finite(self) -> EngineError:
-        """What is said where the model's logits are no numbers: nothing that is drawn from them is an answer."""
-        dtype = str(self.model.dtype).removeprefix("torch.")
-        if dtype == "float16":
-            why = "float16 overflows above 65,504, or its weights are not finite; give --dtype float32."
-        else:
-            why = "its weights are not finite, or overflow; fetch its files again, or train with a smaller rate."
-        return EngineError(f"the logits of {self.name} in {dtype} are not finite: {why}")
+    def step(self) -> list[TokenSequence]:
+        """What the decoder has finished after some work."""
+        return self.decoder.step()
 
     def generation(self, sequence: TokenSequence) -> Generation:
         assert sequence.finish is not None
@@ -230,8 +178,107 @@ class TransformersEngine:
         return any(stop in text for stop in sequence.params.stop)
 
     def close(self) -> None:
-        """Frees the model and all that was kept for it."""
+        """Frees the decoder and all that was kept for it."""
         self.decoder.close()
+
+
+class TransformersEngine(TokenEngine):
+    """Answers requests with a loaded model.
+
+    `rows` is the largest batch; `memory` the bytes that keys and values may take, half of it for running rows and half
+    for prefixes (where it is not given, `memory_share` of what is free on the model's device; where neither is, a
+    quarter, and at most 2 GiB on a CPU); `virtual` the trained tokens before every prompt, which no count of tokens
+    includes; `name` what its errors call the model; `chat_options` what its chat template is told beside the messages.
+    Without a tokenizer it takes and tells tokens alone (`submit_tokens`). Raises UserError for a prompt that does not
+    fit the model's context, EngineError where the model's logits are no numbers.
+    """
+
+    decoder: Decoder
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        id: str,
+        chat: bool,
+        context_length: int,
+        rows: int = 128,
+        memory: int | None = None,
+        memory_share: float | None = None,
+        share: bool = True,
+        virtual: Virtual | None = None,
+        name: str = "",
+        chat_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model = model.eval()
+        self.name = name or type(model).__name__
+        super().__init__(
+            tokenizer,
+            id=f"{id}/decoding-{DECODING}" + ("" if steady_length(model) is None else "-by-length"),
+            chat=chat,
+            context_length=context_length,
+            capacity=rows,
+            end_ids=end_tokens(model, tokenizer),
+            head=virtual.ids if virtual else (),
+            chat_options=chat_options,
+        )
+        if rows < 1:
+            raise UserError(f"--batch is {rows}; it must be at least 1.")
+        if memory is None:
+            memory = key_memory(str(model.device), memory_share)
+        options: dict[str, Any] = {"end_ids": self.end_ids, "stopped": self.stopped, "virtual": virtual}
+        try:
+            self.shares = share and switch_to_shared_attention(model)
+        except NotFiniteError as error:
+            raise self.not_finite() from error
+        self.decoder = PlainDecoder(model, **options)
+        if self.shares:
+            shared, steady = PrefixDecoder(model, rows=rows, memory=memory, **options), steady_length(model)
+            self.decoder = shared if steady is None else DecoderByLength(shared, self.decoder, steady)
+        if share and not self.shares:
+            warnings.warn(
+                f"{type(model).__name__} does not take kshot's shared-prefix attention; "
+                "it runs on the plain path, a row at a time.",
+                stacklevel=2,
+            )
+
+    def step(self) -> list[TokenSequence]:
+        """Runs a pass. Raises EngineError where a row alone is too much, or the logits are no numbers."""
+        try:
+            return super().step()
+        except RuntimeError as error:  # torch.OutOfMemoryError is one
+            if not out_of_memory(error):
+                raise
+            self.halve(error)
+            return []
+        except NotFiniteError as error:
+            raise self.not_finite() from error
+
+    def halve(self, error: RuntimeError) -> None:
+        """Goes on with half the rows. Raises EngineError where there is nothing to halve."""
+        if self.decoder.rows == 1:
+            raise EngineError(
+                "out of memory with one row; use a smaller model or shorter prompts. All answers so far are kept."
+            ) from error
+        self.capacity = self.decoder.rows // 2
+        warnings.warn(f"out of memory; going on with --batch {self.capacity}.", stacklevel=4)
+        self.decoder.restart(self.capacity)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def not_finite(self) -> EngineError:
+        """What is said where the model's logits are no numbers: nothing that is drawn from them is an answer."""
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        if dtype == "float16":
+            why = "float16 overflows above 65,504, or its weights are not finite; give --dtype float32."
+        else:
+            why = "its weights are not finite, or overflow; fetch its files again, or train with a smaller rate."
+        return EngineError(f"the logits of {self.name} in {dtype} are not finite: {why}")
+
+    def close(self) -> None:
+        """Frees the model and all that was kept for it."""
+        super().close()
         self.model = None
 
 

@@ -44,6 +44,7 @@ CASES = {
     "openai": Case({"base_url": "SERVER", "tokenizer": "MODEL", "concurrency": "6"}, context=2048, package="openai"),
     "scripted": Case({"reply": "one two three four five six seven eight nine ten", "capacity": "6"}, samples=False),
     "transformers": Case({"model": "MODEL", "batch": "6"}, context=2048),
+    "vllm": Case({"model": "WIDE", "batch": "6", "enforce_eager": "yes"}, context=2048, package="vllm"),
 }
 
 
@@ -58,7 +59,9 @@ MESSAGES = (Message("user", "Count!"),)
 
 
 @pytest.fixture(scope="module")
-def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def folders(
+    tiny_folder: Path, tiny_wide_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, str]]:
     """A tiny model, an adapter on it that has learned something, and a server that has the model."""
     loaded = load_model(resolve(str(tiny_folder)))
     adapted = attach(loaded.model, loaded.tokenizer, "lora", seed=0)
@@ -69,7 +72,7 @@ def folders(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     save(adapted, adapter, base=loaded.source.name, base_hash=loaded.weights_hash)
     truth = TokenModel(load_engine(str(tiny_folder), rows=8), context=2048)
     with FaultyServer(truth) as server:
-        yield {"MODEL": str(tiny_folder), "ADAPTER": str(adapter), "SERVER": server.url}
+        yield {"MODEL": str(tiny_folder), "ADAPTER": str(adapter), "SERVER": server.url, "WIDE": str(tiny_wide_folder)}
     truth.close()
 
 
