@@ -69,7 +69,8 @@ def id_by_files(model: str, device: str, dtype: str, template: str, trust_remote
     from kshot.harness.engines.transformers import engine_id
     from kshot.harness.models.cache import weights_hash
     from kshot.harness.models.chat_options import read_options
-    from kshot.harness.models.load import LoadedModel, check_weights_are_there, load_tokenizer, where_to_run
+    from kshot.harness.models.devices import where_to_run
+    from kshot.harness.models.load import LoadedModel, check_weights_are_there, load_tokenizer
     from kshot.harness.models.sources import folder_of, resolve
 
     source, options = resolve(model), read_options(chat_options)
@@ -77,5 +78,5 @@ def id_by_files(model: str, device: str, dtype: str, template: str, trust_remote
     folder = folder_of(source, trust_remote_code)
     check_weights_are_there(folder)
     renderer = load_tokenizer(source, template, options, trust_remote_code=trust_remote_code)
-    unloaded = LoadedModel(None, None, weights_hash(folder), device, dtype, 0, source)
+    unloaded = LoadedModel(None, None, weights_hash(folder, code=trust_remote_code), device, dtype, 0, source)
     return engine_id(unloaded, renderer.chat, chat_options=options)

@@ -135,7 +135,7 @@ def start(
     from kshot.harness.engines.vllm_engine import VllmEngine
     from kshot.harness.engines.vllm_process import on_cpu, settings, started, version
     from kshot.harness.models.chat_options import write_options
-    from kshot.harness.models.load import where_to_run
+    from kshot.harness.models.devices import where_to_run
 
     if max_model_len > model.context:
         raise UserError(
@@ -201,7 +201,7 @@ def configurations(folder: Path, trust_remote_code: bool) -> SimpleNamespace:
     from transformers import AutoConfig, GenerationConfig
 
     from kshot.harness.models.load import remedy
-    from kshot.harness.models.sources import first_line
+    from kshot.hub import first_line
 
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code)

@@ -9,7 +9,7 @@ from kshot.harness.decoding.finite import NotFiniteError
 from kshot.harness.decoding.sequence import TokenSequence
 from kshot.harness.engines.token_engine import TokenEngine
 from kshot.harness.engines.vllm_decoder import VllmDecoder
-from kshot.harness.models.sources import first_line
+from kshot.hub import first_line
 from kshot.types import EngineError, SamplingParams, UserError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from importlib import metadata
 from typing import Any
 
-from kshot.harness.models.sources import first_line
+from kshot.hub import first_line
 from kshot.types import UserError
 
 LEVEL = "VLLM_LOGGING_LEVEL"

@@ -186,7 +186,8 @@ def check_engine(folder: Path, named: NamedEngine) -> None:
     parts, params = kept.split("/"), named.innermost.params
     if parts[0] != "transformers" or len(parts) < 4 or not named.renders:
         return
-    found = weights_hash(folder_of(resolve(named.model), bool(params.get("trust_remote_code", False))))
+    trusted = bool(params.get("trust_remote_code", False))
+    found = weights_hash(folder_of(resolve(named.model), trusted), code=trusted)
     said = {"weights": found, "dtype": params.get("dtype", "auto"), "template": params.get("template", "auto")}
     for (what, now), was in zip(said.items(), parts[1:], strict=False):
         if now != "auto" and not was.startswith(str(now)):  # chat options stand behind the template
