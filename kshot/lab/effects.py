@@ -1,0 +1,271 @@
+"""Effects: what is taken of several arms' answers to one task, as a share; each a small value that a hash can name.
+
+An arm is a strategy's specification, in which `{seed}` stands for an exemplar seed. A statistic gets the arms in order,
+in each one `Answers` a seed, and its mean over tasks is the effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from kshot.lab.estimate import Answers, Tables
+
+Arm = Sequence[Answers]
+SEED = "{seed}"
+
+
+class Effect(Protocol):
+    """A statistic of the arms that it names."""
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Specifications of strategies."""
+
+    @property
+    def test(self) -> Callable[[Tables], float] | None:
+        """What gives its p, two-sided; None: the bootstrap's own, which suits means and areas."""
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        """The statistic, as a share."""
+
+
+def accuracies(arm: Arm) -> list[float]:
+    """An arm's mean score, one a seed."""
+    return [float(each.scores.mean()) for each in arm]
+
+
+def accuracy(arm: Arm) -> float:
+    """An arm's mean score over its seeds."""
+    found = accuracies(arm)
+    return sum(found) / len(found)
+
+
+EXCHANGES = 4_000
+
+
+def seeds_exchanged(statistic: Callable[[Sequence[Arm]], float], tables: Tables) -> float:
+    """Two-sided p of a statistic of two arms that are alike: then what a seed came to is as likely either arm's.
+
+    Whole seeds are exchanged between the arms (Fisher 1935, section 21), the observed statistic counted as one draw.
+    """
+    import numpy as np
+
+    def total(flips: dict[str, np.ndarray]) -> float:
+        found = []
+        for task, (first, second) in tables.items():
+            pairs = [(b, a) if flip else (a, b) for a, b, flip in zip(first, second, flips[task], strict=True)]
+            found.append(statistic(list(zip(*pairs, strict=True))))
+        return sum(found) / len(found)
+
+    rng = np.random.default_rng(0)
+    sizes = {task: len(arms[0]) for task, arms in tables.items()}
+    observed = abs(total({task: np.zeros(size, bool) for task, size in sizes.items()}))
+    drawn = [total({task: rng.random(size) < 0.5 for task, size in sizes.items()}) for _ in range(EXCHANGES // 4)]
+    return (1 + sum(abs(each) >= observed - 1e-12 for each in drawn)) / (1 + len(drawn))
+
+
+def arms_exchanged(tables: Tables) -> float:
+    """p that arms which are alike score as far apart as these: their scores exchanged on each sample and seed.
+
+    By the sum of the variances between the arms' means, over tasks and seeds (as `kshot.eval.spread.exchanged`).
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    observed, drawn = 0.0, np.zeros(EXCHANGES)
+    for arms in tables.values():
+        for seed in range(max(len(arm) for arm in arms)):
+            table = np.stack([arm[seed if len(arm) > 1 else 0].scores for arm in arms], axis=1)  # (samples, arms)
+            observed += float(table.mean(axis=0).var())
+            telling = table[np.ptp(table, axis=1) > 1e-12]  # the others are alike however they are exchanged
+            for at in range(EXCHANGES if len(telling) else 0):
+                drawn[at] += float((rng.permuted(telling, axis=1).sum(axis=0) / len(table)).var())
+    return float((1 + (drawn >= observed - 1e-15).sum()) / (1 + EXCHANGES))
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much better one arm scores than another."""
+
+    of: str
+    over: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of, self.over)
+
+    @property
+    def test(self) -> None:
+        return None
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        return accuracy(arms[0]) - accuracy(arms[1])
+
+
+@dataclass(frozen=True, slots=True)
+class GainOverConstant:
+    """How much better an arm scores than the best constant answer, the commonest label."""
+
+    of: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    @property
+    def test(self) -> None:
+        return None
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        import numpy as np
+
+        targets = arms[0][0].targets
+        return accuracy(arms[0]) - float(np.bincount(targets).max()) / len(targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """How much better the worst seed of one arm scores than the worst seed of another."""
+
+    of: str
+    over: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of, self.over)
+
+    @property
+    def test(self) -> Callable[[Tables], float]:
+        return partial(seeds_exchanged, self)
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        return min(accuracies(arms[0])) - min(accuracies(arms[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How much further apart the seeds of one arm score than those of another: a difference of standard deviations."""
+
+    of: str
+    over: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of, self.over)
+
+    @property
+    def test(self) -> Callable[[Tables], float]:
+        return partial(seeds_exchanged, self)
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        import numpy as np
+
+        first, second = (float(np.std(accuracies(arm), ddof=1)) for arm in arms)
+        return first - second
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """The least-squares slope of the score on log2(k + 1): what a doubling of the exemplars brings."""
+
+    arm: str  # with {k} in it
+    ks: tuple[int, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return tuple(self.arm.replace("{k}", str(k)) for k in self.ks)
+
+    @property
+    def test(self) -> None:
+        return None
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        import numpy as np
+
+        doublings = np.log2(np.asarray(self.ks) + 1)
+        return float(np.polyfit(doublings, [accuracy(arm) for arm in arms], 1)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """The standard deviation between the true scores of several arms, sampling noise taken off.
+
+    The arms' variance by the method of moments of a two-way layout without replication (Scheffe 1959, chapter 7): mean
+    squares between arms less those of the residuals, over the samples; negative where arms are closer than chance has
+    them. Its signed root, so that chance alone has it around 0.
+    """
+
+    arms: tuple[str, ...]
+
+    @property
+    def test(self) -> Callable[[Tables], float]:
+        return arms_exchanged
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        import numpy as np
+
+        found = []
+        for seed in range(max(len(arm) for arm in arms)):
+            table = np.stack([arm[seed if len(arm) > 1 else 0].scores for arm in arms])  # (arms, samples)
+            count, n = table.shape
+            between = n * float(table.mean(axis=1).var(ddof=1))
+            residual = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
+            found.append((between - float((residual**2).sum()) / ((count - 1) * (n - 1))) / n)
+        variance = sum(found) / len(found)
+        return float(np.sign(variance) * np.sqrt(abs(variance)))
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """How far above one half the area under the ROC curve is, each label against the rest: knowledge, leaning aside."""
+
+    of: str
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of,)
+
+    @property
+    def test(self) -> None:
+        return None
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        found = [area(each) for each in arms[0]]
+        return sum(found) / len(found) - 0.5
+
+
+def area(answers: Answers) -> float:
+    """The macro area; a label that no sample has, or all have, is left out. Raises ValueError without probabilities."""
+    import numpy as np
+
+    from kshot.eval.roc import roc_auc
+
+    if answers.probabilities is None:
+        raise ValueError("an area needs strategies that give probabilities, such as choice-logprob")
+    each = [roc_auc(column, answers.targets == at) for at, column in enumerate(answers.probabilities.T)]
+    found = [value for value in each if not np.isnan(value)]
+    return sum(found) / len(found) if found else 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Leaning:
+    """How much more often one arm answers with a label than another: a label by its place among the task's."""
+
+    of: str
+    over: str
+    label: int
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return (self.of, self.over)
+
+    @property
+    def test(self) -> None:
+        return None
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        first, second = (sum(float((each.said == self.label).mean()) for each in arm) / len(arm) for arm in arms)
+        return first - second

@@ -1,0 +1,37 @@
+"""Noisy Channel Language Model Prompting for Few-Shot Text Classification."""
+
+from __future__ import annotations
+
+from kshot.lab.effects import Gain, Worst
+from kshot.lab.finding import Finding
+
+SOURCE = "Min et al. 2022, arXiv 2108.04106"
+TASKS = ("sst2", "trec", "agnews")
+CHANNEL = "channel-logprob:template=0,k=8,select=random,exemplar_seed={seed}"
+DIRECT = "choice-logprob:template=0,k=8,select=random,exemplar_seed={seed}"
+
+FINDINGS = (
+    Finding(
+        "channel-has-a-better-worst-case",
+        "Channel models have a better worst case over exemplar sets than direct models.",
+        f"{SOURCE}, section 6",
+        Worst(CHANNEL, DIRECT),
+        TASKS,
+        "above",
+        margin=3,
+        seeds=5,
+        scale="GPT-2 large 774M",
+        unit="points of the worst seed's accuracy",
+    ),
+    Finding(
+        "channel-beats-direct",
+        "Channel models are right more often than direct models.",
+        f"{SOURCE}, section 6",
+        Gain(CHANNEL, DIRECT),
+        TASKS,
+        "above",
+        margin=3,
+        seeds=5,
+        scale="GPT-2 large 774M",
+    ),
+)

@@ -1,0 +1,47 @@
+"""Mitigating Label Biases for In-context Learning."""
+
+from __future__ import annotations
+
+from kshot.lab.effects import Gain, Spread
+from kshot.lab.finding import Finding
+from kshot.lab.findings.zhao_2021 import RAW, TASKS
+
+SOURCE = "Fei et al. 2023, arXiv 2305.19148"
+
+FINDINGS = (
+    Finding(
+        "domain-words-beat-no-words",
+        'A prior over random words of the task\'s domain calibrates better than one over "N/A".',
+        SOURCE,
+        Gain(f"{RAW},calibrate=domain", f"{RAW},calibrate=contextual"),
+        TASKS,
+        "above",
+        margin=3,
+        seeds=10,
+        scale="GPT-J 6B, GPT-3",
+    ),
+    Finding(
+        "domain-calibration-helps",
+        "Domain-context calibration raises the mean accuracy of few-shot prompts.",
+        SOURCE,
+        Gain(f"{RAW},calibrate=domain", RAW),
+        TASKS,
+        "above",
+        margin=3,
+        seeds=10,
+        scale="GPT-J 6B, GPT-3",
+        starred=True,
+    ),
+    Finding(
+        "domain-calibration-steadies",
+        "Domain-context calibration lowers the spread of accuracy over exemplar sets.",
+        SOURCE,
+        Spread(f"{RAW},calibrate=domain", RAW),
+        TASKS,
+        "below",
+        margin=2,
+        seeds=10,
+        scale="GPT-J 6B, GPT-3",
+        unit="points of standard deviation",
+    ),
+)

@@ -1,0 +1,34 @@
+"""Chain-of-Thought Prompting Elicits Reasoning in Large Language Models."""
+
+from __future__ import annotations
+
+from kshot.lab.effects import Gain
+from kshot.lab.finding import Finding
+
+SOURCE = "Wei et al. 2022, arXiv 2201.11903"
+SCALE = "gains from about 100B parameters on (section 3.2); PaLM 540B, GPT-3 175B"
+
+FINDINGS = (
+    Finding(
+        "chains-do-not-help-small-models",
+        "Chains of thought do not help small models with arithmetic; they hurt.",
+        f"{SOURCE}, section 3.2",
+        Gain("chain-of-thought:k=8", "few-shot:k=8"),
+        ("gsm8k", "svamp", "multiarith"),
+        "below",
+        margin=2,
+        n=100,
+        scale=SCALE,
+        starred=True,
+    ),
+    Finding(
+        "chains-help-symbols",
+        "Chains of thought help with symbolic tasks whose steps the exemplars show.",
+        f"{SOURCE}, section 5",
+        Gain("chain-of-thought:k=4", "few-shot:k=4"),
+        ("coin-flip", "last-letters"),
+        "above",
+        margin=3,
+        scale=SCALE,
+    ),
+)

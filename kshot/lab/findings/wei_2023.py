@@ -1,0 +1,42 @@
+"""Larger Language Models Do In-Context Learning Differently."""
+
+from __future__ import annotations
+
+from kshot.lab.effects import Area, GainOverConstant
+from kshot.lab.finding import Finding
+
+SOURCE = "Wei et al. 2023, arXiv 2303.03846"
+SHOWN = "choice-logprob:template=0,k=16,select=balanced,exemplar_seed={seed}"
+
+FINDINGS = (
+    Finding(
+        "flipped-labels-are-ignored",
+        "Small models ignore flipped labels: their scores still tell the true ones apart.",
+        f"{SOURCE}, section 3",
+        Area(f"{SHOWN},ablate=flipped"),
+        ("sst2", "agnews"),
+        "above",
+        margin=5,
+        n=256,
+        seeds=5,
+        numbers="overriding priors emerges with scale (abstract)",
+        scale="GPT-3, Codex, PaLM 8B to 540B",
+        unit="points of AUC above one half",
+        starred=True,
+    ),
+    Finding(
+        "unrelated-labels-are-not-learned",
+        "Small models do not learn labels that say nothing of the task, such as foo and bar.",
+        f"{SOURCE}, section 4",
+        GainOverConstant(f"{SHOWN},ablate=symbols"),
+        ("sst2", "agnews"),
+        "near",
+        margin=5,
+        n=256,
+        seeds=5,
+        numbers="learning unrelated labels emerges with scale (abstract)",
+        scale="GPT-3, Codex, PaLM 8B to 540B",
+        unit="points above the best constant answer",
+        starred=True,
+    ),
+)

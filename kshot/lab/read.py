@@ -1,0 +1,55 @@
+"""From a run's records to the tables that an effect is estimated from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from kshot.eval.tasks import get_task
+from kshot.lab.estimate import Answers
+from kshot.lab.finding import Finding
+from kshot.prompts.strategies import get_strategy
+from kshot.types import Record, Sample, UserError
+
+if TYPE_CHECKING:
+    from kshot.eval.report.prompting.run_data import RunData
+
+
+def tables_of(finding: Finding, run: RunData) -> dict[str, list[list[Answers]]]:
+    """By task: the finding's arms, in each one's seeds, its first `n` samples. Raises UserError where some lack."""
+    by_cell: dict[tuple[str, str], dict[str, Record]] = {}
+    for record in run.records:
+        if record.repeat == 0:
+            by_cell.setdefault((record.task, record.strategy), {})[record.sample_id] = record
+    found: dict[str, list[list[Answers]]] = {}
+    for spec in finding.tasks:
+        task = get_task(spec).name
+        samples = [sample for (of, _), sample in run.samples.items() if of == task][: finding.n]
+        found[spec] = [
+            [answers(by_cell.get((task, get_strategy(each).name), {}), samples, f"{task}, {each}") for each in seeded]
+            for seeded in map(finding.seeded, finding.effect.arms)
+        ]
+    return found
+
+
+def answers(records: Mapping[str, Record], samples: Sequence[Sample], of: str) -> Answers:
+    """What was said to the samples, in their order. Raises UserError where one was not asked."""
+    import numpy as np
+
+    lacking = sum(sample.id not in records for sample in samples)
+    if lacking or not samples:
+        raise UserError(f"{of}: {lacking} of {len(samples)} samples have no answer; run the finding again to its end.")
+    rows = [records[sample.id] for sample in samples]
+    labels = sorted({name for row in rows for name in row.prediction.probabilities} or {s.target for s in samples})
+    place = {name: at for at, name in enumerate(labels)}
+    probabilities = None
+    if all(set(row.prediction.probabilities) == set(labels) for row in rows):
+        probabilities = np.array([[row.prediction.probabilities[name] for name in labels] for row in rows])
+    clusters = tuple(sample.cluster or sample.id for sample in samples)
+    return Answers(
+        scores=np.array([row.score.value for row in rows]),
+        targets=np.array([place.get(sample.target, -1) for sample in samples]),
+        said=np.array([place.get(row.prediction.answer or "", -1) for row in rows]),
+        probabilities=probabilities,
+        clusters=clusters if len(set(clusters)) < len(clusters) else None,
+    )
