@@ -66,6 +66,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("adapters", "adapters.methods", "adapters.training", "prompts.strategies", "eval.report"),
         *("eval.report.prompting", "eval.tasks", "harness", "harness.engines", "harness.models", "harness.runs"),
     ),
+    "lab": (
+        *("eval", "eval.report", "eval.report.prompting", "eval.tasks", "harness", "harness.engines", "harness.runs"),
+        *("prompts.strategies", "lab.findings"),
+    ),
+    "lab.findings": ("lab",),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),
     "classic.descent": ("classic.data",),
@@ -85,7 +90,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cli": (
         *("eval.metrics", "eval.report", "eval.tasks", "prompts.strategies"),
         *("harness.engines", "harness.models", "harness.runs", "harness.runs.view"),
-        *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic"),
+        *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic", "lab"),
     ),
 }
 NOUNS = {  # among themselves the nouns know only this much

@@ -14,6 +14,7 @@ from kshot.cli.classic import classic
 from kshot.cli.group import SETTINGS, Commands
 from kshot.cli.judge import judge
 from kshot.cli.options import BATCH, BATCH_HELP, with_json
+from kshot.cli.reproduce import reproduce
 from kshot.cli.runs import compare, export, report, rescore, show, view
 from kshot.cli.tune import tune
 
@@ -87,5 +88,5 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     finish(runs / "demo", None)
 
 
-for _command in (bench, tune, classic, judge, show, report, rescore, export, compare, view):
+for _command in (bench, tune, reproduce, classic, judge, show, report, rescore, export, compare, view):
     main.add_command(_command)

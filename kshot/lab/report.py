@@ -116,8 +116,8 @@ def method(results: Sequence[Result], left_out: Sequence[Finding], hours: float 
     """The rules, and what it took."""
     said = [
         "Reproduced in shape: the effect lies beyond 0 the claimed way, by its p after Holm's correction over all "
-        "findings of this report. Opposite: beyond 0 the other way. Absent here: its 90% interval lies within the margin "
-        "(two one-sided tests). Not decided: none of these. Of a claim of no effect: within the margin, or beyond it.",
+        "findings of this report. Opposite: beyond 0 the other way. Absent here: its 90% interval lies within the "
+        "margin (two one-sided tests). Not decided: none of these. Of a claim of no effect: within the margin, or beyond it.",
         "Samples and exemplar seeds are drawn again together (Owen 2007); tasks are fixed.",
     ]
     if hours is not None:

@@ -58,11 +58,11 @@ def test_without_an_effect_either_side_is_claimed_in_one_of_twenty() -> None:
 
 
 def test_absence_is_shown_where_there_are_samples_enough_and_not_beyond_its_level() -> None:
-    assert rates(0.05, 0.05, "above", 10)["absent"] > 0.9
+    assert rates(0.05, 0.05, "above", 10)["absent"] > 0.85
     at_margin = rates(0.20, 0.10, "near", 10, times=400)  # the truth lies on the margin
     assert at_margin.get("reproduced", 0) < 0.09  # 5% and three standard errors of 400 draws
-    assert rates(0.05, 0.05, "near", 10)["reproduced"] > 0.9
-    assert rates(0.45, 0.10, "near", 10)["opposite"] > 0.9
+    assert rates(0.05, 0.05, "near", 10)["reproduced"] > 0.85
+    assert rates(0.45, 0.10, "near", 10)["opposite"] > 0.85
 
 
 @pytest.mark.parametrize(

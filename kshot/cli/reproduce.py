@@ -1,0 +1,76 @@
+"""`kshot reproduce`: findings of the literature tried again on an open model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from kshot.cli.group import SETTINGS, Commands
+from kshot.cli.options import ModelOptions, data_folder, with_model
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
+def reproduce() -> None:
+    """Findings of the prompting literature, tried again on an open model.
+
+    \b
+    kshot reproduce list                        the findings, each with its source
+    kshot reproduce run few-shot-helps          one of them, to a report
+    kshot reproduce run all --data DIR --hours 2
+    kshot reproduce report runs/reproduce-smollm2-135m
+
+    What each claims, on which samples and seeds, and when it counts as shown is settled and hashed before anything is
+    asked. Each comes to one of four verdicts: reproduced in shape, opposite, absent here, not decided.
+    """
+
+
+@reproduce.command(name="list")
+def list_() -> None:
+    """The findings by source; * is worth its cost on a larger model as well."""
+    from kshot.lab.console import print_findings
+
+    print_findings()
+
+
+@reproduce.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME[@HASH]... | starred | all")
+@with_model
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
+@click.option(
+    "--hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; the cheap ones go first."
+)
+@click.option("--run", "run_name", help="Name of the run. [default: reproduce-MODEL]")
+@click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder of runs.")
+def run(
+    names: tuple[str, ...],
+    options: ModelOptions,
+    data: Path | None,
+    hours: float | None,
+    run_name: str | None,
+    runs: Path,
+) -> None:
+    """Run findings on a model, judge them together and report.
+
+    The model is asked in plain text unless --template chat is given. The same command goes on where it was stopped.
+    """
+    from kshot.harness.engines.registry import find_engine
+    from kshot.lab.console import run_findings
+
+    if options.template == "auto":
+        options = replace(options, template="plain")
+    named = find_engine(options.engine())
+    model = re.sub(r"[^\w.-]+", "-", Path(named.model).name)[:80]
+    run_findings(names, named, runs / (run_name or f"reproduce-{model}"), data_folder(data), hours)
+
+
+@reproduce.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
+def report(run: Path, out: Path | None) -> None:
+    """Judge a RUN's findings again and make its report; no model is asked."""
+    from kshot.lab.console import finish
+
+    finish(run, out)
