@@ -1,14 +1,11 @@
 """The laboratory: findings of the literature tried again on open models, with verdicts settled by a function.
 
-finding.py   a claim, what would show it, and the hash of both
-estimate.py  an effect in points with its interval: samples and exemplar seeds drawn again
-effects.py   what is taken of the arms' answers
-verdict.py   the four verdicts
-read.py      from a run's records to an effect's tables
-judge.py     all findings of a run, with Holm's correction
-figures.py   a finding's picture, and the family's
-report.py    one table for hits and misses
-run.py       findings in one run that grows, settled before anything is asked
-console.py   what the command does
-findings/    the claims, a file a paper
+read.py     from a run's records to an effect's tables
+judge.py    all findings of a run, with Holm's correction
+figures.py  a finding's picture, and the family's
+report.py   one table for hits and misses
+run.py      findings in one run that grows, settled before anything is asked
+console.py  what the command does
+
+claims/ has what a claim is and how it is decided, findings/ the claims, a file a paper.
 """

@@ -37,7 +37,7 @@ def run_findings(
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.progress import shown_on
-    from kshot.lab.finding import Finding
+    from kshot.lab.claims.finding import Finding
     from kshot.lab.run import Watch, named_findings, reproduce
     from kshot.types import Record
 
@@ -95,8 +95,8 @@ def finish(folder: Path, out: Path | None = None) -> None:
     others = known.keys() - {finding.name for finding in findings}
     if others:
         raise UserError(
-            f"{sorted(others)[0]} in {folder} was settled by another kshot and means another thing in this one: judge it "
-            "with that one, or run it again under another --run name."
+            f"{sorted(others)[0]} in {folder} was settled by another kshot and means another thing in this one: judge "
+            "it with that one, or run it again under another --run name."
         )
     run, journal = read_run(folder)
     with journal:

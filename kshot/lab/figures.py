@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, short
-from kshot.lab.effects import accuracies
+from kshot.lab.claims.effects import accuracies
+from kshot.lab.claims.verdict import VERDICTS, Verdict
 from kshot.lab.judge import Result
-from kshot.lab.verdict import VERDICTS, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kshot.eval.statistics import holm
-from kshot.lab.estimate import DRAWS, Estimate, Tables, estimated
-from kshot.lab.finding import Finding
+from kshot.lab.claims.estimate import DRAWS, Estimate, Tables, estimated
+from kshot.lab.claims.finding import Finding
+from kshot.lab.claims.verdict import Verdict, verdict
 from kshot.lab.read import tables_of
-from kshot.lab.verdict import Verdict, verdict
 
 if TYPE_CHECKING:
     from kshot.eval.report.prompting.run_data import RunData

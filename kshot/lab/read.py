@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kshot.eval.tasks import get_task
-from kshot.lab.estimate import Answers
-from kshot.lab.finding import Finding
+from kshot.lab.claims.estimate import Replies
+from kshot.lab.claims.finding import Finding
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Record, Sample, UserError
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from kshot.eval.report.prompting.run_data import RunData
 
 
-def tables_of(finding: Finding, run: RunData) -> dict[str, list[list[Answers]]]:
+def tables_of(finding: Finding, run: RunData) -> dict[str, list[list[Replies]]]:
     """By task: the finding's arms, in each one's seeds, its first `n` samples. Raises UserError where some lack."""
     by_cell: dict[tuple[str, str], dict[str, Record]] = {}
     for record in run.records:
         if record.repeat == 0:
             by_cell.setdefault((record.task, record.strategy), {})[record.sample_id] = record
-    found: dict[str, list[list[Answers]]] = {}
+    found: dict[str, list[list[Replies]]] = {}
     for spec in finding.tasks:
         task = get_task(spec).name
         samples = [sample for (of, _), sample in run.samples.items() if of == task][: finding.n]
@@ -32,7 +32,7 @@ def tables_of(finding: Finding, run: RunData) -> dict[str, list[list[Answers]]]:
     return found
 
 
-def answers(records: Mapping[str, Record], samples: Sequence[Sample], of: str) -> Answers:
+def answers(records: Mapping[str, Record], samples: Sequence[Sample], of: str) -> Replies:
     """What was said to the samples, in their order. Raises UserError where one was not asked."""
     import numpy as np
 
@@ -46,7 +46,7 @@ def answers(records: Mapping[str, Record], samples: Sequence[Sample], of: str) -
     if all(set(row.prediction.probabilities) == set(labels) for row in rows):
         probabilities = np.array([[row.prediction.probabilities[name] for name in labels] for row in rows])
     clusters = tuple(sample.cluster or sample.id for sample in samples)
-    return Answers(
+    return Replies(
         scores=np.array([row.score.value for row in rows]),
         targets=np.array([place.get(sample.target, -1) for sample in samples]),
         said=np.array([place.get(row.prediction.answer or "", -1) for row in rows]),

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table, Tone, columns
 from kshot.eval.report.numbers import probability
+from kshot.lab.claims.finding import Finding
+from kshot.lab.claims.verdict import VERDICTS, Verdict
 from kshot.lab.figures import family_figure, finding_figure
-from kshot.lab.finding import Finding
 from kshot.lab.judge import Result
-from kshot.lab.verdict import VERDICTS, Verdict
 
 TONES: dict[Verdict, Tone] = {"reproduced": "good", "opposite": "bad", "absent": "plain", "undecided": "quiet"}
 
@@ -117,7 +117,8 @@ def method(results: Sequence[Result], left_out: Sequence[Finding], hours: float 
     said = [
         "Reproduced in shape: the effect lies beyond 0 the claimed way, by its p after Holm's correction over all "
         "findings of this report. Opposite: beyond 0 the other way. Absent here: its 90% interval lies within the "
-        "margin (two one-sided tests). Not decided: none of these. Of a claim of no effect: within the margin, or beyond it.",
+        "margin (two one-sided tests). Not decided: none of these. Of a claim of no effect: within the margin, or "
+        "beyond it.",
         "Samples and exemplar seeds are drawn again together (Owen 2007); tasks are fixed.",
     ]
     if hours is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
-from kshot.lab.finding import Finding
+from kshot.lab.claims.finding import Finding
 from kshot.lab.findings import FINDINGS
 from kshot.registry import suggest
 from kshot.types import UserError

@@ -10,10 +10,19 @@ from scipy import stats
 
 from kshot.eval.spread import exchanged
 from kshot.eval.statistics import Interval, holm, paired
-from kshot.lab import effects
-from kshot.lab.effects import Apart, Area, Gain, Leaning, Slope, Spread, arms_exchanged, seeds_exchanged
-from kshot.lab.estimate import Answers, Estimate, estimated, two_sided
-from kshot.lab.verdict import verdict
+from kshot.lab.claims import effects
+from kshot.lab.claims.effects import (
+    AreaOverHalf,
+    ArmSpread,
+    Gain,
+    Leaning,
+    SeedSpread,
+    Slope,
+    arms_exchanged,
+    seeds_exchanged,
+)
+from kshot.lab.claims.estimate import Estimate, Replies, estimated, two_sided
+from kshot.lab.claims.verdict import verdict
 
 GAIN = Gain("a", "b")
 
@@ -23,12 +32,12 @@ def fewer_exchanges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effects, "EXCHANGES", 1_000)
 
 
-def answers(scores: np.ndarray) -> Answers:
+def answers(scores: np.ndarray) -> Replies:
     none = np.full(len(scores), -1)
-    return Answers(np.asarray(scores, float), none, none, None)
+    return Replies(np.asarray(scores, float), none, none, None)
 
 
-def drawn(rng: np.random.Generator, n: int, up: float, down: float) -> dict[str, list[list[Answers]]]:
+def drawn(rng: np.random.Generator, n: int, up: float, down: float) -> dict[str, list[list[Replies]]]:
     """Two arms that differ on shares `up` and `down` of n samples."""
     kind = rng.choice(3, size=n, p=[up, down, 1 - up - down])
     same = rng.random(n) < 0.5
@@ -129,14 +138,14 @@ def test_statistics_against_numpy() -> None:
     arms = [[answers(rng.random(50) < p) for _ in range(4)] for p in (0.2, 0.4, 0.5)]
     means = np.array([[each.scores.mean() for each in arm] for arm in arms])
     assert GAIN(arms) == pytest.approx(means[0].mean() - means[1].mean())
-    assert Spread("a", "b")(arms[:2]) == pytest.approx(means[0].std(ddof=1) - means[1].std(ddof=1))
+    assert SeedSpread("a", "b")(arms[:2]) == pytest.approx(means[0].std(ddof=1) - means[1].std(ddof=1))
     slope = stats.linregress(np.log2([1, 3, 9]), means.mean(axis=1)).slope
     assert Slope("few-shot:k={k}", (0, 2, 8))(arms) == pytest.approx(slope)
 
 
 def test_arms_apart_by_chance_alone_are_around_zero_and_others_are_not() -> None:
     rng = np.random.default_rng(4)
-    effect = Apart(("a", "b", "c", "d"))
+    effect = ArmSpread(("a", "b", "c", "d"))
     none = [effect([[answers(rng.random(100) < 0.5)] for _ in range(4)]) for _ in range(200)]
     assert abs(np.mean(np.sign(none) * np.square(none))) < 0.0005  # a variance without bias
     some = [effect([[answers(rng.random(100) < p)] for p in (0.2, 0.4, 0.6, 0.8)]) for _ in range(50)]
@@ -149,10 +158,10 @@ def test_an_area_is_scikit_learns_and_leaning_is_a_share() -> None:
     rng = np.random.default_rng(5)
     probabilities = rng.dirichlet(np.ones(3), size=80)
     targets = rng.integers(3, size=80)
-    each = Answers(np.zeros(80), targets, probabilities.argmax(1), probabilities)
+    each = Replies(np.zeros(80), targets, probabilities.argmax(1), probabilities)
     known = roc_auc_score(targets, probabilities, multi_class="ovr", average="macro")
-    assert Area("a")([[each]]) == pytest.approx(known - 0.5)
-    never = Answers(np.zeros(80), targets, np.full(80, 2), probabilities)
+    assert AreaOverHalf("a")([[each]]) == pytest.approx(known - 0.5)
+    never = Replies(np.zeros(80), targets, np.full(80, 2), probabilities)
     share = float((each.said == 1).mean())
     assert Leaning("a", "b", 1)([[each], [never]]) == pytest.approx(share)
 
@@ -160,7 +169,7 @@ def test_an_area_is_scikit_learns_and_leaning_is_a_share() -> None:
 def test_seeds_are_exchanged_as_enumeration_has_it() -> None:
     rng = np.random.default_rng(8)
     arms = [[answers(rng.random(40) < p) for p in row] for row in ((0.3, 0.7, 0.5, 0.9), (0.4, 0.5, 0.6, 0.5))]
-    effect = Spread("a", "b")
+    effect = SeedSpread("a", "b")
     seen = abs(effect(arms))
     exact = []
     for flips in itertools.product([False, True], repeat=4):

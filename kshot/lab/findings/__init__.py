@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 
-from kshot.lab.finding import Finding
+from kshot.lab.claims.finding import Finding
 
 FILES: tuple[str, ...] = (
     "brown_2020",

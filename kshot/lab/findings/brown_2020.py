@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain, Slope
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain, Slope
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Brown et al. 2020, arXiv 2005.14165"
 LABELS = ("sst2", "trec", "agnews")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain, Worst
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain, Worst
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Min et al. 2022, arXiv 2108.04106"
 TASKS = ("sst2", "trec", "agnews")

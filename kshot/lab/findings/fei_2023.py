@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain, Spread
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain, SeedSpread
+from kshot.lab.claims.finding import Finding
 from kshot.lab.findings.zhao_2021 import RAW, TASKS
 
 SOURCE = "Fei et al. 2023, arXiv 2305.19148"
@@ -36,7 +36,7 @@ FINDINGS = (
         "domain-calibration-steadies",
         "Domain-context calibration lowers the spread of accuracy over exemplar sets.",
         SOURCE,
-        Spread(f"{RAW},calibrate=domain", RAW),
+        SeedSpread(f"{RAW},calibrate=domain", RAW),
         TASKS,
         "below",
         margin=2,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Holtzman et al. 2021, arXiv 2104.08315"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Apart, Gain
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import ArmSpread, Gain
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Lu et al. 2022, arXiv 2104.08786"
 TASKS = ("sst2", "trec")
@@ -14,7 +14,7 @@ FINDINGS = (
         "order-matters",
         "The order of the same four exemplars alone moves accuracy, beyond what sampling does.",
         f"{SOURCE}, section 1",
-        Apart(tuple(f"{SET},order=perm,permutation={at}" for at in range(24))),
+        ArmSpread(tuple(f"{SET},order=perm,permutation={at}" for at in range(24))),
         TASKS,
         "above",
         margin=2,

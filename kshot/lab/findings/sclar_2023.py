@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Apart
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import ArmSpread
+from kshot.lab.claims.finding import Finding
 
 FINDINGS = (
     Finding(
         "formats-matter",
         "Separators, spacing and case alone move accuracy, beyond what sampling does.",
         "Sclar et al. 2023, arXiv 2310.11324, section 4",
-        Apart(
+        ArmSpread(
             tuple(
                 f"choice-logprob:template=0,k=4,select=balanced,exemplar_seed={{seed}},format_seed={at}"
                 for at in range(12)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Wei et al. 2022, arXiv 2201.11903"
 SCALE = "gains from about 100B parameters on (section 3.2); PaLM 540B, GPT-3 175B"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Area, GainOverConstant
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import AreaOverHalf, GainOverConstant
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Wei et al. 2023, arXiv 2303.03846"
 SHOWN = "choice-logprob:template=0,k=16,select=balanced,exemplar_seed={seed}"
@@ -13,7 +13,7 @@ FINDINGS = (
         "flipped-labels-are-ignored",
         "Small models ignore flipped labels: their scores still tell the true ones apart.",
         f"{SOURCE}, section 3",
-        Area(f"{SHOWN},ablate=flipped"),
+        AreaOverHalf(f"{SHOWN},ablate=flipped"),
         ("sst2", "agnews"),
         "above",
         margin=5,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kshot.lab.effects import Gain, Spread
-from kshot.lab.finding import Finding
+from kshot.lab.claims.effects import Gain, SeedSpread
+from kshot.lab.claims.finding import Finding
 
 SOURCE = "Zhao et al. 2021, arXiv 2102.09690"
 TASKS = ("sst2", "trec", "agnews", "rte")
@@ -27,7 +27,7 @@ FINDINGS = (
         "contextual-calibration-steadies",
         "Contextual calibration lowers the spread of accuracy over exemplar sets.",
         f"{SOURCE}, section 5",
-        Spread(f"{RAW},calibrate=contextual", RAW),
+        SeedSpread(f"{RAW},calibrate=contextual", RAW),
         TASKS,
         "below",
         margin=2,

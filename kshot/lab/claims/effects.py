@@ -1,7 +1,7 @@
 """Effects: what is taken of several arms' answers to one task, as a share; each a small value that a hash can name.
 
 An arm is a strategy's specification, in which `{seed}` stands for an exemplar seed. A statistic gets the arms in order,
-in each one `Answers` a seed, and its mean over tasks is the effect.
+in each one `Replies` a seed, and its mean over tasks is the effect.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from kshot.lab.estimate import Answers, Tables
+from kshot.lab.claims.estimate import Replies, Tables
 
-Arm = Sequence[Answers]
+Arm = Sequence[Replies]
 SEED = "{seed}"
 
 
@@ -146,7 +146,7 @@ class Worst:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class SeedSpread:
     """How much further apart the seeds of one arm score than those of another: a difference of standard deviations."""
 
     of: str
@@ -190,7 +190,7 @@ class Slope:
 
 
 @dataclass(frozen=True, slots=True)
-class Apart:
+class ArmSpread:
     """The standard deviation between the true scores of several arms, sampling noise taken off.
 
     The arms' variance by the method of moments of a two-way layout without replication (Scheffe 1959, chapter 7): mean
@@ -219,7 +219,7 @@ class Apart:
 
 
 @dataclass(frozen=True, slots=True)
-class Area:
+class AreaOverHalf:
     """How far above one half the area under the ROC curve is, each label against the rest: knowledge, leaning aside."""
 
     of: str
@@ -237,7 +237,7 @@ class Area:
         return sum(found) / len(found) - 0.5
 
 
-def area(answers: Answers) -> float:
+def area(answers: Replies) -> float:
     """The macro area; a label that no sample has, or all have, is left out. Raises ValueError without probabilities."""
     import numpy as np
 

@@ -6,8 +6,8 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from kshot.lab.effects import SEED, Effect
-from kshot.lab.verdict import Direction
+from kshot.lab.claims.effects import SEED, Effect
+from kshot.lab.claims.verdict import Direction
 
 
 @dataclass(frozen=True, slots=True)

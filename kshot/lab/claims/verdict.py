@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kshot.lab.estimate import Estimate
+from kshot.lab.claims.estimate import Estimate
 
 Direction = Literal["above", "below", "near"]
 Verdict = Literal["reproduced", "opposite", "absent", "undecided"]

@@ -27,7 +27,7 @@ POWER = 1.959964 + 0.841621
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Replies:
     """What one strategy said to a task's samples, in their order."""
 
     scores: NDArray[np.float64]  # (samples,) by the task's metric, in [0, 1]
@@ -36,14 +36,14 @@ class Answers:
     probabilities: NDArray[np.float64] | None  # (samples, labels)
     clusters: tuple[str, ...] | None = None  # of the samples, where they come in some
 
-    def taken(self, chosen: NDArray[np.int64]) -> Answers:
+    def taken(self, chosen: NDArray[np.int64]) -> Replies:
         """Those to some samples, of which any may be named more than once."""
         probabilities = None if self.probabilities is None else self.probabilities[chosen]
-        return Answers(self.scores[chosen], self.targets[chosen], self.said[chosen], probabilities)
+        return Replies(self.scores[chosen], self.targets[chosen], self.said[chosen], probabilities)
 
 
-Tables = Mapping[str, Sequence[Sequence[Answers]]]
-"""By task: an effect's arms, in each one `Answers` a seed (one alone, where it has none)."""
+Tables = Mapping[str, Sequence[Sequence[Replies]]]
+"""By task: an effect's arms, in each one `Replies` a seed (one alone, where it has none)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Estimate:
 
 def estimated(
     tables: Tables,
-    statistic: Callable[[Sequence[Sequence[Answers]]], float],
+    statistic: Callable[[Sequence[Sequence[Replies]]], float],
     test: Callable[[Tables], float] | None = None,
     *,
     draws: int = DRAWS,
@@ -113,7 +113,7 @@ def estimated(
     )
 
 
-def redrawn(arms: Sequence[Sequence[Answers]], rng: np.random.Generator) -> list[list[Answers]]:
+def redrawn(arms: Sequence[Sequence[Replies]], rng: np.random.Generator) -> list[list[Replies]]:
     """Arms with their samples (clusters of them, where they come in some) and their seeds drawn again."""
     import numpy as np
 
