@@ -4,7 +4,7 @@ main.py      the program, and `kshot list`
 bench.py     `kshot bench` and `kshot demo`
 runs.py      what is done with a run's folder: show, report, rescore, export, compare, view
 tune.py      `kshot tune`
-reproduce.py findings of the literature: list, run, report
+reproduce.py `kshot reproduce`
 judge.py     `kshot judge`
 classic.py   `kshot classic`
 study_file.py  a study in a file, in the words of the options of bench
