@@ -191,6 +191,11 @@ BAD = {
     "greedy": ["maybe"],
     "top_k": ["-1", "x"],
     "min_p": ["-0.1", "1.1", "nan"],
+    "premise": ["Its tone is"],  # without calibrate=pmi
+    "ablate": ["silver", "symbols"],  # of a task without labels
+    "share": ["-0.1", "1.1", "nan", "0.5"],  # of nothing
+    "permutation": ["-1", "3"],  # without order=perm
+    "foreign": ["scan"],  # without ablate=foreign
 }
 
 
@@ -210,6 +215,7 @@ def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
         "base": "few-shot(k=2)", "lead": "Well, then (so to say):", "select": "random", "order": "reversed",
         "normalise": "bytes", "score": "text", "text": "Add, then stop.", "calibrate": "domain", "template": "1",
         "system": "Be brief, please.", "label_words": ("bad", "good"), "stop": ("###", "END"),
+        "ablate": "random", "foreign": "scan", "premise": "It is",
     }  # fmt: skip
     function = STRATEGIES.parse(name)[1]
     for key, default in hyperparameters(function).items():
