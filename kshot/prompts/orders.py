@@ -1,10 +1,10 @@
 """The order of exemplars that leaves a model least sure of one answer: GlobalE and LocalE (Lu et al. 2022).
 
 arXiv 2104.08786, section 3. Up to 24 permutations of the exemplars are tried on probing samples that the model itself
-writes, one after each permutation, and that with the highest entropy is taken: GlobalE of which labels are answered over
-all probing samples, LocalE of the labels' probabilities, averaged over them. No labelled sample is used. Meets: a
-label is read by scoring all of its words. Concedes: the one best permutation is taken, where the paper averages its four
-best; no block on repeated words, which an engine has not.
+writes, one after each permutation, and that with the highest entropy is taken: GlobalE of which labels are answered
+over all probing samples, LocalE of the labels' probabilities, averaged over them. No labelled sample is used. Meets: a
+label is read by scoring all of its words. Concedes: the one best permutation is taken, where the paper averages its
+four best; no block on repeated words, which an engine has not.
 """
 
 from __future__ import annotations

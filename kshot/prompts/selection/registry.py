@@ -21,8 +21,9 @@ def selection(*, by_question: bool) -> Callable[[S], S]:
     """Decorator: registers a way to select under its function's name.
 
     The function takes (question, pool, k, generator) and keyword-only hyperparameters with defaults, and gives k
-    samples of the pool, which has as many at least, in the order in which they are shown. `by_question`: whether they hang on
-    the question's text; if not, all questions of a task are given the same, and what stands in front of them is shared.
+    samples of the pool, which has as many at least, in the order in which they are shown. `by_question`: whether they
+    hang on the question's text; if not, all questions of a task are given the same, and what stands in front of them is
+    shared.
     """
 
     def register(function: S) -> S:
