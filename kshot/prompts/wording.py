@@ -86,6 +86,30 @@ def around(question: Question, exemplars: Sequence[Sample], words: str, instruct
     return f"{front}{before}{words}", after.rstrip()
 
 
+def answer_first(question: Question, sample: Sample) -> tuple[str, str]:
+    """A sample in the question's template, the line with its answer moved to the front: (up to its text, the rest).
+
+    "Review: fine\\nSentiment: good" is ("Sentiment: good\\nReview:", " fine"). Raises UserError where the answer has no
+    line of its own.
+    """
+    assert question.template is not None
+    said = spoken(question, sample)
+    pieces = pieces_of(replace(question, text=said.question, choices=(), fields=said.fields))
+    if len(pieces) == 1 or "\n" not in pieces[-1]:
+        raise UserError(
+            f"the template {shortened(question.template)} has no line of its own for {{{{ answer }}}}, which would come "
+            "before the sample's text here; give another template, or template=own."
+        )
+    values = variables(said.question, (), said.fields, ANSWER, True, question.language)
+    text = rendered(question.template, with_gap(question.template, values, question.template.gap or ""))
+    lines = text.split("\n")
+    at = next(at for at, line in enumerate(lines) if ANSWER in line)
+    answer = solved(said, question.format)
+    label = lines[at].replace(ANSWER, answer) if answer else lines[at].replace(ANSWER, "").rstrip(" ")
+    rest, lead = "\n".join(lines[:at] + lines[at + 1 :]), pieces[0].rstrip(" ")
+    return f"{label}\n{lead}", rest[len(lead) :]
+
+
 def before_the_answer(question: Question) -> str:
     """What a question's template has between the last of the sample's texts and the answer: "Sentiment:"."""
     return pieces_of(question, listed=not question.choices)[-1].strip()

@@ -1,4 +1,4 @@
-"""The embedders by which a run selects exemplars: their hashes are kept, so that no other takes their place unnoticed."""
+"""By what a run tells near texts from far ones: the hash of each embedder is kept, so that no other takes its place."""
 
 from __future__ import annotations
 
