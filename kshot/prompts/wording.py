@@ -89,16 +89,16 @@ def around(question: Question, exemplars: Sequence[Sample], words: str, instruct
 def answer_first(question: Question, sample: Sample) -> tuple[str, str]:
     """A sample in the question's template, the line with its answer moved to the front: (up to its text, the rest).
 
-    "Review: fine\\nSentiment: good" is ("Sentiment: good\\nReview:", " fine"). Raises UserError where the answer has no
-    line of its own.
+    "Review: fine\\nSentiment: good" is ("Sentiment: good\\nReview:", " fine").
+    Raises UserError where the answer has no line of its own.
     """
     assert question.template is not None
     said = spoken(question, sample)
     pieces = pieces_of(replace(question, text=said.question, choices=(), fields=said.fields))
     if len(pieces) == 1 or "\n" not in pieces[-1]:
         raise UserError(
-            f"the template {shortened(question.template)} has no line of its own for {{{{ answer }}}}, which would come "
-            "before the sample's text here; give another template, or template=own."
+            f"the template {shortened(question.template)} has no line of its own for {{{{ answer }}}}, which "
+            "would come before the sample's text here; give another template, or template=own."
         )
     values = variables(said.question, (), said.fields, ANSWER, True, question.language)
     text = rendered(question.template, with_gap(question.template, values, question.template.gap or ""))

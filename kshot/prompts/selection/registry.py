@@ -28,7 +28,8 @@ def selection(*, by_question: bool) -> Callable[[S], S]:
 
     def register(function: S) -> S:
         vars(function)[BY_QUESTION] = by_question
-        return SELECTIONS.add(function.__name__)(function)
+        SELECTIONS.add(function.__name__)(function)
+        return function
 
     return register
 

@@ -47,7 +47,9 @@ def voted(vectors: Vectors, embed: str, texts: tuple[str, ...], k: int, neighbou
     chosen: list[int] = []
     while len(chosen) < k:
         weights = np.where(free, DISCOUNT**-met, 0.0)  # only what is not chosen votes
-        votes = np.bincount(voters.ravel(), np.repeat(weights, voters.shape[1]), len(texts))
+        votes = np.bincount(voters.ravel(), np.repeat(weights, voters.shape[1]), len(texts)).round(
+            9
+        )  # equals are equal
         at = int(np.argmax(np.where(free, votes, -np.inf)))
         chosen.append(at)
         free[at] = False

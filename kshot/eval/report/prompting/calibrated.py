@@ -126,7 +126,7 @@ def calibration_table(groups: Sequence[Mapping[str, Calibrated]]) -> Table:
     caption = (
         "The same log-likelihoods as they are (raw) and less a prior: contextual (Zhao et al. 2021), domain (Fei et "
         "al. 2023), batch (after Zhou et al. 2023, on train inputs), pmi (Holtzman et al. 2021). Gains in points, "
-        "paired bootstrap over samples; they are not corrected for their number. AUC: how well the scores tell labels apart, "
+        "paired bootstrap over samples; not corrected for their number. AUC: how well the scores tell labels apart, "
         "macro; of two labels no such prior changes it. Answers: the labels' shares of what is answered, and in "
         "parentheses of the targets."
     )
