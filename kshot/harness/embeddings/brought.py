@@ -7,6 +7,7 @@ told before anything is encoded.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -54,8 +55,11 @@ class Brought:
         return self.foreign[task]
 
     def hashes(self) -> Mapping[str, str]:
-        """The hash of every embedder that was asked for by now."""
-        return {name: one.hash for name, one in self.embedders.items() if one is not None}
+        """The hash of all that was asked for by now: embedders, but for the run's own model, and foreign inputs."""
+        found = {name: one.hash for name, one in self.embedders.items() if one is not None and name != SELF}
+        for task, texts in self.foreign.items():
+            found[f"inputs of {task}"] = hashlib.blake2b("\0".join(texts).encode(), digest_size=8).hexdigest()
+        return found
 
 
 def embedder_of(name: str, model: str | None) -> Embedder:

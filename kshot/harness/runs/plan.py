@@ -193,7 +193,7 @@ class Loaded:
         question = replace(
             task.question(sample, pool),
             files=self.files,
-            vectors=self.brought.space(task.name, pool, self.samples[task.name]),
+            vectors=self.brought.space(task.name, self.pools[task.name], self.samples[task.name]),
             foreign=self.brought.inputs_of,
         )
         found = self.prepared.get((task.name, strategy.name))

@@ -22,9 +22,8 @@ from kshot.harness.journal import Journal
 from kshot.harness.judging.read import refuse_judging
 from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, Reuse, replay, run_jobs
+from kshot.harness.runs.brought import check_brought, described
 from kshot.harness.runs.growth import GROWS, grown, joined, kept_samples, new_samples, whole
-from kshot.harness.runner import Calls, Job, Progress, replay, run_jobs
-from kshot.harness.runs.embedders import check_embedders, embedders_of
 from kshot.harness.runs.kinds import note_kinds
 from kshot.harness.runs.names import note_names
 from kshot.harness.runs.plan import Loaded, Plan, load_plan
@@ -63,9 +62,9 @@ def run_benchmark(
     settings = loaded.settings(engine.id, engine.chat)
     asked_for = loaded.check()  # before anything is kept
     with Journal.open(folder, settings, GROWS) as journal:
-        check_embedders(journal, loaded, asked_for)
+        check_brought(journal, asked_for)
         more = grown(journal, loaded, settings) if journal.answered() else {}
-        begin(journal, loaded, settings, {**(info or {}), **embedders_of(loaded, asked_for)}, more)
+        begin(journal, loaded, settings, {**(info or {}), **described(asked_for)}, more)
 
         def done(job: Job[Prediction], prediction: Prediction, calls: Calls) -> None:
             record = record_of(loaded, by_id, job, prediction, calls)

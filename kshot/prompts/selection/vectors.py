@@ -39,8 +39,10 @@ def nearness(question: Question, pool: Sequence[Sample], embed: str, what: str) 
     """The cosine of the question to every sample of a pool: (pool,)."""
     import numpy as np
 
-    given = vectors_of(question, what)(embed, (question.text,), texts_of(pool))
-    return np.asarray(given, dtype=float)[0]
+    given: NDArray[np.float64] = np.asarray(
+        vectors_of(question, what)(embed, (question.text,), texts_of(pool)), dtype=float
+    )[0]
+    return given
 
 
 def nearest(cosines: Sequence[float] | NDArray[np.float64], k: int) -> list[int]:
