@@ -35,6 +35,7 @@ COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, syst
       template: own (turns, or Q: and A:), 0, 1 ... of the task's, best (of these, on held-out exemplars), FILE.jinja
       label_words: what is written for each label, bad+good; format_seed: 0, 1 ... its other separators and case
       system: a message; what writes: stop=(); what is drawn: top_k=0, min_p=0.0
+      what shows exemplars: ablate=gold, share=1.0, permutation=0, foreign=word-problems
   values
       select: first, random, balanced, bm25 (nearest by words), knn (by vectors), mmr (and unlike one another), votek
         (standing for many), spread (far apart), file.py:name; of vectors: knn(embed=minilm), tfidf, self (the model's
