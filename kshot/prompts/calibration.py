@@ -39,7 +39,8 @@ def inputs_of(kind: str, question: Question, exemplars: Sequence[Sample]) -> lis
     if kind == "contextual":
         return [filled(question, text, tuple((name, text) for name, _ in question.fields)) for text in EMPTY]
     shown = set(exemplars)
-    pool = [sample for sample in question.exemplars if sample not in shown]
+    names = {sample.id for sample in exemplars} if question.showing else set()  # ablated it is no longer the pool's own
+    pool = [sample for sample in question.exemplars if sample not in shown and sample.id not in names]
     if len(pool) < 2:
         raise UserError(
             f"calibrate={kind} takes texts of the task's exemplars and it has {len(pool)} beside those that are shown; "

@@ -36,7 +36,8 @@ def best_order(
 
     Raises UserError for a task without labels, and a selection that gives each question its own exemplars.
     """
-    if not question.labels or looks_at_the_question(select):
+    own = question.shots is not None and select == "first" and question.shots(k) is not None
+    if not question.labels or own or looks_at_the_question(select):
         what = "a task with labels" if not question.labels else f"the same exemplars for all questions, not {select}"
         raise UserError(f"order={order} needs {what}; give another order.")
     places = candidates(k, seed)

@@ -132,6 +132,21 @@ def test_a_prior_is_asked_once_and_not_once_a_question(kind: str, inputs: int, t
     assert len(details) == 128 and all(set(one) == {"logprobs", "prior"} for one in details)
 
 
+def test_an_exemplar_with_another_label_is_no_input_of_a_prior_either() -> None:
+    pool = tuple(replace(one, fields=(("text", one.question),)) for one in POOL[:9])
+    for ablate in ("gold", "random", "flipped"):
+        strategy = get_strategy(f"choice-logprob:k=4,template=0,calibrate=batch,ablate={ablate}")
+        assert strategy.prepare is not None
+        asked: list[str] = []
+
+        def scored(request: Request, asked: list[str] = asked) -> Generation:
+            asked.append(str(request.prompt).split("\n\n")[-1].split("\n")[0])
+            return Generation("", "scored", logprob=-1.0, completion_tokens=1)
+
+        drive(strategy.prepare(replace(TEXT, exemplars=pool)), scored)
+        assert set(asked) == {f"Text: text {at} x" for at in range(4, 9)}
+
+
 # ---------------------------------------------------------------- the channel model
 
 

@@ -148,6 +148,7 @@ def test_a_sample_of_several_texts_is_written_text_by_text() -> None:
     ("question", "spec", "said"),
     [
         (replace(FILM, labels=()), "few-shot:k=4,order=globale", "needs a task with labels"),
+        (replace(FILM, shots=lambda k: POOL[:k]), "few-shot:k=4,order=locale", "the same exemplars for all questions"),
         (FILM, "few-shot:k=4,order=locale,select=bm25", "the same exemplars for all questions, not bm25"),
     ],
 )

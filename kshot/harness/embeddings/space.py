@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 HELD = 8  # lists of texts whose vectors are at hand
+FEW = 32  # texts that are gathered faster than they are kept
 
 
 class Embedder(Protocol):
@@ -41,6 +42,8 @@ class Space:
 
     def rows(self, embed: str, texts: tuple[str, ...]) -> Any:
         """The vectors of these texts."""
+        if len(texts) < FEW:
+            return self.gathered(embed, texts)
         if (embed, texts) not in self.held:
             if len(self.held) >= HELD:
                 self.held.pop(next(iter(self.held)))

@@ -15,6 +15,7 @@ from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import rescore, run_benchmark
+from kshot.harness.runs.sources import code_of
 from kshot.types import Generation, Request, Source, UserError
 from tests.conftest import save_tiny
 
@@ -87,6 +88,11 @@ def test_the_vectors_of_the_model_under_test(tiny_llama: Path, tmp_path: Path) -
     with Journal.read(tmp_path / "self") as journal:
         votes = [record for record in journal.records() if record.strategy.startswith("knn-vote")]
     assert len(votes) == 3 and all(not record.calls and record.prediction.answer for record in votes)
+
+
+def test_a_users_own_selection_counts_as_code_however_deep() -> None:
+    for select in ("own.py:longest(shortest=yes)", "knn(among=own.py:longest,size=4)"):
+        assert list(code_of(Plan(("coin-flip",), (f"few-shot:k=2,select={select}",)))) == ["own.py"]
 
 
 def test_inputs_of_another_task(tmp_path: Path) -> None:
