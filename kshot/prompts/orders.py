@@ -32,7 +32,7 @@ TEXT = "\ue001"
 def best_order(
     question: Question, order: str, *, k: int, select: str, seed: int, instruction: str
 ) -> Program[dict[str, object]]:
-    """The permutation with the highest entropy of its labels: {"permutation": its number, "entropies", "probes"}.
+    """The permutation with the highest entropy of its labels: {"permutation": its number, "entropy", ...}.
 
     Raises UserError for a task without labels, and a selection that gives each question its own exemplars.
     """
