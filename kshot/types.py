@@ -235,6 +235,9 @@ class Question:
     score: Callable[[str | None, Sample], Score] | None = None  # the task's, for what is tried out on exemplars
     files: Mapping[str, bytes] | None = None  # of a run, the template files named in it; None: read where they lie
     prepared: Mapping[str, Any] = field(default_factory=dict)  # what its strategy found out for the task beforehand
+    showing: Mapping[str, Any] = field(default_factory=dict)  # what becomes of exemplars once they are chosen
+    vectors: Callable[[str, Sequence[str], Sequence[str]], Any] | None = None  # embedder, texts, others: cosines
+    foreign: Callable[[str], Sequence[str]] | None = None  # another task's name: its inputs
 
 
 RIGHT = 1 - 1e-9

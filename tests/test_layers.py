@@ -22,13 +22,14 @@ HEAVY = {"torch", "transformers", "peft", "accelerate"}
 LAZY = {"torch", "transformers", "datasets", "matplotlib", "scipy", "statsmodels", "peft", "accelerate", "pandas"}
 MAY_BE_HEAVY = (
     *("kshot.harness.models", "kshot.harness.engines", "kshot.harness.decoding", "kshot.harness.prefix"),
-    *("kshot.adapters", "kshot.classic"),
+    *("kshot.harness.embeddings", "kshot.adapters", "kshot.classic"),
 )
 REPORT = ("eval", "eval.report")
 
 ALLOWED: dict[str, tuple[str, ...]] = {
-    "prompts": (),
-    "prompts.strategies": ("prompts",),
+    "prompts": ("prompts.selection",),
+    "prompts.selection": (),
+    "prompts.strategies": ("prompts", "prompts.selection"),
     "eval": (),
     "eval.answers.languages": (),
     "eval.answers": ("eval.answers.languages",),
@@ -45,6 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.report.prompting": (*REPORT, "eval.metrics"),
     "harness": (),
     "harness.models": (),
+    "harness.embeddings": ("harness.models",),
     "harness.decoding": (),
     "harness.prefix": ("harness.decoding",),
     "harness.engines": ("harness.models", "harness.decoding", "harness.prefix", "harness.engines.served"),
@@ -54,7 +56,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("eval.metrics", "harness", "harness.engines", "harness.judging", "harness.models"),
+        *("eval.metrics", "harness", "harness.embeddings", "harness.engines", "harness.judging", "harness.models"),
     ),
     "harness.runs.view": (
         *("harness", "harness.judging", "harness.runs", "eval.metrics", "eval.report", "eval.report.prompting"),

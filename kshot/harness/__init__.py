@@ -10,6 +10,7 @@ medium.py       a journal opened to be read, where nothing can be written too
 journal.py      what was asked and answered, on disk: a killed run goes on where it was
 provenance.py   what is needed to repeat a run: versions, hardware, hashes
 models/         a name to weights in memory
+embeddings/     texts to vectors
 engines/        requests to generations
 decoding/       what a decoder does for one sequence
 prefix/         what sequences share: a decoder that computes it once

@@ -9,7 +9,11 @@ common.py       what can be said of every strategy: template, label words, syste
 preparation.py  what a strategy finds out beforehand, the best template among it
 held_out.py     exemplars to try things on
 calibration.py  what a model says of labels unasked
+scoring.py      how likely labels and choices are
 exemplars.py    which worked samples are shown, in which order
+selection/      ways to select them, one file each
+ablations.py    what is done to them: other labels, other words, other inputs
+orders.py       the order of the highest entropy
 voting.py       the answer that most chains give
 strategies/     one file each
 """

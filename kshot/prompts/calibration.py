@@ -1,8 +1,9 @@
 """What a model says before it has read anything: the prior of each label, to be taken off its log-likelihoods.
 
-All three estimates are the mean of the label probabilities over inputs without a known label, and what is compared is
+Three estimates are the mean of the label probabilities over inputs without a known label, and what is compared is
 log p(label | question) - log prior(label), Zhao et al.'s W = diag(prior)^-1 (2021, arXiv 2102.09690, section 5). They
-differ in the inputs. Concedes: estimates from exemplar texts assume that the labels are about as frequent there.
+differ in the inputs. The fourth, pmi, is what a label or a choice is likely by behind a premise alone. Concedes:
+estimates from exemplar texts assume that the labels are about as frequent there.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kshot.types import ASKED, Question, Sample, UserError
+from kshot.prompts.phrases import phrases
+from kshot.prompts.templates import conversation
+from kshot.prompts.wording import before_the_answer, continuation_for
+from kshot.types import ASKED, Prompt, Question, Request, Sample, UserError
 
-CALIBRATIONS = ("none", "contextual", "domain", "batch")
+FROM_INPUTS = ("contextual", "domain", "batch")
+PMI = "pmi"
+CALIBRATIONS = ("none", *FROM_INPUTS, PMI)
 EMPTY = ("N/A", "", "[MASK]")  # Zhao et al. 2021, section 5
 TEXTS = 20  # Fei et al. 2023
 INPUTS = 32
@@ -33,7 +39,8 @@ def inputs_of(kind: str, question: Question, exemplars: Sequence[Sample]) -> lis
     if kind == "contextual":
         return [filled(question, text, tuple((name, text) for name, _ in question.fields)) for text in EMPTY]
     shown = set(exemplars)
-    pool = [sample for sample in question.exemplars if sample not in shown]
+    names = {sample.id for sample in exemplars} if question.showing else set()  # ablated it is no longer the pool's own
+    pool = [sample for sample in question.exemplars if sample not in shown and sample.id not in names]
     if len(pool) < 2:
         raise UserError(
             f"calibrate={kind} takes texts of the task's exemplars and it has {len(pool)} beside those that are shown; "
@@ -44,6 +51,25 @@ def inputs_of(kind: str, question: Question, exemplars: Sequence[Sample]) -> lis
         drawn = generator.sample(pool, min(INPUTS, len(pool)))
         return [filled(question, sample.question, sample.fields) for sample in drawn]
     return [random_words(question, pool, generator) for _ in range(TEXTS)]
+
+
+def premise_requests(question: Question, texts: Sequence[str], premise: str) -> list[Request]:
+    """A request for each text's log-likelihood behind a domain premise and nothing else (Holtzman et al. 2021).
+
+    arXiv 2104.08315, section 3. The premise is what the question's template has right before an answer, "Sentiment:",
+    in turns the wish for a label, or "The answer is:" before choices. Raises UserError where a template has no words
+    there.
+    """
+    prompt: Prompt
+    if question.template is None:
+        own = phrases(question.language).premise if question.choices else question.format.instruction
+        prompt = conversation(replace(question, text=premise or own, choices=()))
+        return [Request(prompt, continuation=text) for text in texts]
+    prompt = premise or before_the_answer(question)
+    if not prompt.strip():
+        raise UserError("calibrate=pmi: the template has no words between a sample and its answer; give premise=.")
+    gap = continuation_for(question, "", listed=not question.choices)
+    return [Request(prompt, continuation=f"{gap}{text}") for text in texts]
 
 
 def random_words(question: Question, pool: Sequence[Sample], generator: random.Random) -> Question:

@@ -1,5 +1,7 @@
 """What can be said of every strategy: in which template, with which words, system message, stops and sampling.
 
+Of what shows exemplars it can be said as well what becomes of them: all such strategies take it from here.
+
 They are hyperparameters like a strategy's own, behind them in its name. A strategy's function knows none of them: its
 question is changed before it begins, and its requests on their way out.
 """
@@ -13,6 +15,7 @@ from functools import lru_cache, wraps
 from typing import Any
 
 from kshot.program import rewrite
+from kshot.prompts.ablations import GOLD, RENAMED, SHOWN, check_showing, words_for
 from kshot.prompts.formats import formatted
 from kshot.prompts.held_out import without_validation
 from kshot.prompts.wording import answer_for, reworded, stops_of, template_of
@@ -26,16 +29,23 @@ BEST = "best"  # the template that does best on exemplars held out for it
 WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
 SAMPLES: dict[str, Any] = {"top_k": 0, "min_p": 0.0}  # of what can be sampled
+SEED = "exemplar_seed"
 
 COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, system=)
       template: own (turns, or Q: and A:), 0, 1 ... of the task's, best (of these, on held-out exemplars), FILE.jinja
       label_words: what is written for each label, bad+good; format_seed: 0, 1 ... its other separators and case
       system: a message; what writes: stop=(); what is drawn: top_k=0, min_p=0.0
+      what shows exemplars: ablate=gold, share=1.0, permutation=0, foreign=word-problems
   values
-      select: first, random, balanced or bm25; order: drawn, reversed or shuffled; noise: the share of wrong exemplars
+      select: first, random, balanced, bm25 (nearest by words), knn (by vectors), mmr (and unlike one another), votek
+        (standing for many), spread (far apart), file.py:name; of vectors: knn(embed=minilm), tfidf, self (the model's
+        own), a folder or a hub id; knn(among=votek,size=18), mmr(lam=0.5), votek(neighbours=150), spread(farthest=yes)
+      order: drawn, reversed, shuffled, perm (with permutation=0 ... k!-1), globale or locale (of the highest entropy)
+      ablate (what is done to exemplars, a share of them): gold, wrong, random, flipped, symbols, words, no-labels,
+        labels-only, foreign (with foreign=TASK, whose inputs they get); noise=X is ablate=wrong,share=X
       wording: 0, 1 ... of the task's instructions, -1 none; max_new_tokens=-1: as many as the task's replies take
       normalise: none, length (tokens), characters or bytes; score (of choices): letter, text or rest
-      calibrate (takes off the labels' prior): none, contextual, domain or batch"""
+      calibrate (takes off the labels' prior): none, contextual, domain, batch or pmi (what premise= says is likely)"""
 
 Function = Callable[..., Program[Prediction]]
 
@@ -44,6 +54,7 @@ def common_of(own: Mapping[str, Any]) -> dict[str, Any]:
     """The common hyperparameters of a function with such ones of its own, which come first where both have a name."""
     named = {**WORDS, **(WRITES if {"max_new_tokens", "temperature"} & set(own) else {})}
     named |= SAMPLES if "temperature" in own else {}
+    named |= SHOWN if {"k", "select", "order", SEED} <= set(own) else {}
     return {name: default for name, default in named.items() if name not in own}
 
 
@@ -60,7 +71,7 @@ def with_common(function: Function) -> Function:
         given = {name: params.pop(name, default) for name, default in added.items()}
         if given == added and not question.form:
             return function(question, **params)
-        return said(function, question, params, given)
+        return said(function, question, params, {**given, SEED: params.get(SEED, 0)})
 
     vars(strategy)["common"] = added
     vars(strategy)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), *more])
@@ -112,11 +123,33 @@ def in_words(question: Question, given: Mapping[str, Any]) -> Question:
         if question.template is None:
             raise UserError(f"format_seed is {seed} and there is no template to format; add template=0, say.")
         question = replace(question, template=formatted(question.template, seed))
-    if words:
-        return reworded(question, words, "label_words")
-    if name and question.template and question.template.words:
-        return reworded(question, question.template.words, "the template's words")
-    return question
+    if given.get("ablate", GOLD) in RENAMED:
+        if words:
+            raise UserError(
+                f"ablate={given['ablate']} and label_words both put words for the labels; give one of them."
+            )
+        words = words_for(given["ablate"], question.labels, given.get(SEED, 0))
+        question = reworded(question, words, f"the words of ablate={given['ablate']}")
+    elif words:
+        question = reworded(question, words, "label_words")
+    elif name and question.template and question.template.words:
+        question = reworded(question, question.template.words, "the template's words")
+    return in_its_showing(question, given)
+
+
+def in_its_showing(question: Question, given: Mapping[str, Any]) -> Question:
+    """The question with what is to become of exemplars, where anything is. Raises UserError for what cannot be."""
+    showing = {name: given[name] for name in SHOWN if name in given}
+    if not showing or showing == SHOWN:
+        return question
+    check_showing(showing)
+    return replace(question, showing=showing)
+
+
+def given_of(function: Callable[..., object], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a strategy in common, and the seed by which its exemplars are drawn."""
+    common = vars(function).get("common", {})
+    return {**{name: value for name, value in params.items() if name in common}, SEED: params.get(SEED, 0)}
 
 
 def template_files(specs: Iterable[str]) -> list[str]:
@@ -129,9 +162,8 @@ def template_files(specs: Iterable[str]) -> list[str]:
 
 def answer_behind(strategy: Strategy, question: Question, sample: Sample) -> str:
     """A sample's answer as it stands behind the strategy's prompt: what a model is to write, were it right."""
-    common = vars(strategy.function).get("common", {})
     question = in_its_form(strategy.function, question)
-    return answer_for(in_words(question, {name: strategy.params[name] for name in common}), sample)
+    return answer_for(in_words(question, given_of(strategy.function, strategy.params)), sample)
 
 
 def own_stops(function: Function, question: Question, params: Mapping[str, Any]) -> tuple[str, ...]:

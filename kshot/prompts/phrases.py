@@ -21,6 +21,7 @@ class Phrases:
     break_down: str  # before a question to be taken apart
     asks: str  # before a question in plain text
     answers: str  # before its answer, which follows at once
+    premise: str  # before an answer where no question stands
     stops: tuple[str, ...]  # where a model that only goes on writing begins the next question
 
 
@@ -31,6 +32,7 @@ ENGLISH = Phrases(
     break_down="Break this down into simpler questions: ",
     asks="Q: ",
     answers="A: ",
+    premise="The answer is:",
     stops=("\nQ:",),
 )
 # choices as C-Eval lists them (Huang et al. 2023, arXiv 2305.08322); the lead is Kojima's, put into Chinese
@@ -41,6 +43,7 @@ CHINESE = Phrases(
     break_down="把下面的问题分解成几个更简单的问题：",
     asks="问：",
     answers="答：",
+    premise="答案是：",
     stops=("\n问：", "\n问:"),
 )
 PHRASES: Mapping[str, Phrases] = {"en": ENGLISH, "zh": CHINESE}

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from kshot.program import gather
-from kshot.prompts.common import BEST, OWN, in_words
+from kshot.prompts.common import BEST, OWN, SEED, given_of, in_its_form, in_words
+from kshot.prompts.exemplars import BY_ENTROPY
 from kshot.prompts.held_out import Pool, divided
 from kshot.types import Prediction, Program, Question, Sample, UserError
 
@@ -23,12 +24,12 @@ Preparation = Callable[[Question], Program[Found]]
 
 def preparation_of(function: Callable[..., Program[Prediction]], params: Mapping[str, Any]) -> Preparation | None:
     """The preparation of a strategy with these hyperparameters; None where it has nothing to find out."""
-    common = vars(function).get("common", {})
-    given = {name: value for name, value in params.items() if name in common}
-    own = {name: value for name, value in params.items() if name not in common}
-    inner: Preparation | None = vars(function)["prepare"](**own) if "prepare" in vars(function) else None
+    given = given_of(function, params)
+    own = {name: value for name, value in params.items() if name not in vars(function).get("common", {})}
+    asks: Preparation | None = vars(function)["prepare"](**own) if "prepare" in vars(function) else None
+    inner = ordered_first(own, asks)
     if given.get("template") != BEST:
-        return None if inner is None else lambda question: inner(in_words(question, given))
+        return None if inner is None else lambda question: inner(in_words(in_its_form(function, question), given))
 
     def prepare(question: Question) -> Program[Found]:
         if not question.templates:
@@ -55,3 +56,23 @@ def preparation_of(function: Callable[..., Program[Prediction]], params: Mapping
         return sum(score(answer, sample).value for answer, sample in zip(answers, held, strict=True)), found
 
     return prepare
+
+
+def ordered_first(own: Mapping[str, Any], asks: Preparation | None) -> Preparation | None:
+    """A preparation that begins with the order of the exemplars, where that is to be found; otherwise as it is."""
+    order, k = own.get("order"), own.get("k", 0)
+    if order not in BY_ENTROPY or k < 2 or not {"select", SEED} <= set(own):
+        return asks
+
+    def program(question: Question) -> Program[Found]:
+        from kshot.prompts.orders import best_order
+        from kshot.prompts.wording import instruction_of
+
+        instruction = instruction_of(question.instructions, own.get("wording", -1))
+        found = yield from best_order(
+            question, order, k=k, select=own["select"], seed=own[SEED], instruction=instruction
+        )
+        more = (yield from asks(replace(question, prepared=found))) if asks else {}
+        return {**found, **more}
+
+    return program

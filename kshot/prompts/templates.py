@@ -66,7 +66,7 @@ def solved(sample: Sample, format: AnswerFormat, *, rationale: bool = False, lis
     where a rationale is asked for and the exemplar has none.
     """
     answer = sample.target if not format.bars else target_text(sample)
-    answer = choice_text(sample) if sample.choices and not listed else answer
+    answer = choice_text(sample) if sample.choices and not listed and answer else answer
     if not rationale:
         return answer
     if not sample.rationale.strip():
@@ -146,7 +146,7 @@ def plain(request: Request, language: str = "en") -> Request:
     text, open_question = "", False
     for message in request.prompt:
         if message.role == "assistant" and open_question:
-            text += space + message.content
+            text += f"{space}{message.content}" if message.content else ""
         else:
             text += ("\n\n" if text else "") + (words.asks if message.role == "user" else "") + message.content
             text += f"\n{answers}" if message.role == "user" else ""

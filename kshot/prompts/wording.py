@@ -45,15 +45,29 @@ def prompt_for(
 
     A template's text stands for itself: `direct` adds nothing to it, and an instruction takes the place of its start.
     """
-    exemplars = tuple(spoken(question, sample) for sample in exemplars)
     if question.template is None:
+        exemplars = tuple(spoken(question, sample) for sample in exemplars)
         return conversation(
             question, exemplars, instruction=instruction, rationale=rationale, direct=direct, listed=listed, lead=lead
         )
     asked = asked_of(question, listed=listed)
-    front = shown(question.template, exemplars, question.format, instruction, rationale, listed, question.language)
+    front = in_front(question, exemplars, instruction=instruction, rationale=rationale, listed=listed)
     gap = asked.gap or ("" if question.language == "zh" else " ")
     return f"{front}{asked.text}{gap}{lead}" if lead else f"{front}{asked.text}"
+
+
+def in_front(
+    question: Question,
+    exemplars: Sequence[Sample],
+    *,
+    instruction: str = "",
+    rationale: bool = False,
+    listed: bool = True,
+) -> str:
+    """What stands before a question in its template: the instruction or the template's start, and the exemplars."""
+    assert question.template is not None
+    said = tuple(spoken(question, sample) for sample in exemplars)
+    return shown(question.template, said, question.format, instruction, rationale, listed, question.language)
 
 
 def around(question: Question, exemplars: Sequence[Sample], words: str, instruction: str = "") -> tuple[str, str]:
@@ -70,6 +84,49 @@ def around(question: Question, exemplars: Sequence[Sample], words: str, instruct
         )
     front = shown(question.template, tuple(exemplars), question.format, instruction, False, False, question.language)
     return f"{front}{before}{words}", after.rstrip()
+
+
+def answer_first(question: Question, sample: Sample) -> tuple[str, str]:
+    """A sample in the question's template, the line with its answer moved to the front: (up to its text, the rest).
+
+    "Review: fine\\nSentiment: good" is ("Sentiment: good\\nReview:", " fine").
+    Raises UserError where the answer has no line of its own.
+    """
+    assert question.template is not None
+    said = spoken(question, sample)
+    pieces = pieces_of(replace(question, text=said.question, choices=(), fields=said.fields))
+    if len(pieces) == 1 or "\n" not in pieces[-1]:
+        raise UserError(
+            f"the template {shortened(question.template)} has no line of its own for {{{{ answer }}}}, which "
+            "would come before the sample's text here; give another template, or template=own."
+        )
+    values = variables(said.question, (), said.fields, ANSWER, True, question.language)
+    text = rendered(question.template, with_gap(question.template, values, question.template.gap or ""))
+    lines = text.split("\n")
+    at = next(at for at, line in enumerate(lines) if ANSWER in line)
+    answer = solved(said, question.format)
+    label = lines[at].replace(ANSWER, answer) if answer else lines[at].replace(ANSWER, "").rstrip(" ")
+    rest, lead = "\n".join(lines[:at] + lines[at + 1 :]), pieces[0].rstrip(" ")
+    return f"{label}\n{lead}", rest[len(lead) :]
+
+
+def before_the_answer(question: Question) -> str:
+    """What a question's template has between the last of the sample's texts and the answer: "Sentiment:"."""
+    return pieces_of(question, listed=not question.choices)[-1].strip()
+
+
+def pieces_of(question: Question, *, listed: bool = True) -> list[str]:
+    """What a template has around a sample's texts, up to the answer; every second piece names one, "" the question."""
+    marked = replace(
+        question,
+        text=f"{OTHER}{OTHER}",
+        choices=tuple(f"{OTHER}{name}{OTHER}" for name in letters(question.choices)),
+        fields=tuple((name, f"{OTHER}{name}{OTHER}") for name, _ in question.fields),
+    )
+    assert question.template is not None
+    values = variables(marked.text, marked.choices, marked.fields, ANSWER, listed, question.language)
+    text = rendered(question.template, with_gap(question.template, values, "")).partition(ANSWER)[0]
+    return text.split(OTHER)
 
 
 def goes_on(question: Question) -> bool:
@@ -132,7 +189,8 @@ def shown(
     for sample in exemplars:
         answer = solved(sample, format, rationale=rationale, listed=listed)
         values = variables(sample.question, sample.choices, sample.fields, answer, listed, language)
-        front += rendered(template, with_gap(template, values, template.gap or ""))
+        text = rendered(template, with_gap(template, values, template.gap or ""))
+        front += text if answer else text.rstrip(" ")  # an exemplar shown without its label
         front += template.between
     return front
 
@@ -249,6 +307,16 @@ def shortened(template: Template) -> str:
 
 
 # ---------------------------------------------------------------- which template
+
+
+def instruction_of(instructions: tuple[str, ...], wording: int) -> str:
+    """One of a task's instructions; "" for -1. Raises UserError where there is no such one."""
+    if wording == -1:
+        return ""
+    if not 0 <= wording < len(instructions):
+        have = f"wordings 0 to {len(instructions) - 1}" if instructions else "no instruction"
+        raise UserError(f"wording is {wording} and the task has {have}; wording=-1 leaves it out.")
+    return instructions[wording]
 
 
 def template_of(question: Question, name: str) -> Template:

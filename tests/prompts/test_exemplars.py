@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from kshot.eval.answers import exact
-from kshot.prompts.exemplars import choose, words
+from kshot.prompts.exemplars import choose
 from kshot.prompts.held_out import without_validation
+from kshot.prompts.selection.bm25 import words
 from kshot.types import AnswerFormat, Extraction, Question, Sample, Task, UserError
 
 FORMAT = AnswerFormat("text", "", "", lambda text, _: Extraction(text))

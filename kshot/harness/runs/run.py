@@ -22,6 +22,7 @@ from kshot.harness.journal import Journal
 from kshot.harness.judging.read import refuse_judging
 from kshot.harness.rows import check_prediction
 from kshot.harness.runner import Calls, Job, Progress, Reuse, replay, run_jobs
+from kshot.harness.runs.brought import check_brought, described
 from kshot.harness.runs.growth import GROWS, grown, joined, kept_samples, new_samples, whole
 from kshot.harness.runs.kinds import note_kinds
 from kshot.harness.runs.names import note_names
@@ -57,11 +58,13 @@ def run_benchmark(
     """
     loaded = joined(loaded, folder)
     by_id = {(task, sample.id): sample for task, samples in loaded.samples.items() for sample in samples}
+    loaded = loaded.of_model((info or {}).get("model"))
     settings = loaded.settings(engine.id, engine.chat)
-    loaded.check()  # before anything is kept
+    asked_for = loaded.check()  # before anything is kept
     with Journal.open(folder, settings, GROWS) as journal:
+        check_brought(journal, asked_for)
         more = grown(journal, loaded, settings) if journal.answered() else {}
-        begin(journal, loaded, settings, info or {}, more)
+        begin(journal, loaded, settings, {**(info or {}), **described(asked_for)}, more)
 
         def done(job: Job[Prediction], prediction: Prediction, calls: Calls) -> None:
             record = record_of(loaded, by_id, job, prediction, calls)
@@ -107,7 +110,8 @@ def rescore(folder: Path, metrics: Sequence[str] = (), *, trust_code: bool = Fal
 
         note_kinds(journal, loaded.metrics)
         note_scored(journal, loaded.metrics)
-        loaded = replace(loaded, prepared=prepared_of(journal))
+        model = (description_of(folder) or {}).get("model")
+        loaded = replace(loaded.of_model(model), prepared=prepared_of(journal))
         finished = [job for job in loaded.jobs(chat=chat) if job.key in before]
         replay(settings["engine"], finished, journal, done=done)
         keep_sources(journal, loaded)

@@ -9,9 +9,11 @@ from kshot.prompts.strategies.registry import STRATEGIES, get_strategy, strategy
 
 FILES: tuple[str, ...] = (
     "chain_of_thought",
+    "channel_logprob",
     "choice_logprob",
     "few_shot",
     "instruction",
+    "knn_vote",
     "least_to_most",
     "log_likelihood",
     "self_consistency",

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from kshot.program import Done, advance
 from kshot.prompts.common import COMMON, with_common
 from kshot.prompts.preparation import preparation_of
+from kshot.prompts.wording import instruction_of
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import files_in, nested, split_spec, write_spec
 from kshot.types import (
@@ -119,11 +120,4 @@ def room_for(question: Question, max_new_tokens: int) -> int:
     return question.reply_tokens if max_new_tokens == -1 else max_new_tokens
 
 
-def wording_of(instructions: tuple[str, ...], wording: int) -> str:
-    """One of a task's instructions; "" for -1. Raises UserError where there is no such one."""
-    if wording == -1:
-        return ""
-    if not 0 <= wording < len(instructions):
-        have = f"wordings 0 to {len(instructions) - 1}" if instructions else "no instruction"
-        raise UserError(f"wording is {wording} and the task has {have}; wording=-1 leaves it out.")
-    return instructions[wording]
+wording_of = instruction_of

@@ -31,6 +31,7 @@ judged_pairs the same of pairs of answers
 consistency  accuracy against the number of chains
 confusion    targets against answers
 ranking      area under the ROC curve
+calibrated   raw and calibrated from the same log-likelihoods
 trust        whether a stated probability comes true
 results      the same as numbers for a machine
 transcripts  what the model wrote, record by record

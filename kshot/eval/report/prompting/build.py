@@ -13,6 +13,7 @@ from kshot.eval.report.model import Alternatives, Block, Figure, Report, Section
 from kshot.eval.report.prompting import comparisons as pairs
 from kshot.eval.report.prompting import figures, sweeps
 from kshot.eval.report.prompting.asked import asked_section, asked_sentence, pairs_of
+from kshot.eval.report.prompting.calibrated import calibrated_section
 from kshot.eval.report.prompting.comparisons import Comparison, against_baseline, baseline_of
 from kshot.eval.report.prompting.confusion import confusion_figures
 from kshot.eval.report.prompting.consistency import chains_figure, chains_table, curves_of
@@ -141,6 +142,7 @@ def further(
     if classes:
         sections.append(Section("Targets against answers", classes))
     trusted = [block for block in (*trust_blocks(listed), area_table(ranked)) if block]
+    sections += calibrated_section(run, listed)
     return [*sections, Section("Probabilities", trusted)] if trusted else sections
 
 

@@ -21,7 +21,7 @@ AS_WRITTEN: Mapping[str, object] = {"template": "", "label_words": "", "format_s
 
 SAID = {"template": "template", "label_words": "words", "format_seed": "format", "wording": "wording"}
 OWN, BEST = "own", "best"
-SCORES = "choice-logprob"  # what scores labels, in the task's own template by default
+SCORES = ("choice-logprob", "channel-logprob")  # what scores labels, in the task's own template by default
 
 Form = tuple[str, ...]
 """The values of `AS_WRITTEN`'s hyperparameters, as text."""
@@ -101,7 +101,7 @@ def template_name(run: RunData, task: str, strategy: str, given: str) -> str:
     """The template that words a task where a strategy of this kind gives this one: "" for kshot's own form."""
     forms = run.info.get("default_templates", {})
     written = run.info.get("in_writing", ())
-    said = strategy == SCORES or (isinstance(written, list) and task in written)
+    said = strategy in SCORES or (isinstance(written, list) and task in written)
     default = forms.get(task, "") if isinstance(forms, Mapping) and said else ""
     name = given or default
     return "" if name == OWN else str(name)

@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.transforms import Transform
 
-INDIFFERENT = ("template", "label_words", "format_seed", "wording", "order", "select", "exemplar_seed", "seed")
+INDIFFERENT = (
+    "template",
+    "label_words",
+    "format_seed",
+    "wording",
+    "order",
+    "permutation",
+    "select",
+    "exemplar_seed",
+    "seed",
+)
 """Hyperparameters that a robust strategy does not depend on."""
 
 SAID = {

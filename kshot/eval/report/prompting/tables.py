@@ -125,7 +125,7 @@ def preparation_table(run: RunData) -> Table | None:
     rows = []
     for (task, strategy), found in run.prepared.items():
         spent = [found.get(name) for name in ("calls", "prompt_tokens", "completion_tokens", "seconds")]
-        if not any(isinstance(value, int | float) for value in spent):
+        if not any(isinstance(value, int | float) for value in spent) or found.get("calls") == 0:
             continue
         counted = [number(value) if isinstance(value, int | float) else "–" for value in spent]
         rows.append([task, strategy, prepared_for(found), *counted])
@@ -143,6 +143,9 @@ def prepared_for(found: Mapping[str, Any]) -> str:
         held = {each.get("n") for each in candidates.values() if isinstance(each, Mapping)}
         by = f" by {' or '.join(map(str, held))} samples" if held else ""
         said.append(f"the best of {len(candidates)} templates{by}")
+    if "permutation" in found:
+        tried, by = found.get("orders", "some"), found.get("probes", "some")
+        said.append(f"the order of the highest entropy of {tried}, by {by} probing samples")
     if "prior" in found:
         said.append("the labels' prior" + (f" by {inputs:,} inputs" if isinstance(inputs, int) else ""))
     return ", ".join(said) or "–"
