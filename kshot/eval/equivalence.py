@@ -137,7 +137,7 @@ def score_limit(up: int, down: int, n: int, alpha: float, *, low: bool) -> float
 def resampled(
     sums: NDArray[np.float64], sizes: NDArray[np.int64], margin: float, alpha: float, draws: int, seed: int
 ) -> tuple[Interval, float]:
-    """Interval and p from resampled units, their distances from the mean widened as Student's t is wider than normal."""
+    """Interval and p from resampled units, their distances from the mean widened as Student's t is than normal."""
     import numpy as np
     from scipy import stats
 

@@ -10,6 +10,7 @@ preparation.py  what a strategy finds out beforehand, the best template among it
 held_out.py     exemplars to try things on
 calibration.py  what a model says of labels unasked
 exemplars.py    which worked samples are shown, in which order
+responses.py    what a strategy made the model write
 voting.py       the answer that most chains give
 strategies/     one file each
 """

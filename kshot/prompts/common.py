@@ -21,7 +21,7 @@ from kshot.spec import split_spec, values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
 OWN = "own"  # no template: turns of a conversation, or Q: and A:
-WITHOUT_EXEMPLARS = ("zero-shot", "zero-shot-cot", "instruction")
+WITHOUT_EXEMPLARS = ("zero-shot", "zero-shot-cot", "instruction", "plan-and-solve")
 BEST = "best"  # the template that does best on exemplars held out for it
 WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
