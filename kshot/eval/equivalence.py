@@ -76,7 +76,7 @@ def equivalence(
         raise ValueError("a difference of two scores lies between -1 and 1")
     n, mean = len(values), float(values.mean())
     groups = np.arange(n) if clusters is None else np.asarray(indices(clusters))
-    sums, sizes = np.bincount(groups, weights=values), np.bincount(groups)
+    sums, sizes = np.bincount(groups, weights=values).astype(np.float64), np.bincount(groups)
     number = None if clusters is None else len(sums)
     if np.ptp(sums / sizes) < 1e-12:
         interval, p, test = *bounded(mean, len(sums), margin, alpha), BOUND

@@ -54,10 +54,11 @@ class Distribution:
 
 
 def balanced_cells(forms: int, samples: int, budget: int, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Which cells to ask, (forms, samples): `budget` of them, each form and each sample as often as any other.
+    """Which cells to ask, (forms, samples): `budget` of them, each form as often as any other and so the samples.
 
     Two-way balanced sampling (Polo et al. 2024, algorithm 2): the next cell is of a form asked least, and there of a
-    sample asked least; of equals one is drawn. A larger budget keeps a smaller one's cells. Raises ValueError.
+    sample asked least; of equals one is drawn. Samples may end one or two apart. A larger budget keeps a smaller one's
+    cells. Raises ValueError.
 
     >>> cells = balanced_cells(100, 100, 200)
     >>> set(cells.sum(axis=0).tolist()), set(cells.sum(axis=1).tolist())
@@ -104,12 +105,15 @@ def distribution(
     if not seen.any() or scores[seen].min() < 0 or scores[seen].max() > 1:
         raise ValueError("nothing was asked, or a score lies outside of [0, 1]")
     design = features_of(features, len(scores))
-    fits = fits_of(np.where(seen, scores, 0.0), seen, design)
-    weights = np.exp(np.array([fit.evidence for fit in fits]) - max(fit.evidence for fit in fits))
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(draws, weights / weights.sum())
-    drawn = [whole(scores, seen, design, fit, int(n), rng) for fit, n in zip(fits, counts, strict=True) if n]
-    means = np.concatenate(drawn)  # (draws, forms)
+    if seen.all():
+        means = scores.mean(axis=1)[None]  # (draws, forms)
+    else:
+        fits = fits_of(np.where(seen, scores, 0.0), seen, design)
+        weights = np.exp(np.array([fit.evidence for fit in fits]) - max(fit.evidence for fit in fits))
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(draws, weights / weights.sum())
+        drawn = [whole(scores, seen, design, fit, int(n), rng) for fit, n in zip(fits, counts, strict=True) if n]
+        means = np.concatenate(drawn)
     ends = ((1 - level) / 2, (1 + level) / 2)
 
     def summed(values: NDArray[np.float64]) -> tuple[float, Interval]:
@@ -119,10 +123,9 @@ def distribution(
     per_form = [summed(column) for column in means.T]
     quantiles = dict(zip(QUANTILES, map(summed, np.percentile(means, QUANTILES, axis=1)), strict=True))
     centre, deviation = summed(means.mean(axis=1)), summed(means.std(axis=1, ddof=1))
-    return Distribution(
-        *scores.shape, int(seen.sum()), *centre, *deviation, quantiles,
-        [value for value, _ in per_form], [interval for _, interval in per_form],
-    )  # fmt: skip
+    forms, samples = scores.shape
+    values, intervals = [value for value, _ in per_form], [interval for _, interval in per_form]
+    return Distribution(forms, samples, int(seen.sum()), *centre, *deviation, quantiles, values, intervals)
 
 
 def features_of(features: Sequence[Sequence[float]] | None, forms: int) -> NDArray[np.float64]:

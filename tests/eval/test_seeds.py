@@ -66,8 +66,9 @@ def tables(ratio: float, together: float, count: int) -> np.ndarray:
     """(count, 2, seeds): scores of ten seeds on two sides that go together."""
     rng = np.random.default_rng(4)
     shared, own = rng.standard_normal((count, 1, 10)), rng.standard_normal((count, 2, 10))
-    both = math.sqrt(together) * shared + math.sqrt(1 - together) * own
-    return both * np.array([ratio, 1.0])[None, :, None] * 0.05 + 0.6
+    both: np.ndarray = math.sqrt(together) * shared + math.sqrt(1 - together) * own
+    found: np.ndarray = both * np.array([ratio, 1.0])[None, :, None] * 0.05 + 0.6
+    return found
 
 
 @pytest.mark.parametrize("paired", [True, False])

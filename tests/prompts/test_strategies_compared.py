@@ -167,8 +167,8 @@ def test_the_model_picks_among_its_responses() -> None:
     assert asked[-1].prompt == turns(
         "I have generated the following responses to the question: 2 + 2?\n\nResponse 0: It is 7.\n\n"
         "Response 1: It is 4.\n\nResponse 2: It is 5.\n\nEvaluate these responses.\nSelect the most consistent "
-        'response based on majority consensus.\nStart your answer with "The most consistent response is Response X" (without '
-        "quotes)."
+        'response based on majority consensus.\nStart your answer with "The most consistent response is Response X" '
+        "(without quotes)."
     )
     assert (asked[-1].params.temperature, asked[-1].params.max_new_tokens) == (0.0, 64)
     assert (prediction.answer, prediction.detail["chosen"]) == ("5", 2)
@@ -271,7 +271,8 @@ def test_a_strategy_of_five_and_an_answer_of_five() -> None:
     )
     vote = (
         "Given an instruction and several choices, decide which choice is most promising. Analyze each choice in "
-        'detail, then conclude in the last line "The best choice is {s}", where s the integer id of the choice.\n\n2 + 2?\n\n'
+        'detail, then conclude in the last line "The best choice is {s}", where s the integer id of the choice.\n\n'
+        "2 + 2?\n\n"
     )
     assert len(asked) == 20
     assert {request.prompt for request in asked[:5]} == {turns(question, "Strategy:\n")}
@@ -447,7 +448,7 @@ def test_no_target_of_the_pool_is_used() -> None:
 def test_the_papers_rules(chain: str, keeps: bool) -> None:
     def reply(request: Request) -> str:
         said = solver(request)
-        return said if said.endswith(".") and "makes" not in said else chain.format(re.findall(r"\d+", said)[-1])
+        return said if "makes" not in said else chain.format(re.findall(r"\d+", said)[-1])
 
     if not keeps:
         with pytest.raises(UserError, match=r"found no chain among 6 that keeps to its rules"):

@@ -72,7 +72,7 @@ def self_refine(
     first = yield from heard(inner(question, **sampling), inner.name)
     prediction, response = first.prediction, first.text
     answers, stopped = [prediction.answer], False
-    turns = (Message("user", lettered(question.text, question.choices, question.language)),)
+    turns: tuple[Message, ...] = (Message("user", lettered(question.text, question.choices, question.language)),)
     for _ in range(rounds):
         if not response:  # there is nothing to give feedback on
             break
