@@ -132,7 +132,9 @@ def test_a_chain_without_an_answer_neither_votes_nor_takes_a_place() -> None:
     assert (prediction.answers, prediction.answer) == (("7", "4"), "7")  # of equal counts the first drawn
     assert prediction.detail["statuses"] == ["truncated", "ok", "ok", "unparsed"]
     nothing = ask("complexity-based-consistency:base=zero-shot,n=3", SUM, chains("a", "b", "c"))[1]
-    assert (nothing.answer, nothing.status) == (None, "unparsed")
+    assert (nothing.answer, nothing.status, nothing.answers) == (None, "unparsed", (None,) * 3)
+    few = ask("complexity-based-consistency:base=zero-shot,n=5", SUM, chains("a", SHORT, "b", SHORT, "c"))[1]
+    assert few.answers == ("7", "7", None, None)  # as many in every question, for what is counted over them
     truncated = ask("complexity-based-consistency:base=zero-shot,n=3", SUM, chains(Generation("hm", "length")))[1]
     assert truncated.status == "truncated"
 

@@ -36,7 +36,8 @@ def complexity_based_consistency(
     arXiv 2210.00720, section 3.2: the K most complex of N chains vote, 40 of 50 there; `share` is K / N, rounded up.
     A step is a line, as there; `steps=sentences` counts sentences, which exemplars written on one line call for, as Wei
     et al.'s are. Of equals the one drawn first is the more complex. A chain without an answer has no vote and takes no
-    other's place. The draws are self-consistency's own; `answers` has the voters', `detail` every chain's steps.
+    other's place. The draws are self-consistency's own; `answers` has the voters', with None for each
+    place that no chain could take, `detail` every chain's steps.
     Raises UserError as self-consistency does, and for a base that asks several things at once.
     """
     check_name("steps", steps, tuple(STEPS))
@@ -46,8 +47,10 @@ def complexity_based_consistency(
     chains = yield from responses_of(question, base, n=n, temperature=temperature, top_p=top_p, name=name)
     counts = [STEPS[steps](chain.text) for chain in chains]
     read = [at for at in range(n) if chains[at].prediction.answer is not None]
-    voters = sorted(sorted(read, key=lambda at: -counts[at])[: math.ceil(share * n - 1e-9)])
+    places = math.ceil(share * n - 1e-9)
+    voters = sorted(sorted(read, key=lambda at: -counts[at])[:places])
     chosen = vote([chains[at].prediction for at in voters or range(n)])
     statuses = [chain.prediction.status for chain in chains]
     detail = {**chosen.detail, "statuses": statuses, "steps": counts, "voters": voters}
-    return replace(chosen, rule=f"majority of the {len(voters)} most complex of {n}", detail=detail)
+    answers = (*(chains[at].prediction.answer for at in voters), *[None] * (places - len(voters)))
+    return replace(chosen, answers=answers, rule=f"majority of the {len(voters)} most complex of {n}", detail=detail)
