@@ -497,6 +497,14 @@ def test_auto_cot_has_to_be_prepared_and_needs_questions() -> None:
         get_strategy("self-consistency:base=auto-cot")
 
 
+@pytest.mark.parametrize("damage", [{"target": 5}, {"fields": ["x"]}, {"choices": None}, {"question": None}])
+def test_damaged_exemplars_are_told(damage: dict[str, object]) -> None:
+    found = prepared("auto-cot:k=3", STORIES, solver)[1]
+    found["demonstrations"][0].update(damage)  # type: ignore[index]
+    with pytest.raises(UserError, match="exemplars of auto-cot are damaged"):
+        ask("auto-cot:k=3", replace(STORIES, prepared=found), one_by_one("is 5"))
+
+
 def test_clusters_are_scikit_learns_and_hold_every_question_once() -> None:
     questions = [sample.question for sample in POOL]
     ranked = clusters(questions, 3)

@@ -145,6 +145,8 @@ def prepared_for(found: Mapping[str, Any]) -> str:
         said.append(f"the best of {len(candidates)} templates{by}")
     if "prior" in found:
         said.append("the labels' prior" + (f" by {inputs:,} inputs" if isinstance(inputs, int) else ""))
+    if isinstance(demos := found.get("demonstrations"), list):
+        said.append(f"{len(demos)} exemplars with chains of its own, {found.get('tried')} tried")
     return ", ".join(said) or "–"
 
 
