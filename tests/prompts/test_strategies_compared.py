@@ -375,7 +375,8 @@ def test_a_state_that_was_there_before_is_rated_once_and_does_not_go_on_twice() 
 
 def test_votes_that_name_no_state_count_for_nothing() -> None:
     cut = Generation("The best choice is 1", "length")  # it may have gone on to 12
-    votes = iter(["The best choice is 9", "The best choice is", "none", cut, "best choice is: 2."])
+    said: list[str | Generation] = ["The best choice is 9", "The best choice is", "none", cut, "best choice is: 2."]
+    votes = iter(said)
 
     def reply(request: Request) -> str | Generation:
         return next(votes) if "Given an" in str(request.prompt) else f"is {request.seed % 1000}"
