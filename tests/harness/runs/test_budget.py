@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kshot.eval.report.prompting.build import build
 from kshot.eval.report.prompting.over_forms import TITLE
 from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.growth import joined
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import read_run
 from kshot.harness.runs.run import rescore, run_benchmark
@@ -58,6 +61,14 @@ def test_it_goes_on_with_what_it_asked_and_is_read_again(plan: Plan) -> None:
     assert rescore(Path("r")) == (60, 0)
     with pytest.raises(UserError, match="budget_share"):
         run_benchmark(load_plan(Plan(TASKS, STRATEGIES, limit=12, budget_share=0.5)), engine(), Path("r"))
+
+
+@pytest.mark.parametrize("change", [{"strategies": STRATEGIES[:9]}, {"limit": 20}, {"tasks": TASKS[:1]}])
+def test_others_are_not_added_to_it(plan: Plan, change: dict[str, Any]) -> None:
+    run_benchmark(load_plan(plan), engine(), Path("r"))
+    with pytest.raises(UserError, match="cannot be added to; give the same tasks, strategies and --limit"):
+        joined(load_plan(replace(plan, **change)), Path("r"))
+    assert joined(load_plan(plan), Path("r")).total == 60
 
 
 def test_without_a_share_nothing_is_as_it_was_not(plan: Plan) -> None:
