@@ -35,7 +35,8 @@ COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, syst
       select: first, random, balanced or bm25; order: drawn, reversed or shuffled; noise: the share of wrong exemplars
       wording: 0, 1 ... of the task's instructions, -1 none; max_new_tokens=-1: as many as the task's replies take
       normalise: none, length (tokens), characters or bytes; score (of choices): letter, text or rest
-      calibrate (takes off the labels' prior): none, contextual, domain or batch"""
+      calibrate (takes off the labels' prior): none, contextual, domain or batch
+      steps (of a chain): lines or sentences; generate (thoughts): sample or propose; evaluate: vote or value"""
 
 Function = Callable[..., Program[Prediction]]
 
