@@ -159,11 +159,11 @@ def as_mapping(sample: Sample) -> dict[str, Any]:
 def as_sample(kept: Mapping[str, Any]) -> Sample:
     """The demonstration that was kept. Raises UserError where it is damaged."""
     try:
-        texts = [kept[name] for name in ("id", "question", "target", "rationale")]
+        id, question, target, rationale = texts = [kept[name] for name in ("id", "question", "target", "rationale")]
         fields = tuple((name, value) for name, value in kept["fields"])
         choices = tuple(kept["choices"])
         if not all(isinstance(text, str) for text in (*texts, *choices, *(part for field in fields for part in field))):
             raise TypeError("a text is of another kind")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"the run's exemplars of auto-cot are damaged ({error!r}): run it again.") from error
-    return Sample(*texts, choices, fields=fields)
+    return Sample(id, question, target, rationale, choices, fields=fields)

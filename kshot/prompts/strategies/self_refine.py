@@ -15,7 +15,7 @@ MOST_ROUNDS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RefineWords:
     """How feedback and a better response are asked for."""
 
     feedback: str
@@ -27,14 +27,14 @@ class Words:
 # (src/gsm/run.py); that the model is told the words that stop is ours: theirs is shown examples.
 # refine: theirs for responses (src/responsegen/task_iterate.py). The Chinese is ours.
 WORDS = {
-    "en": Words(
+    "en": RefineWords(
         "There is an error in the solution above because of lack of understanding of the question. What is the error? "
         "To find the error, go through semantically complete blocks of the solution, and check if everything looks "
         'good. If there is no error, say "it is correct".',
         "it is correct",
         "Okay, let's use this feedback to improve the response.",
     ),
-    "zh": Words(
+    "zh": RefineWords(
         "上面的解答由于没有理解题意而有错误。错在哪里？为了找到错误，请逐段检查解答，看看每一处是否都没有问题。"
         "如果没有错误，请说“解答正确”。",
         "解答正确",

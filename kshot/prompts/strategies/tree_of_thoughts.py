@@ -22,7 +22,7 @@ VALUES = (20.0, 1.0, 0.001)  # of sure, likely and impossible, as in the authors
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ThoughtWords:
     """What is asked, and how verdicts are read."""
 
     asked: str
@@ -41,7 +41,7 @@ class Words:
 # asked, vote: the paper's for zero-shot use, appendix B.1; propose and value are Game of 24's without its examples
 # (src/tot/prompts/game24.py), of steps in place of numbers; the Chinese is ours
 WORDS = {
-    "en": Words(
+    "en": ThoughtWords(
         "Answer the following question: {question}\n\nMake a strategy then write. Your output should be of the "
         "following format:\n\nStrategy:\nYour strategy about how to answer the question.\n\nAnswer:\nYour answer to "
         'the question. It should end with "{format}"',
@@ -57,7 +57,7 @@ WORDS = {
         ("sure", "likely", "impossible"),
         re.compile(r"(?<!not )(?<!n't )(?<!\w)(sure|likely|impossible)\W*$"),
     ),
-    "zh": Words(
+    "zh": ThoughtWords(
         "回答下面的问题：{question}\n\n先制定一个策略，再写出答案。请按下面的格式输出：\n\n"
         "策略：\n你打算怎样回答这个问题。\n\n答案：\n你对问题的回答，最后一句写成“{format}”",
         "策略：",
@@ -110,8 +110,8 @@ def tree_of_thoughts(
         if number < 1:
             raise UserError(f"{name} is {number}; it must be at least 1.")
     words = said_in(question.language, WORDS)
-    tree = Tree(question, words, n, votes, SamplingParams(temperature, top_p, vote_tokens))
-    states: list[State] = [State(())]
+    tree = ThoughtTree(question, words, n, votes, SamplingParams(temperature, top_p, vote_tokens))
+    states: list[Thoughts] = [Thoughts(())]
     trace = []
     for step in range(1, depth + 1):
         last = step == depth
@@ -136,7 +136,7 @@ def tree_of_thoughts(
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class Thoughts:
     """The thoughts so far; at the end, the reply that answers."""
 
     thoughts: tuple[str, ...]
@@ -144,11 +144,11 @@ class State:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class ThoughtTree:
     """A question's tree: what is asked of a state."""
 
     question: Question
-    words: Words
+    words: ThoughtWords
     n: int
     votes: int
     params: SamplingParams  # of verdicts
@@ -157,7 +157,7 @@ class Tree:
     def text(self) -> str:
         return lettered(self.question.text, self.question.choices, self.question.language)
 
-    def drawn(self, state: State, count: int, last: bool, params: SamplingParams) -> Program[list[State]]:
+    def drawn(self, state: Thoughts, count: int, last: bool, params: SamplingParams) -> Program[list[Thoughts]]:
         """States with one more thought each, drawn independently from the format that was asked for."""
         plan = [self.words.strategy, *state.thoughts] if state.thoughts or not last else []
         opened = "\n".join([*plan, *([self.words.answer] if last else []), ""])
@@ -165,16 +165,16 @@ class Tree:
         replies = yield from draws(prompt, count, params)
         kept = (reply if last else None for reply in replies)
         return [
-            State((*state.thoughts, thought_of(reply)), answer) for reply, answer in zip(replies, kept, strict=True)
+            Thoughts((*state.thoughts, thought_of(reply)), answer) for reply, answer in zip(replies, kept, strict=True)
         ]
 
-    def proposed(self, state: State, params: SamplingParams) -> Program[list[State]]:
+    def proposed(self, state: Thoughts, params: SamplingParams) -> Program[list[Thoughts]]:
         """States with one more thought each, out of one list; a list that cannot be read gives none."""
         so_far = "\n".join([self.text, self.words.strategy, *state.thoughts])
         [reply] = yield from draws((Message("user", f"{so_far}\n{self.words.propose}"),), 1, params)
-        return [State((*state.thoughts, step)) for step in parse_steps(reply)[: self.n]]
+        return [Thoughts((*state.thoughts, step)) for step in parse_steps(reply)[: self.n]]
 
-    def voted(self, states: Sequence[State]) -> Program[tuple[list[float], int]]:
+    def voted(self, states: Sequence[Thoughts]) -> Program[tuple[list[float], int]]:
         """How often each state is called the best of all, and how many votes could be read."""
         listed = [self.words.choice.format(at=at, text="\n".join(state.thoughts)) for at, state in enumerate(states, 1)]
         prompt = (Message("user", "\n\n".join([self.words.vote, self.text, *listed])),)
@@ -183,7 +183,7 @@ class Tree:
         read = [number for number in numbers if 0 <= number < len(states)]
         return [float(read.count(at)) for at in range(len(states))], len(read)
 
-    def valued(self, states: Sequence[State]) -> Program[tuple[list[float], int]]:
+    def valued(self, states: Sequence[Thoughts]) -> Program[tuple[list[float], int]]:
         """Each state's value, added up over its ratings, and how many could be read; 0 for one met before."""
         different = {state.thoughts: state for state in reversed(states)}
         shown = {

@@ -15,7 +15,7 @@ from kshot.types import Generation, Message, Prediction, Program, Question, User
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ChoiceWords:
     """How the model is asked to pick, and how what it picks is read."""
 
     asked: str
@@ -26,14 +26,14 @@ class Words:
 
 # the English is the paper's, figure 6; the Chinese is ours
 WORDS = {
-    "en": Words(
+    "en": ChoiceWords(
         "I have generated the following responses to the question: {question}",
         "Response {at}: {text}",
         "Evaluate these responses.\nSelect the most consistent response based on majority consensus.\n"
         'Start your answer with "The most consistent response is Response X" (without quotes).',
         re.compile(r"\bresponse\s*(?:is\s*)?(?:response\s*)?[#(\[]?(\d{1,5})\b", re.IGNORECASE),
     ),
-    "zh": Words(
+    "zh": ChoiceWords(
         "对于下面的问题，我生成了若干个回答：{question}",
         "回答{at}：{text}",
         "请评估这些回答。\n根据多数一致的原则，选出最一致的回答。\n请以“最一致的回答是回答几”开头作答，“几”写成编号。",
@@ -79,14 +79,14 @@ def universal_self_consistency(
     return replace(prediction, span=None, rule=rule, detail={**detail, "chosen": chosen})
 
 
-def choice_prompt(question: Question, responses: Sequence[Response], words: Words) -> tuple[Message, ...]:
+def choice_prompt(question: Question, responses: Sequence[Response], words: ChoiceWords) -> tuple[Message, ...]:
     """The question, the responses from number 0 on, and what to do with them."""
     asked = words.asked.format(question=lettered(question.text, question.choices, question.language))
     listed = [words.response.format(at=at, text=response.text) for at, response in enumerate(responses)]
     return (Message("user", "\n\n".join([asked, *listed, words.wish])),)
 
 
-def read_choice(reply: Generation, n: int, words: Words) -> int | None:
+def read_choice(reply: Generation, n: int, words: ChoiceWords) -> int | None:
     """The number of the response that is named first; None where there is no such one, or the number may be cut off."""
     found = words.picked.search(reply.text)
     if found is None or (reply.finish_reason == "length" and found.end() == len(reply.text)):
