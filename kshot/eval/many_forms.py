@@ -145,7 +145,7 @@ def one_hot(names: Sequence[Sequence[str]]) -> list[list[float]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class FormFit:
     """The model's mode for given spreads, and how sure it is."""
 
     effects: NDArray[np.float64]  # of the design's columns
@@ -156,11 +156,11 @@ class Fit:
     evidence: float  # log marginal likelihood, by Laplace
 
 
-def fits_of(scores: NDArray[np.float64], seen: NDArray[np.bool_], design: NDArray[np.float64]) -> list[Fit]:
+def fits_of(scores: NDArray[np.float64], seen: NDArray[np.bool_], design: NDArray[np.float64]) -> list[FormFit]:
     """The model at every combination of spreads; that of features only where there are any."""
     forms = len(scores)
     has_features = design.shape[1] > 1 + forms
-    found: list[Fit] = []
+    found: list[FormFit] = []
     for form, sample, feature in product(SPREADS, SPREADS[2:], SPREADS[1::2] if has_features else (1.0,)):
         start = found[-1] if found else None
         found.append(fitted(scores, seen, design, (form, sample, feature), start))
@@ -172,8 +172,8 @@ def fitted(
     seen: NDArray[np.bool_],
     design: NDArray[np.float64],
     spreads: tuple[float, float, float],
-    start: Fit | None = None,
-) -> Fit:
+    start: FormFit | None = None,
+) -> FormFit:
     """The mode by Newton's method, samples eliminated: each cell has one, so that their block is diagonal."""
     import numpy as np
 
@@ -209,14 +209,14 @@ def fitted(
             break
     logdet = float(np.linalg.slogdet(precision)[1] + np.log(own).sum())
     evidence = value + (float(np.log(prior).sum()) - 2 * samples * math.log(sample) - logdet) / 2
-    return Fit(effects, difficulty, precision, own, cross, evidence)
+    return FormFit(effects, difficulty, precision, own, cross, evidence)
 
 
 def whole(
     scores: NDArray[np.float64],
     seen: NDArray[np.bool_],
     design: NDArray[np.float64],
-    fit: Fit,
+    fit: FormFit,
     draws: int,
     rng: np.random.Generator,
 ) -> NDArray[np.float64]:
