@@ -56,7 +56,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     ),
     "harness.runs": (
         *("prompts", "prompts.strategies", "eval.report", "eval.report.prompting", "eval.tasks"),
-        *("eval.metrics", "harness", "harness.embeddings", "harness.engines", "harness.judging", "harness.models"),
+        *("eval", "eval.metrics", "harness", "harness.embeddings", "harness.engines", "harness.judging"),
+        *("harness.models",),
     ),
     "harness.runs.view": (
         *("harness", "harness.judging", "harness.runs", "eval.metrics", "eval.report", "eval.report.prompting"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -97,6 +98,11 @@ larger --limit or more --repeats adds to it.
 )
 @click.option("--limit", "-n", type=int, help="At most so many samples a task.")
 @click.option("--adapter", type=click.Path(path_type=Path), help="Adapter for the model: folder, or hub id.")
+@click.option(
+    "--budget-share", type=float, default=1.0,
+    help="Ask so small a share of all strategies on all samples, spread evenly over both, such as 0.02 for a hundred "
+    "forms of a prompt at the cost of two. [default: all]",
+)  # fmt: skip
 @click.option("--repeats", type=int, default=1, show_default=True, help="Attempts at each sample, with other draws.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of generated samples.")
 @click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
@@ -137,6 +143,7 @@ def bench(
     data: Path | None,
     limit: int | None,
     adapter: Path | None,
+    budget_share: float,
     repeats: int,
     seed: int,
     run_name: str | None,
@@ -182,6 +189,7 @@ def bench(
         tasks = tuple(in_language(spec, language) for spec in tasks)
     only = study_file.cells_of(context, tasks, strategies, given)
     plan = Plan(tasks, strategies, data_folder(data), limit, seed, repeats, only, score_by=score_by)
+    plan = replace(plan, budget_share=budget_share)
     if dry_run:
         for each in (named, *others):
             print_prompts(plan, each)

@@ -1,7 +1,8 @@
 """How many samples a comparison takes: the power of exact McNemar, summed over what may turn up.
 
 Meets: exact to what a float holds, checked by simulation and against Connor's formula (1987); fast for tens of
-thousands of samples. For scores between 0 and 1 the power of the paired t-test, checked against statsmodels.
+thousands of samples. For scores between 0 and 1 the power of the paired t-test, checked against statsmodels; of an
+equivalence the power of two one-sided t-tests, checked against a published one and simulation.
 Concedes: two strategies, samples independent, and sign flips taken to find what a t-test finds.
 """
 
@@ -113,6 +114,46 @@ def samples_for_mean(difference: float, spread: float, *, power: float = 0.8, le
     if difference == 0:
         raise ValueError("no difference has no sample size")
     return first_count(lambda n: paired_t_power(n, difference, spread, level) >= power, difference)
+
+
+def equivalence_power(n: int, spread: float, margin: float, *, difference: float = 0.0, alpha: float = 0.05) -> float:
+    """The probability that two one-sided paired t-tests on n samples show a difference to lie within +-margin.
+
+    `spread` is the standard deviation of the differences, for scores of 0 and 1 the root of (share discordant -
+    difference^2); `difference` the true mean. Exact: summed over what spread may be measured, given which the mean is
+    normal (Phillips 1990, J. Pharmacokin. Biopharm. 18:137).
+    """
+    import numpy as np
+    from scipy import stats
+
+    if n < 2 or (abs(difference) >= margin and spread <= 0):
+        return 0.0
+    if spread <= 0:
+        return 1.0
+    error = spread / math.sqrt(n)
+    critical = float(stats.t.ppf(1 - alpha, n - 1))
+    shares = (np.arange(4_000) + 0.5) / 4_000
+    measured = critical * error * np.sqrt(stats.chi2.ppf(shares, n - 1) / (n - 1))  # what the margin is narrowed by
+    high, low = (margin - measured - difference) / error, (-margin + measured - difference) / error
+    return float(np.maximum(stats.norm.cdf(high) - stats.norm.cdf(low), 0.0).mean())
+
+
+def samples_for_equivalence(
+    spread: float, margin: float, *, difference: float = 0.0, power: float = 0.8, alpha: float = 0.05
+) -> int:
+    """How many samples it takes to show that a difference lies within +-margin; at most a million.
+
+    The names are `equivalence_power`'s. Of whole clusters, give the spread of their means and count clusters. Raises
+    ValueError for a difference that does not lie within.
+
+    >>> samples_for_equivalence(0.3 ** 0.5, 0.05), samples_for_equivalence(0.3 ** 0.5, 0.1)
+    (1030, 259)
+    """
+    if not 0 < margin < 1 or abs(difference) >= margin:
+        raise ValueError(f"a difference of {difference} does not lie within a margin of {margin}")
+    return first_count(
+        lambda n: equivalence_power(n, spread, margin, difference=difference, alpha=alpha) >= power, margin
+    )
 
 
 def first_count(enough: Callable[[int], bool], difference: float) -> int:

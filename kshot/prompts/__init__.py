@@ -14,6 +14,7 @@ exemplars.py    which worked samples are shown, in which order
 selection/      ways to select them, one file each
 ablations.py    what is done to them: other labels, other words, other inputs
 orders.py       the order of the highest entropy
+responses.py    what a strategy made the model write
 voting.py       the answer that most chains give
 strategies/     one file each
 """

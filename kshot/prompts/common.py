@@ -24,7 +24,7 @@ from kshot.spec import split_spec, values_in
 from kshot.types import Message, Prediction, Program, Question, Request, Sample, SamplingParams, Strategy, UserError
 
 OWN = "own"  # no template: turns of a conversation, or Q: and A:
-WITHOUT_EXEMPLARS = ("zero-shot", "zero-shot-cot", "instruction")
+WITHOUT_EXEMPLARS = ("zero-shot", "zero-shot-cot", "instruction", "plan-and-solve")
 BEST = "best"  # the template that does best on exemplars held out for it
 WORDS: dict[str, Any] = {"template": "", "label_words": (), "format_seed": -1, "system": ""}
 WRITES: dict[str, Any] = {"stop": ()}  # of what generates
@@ -45,7 +45,8 @@ COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, syst
         labels-only, foreign (with foreign=TASK, whose inputs they get); noise=X is ablate=wrong,share=X
       wording: 0, 1 ... of the task's instructions, -1 none; max_new_tokens=-1: as many as the task's replies take
       normalise: none, length (tokens), characters or bytes; score (of choices): letter, text or rest
-      calibrate (takes off the labels' prior): none, contextual, domain, batch or pmi (what premise= says is likely)"""
+      calibrate (takes off the labels' prior): none, contextual, domain, batch or pmi (what premise= says is likely)
+      steps (of a chain): lines or sentences; generate (thoughts): sample or propose; evaluate: vote or value"""
 
 Function = Callable[..., Program[Prediction]]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from kshot.types import UserError
 
+T = TypeVar("T")
 HAN = re.compile(r"[\u3400-\u9fff\uff01-\uff5e\u3001-\u301f\u201c\u201d\U00020000-\U000323af]")
 
 
@@ -51,9 +53,14 @@ PHRASES: Mapping[str, Phrases] = {"en": ENGLISH, "zh": CHINESE}
 
 def phrases(language: str) -> Phrases:
     """The words of a language. Raises UserError for one that kshot has no words of."""
-    if language not in PHRASES:
-        raise UserError(f"kshot has no words for prompts in {language!r}; it has them in {', '.join(PHRASES)}.")
-    return PHRASES[language]
+    return said_in(language, PHRASES)
+
+
+def said_in(language: str, words: Mapping[str, T]) -> T:
+    """A strategy's own words, by language. Raises UserError for one that it has none in."""
+    if language not in words:
+        raise UserError(f"kshot has no words for prompts in {language!r}; it has them in {', '.join(words)}.")
+    return words[language]
 
 
 def joined(first: str, second: str) -> str:

@@ -59,7 +59,11 @@ def test_choices_and_solutions_are_worded_in_chinese() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["zero-shot", "instruction", "few-shot:k=1", "zero-shot-cot", "chain-of-thought:k=1", "least-to-most"],
+    [
+        *("zero-shot", "instruction", "few-shot:k=1", "zero-shot-cot", "chain-of-thought:k=1", "least-to-most"),
+        *("plan-and-solve", "plan-and-solve:plus=true", "self-refine", "universal-self-consistency:n=2"),
+        *("tree-of-thoughts:n=2,votes=1", "tree-of-thoughts:generate=propose,evaluate=value,n=2,votes=1"),
+    ],
 )
 def test_no_strategy_says_an_english_word(spec: str) -> None:
     for change in (lambda request: request, lambda request: plain(request, "zh")):

@@ -87,7 +87,12 @@ def run(
             return Generation(request.continuation, "scored", logprob=-float(len(text(request)) % 97))
         return Generation(text(request), "length" if finish == "length" else "stop")
 
-    program = get_strategy(spec)(question)
+    strategy = get_strategy(spec)
+    if strategy.prepare is not None:
+        beforehand = strategy.prepare(question)
+        found = drive(beforehand if chat else rewrite(beforehand, plain), answer)
+        question = replace(question, prepared=json.loads(json.dumps(found)))
+    program = strategy(question)
     return asked, drive(program if chat else rewrite(program, plain), answer)
 
 
@@ -99,13 +104,28 @@ def contents(request: Request) -> str:
 def echo(request: Request) -> str:
     """A reply that hangs on all of a request, and nothing else."""
     digest = hashlib.sha256(repr(request).encode()).hexdigest()
-    return f"1. step {digest[:4]}\nThe answer is {'AB'[int(digest[0], 16) % 2]}."
+    chosen = "response 1. " if "Select the most consistent response" in contents(request) else ""
+    return f"1. step {digest[:4]}\n{chosen}The answer is {'AB'[int(digest[0], 16) % 2]}."
 
 
-def test_all_seven_and_the_scored_one_are_there() -> None:
+SMALL = {  # so many requests as hostile replies are read of
+    "self-consistency": "n=3",
+    "complexity-based-consistency": "n=3",
+    "universal-self-consistency": "n=3",
+    "tree-of-thoughts": "n=2,votes=2",
+    "auto-cot": "k=4,tries=1",
+}
+
+
+def small(name: str) -> str:
+    return f"{name}:{SMALL[name]}" if name in SMALL else name
+
+
+def test_all_that_the_readme_names_are_there() -> None:
     assert set(NAMES) >= {
         "zero-shot", "instruction", "few-shot", "zero-shot-cot", "chain-of-thought", "self-consistency",
-        "least-to-most", "choice-logprob",
+        "least-to-most", "choice-logprob", "auto-cot", "complexity-based-consistency", "plan-and-solve", "self-refine",
+        "tree-of-thoughts", "universal-self-consistency",
     }  # fmt: skip
 
 
@@ -131,7 +151,7 @@ def test_never_sees_a_target(name: str) -> None:
     assert not any(SECRET in contents(request) for request in asked)
     assert asked == run(name, QUESTION, echo)[0]
     shown = replace(QUESTION, text="another", exemplars=(own, *POOL))  # where it is not asked, it may be shown
-    if name in ("few-shot", "chain-of-thought", "self-consistency"):
+    if name in ("few-shot", "chain-of-thought", "self-consistency", "complexity-based-consistency"):
         assert any(SECRET in contents(request) for request in run(name, shown, echo)[0])
 
 
@@ -152,9 +172,12 @@ HOSTILE = {
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("name", NAMES)
 def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
-    spec = f"{name}:n=3" if name == "self-consistency" else name
     for chat in (True, False):
-        asked, prediction = run(spec, QUESTION, lambda request: HOSTILE[kind], finish, chat=chat)
+        try:
+            asked, prediction = run(small(name), QUESTION, lambda request: HOSTILE[kind], finish, chat=chat)
+        except UserError as error:
+            assert name == "auto-cot" and "found no chain among 4" in str(error)  # which it says and does not hide
+            continue
         assert len(asked) <= 12
         assert (prediction.answer is None) == (prediction.status != "ok")
         kept = json.loads(json.dumps(kept_of(prediction), allow_nan=False))
@@ -163,6 +186,10 @@ def test_survives_hostile_replies(name: str, kind: str, finish: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_where_nothing_can_be_read_there_is_no_answer(name: str) -> None:
+    if name == "auto-cot":
+        with pytest.raises(UserError, match="found no chain"):
+            run(name, QUESTION, lambda request: "I do not know")
+        return
     _, prediction = run(name, QUESTION, lambda request: "I do not know")
     scored = {
         "choice-logprob": "A",
@@ -184,9 +211,13 @@ def test_prompts_alternate_and_never_end_in_an_exemplar(name: str) -> None:
         assert roles == (["user", "assistant"] * len(roles))[: len(roles)]
         assert all(isinstance(message, Message) and message.content for message in request.prompt)
         if roles[-1] == "assistant":  # continued, so it has to be the strategy's own opening
-            assert name == "zero-shot-cot"
+            assert name in CONTINUES
 
 
+CONTINUES = (  # what opens the answer for the model to go on
+    *("zero-shot-cot", "plan-and-solve", "auto-cot", "tree-of-thoughts"),
+    *("universal-self-consistency", "self-refine"),  # by their base
+)
 BAD = {
     "k": ["-1", "99", "x", "1.5"],
     "select": ["nearest", ""],
@@ -213,12 +244,25 @@ BAD = {
     "system": ['" "'],
     "stop": [],
     "greedy": ["maybe"],
+    "plus": ["maybe"],
+    "steps": ["words", ""],
+    "rounds": ["-1", "101"],
+    "tries": ["0", "-1"],
+    "generate": ["guess", ""],
+    "evaluate": ["guess", ""],
+    "depth": ["0", "101"],
+    "breadth": ["0", "101"],
+    "votes": ["0", "101"],
+    "choose_tokens": ["0"],
+    "feedback_tokens": ["0"],
+    "thought_tokens": ["0"],
+    "vote_tokens": ["0"],
     "top_k": ["-1", "x"],
     "min_p": ["-0.1", "1.1", "nan"],
     "embed": ["no such"],
     "premise": ["Its tone is"],  # without calibrate=pmi
     "ablate": ["silver", "symbols"],  # of a task without labels
-    "share": ["-0.1", "1.1", "nan", "0.5"],  # of nothing
+    "share": ["-0.1", "1.1", "nan"],
     "permutation": ["-1", "3"],  # without order=perm
     "foreign": ["scan"],  # without ablate=foreign
 }
@@ -240,7 +284,8 @@ def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
         "base": "few-shot(k=2)", "lead": "Well, then (so to say):", "select": "random", "order": "reversed",
         "normalise": "bytes", "score": "text", "text": "Add, then stop.", "calibrate": "domain", "template": "1",
         "system": "Be brief, please.", "label_words": ("bad", "good"), "stop": ("###", "END"),
-        "ablate": "random", "foreign": "scan", "embed": "tfidf", "premise": "It is",
+        "ablate": "random", "foreign": "scan", "embed": "tfidf", "premise": "It is", "steps": "sentences",
+        "generate": "propose", "evaluate": "value",
     }  # fmt: skip
     function = STRATEGIES.parse(name)[1]
     for key, default in hyperparameters(function).items():

@@ -116,7 +116,9 @@ def read_model(source: ModelSource, template: str, chat_options: str, trust_remo
             f"the tokenizer in {folder} has {tokenizer.vocab_size} tokens and its model knows {known}: "
             "they do not belong together; fetch both from one place."
         )
-    return ReadModel(source.name, folder, tokenizer, chat, options, configs, weights_hash(folder, code=trust_remote_code))
+    return ReadModel(
+        source.name, folder, tokenizer, chat, options, configs, weights_hash(folder, code=trust_remote_code)
+    )
 
 
 def start(

@@ -5,6 +5,7 @@ samples.py   which samples of a task it asks, however often it grew
 growth.py    what a command adds to a run, and what must not mix
 reuse.py     answers that other runs have
 scored.py    by which further metrics it is scored
+budget.py    which samples a strategy is asked, where it is not all
 run.py       a plan on an engine, into a folder; and its answers read again
 pools.py     that its exemplars stay the same
 brought.py   that embedders and other tasks' inputs stay the same

@@ -196,7 +196,8 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
                 click.echo(clean(renderer.text(asked[0].prompt) if renderer else text_of(asked[0].prompt)))
             click.secho(f"-- asked first and once, with {count - 1:,} more, to find out how to ask\n", dim=True)
             continue
-        for sample in loaded.samples[task.name]:
+        samples = loaded.asked(task, strategy)
+        for sample in samples:
             question = loaded.question(task, strategy, sample)
             step = advance(start(strategy, question, 0, chat)())
             requests = [] if isinstance(step, Done) else step
@@ -213,7 +214,7 @@ def print_prompts(plan: Plan, named: NamedEngine) -> None:
             click.echo(clean(scored(shown)))
         elif len(shown) > 1:
             click.echo(f"... and {len(shown) - 1} more request{'s' * (len(shown) > 2)} of this sample")
-        count = len(loaded.samples[task.name])
+        count = len(samples)
         counted = f"{total:,} prompt tokens in the first requests of {count} samples, {total / count:.0f} a sample"
         click.secho(f"-- {counted}\n" if renderer else f"-- the first of {count} samples\n", dim=True)
 

@@ -104,6 +104,17 @@ def begun(plan: Plan, folder: Path) -> Plan:
     return replace(plan, set_aside=True) if kept is True else plan
 
 
+def refuse_more_of_a_share(loaded: Loaded, asks: Sequence[Ask]) -> None:
+    """Raises UserError where a run that asked a share of its cells is asked others: which ones hangs on all of them."""
+    if loaded.plan.budget_share < 1:
+        pairs = tuple((task.name, strategy.name) for task, strategy in loaded.pairs())
+        if any(set(ask.pairs) != set(pairs) or ask.limit != loaded.plan.limit for ask in asks):
+            raise UserError(
+                "a run of --budget-share has spread its questions over all its strategies and samples, and cannot be "
+                "added to; give the same tasks, strategies and --limit, or another --run."
+            )
+
+
 def joined(loaded: Loaded, folder: Path) -> Loaded:
     """A plan with the samples, exemplars and forms of its run. Raises UserError where it cannot be added to it."""
     journal = answered(folder)
@@ -111,6 +122,7 @@ def joined(loaded: Loaded, folder: Path) -> Loaded:
         return loaded
     with journal:
         settings, asks = journal.settings(), asks_of(journal)
+    refuse_more_of_a_share(loaded, asks)
     have = {task for ask in asks for task, _ in ask.pairs}
     loaded = as_set_aside(in_forms(loaded, settings, have), settings, folder)
     history = {name: (*before, loaded.plan.limit) for name in loaded.samples if (before := limits_of(asks, name))}

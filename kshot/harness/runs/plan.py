@@ -15,6 +15,7 @@ from kshot.eval.metrics.registry import Scorer
 from kshot.eval.tasks import expanded, get_task
 from kshot.harness.embeddings.brought import Brought
 from kshot.harness.runner import Job, describe
+from kshot.harness.runs.budget import within_budget
 from kshot.harness.runs.samples import AskedSamples, samples_of, without
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.common import template_files
@@ -52,6 +53,7 @@ class Plan:
     set_aside: bool | None = None  # rows of a user's data as exemplars, not asked; None: where a strategy shows some
     score_by: str = ""  # the metric by which every task is scored in place of its own
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # that were asked for, each with its tasks
+    budget_share: float = 1.0  # of all strategies on all samples, those that are asked
     history: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
     """By task, the limits under which its run asked one after another, this one last; absent: `limit` alone."""
 
@@ -64,6 +66,8 @@ class Plan:
             raise UserError(f"--repeats is {self.repeats}; it must be at least 1.")
         if self.limit is not None and self.limit < 1:
             raise UserError(f"--limit is {self.limit}; it must be at least 1.")
+        if not 0 < self.budget_share <= 1:
+            raise UserError(f"--budget-share is {self.budget_share}; it must be above 0 and at most 1.")
 
     @property
     def source(self) -> Source:
@@ -87,6 +91,7 @@ class Plan:
             "repeats": self.repeats,
             **({"set_aside": False} if self.set_aside is False else {}),  # runs before it all did
             **({"score_by": self.score_by} if self.score_by else {}),
+            **({"budget_share": self.budget_share} if self.budget_share < 1 else {}),
             **({"groups": {name: list(tasks) for name, tasks in self.groups.items()}} if self.groups else {}),
         }
 
@@ -106,6 +111,7 @@ class Plan:
                 settings.get("set_aside", True) is not False,
                 settings.get("score_by", ""),
                 {name: tuple(tasks) for name, tasks in settings.get("groups", {}).items()},
+                budget_share=float(settings.get("budget_share", 1.0)),
             )
             listed = (*plan.only.values(), *plan.groups.values())
             named = [plan.score_by, *plan.tasks, *plan.strategies, *(task for tasks in listed for task in tasks)]
@@ -113,7 +119,7 @@ class Plan:
             numbers = [plan.seed, plan.repeats, plan.limit or 0]
             if not all(isinstance(n, str) for n in named) or not all(isinstance(n, int) for n in numbers):
                 raise TypeError("a setting is of another kind")
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"the run's settings are damaged ({error!r}): restore its folder, or run again.") from error
         return plan
 
@@ -175,7 +181,12 @@ class Loaded:
 
     @property
     def total(self) -> int:
-        return sum(len(self.samples[task.name]) * self.plan.repeats for task, _ in self.pairs())
+        return sum(len(self.asked(task, strategy)) * self.plan.repeats for task, strategy in self.pairs())
+
+    def asked(self, task: Task, strategy: Strategy) -> Sequence[Sample]:
+        """The samples that a strategy is asked: all of the task's, or its part of the budget."""
+        names = [other.name for one, other in self.pairs() if one is task] if self.plan.budget_share < 1 else []
+        return within_budget(self.samples[task.name], names, strategy.name, self.plan.budget_share)
 
     def pairs(self) -> Iterator[tuple[Task, Strategy]]:
         """Every task with every strategy that is run on it."""
@@ -238,7 +249,7 @@ class Loaded:
         What has to wait longest for itself goes first, so that the batch is full to the end of the run.
         """
         for task, strategy in sorted(self.pairs(), key=self.waits, reverse=True):
-            for sample in self.samples[task.name]:
+            for sample in self.asked(task, strategy):
                 question = self.question(task, strategy, sample)
                 for repeat in range(self.plan.repeats):
                     key = (task.name, strategy.name, sample.id, repeat)

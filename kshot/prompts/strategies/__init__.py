@@ -8,15 +8,21 @@ from kshot.prompts.common import answer_behind
 from kshot.prompts.strategies.registry import STRATEGIES, get_strategy, strategy
 
 FILES: tuple[str, ...] = (
+    "auto_cot",
     "chain_of_thought",
     "channel_logprob",
     "choice_logprob",
+    "complexity_based_consistency",
     "few_shot",
     "instruction",
     "knn_vote",
     "least_to_most",
     "log_likelihood",
+    "plan_and_solve",
     "self_consistency",
+    "self_refine",
+    "tree_of_thoughts",
+    "universal_self_consistency",
     "zero_shot",
     "zero_shot_cot",
 )

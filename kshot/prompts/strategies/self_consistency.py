@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kshot.program import gather, reseed
+from kshot.prompts.responses import Response, heard
 from kshot.prompts.strategies.registry import get_strategy, strategy
 from kshot.prompts.voting import vote
 from kshot.registry import hyperparameters
@@ -28,12 +29,7 @@ def self_consistency(
     `self-consistency:base=few-shot(k=4),n=10`. `answers` has every chain's. Raises UserError for a base
     that takes no temperature or brings its own, for n below 1, and for temperature 0 with n above 1.
     """
-    if n < 1:
-        raise UserError(f"n is {n}; self-consistency needs at least 1 chain.")
-    if n > MOST_CHAINS:
-        raise UserError(f"n is {n}; self-consistency draws at most {MOST_CHAINS:,} chains of a question.")
-    if n > 1 and temperature == 0:
-        raise UserError("self-consistency at temperature 0 draws the same chain n times; give a temperature above 0.")
+    check_draws("self-consistency", n, temperature)
     inner = get_strategy(base)
     sampling = sampling_of(inner, temperature=temperature, top_p=top_p)
     # draws count from 1: reseed(program, 0) changes nothing, and a repeat of the whole would meet its own draws again
@@ -41,11 +37,32 @@ def self_consistency(
     return vote(chains)
 
 
-def sampling_of(inner: Strategy, *, temperature: float, top_p: float) -> dict[str, Any]:
+def responses_of(
+    question: Question, base: str, *, n: int, temperature: float, top_p: float, name: str
+) -> Program[list[Response]]:
+    """n drawn responses of a base: the very draws that self-consistency makes of it."""
+    check_draws(name, n, temperature)
+    inner = get_strategy(base)
+    sampling = sampling_of(inner, temperature=temperature, top_p=top_p, name=name)
+    drawn = (reseed(heard(inner(question, **sampling), inner.name), draw) for draw in range(1, n + 1))
+    return (yield from gather(drawn))
+
+
+def check_draws(name: str, n: int, temperature: float, what: str = "chain") -> None:
+    """Raises UserError where n draws cannot be made, or would all be the same."""
+    if n < 1:
+        raise UserError(f"n is {n}; {name} needs at least 1 {what}.")
+    if n > MOST_CHAINS:
+        raise UserError(f"n is {n}; {name} draws at most {MOST_CHAINS:,} {what}s of a question.")
+    if n > 1 and temperature == 0:
+        raise UserError(f"{name} at temperature 0 draws the same {what} n times; give a temperature above 0.")
+
+
+def sampling_of(inner: Strategy, *, temperature: float, top_p: float, name: str = "self-consistency") -> dict[str, Any]:
     """How to sample a base. Raises UserError where it cannot be, or where it was told otherwise itself."""
     defaults = hyperparameters(inner.function)
     if "temperature" not in defaults:
-        raise UserError(f"self-consistency cannot sample {inner.name!r}, which has no temperature; give another base.")
+        raise UserError(f"{name} cannot sample {inner.name!r}, which has no temperature; give another base.")
     sampling = {"temperature": temperature, "top_p": top_p}
     for key, value in sampling.items():
         if key in defaults and inner.params[key] not in (defaults[key], value):
@@ -54,6 +71,6 @@ def sampling_of(inner: Strategy, *, temperature: float, top_p: float) -> dict[st
             )
     if "top_p" not in defaults:
         if top_p != 1:
-            raise UserError(f"self-consistency cannot set top_p for {inner.name!r}, which has none; leave it at 1.")
+            raise UserError(f"{name} cannot set top_p for {inner.name!r}, which has none; leave it at 1.")
         del sampling["top_p"]
     return sampling

@@ -21,6 +21,7 @@ figures      the figures of every run
 sweeps       what a hyperparameter does to accuracy
 forms        strategies that are equal but for the form of their prompt
 sensitivity  how far accuracy hangs on the form, and how far by chance
+over_forms   the distribution of a score over many forms
 asked        tasks in their own form against the same asked as a question
 templates    the best human template, chosen on validation
 repeats      what repeats tell: pass@k and the parts of the variance

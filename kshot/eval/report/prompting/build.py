@@ -22,6 +22,7 @@ from kshot.eval.report.prompting.groups import averages, group_sentences, groups
 from kshot.eval.report.prompting.judged import judged_section
 from kshot.eval.report.prompting.measures import Measure, measured, tasks_of
 from kshot.eval.report.prompting.metrics import further_measures, metrics_table
+from kshot.eval.report.prompting.over_forms import over_forms
 from kshot.eval.report.prompting.ranking import Ranking, area_table, areas_of, rankings
 from kshot.eval.report.prompting.repeats import repeat_table
 from kshot.eval.report.prompting.results import cell_of, cells_of, comparison_of, group_of, results_of
@@ -104,7 +105,7 @@ def build(
     cost += [PREPARATION, prepared] if prepared else []
     specs = {short: spec for spec, short in names.items()}
     sections += [*sensitivity_section(spreads, list(advice(varied, choices, specs))), *template_sections(run, choices)]
-    sections += [*extra, *judged_section(run, names), Section("Cost", cost)]
+    sections += [*over_forms(varied), *extra, *judged_section(run, names), Section("Cost", cost)]
     curves = curves_of(run)
     if curves:
         sections.append(Section("Self-consistency", [chains_figure(curves), chains_table(curves)]))

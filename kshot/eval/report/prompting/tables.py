@@ -148,6 +148,8 @@ def prepared_for(found: Mapping[str, Any]) -> str:
         said.append(f"the order of the highest entropy of {tried}, by {by} probing samples")
     if "prior" in found:
         said.append("the labels' prior" + (f" by {inputs:,} inputs" if isinstance(inputs, int) else ""))
+    if isinstance(demos := found.get("demonstrations"), list):
+        said.append(f"{len(demos)} exemplars with chains of its own, {found.get('tried')} tried")
     return ", ".join(said) or "–"
 
 
