@@ -68,7 +68,7 @@ def load_encoder(folder: Path) -> tuple[Any, Any, int]:
     from transformers import AutoModel
 
     from kshot.harness.models.load import check_weights_are_there, quiet, read_tokenizer, remedy
-    from kshot.harness.models.sources import first_line
+    from kshot.hub import first_line
 
     quiet()
     check_weights_are_there(folder)

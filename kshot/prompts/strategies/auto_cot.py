@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from kshot.program import gather
-from kshot.prompts.exemplars import asks, words
+from kshot.prompts.exemplars import asks
 from kshot.prompts.phrases import joined, phrases
 from kshot.prompts.responses import Response, heard
+from kshot.prompts.selection.bm25 import words
 from kshot.prompts.strategies.registry import ask, strategy
 from kshot.prompts.strategies.zero_shot_cot import zero_shot_cot
 from kshot.prompts.wording import prompt_for
