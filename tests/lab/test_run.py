@@ -1,0 +1,139 @@
+"""Findings run on a scripted engine: settled first, asked once, resumed, judged the same again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kshot.cli import main
+from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.read import read_run
+from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.finding import Finding
+from kshot.lab.console import finish
+from kshot.lab.findings import FINDINGS
+from kshot.lab.judge import judged
+from kshot.lab.run import OutOfTimeError, Watch, named_findings, reproduce, settle, settled
+from kshot.prompts.strategies import get_strategy
+from kshot.types import Request, UserError
+
+QUIET = Watch(lambda finding, at, total: None, lambda record: None, lambda state: None)
+ONE = Finding(
+    "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", Gain("few-shot:k=4", "zero-shot"), ("word-pairs",),
+    "above", margin=3, n=20,
+)  # fmt: skip
+TWO = replace(ONE, name="two", claim="More of them help.", effect=Gain("few-shot:k=8", "zero-shot"), direction="near")
+
+
+class Counting(ScriptedEngine):
+    """Says the last word of the prompt's pairs where it is shown some."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda request: "dogs" if "dog" in str(request.prompt) else "none", id="counting", capacity=4)
+
+
+def test_what_two_findings_ask_alike_is_asked_once_and_a_resume_asks_nothing(tmp_path: Path) -> None:
+    engine = Counting()
+    assert reproduce([ONE, TWO], lambda: engine, tmp_path, None, QUIET) == []
+    assert len(engine.asked) == 3 * 20  # zero-shot is shared
+    again = Counting()
+    assert reproduce([TWO, ONE], lambda: again, tmp_path, None, QUIET) == []
+    assert again.asked == []
+
+
+def test_a_claim_is_settled_before_anything_is_asked_and_does_not_change(tmp_path: Path) -> None:
+    class Looks(Counting):
+        def submit(self, ticket: int, request: Request) -> None:
+            assert settled(tmp_path)["one"]["hash"] == ONE.hash
+            super().submit(ticket, request)
+
+    reproduce([ONE], Looks, tmp_path, None, QUIET)
+    for other in (replace(ONE, margin=9), replace(ONE, direction="below"), replace(ONE, n=10), replace(ONE, seeds=2)):
+        assert other.hash != ONE.hash
+        with pytest.raises(UserError, match="does not change once it is tried"):
+            settle([other], tmp_path)
+    assert replace(ONE, numbers="+3").hash == ONE.hash
+
+
+def test_hours_that_are_over_leave_findings_for_the_next_time(tmp_path: Path) -> None:
+    left = reproduce([ONE, TWO], Counting, tmp_path, None, QUIET, hours=1e-9)
+    assert [finding.name for finding in left] == ["one", "two"]
+    assert reproduce([ONE, TWO], Counting, tmp_path, None, QUIET) == []
+
+
+def test_a_kill_in_the_middle_keeps_what_was_answered(tmp_path: Path) -> None:
+    answered = 0
+
+    def stop(record: object) -> None:
+        nonlocal answered
+        answered += 1
+        if answered == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reproduce([ONE], Counting, tmp_path, None, replace(QUIET, on_record=stop))
+    engine = Counting()
+    reproduce([ONE], lambda: engine, tmp_path, None, QUIET)
+    assert 0 < len(engine.asked) < 2 * 20
+    assert isinstance(OutOfTimeError(), Exception)
+
+
+def test_verdicts_come_out_the_same_again(tmp_path: Path) -> None:
+    reproduce([ONE, TWO], Counting, tmp_path, None, QUIET)
+    found = []
+    for _ in range(2):
+        run, journal = read_run(tmp_path)
+        with journal:
+            found.append([(each.verdict, each.p, each.estimate) for each in judged([ONE, TWO], run, draws=200)])
+    assert found[0] == found[1]
+
+
+def test_the_report_has_hits_and_misses_in_one_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": ONE, "two": TWO})
+    monkeypatch.setattr("kshot.lab.judge.DRAWS", 200)
+    reproduce([ONE, TWO], Counting, tmp_path, None, QUIET)
+    finish(tmp_path)
+    page = (tmp_path / "report.md").read_text()
+    verdicts = json.loads((tmp_path / "verdicts.json").read_text())
+    assert {each["name"]: each["hash"] for each in verdicts["findings"]} == {"one": ONE.hash, "two": TWO.hash}
+    assert page.index("## The findings") < page.index("## one") < page.index("## two")
+    assert "Of 2 findings on" in capsys.readouterr().out
+
+
+def test_a_finding_of_another_kshot_is_not_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reproduce([ONE], Counting, tmp_path, None, QUIET)
+    monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": replace(ONE, margin=1)})
+    with pytest.raises(UserError, match="settled by another kshot"):
+        finish(tmp_path)
+    with pytest.raises(UserError, match="holds no findings"):
+        finish(tmp_path / "none")
+
+
+def test_names_and_hashes() -> None:
+    name, finding = next(iter(FINDINGS.items()))
+    assert named_findings([f"{name}@{finding.hash}"]) == [finding]
+    assert {each.name for each in named_findings(["starred"])} == {n for n, each in FINDINGS.items() if each.starred}
+    with pytest.raises(UserError, match="in this kshot and not abc"):
+        named_findings([f"{name}@abc"])
+    with pytest.raises(UserError, match="did you mean"):
+        named_findings(["few-shot-help"])
+
+
+@pytest.mark.parametrize("finding", FINDINGS.values(), ids=str)
+def test_every_finding_can_be_asked(finding: Finding) -> None:
+    assert all(get_strategy(spec).name for spec in finding.strategies())
+    assert finding.claim.endswith(".") and "arXiv" in finding.source and finding.margin > 0
+    assert len({each.hash for each in FINDINGS.values()}) == len(FINDINGS) >= 26
+
+
+def test_the_command_lists_and_refuses(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(main, ["reproduce", "list"])
+    assert listed.exit_code == 0 and all(name in listed.output for name in FINDINGS)
+    wrong = CliRunner().invoke(main, ["reproduce", "run", "nothing", "--runs", str(tmp_path)])
+    assert wrong.exit_code == 2 and "unknown finding" in wrong.output and not list(tmp_path.iterdir())
