@@ -34,7 +34,7 @@ CONSTANT = "best constant answer"
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PlottedScore:
     """A value with its interval at a model's place; hollow where nothing is shown."""
 
     label: str
@@ -44,7 +44,7 @@ class Point:
     filled: bool = True
 
 
-Lines = Mapping[str, Mapping[str, Sequence[Point]]]
+Lines = Mapping[str, Mapping[str, Sequence[PlottedScore]]]
 """Points by task and strategy, the smallest model first."""
 
 
@@ -61,11 +61,11 @@ def score_figure(whole: Joined) -> Figure | None:
         return None
     measures = [m for (label, _, _), m in whole.found.items() if label in sizes]
     scale, scales = common(m.scale for m in measures), scales_of(measures)
-    lines: dict[str, dict[str, list[Point]]] = {}
+    lines: dict[str, dict[str, list[PlottedScore]]] = {}
     for label in sizes:
         for (task, strategy), m in whole.of(label).items():
             by = factor(m.scale)
-            point = Point(label, by * m.value, by * m.interval.low, by * m.interval.high)
+            point = PlottedScore(label, by * m.value, by * m.interval.low, by * m.interval.high)
             lines.setdefault(task, {}).setdefault(strategy, []).append(point)
     constants = {task: constant_of(measures, task) for task in scales}
 
@@ -92,11 +92,11 @@ def gain_figure(whole: Joined, gains: Sequence[Gain]) -> Figure | None:
     if len({gain.label for gain in shown}) < 2:
         return None
     scales = scales_of([gain.comparison for gain in shown])
-    lines: dict[str, dict[str, list[Point]]] = {}
+    lines: dict[str, dict[str, list[PlottedScore]]] = {}
     for gain in sorted(shown, key=lambda gain: list(sizes).index(gain.label)):
         c, by = gain.comparison, factor(gain.comparison.scale)
         low, high = by * c.result.interval.low, by * c.result.interval.high
-        point = Point(gain.label, by * c.result.difference, low, high, filled=c.real)
+        point = PlottedScore(gain.label, by * c.result.difference, low, high, filled=c.real)
         lines.setdefault(c.task, {}).setdefault(c.strategy, []).append(point)
 
     def marks(task: str, axes: Axes) -> Mapping[str, Any]:
@@ -184,7 +184,7 @@ def against_size(
     return drawn
 
 
-def heights(lines: Sequence[Mapping[str, Sequence[Point]]]) -> tuple[float, float]:
+def heights(lines: Sequence[Mapping[str, Sequence[PlottedScore]]]) -> tuple[float, float]:
     """The ends of an upright axis that holds all these points and 0, which lines set aside do not tell it."""
     every = [end for found in lines for points in found.values() for p in points for end in (p.low, p.high, p.value)]
     low, high = min(0.0, *every), max(0.0, *every)
@@ -192,7 +192,9 @@ def heights(lines: Sequence[Mapping[str, Sequence[Point]]]) -> tuple[float, floa
     return low - room, high + room
 
 
-def draw_line(axes: Axes, points: Sequence[Point], at: Mapping[str, float], order: int, place: int, count: int) -> Any:
+def draw_line(
+    axes: Axes, points: Sequence[PlottedScore], at: Mapping[str, float], order: int, place: int, count: int
+) -> Any:
     """A strategy's points with their intervals, joined by a thin line."""
     colour, marker = look(order)
     x, y = [at[point.label] for point in points], [point.value for point in points]
