@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from kshot.cli import main
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.read import read_run
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 from kshot.lab.console import finish
 from kshot.lab.findings import FINDINGS
@@ -23,10 +23,12 @@ from kshot.types import Request, UserError
 
 QUIET = Watch(lambda finding, at, total: None, lambda record: None, lambda state: None)
 ONE = Finding(
-    "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", Gain("few-shot:k=4", "zero-shot"), ("word-pairs",),
+    "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", ScoreGain("few-shot:k=4", "zero-shot"), ("word-pairs",),
     "above", margin=3, n=20,
 )  # fmt: skip
-TWO = replace(ONE, name="two", claim="More of them help.", effect=Gain("few-shot:k=8", "zero-shot"), direction="near")
+TWO = replace(
+    ONE, name="two", claim="More of them help.", effect=ScoreGain("few-shot:k=8", "zero-shot"), direction="near"
+)
 
 
 class Counting(ScriptedEngine):

@@ -14,8 +14,8 @@ from kshot.lab.claims import effects
 from kshot.lab.claims.effects import (
     AreaOverHalf,
     ArmSpread,
-    Gain,
     Leaning,
+    ScoreGain,
     SeedSpread,
     Slope,
     arms_exchanged,
@@ -24,7 +24,7 @@ from kshot.lab.claims.effects import (
 from kshot.lab.claims.estimate import Estimate, Replies, estimated, two_sided
 from kshot.lab.claims.verdict import verdict
 
-GAIN = Gain("a", "b")
+GAIN = ScoreGain("a", "b")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from kshot.adapters.padding import batch_of, padded
 from kshot.harness.models.render import Renderer
-from kshot.harness.runs.plan import taught
+from kshot.harness.runs.taught import taught
 from kshot.types import Sample, Source, Strategy, Task, UserError
 
 IGNORED = -100  # a label without loss, as torch's cross-entropy has it

@@ -1,6 +1,7 @@
 """Runs: tasks, strategies and an engine joined, kept in a folder, read again. The upper floor of harness.
 
 plan.py      what is to be run, and what it loads: tasks, strategies, samples
+taught.py    a prompt to train on
 samples.py   which samples of a task it asks, however often it grew
 growth.py    what a command adds to a run, and what must not mix
 reuse.py     answers that other runs have

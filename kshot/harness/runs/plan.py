@@ -19,11 +19,10 @@ from kshot.harness.runs.budget import within_budget
 from kshot.harness.runs.samples import AskedSamples, samples_of, without
 from kshot.program import Done, advance, critical_path, reseed, rewrite
 from kshot.prompts.common import template_files
-from kshot.prompts.strategies import answer_behind, get_strategy
+from kshot.prompts.strategies import get_strategy
 from kshot.prompts.templates import plain
 from kshot.prompts.wording import read_file
 from kshot.types import (
-    Generation,
     Prediction,
     Program,
     Question,
@@ -378,24 +377,3 @@ def begun_by(function: Callable[[Question], Program[T]], question: Question, cha
         return program if chat else rewrite(program, partial(plain, language=question.language))
 
     return make
-
-
-def taught(task: Task, strategy: Strategy, sample: Sample, pool: tuple[Sample, ...], *, chat: bool) -> Request:
-    """What a strategy asks about a sample, with the sample's answer as the continuation: a prompt to train on.
-
-    It is the very request that evaluation sends, so that the two cannot drift apart; of a strategy that scores every
-    answer, the request that scores the right one. Raises UserError where the strategy asks for anything else.
-    """
-    question = task.question(sample, pool)
-    program = strategy(question)
-    asked = advance(program)
-    requests = [] if isinstance(asked, Done) else list(asked)
-    scored = [request.continuation is not None for request in requests]
-    replies = [Generation("", "scored" if each else "stop", completion_tokens=1) for each in scored]
-    over = isinstance(advance(program, replies), Done)
-    answer = answer_behind(strategy, question, sample)
-    fits = len(requests) == 1 if not any(scored) else all(scored) and answer in {r.continuation for r in requests}
-    if not over or not fits or len({request.prompt for request in requests}) != 1:
-        raise UserError(f"{strategy.name} cannot be trained on: it does not ask once for an answer; use zero-shot.")
-    request = replace(requests[0], continuation=answer)
-    return request if chat else plain(request, task.language)

@@ -87,7 +87,7 @@ def arms_exchanged(tables: Tables) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class ScoreGain:
     """How much better one arm scores than another."""
 
     of: str

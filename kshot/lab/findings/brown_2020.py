@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain, Slope
+from kshot.lab.claims.effects import ScoreGain, Slope
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Brown et al. 2020, arXiv 2005.14165"
@@ -14,7 +14,7 @@ FINDINGS = (
         "few-shot-helps",
         "Exemplars in the prompt raise accuracy over a question alone, where the task is a pattern.",
         f"{SOURCE}, section 3",
-        Gain("few-shot:k=8", "zero-shot"),
+        ScoreGain("few-shot:k=8", "zero-shot"),
         ("word-pairs:relation=plurals", "word-pairs:relation=past", "word-pairs:relation=comparatives"),
         "above",
         margin=5,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain, Worst
+from kshot.lab.claims.effects import ScoreGain, Worst
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Min et al. 2022, arXiv 2108.04106"
@@ -27,7 +27,7 @@ FINDINGS = (
         "channel-beats-direct",
         "Channel models are right more often than direct models.",
         f"{SOURCE}, section 6",
-        Gain(CHANNEL, DIRECT),
+        ScoreGain(CHANNEL, DIRECT),
         TASKS,
         "above",
         margin=3,

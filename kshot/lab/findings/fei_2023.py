@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain, SeedSpread
+from kshot.lab.claims.effects import ScoreGain, SeedSpread
 from kshot.lab.claims.finding import Finding
 from kshot.lab.findings.zhao_2021 import RAW, TASKS
 
@@ -13,7 +13,7 @@ FINDINGS = (
         "domain-words-beat-no-words",
         'A prior over random words of the task\'s domain calibrates better than one over "N/A".',
         SOURCE,
-        Gain(f"{RAW},calibrate=domain", f"{RAW},calibrate=contextual"),
+        ScoreGain(f"{RAW},calibrate=domain", f"{RAW},calibrate=contextual"),
         TASKS,
         "above",
         margin=3,
@@ -24,7 +24,7 @@ FINDINGS = (
         "domain-calibration-helps",
         "Domain-context calibration raises the mean accuracy of few-shot prompts.",
         SOURCE,
-        Gain(f"{RAW},calibrate=domain", RAW),
+        ScoreGain(f"{RAW},calibrate=domain", RAW),
         TASKS,
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Holtzman et al. 2021, arXiv 2104.08315"
@@ -12,7 +12,7 @@ FINDINGS = (
         "pmi-beats-likelihood",
         "Choices ranked by how much the question raises their likelihood are right more often than by likelihood.",
         SOURCE,
-        Gain("choice-logprob:score=text,calibrate=pmi", "choice-logprob:score=text"),
+        ScoreGain("choice-logprob:score=text,calibrate=pmi", "choice-logprob:score=text"),
         ("commonsenseqa",),
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Kojima et al. 2022, arXiv 2205.11916"
@@ -12,7 +12,7 @@ FINDINGS = (
         "step-by-step-helps",
         '"Let\'s think step by step" raises accuracy over the question alone.',
         f"{SOURCE}, table 1",
-        Gain("zero-shot-cot", "zero-shot"),
+        ScoreGain("zero-shot-cot", "zero-shot"),
         ("multiarith", "gsm8k"),
         "above",
         margin=3,
@@ -25,7 +25,7 @@ FINDINGS = (
         "exemplars-beat-step-by-step",
         'Worked exemplars help more than "Let\'s think step by step".',
         f"{SOURCE}, table 2",
-        Gain("chain-of-thought:k=8", "zero-shot-cot"),
+        ScoreGain("chain-of-thought:k=8", "zero-shot-cot"),
         ("multiarith", "gsm8k"),
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Liu et al. 2021, arXiv 2101.06804"
@@ -14,7 +14,7 @@ FINDINGS = (
         "nearest-exemplars-help",
         "Exemplars nearest to the question help more than exemplars drawn at random.",
         SOURCE,
-        Gain(NEAREST, f"{DRAWN},exemplar_seed={{seed}}"),
+        ScoreGain(NEAREST, f"{DRAWN},exemplar_seed={{seed}}"),
         TASKS,
         "above",
         margin=3,
@@ -26,7 +26,7 @@ FINDINGS = (
         "model-beats-neighbours",
         "A model shown its nearest exemplars is right more often than a vote of their labels.",
         f"{SOURCE}; the control is kshot's",
-        Gain(NEAREST, "knn-vote:k=4"),
+        ScoreGain(NEAREST, "knn-vote:k=4"),
         TASKS,
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import ArmSpread, Gain
+from kshot.lab.claims.effects import ArmSpread, ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Lu et al. 2022, arXiv 2104.08786"
@@ -28,7 +28,7 @@ FINDINGS = (
         "entropy-finds-orders",
         "An order chosen by the entropy of its predictions on probing samples beats orders drawn at random.",
         f"{SOURCE}, section 3",
-        Gain(f"{SET},order=globale", f"{SET},order=shuffled"),
+        ScoreGain(f"{SET},order=globale", f"{SET},order=shuffled"),
         TASKS,
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Min et al. 2022, arXiv 2202.12837"
@@ -15,7 +15,7 @@ FINDINGS = (
         "random-labels-barely-hurt",
         "Exemplars with random labels do about as well as exemplars with the right ones.",
         f"{SOURCE}, section 4",
-        Gain(f"{CALIBRATED},ablate=random", CALIBRATED),
+        ScoreGain(f"{CALIBRATED},ablate=random", CALIBRATED),
         TASKS,
         "near",
         margin=5,
@@ -28,7 +28,7 @@ FINDINGS = (
         "exemplars-with-random-labels-help",
         "Exemplars with random labels do better than no exemplars.",
         f"{SOURCE}, section 4",
-        Gain(f"{CALIBRATED},ablate=random", "choice-logprob:template=0,calibrate=domain"),
+        ScoreGain(f"{CALIBRATED},ablate=random", "choice-logprob:template=0,calibrate=domain"),
         TASKS,
         "above",
         margin=3,
@@ -40,7 +40,7 @@ FINDINGS = (
         "inputs-matter",
         "Exemplars of another task's inputs do worse than exemplars of this task's.",
         f"{SOURCE}, section 5.1",
-        Gain(f"{CALIBRATED},ablate=foreign", CALIBRATED),
+        ScoreGain(f"{CALIBRATED},ablate=foreign", CALIBRATED),
         TASKS,
         "below",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 FINDINGS = (
@@ -10,7 +10,7 @@ FINDINGS = (
         "votes-beat-one-chain",
         "The majority of sampled chains is right more often than one greedy chain.",
         "Wang et al. 2022, arXiv 2203.11171, section 3",
-        Gain("self-consistency:base=chain-of-thought,n=10,temperature=0.7", "chain-of-thought:k=8"),
+        ScoreGain("self-consistency:base=chain-of-thought,n=10,temperature=0.7", "chain-of-thought:k=8"),
         ("svamp", "multiarith"),
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Wei et al. 2022, arXiv 2201.11903"
@@ -13,7 +13,7 @@ FINDINGS = (
         "chains-do-not-help-small-models",
         "Chains of thought do not help small models with arithmetic; they hurt.",
         f"{SOURCE}, section 3.2",
-        Gain("chain-of-thought:k=8", "few-shot:k=8"),
+        ScoreGain("chain-of-thought:k=8", "few-shot:k=8"),
         ("gsm8k", "svamp", "multiarith"),
         "below",
         margin=2,
@@ -25,7 +25,7 @@ FINDINGS = (
         "chains-help-symbols",
         "Chains of thought help with symbolic tasks whose steps the exemplars show.",
         f"{SOURCE}, section 5",
-        Gain("chain-of-thought:k=4", "few-shot:k=4"),
+        ScoreGain("chain-of-thought:k=4", "few-shot:k=4"),
         ("coin-flip", "last-letters"),
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain, SeedSpread
+from kshot.lab.claims.effects import ScoreGain, SeedSpread
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Zhao et al. 2021, arXiv 2102.09690"
@@ -14,7 +14,7 @@ FINDINGS = (
         "contextual-calibration-helps",
         "Contextual calibration raises the mean accuracy of few-shot prompts.",
         f"{SOURCE}, section 5",
-        Gain(f"{RAW},calibrate=contextual", RAW),
+        ScoreGain(f"{RAW},calibrate=contextual", RAW),
         TASKS,
         "above",
         margin=3,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import Gain
+from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 
 FINDINGS = (
@@ -10,7 +10,7 @@ FINDINGS = (
         "least-to-most-generalises",
         "Least-to-most beats chains of thought on questions longer than the exemplars.",
         "Zhou et al. 2022, arXiv 2205.10625, section 3.1",
-        Gain("least-to-most", "chain-of-thought:k=2"),
+        ScoreGain("least-to-most", "chain-of-thought:k=2"),
         ("last-letters:words=4,exemplar_words=2",),
         "above",
         margin=3,

@@ -11,8 +11,9 @@ from kshot.adapters.study.folder import as_begun
 from kshot.adapters.study.plan import Study
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
-from kshot.harness.runs.plan import Plan, load_plan, taught
+from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import rescore, run_benchmark
+from kshot.harness.runs.taught import taught
 from kshot.program import advance
 from kshot.types import Request
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from kshot.eval.tasks import get_task
-from kshot.harness.runs.plan import Loaded, Plan, load_plan, taught
+from kshot.harness.runs.plan import Loaded, Plan, load_plan
+from kshot.harness.runs.taught import taught
 from kshot.program import Done, advance
 from kshot.prompts.strategies import get_strategy
 from kshot.prompts.templates import plain
