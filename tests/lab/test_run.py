@@ -23,8 +23,8 @@ from kshot.types import Request, UserError
 
 QUIET = Watch(lambda finding, at, total: None, lambda record: None, lambda state: None)
 ONE = Finding(
-    "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", ScoreGain("few-shot:k=4", "zero-shot"), ("word-pairs",),
-    "above", margin=3, n=20,
+    "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", ScoreGain("few-shot:k=4", "zero-shot"),
+    ("word-pairs",), "above", margin=3, n=20,
 )  # fmt: skip
 TWO = replace(
     ONE, name="two", claim="More of them help.", effect=ScoreGain("few-shot:k=8", "zero-shot"), direction="near"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kshot.program import Done, advance
 from kshot.prompts.strategies import answer_behind
 from kshot.prompts.templates import plain
