@@ -101,7 +101,7 @@ def test_there_is_a_recipe_for_each_kind_in_the_map_and_it_is_short() -> None:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout with every recipe in it, and its line."""
     folder = tmp_path_factory.mktemp("checkout")
-    for name in ("kshot", "tests"):
+    for name in ("kshot", "tests", "bench"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, folder)

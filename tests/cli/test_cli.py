@@ -265,9 +265,9 @@ def test_a_prompt_beyond_the_context_names_its_sample(tiny_folder: Path, tmp_pat
 
 
 def test_other_settings_and_unknown_commands(tiny_folder: Path, finished: Path) -> None:
-    result = kshot(*bench_args(tiny_folder, finished.parent, limit=7))
+    result = kshot(*bench_args(tiny_folder, finished.parent, limit=7), "--seed", "5")
     assert result.exit_code == 2
-    assert "limit: 6 -> 7" in result.output
+    assert "seed: 0 -> 5" in result.output
     result = kshot("bensh")
     assert result.exit_code == 2
     assert "did you mean bench" in result.output

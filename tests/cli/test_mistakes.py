@@ -200,7 +200,7 @@ for args in json.load(sys.stdin):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["bench", "--model", "a", "--model", "b"], "--model is given 2 times: give it once."),
+        (["tune", "--model", "a", "--model", "b"], "--model is given 2 times: give it once."),
         (["bench", "-n", "3", "--limit", "4", "-n", "5"], "--limit is given 3 times"),
         (["show", "run", "--task", "a", "-t", "a"], "--task is given 2 times"),
         (["view", "--open", "--no-open"], "given 2 times"),

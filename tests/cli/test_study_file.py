@@ -67,12 +67,15 @@ def test_the_command_line_takes_the_place_of_the_file() -> None:
     assert found == [("coin-flip", "instruction", 2)]
 
 
+NUMBERS = (click.types.IntParamType, click.types.FloatParamType)
+
+
 def test_every_word_of_the_command_is_one_of_the_file(tmp_path: Path) -> None:
     options = options_of(bench)
     assert {"task", "strategy", "limit", "seed", "model", "engine", "metric", "repeats", "chat-option"} <= set(options)
     assert not set(options) & set(NOT_IN_FILES)
     values: dict[str, Any] = {
-        word: ["x"] if option.multiple else "1" if isinstance(option.type, click.types.IntParamType) else "auto"
+        word: ["x"] if option.multiple else "1" if isinstance(option.type, NUMBERS) else "auto"
         for word, option in options.items()
         if word not in TRUST
     }
@@ -145,7 +148,7 @@ def test_paths_are_from_the_folder_of_the_file() -> None:
     assert yaml.safe_load(Path("studies/again.yaml").read_text()) == {
         "task": ["own.jsonl:answer=number"],
         "strategy": ["zero-shot"],
-        "engine": "scripted",
+        "engine": ["scripted"],
         "system": "@brief.txt",
         "runs": "kept",
         "run": "r",

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib import metadata
 from typing import Any
 
@@ -34,6 +34,10 @@ class ProcessLog:
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115  open as long as they run
         self.seen = 0
+
+    def close(self) -> None:
+        """Lets go of what they wrote."""
+        self.file.close()
 
     def new(self) -> str:
         """What came since it was asked last. The place where they write is theirs, and is not moved."""
@@ -92,7 +96,7 @@ def settings() -> Iterator[None]:
 
 def on_cpu() -> bool:
     """Whether vLLM is here in its build for CPUs. Raises UserError where it cannot be imported, or is too old."""
-    with ProcessLog().aside():
+    with closing(ProcessLog()) as log, log.aside():
         try:
             from vllm import SamplingParams
             from vllm.platforms import current_platform

@@ -88,7 +88,7 @@ def answered(folder: Path) -> Journal | None:
     with suppress(UserError):
         journal = Journal.read(folder)
         with suppress(UserError):
-            if journal.answered():
+            if journal.answered() and journal.settings_text():  # without, they are lost, and those of the plan are kept
                 return journal
         journal.close()
     return None

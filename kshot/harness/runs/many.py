@@ -181,7 +181,8 @@ def compare_runs(
     from kshot.eval.report.prompting.compare import compare
     from kshot.eval.report.publish import print_json, publish
 
-    folders = list(dict.fromkeys(folder.resolve() for each in given for folder in folders_of(each)))
+    found = [folder.resolve() for each in given for folder in folders_of(each)]
+    folders = found if len(found) == 2 else list(dict.fromkeys(found))  # a run may be held against itself
     if len(folders) < 2:
         raise UserError(f"{given[0]} is one run: give another to compare it with.")
     with ExitStack() as opened:

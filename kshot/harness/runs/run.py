@@ -63,7 +63,7 @@ def run_benchmark(
     asked_for = loaded.check()  # before anything is kept
     with Journal.open(folder, settings, GROWS) as journal:
         check_brought(journal, asked_for)
-        more = grown(journal, loaded, settings) if journal.answered() else {}
+        more = grown(journal, loaded, settings) if journal.answered() and journal.settings_text() else {}
         begin(journal, loaded, settings, {**(info or {}), **described(asked_for)}, more)
 
         def done(job: Job[Prediction], prediction: Prediction, calls: Calls) -> None:

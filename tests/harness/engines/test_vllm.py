@@ -345,5 +345,6 @@ def test_the_reason_of_a_failure_is_the_first_that_was_written() -> None:
     error = RuntimeError("Engine core initialization failed.\nMore.")
     assert log.reason(error) == "ValueError no architecture of that name"
     assert log.reason(error) == "Engine core initialization failed."
+    log.close()
     assert "max_model_len=TOKENS" in refusal("m", "ValueError 9 GiB KV cache is needed")
     assert "did not start with m (OSError x)" in refusal("m", "OSError x")

@@ -107,9 +107,7 @@ def test_runs_that_ask_other_rows_do_not_mix(tmp_path: Path) -> None:
     benchmark("zero-shot")
     benchmark("zero-shot")
     assert rescore(run) == (20, 0)
-    with pytest.raises(
-        UserError, match=r"made with other settings \(.*set_aside: false -> not set.*another --run name"
-    ):
+    with pytest.raises(UserError, match=r"asks all rows of its data.*another --run name"):
         benchmark("zero-shot", "few-shot:k=2")
     with Journal.read(run) as journal:
         assert len(list(journal.records())) == 20
