@@ -1,7 +1,7 @@
 """Asks models of several sizes the same four tasks, and writes docs/size-sweep.md with its figures.
 
     python docs/build/size_sweep.py --data DIR --model A --model B ... [--runs runs/sweep] [--reuse FOLDER]
-        [--only-report]
+        [--skip TASK] [--only-report]
 
 DIR holds `sst2`, `trec` and `gsm8k` as SET/SPLIT.jsonl. The same command goes on where it was stopped, and with another
 --model asks that one alone; with --reuse answers of the runs in FOLDER are taken. The page is the models' own report:
@@ -40,6 +40,8 @@ def ask(options: argparse.Namespace, folder: Path) -> None:
     """All that has not been asked yet, model after model. Raises UserError, at last, where models failed."""
     engines = [find_engine(write_spec("transformers", {"model": name, "template": "plain"})) for name in options.model]
     for tasks, strategies, limit in ASKED:
+        if set(tasks) & set(options.skip):
+            continue
         plan = Plan(tasks, strategies, options.data, limit)
         reuse = runs_in(options.reuse) if options.reuse else []
         refuse_failures(run_many(plan, engines, folder, reuse=reuse), len(engines))
@@ -57,11 +59,13 @@ def blocks_of(block: Block, pictures: Path) -> Iterator[str]:
         yield f"![{block.title}](figures/sweep-{block.name}.png)\n\n*{block.caption}*"
 
 
-def page(folder: Path, pictures: Path) -> str:
-    """The page, from the models' joint report."""
+def page(folder: Path, pictures: Path, skipped: list[str]) -> str:
+    """The page, from the models' joint report, with what was not run named."""
     with ExitStack() as opened:
         report = joint_report(folder, opened)
         said = ["# Accuracy against size", "By `docs/build/size_sweep.py`; nothing below is typed.", *report.summary]
+        if skipped:
+            said.append(f"Not run yet: {', '.join(skipped)}.")
         for section in report.sections:
             if section.title.startswith(SHOWN):
                 said.append(f"## {section.title}")
@@ -76,6 +80,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--reuse", type=Path)
+    parser.add_argument("--skip", action="append", default=[], metavar="TASK", help="Left for another time.")
     parser.add_argument("--only-report", action="store_true")
     parser.add_argument("--out", type=Path, default=PAGE.parent)
     options = parser.parse_args()
@@ -84,7 +89,7 @@ def main() -> None:
     try:
         if not options.only_report:
             ask(options, folder)
-        text = page(folder, options.out / "figures")
+        text = page(folder, options.out / "figures", options.skip)
         with ExitStack() as opened:
             subjects = read_subjects([folder / m.folder for m in read_members(folder)], opened, lenient=True)
             counts = {subject.model: len(subject.run.records) for subject in subjects}
