@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from faulty_server import Failure, FaultyServer, ScriptedModel, named, none, now_and_then
+from kill_resume import STRATEGIES, TASKS, answered, records
 
 from kshot.harness.engines import get_engine
 from kshot.harness.engines.served.dialects import UNKNOWN
@@ -40,13 +41,6 @@ from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.types import Generation, Request
 
-TASKS = ("coin-flip", "last-letters")
-STRATEGIES = (
-    "few-shot",
-    "zero-shot-cot:max_new_tokens=48,answer_tokens=12",
-    "self-consistency:base=chain-of-thought(max_new_tokens=48),n=6",
-    "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
-)
 WORKERS = multiprocessing.get_context("forkserver")
 WORKERS.set_forkserver_preload(["kshot.harness.runs.run", "kshot.prompts.strategies", "kshot.eval.tasks", "openai"])
 WORDING = CallWording(UNKNOWN, "scripted", stops=4)
@@ -89,32 +83,12 @@ def work(folder: Path, url: str, limit: int, log: Path) -> None:
     engine.close()
 
 
-def answered(folder: Path) -> dict[str, str]:
-    """Request key -> text, of all that the journal holds."""
-    if not (folder / "journal.sqlite").is_file():
-        return {}
-    try:
-        with Journal.read(folder) as journal:
-            return dict(journal.connection.execute("SELECT key, text FROM generations"))
-    except Exception:  # killed before its tables were made
-        return {}
-
-
 def journaled(folder: Path) -> set[str]:
     """The names, as the server has them, of the requests that the journal holds answers to."""
     if not answered(folder):
         return set()
     with Journal.read(folder) as journal:
         return {name_of(request) for _, request, _ in journal.calls()}
-
-
-def records(folder: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
-    """What must be equal: everything but the seconds."""
-    with Journal.read(folder) as journal:
-        return {
-            (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction, r.score, r.calls, r.completion_tokens)
-            for r in journal.records()
-        }
 
 
 def start(options: argparse.Namespace, folder: Path, url: str) -> ForkServerProcess:
