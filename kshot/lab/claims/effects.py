@@ -6,7 +6,8 @@ in each one `Replies` a seed, and its mean over tasks is the effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -43,6 +44,12 @@ def accuracy(arm: Arm) -> float:
     return sum(found) / len(found)
 
 
+def seed_by_seed(arms: Sequence[Arm]) -> Iterator[list[Replies]]:
+    """All arms at each seed; one without seeds is the same at all."""
+    for seed in range(max(len(arm) for arm in arms)):
+        yield [arm[seed if len(arm) > 1 else 0] for arm in arms]
+
+
 EXCHANGES = 4_000
 
 
@@ -77,8 +84,8 @@ def arms_exchanged(tables: Tables) -> float:
     rng = np.random.default_rng(0)
     observed, drawn = 0.0, np.zeros(EXCHANGES)
     for arms in tables.values():
-        for seed in range(max(len(arm) for arm in arms)):
-            table = np.stack([arm[seed if len(arm) > 1 else 0].scores for arm in arms], axis=1)  # (samples, arms)
+        for once in seed_by_seed(arms):
+            table = np.stack([each.scores for each in once], axis=1)  # (samples, arms)
             observed += float(table.mean(axis=0).var())
             telling = table[np.ptp(table, axis=1) > 1e-12]  # the others are alike however they are exchanged
             for at in range(EXCHANGES if len(telling) else 0):
@@ -86,9 +93,19 @@ def arms_exchanged(tables: Tables) -> float:
     return float((1 + (drawn >= observed - 1e-15).sum()) / (1 + EXCHANGES))
 
 
+class Bootstrapped:
+    """An effect whose p is the bootstrap's own."""
+
+    __slots__ = ()
+
+    @property
+    def test(self) -> Callable[[Tables], float] | None:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class ScoreGain:
-    """How much better one arm scores than another."""
+class OverAnother(Bootstrapped):
+    """An effect of one arm over another."""
 
     of: str
     over: str
@@ -97,16 +114,30 @@ class ScoreGain:
     def arms(self) -> tuple[str, ...]:
         return (self.of, self.over)
 
+
+class BetweenSeeds(OverAnother, ABC):
+    """One that hangs on how seeds differ, so that its p is of whole seeds exchanged."""
+
+    __slots__ = ()
+
     @property
-    def test(self) -> None:
-        return None
+    def test(self) -> Callable[[Tables], float]:
+        return partial(seeds_exchanged, self)
+
+    @abstractmethod
+    def __call__(self, arms: Sequence[Arm]) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreGain(OverAnother):
+    """How much better one arm scores than another."""
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         return accuracy(arms[0]) - accuracy(arms[1])
 
 
 @dataclass(frozen=True, slots=True)
-class GainOverConstant:
+class GainOverConstant(Bootstrapped):
     """How much better an arm scores than the best constant answer, the commonest label."""
 
     of: str
@@ -114,10 +145,6 @@ class GainOverConstant:
     @property
     def arms(self) -> tuple[str, ...]:
         return (self.of,)
-
-    @property
-    def test(self) -> None:
-        return None
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         import numpy as np
@@ -127,38 +154,16 @@ class GainOverConstant:
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
+class Worst(BetweenSeeds):
     """How much better the worst seed of one arm scores than the worst seed of another."""
-
-    of: str
-    over: str
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.of, self.over)
-
-    @property
-    def test(self) -> Callable[[Tables], float]:
-        return partial(seeds_exchanged, self)
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         return min(accuracies(arms[0])) - min(accuracies(arms[1]))
 
 
 @dataclass(frozen=True, slots=True)
-class SeedSpread:
+class SeedSpread(BetweenSeeds):
     """How much further apart the seeds of one arm score than those of another: a difference of standard deviations."""
-
-    of: str
-    over: str
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.of, self.over)
-
-    @property
-    def test(self) -> Callable[[Tables], float]:
-        return partial(seeds_exchanged, self)
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         import numpy as np
@@ -168,7 +173,7 @@ class SeedSpread:
 
 
 @dataclass(frozen=True, slots=True)
-class Slope:
+class Slope(Bootstrapped):
     """The least-squares slope of the score on log2(k + 1): what a doubling of the exemplars brings."""
 
     arm: str  # with {k} in it
@@ -177,10 +182,6 @@ class Slope:
     @property
     def arms(self) -> tuple[str, ...]:
         return tuple(self.arm.replace("{k}", str(k)) for k in self.ks)
-
-    @property
-    def test(self) -> None:
-        return None
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         import numpy as np
@@ -208,8 +209,8 @@ class ArmSpread:
         import numpy as np
 
         found = []
-        for seed in range(max(len(arm) for arm in arms)):
-            table = np.stack([arm[seed if len(arm) > 1 else 0].scores for arm in arms])  # (arms, samples)
+        for once in seed_by_seed(arms):
+            table = np.stack([each.scores for each in once])  # (arms, samples)
             count, n = table.shape
             between = n * float(table.mean(axis=1).var(ddof=1))
             residual = table - table.mean(axis=1, keepdims=True) - table.mean(axis=0, keepdims=True) + table.mean()
@@ -219,7 +220,7 @@ class ArmSpread:
 
 
 @dataclass(frozen=True, slots=True)
-class AreaOverHalf:
+class AreaOverHalf(Bootstrapped):
     """How far above one half the area under the ROC curve is, each label against the rest: knowledge, leaning aside."""
 
     of: str
@@ -227,10 +228,6 @@ class AreaOverHalf:
     @property
     def arms(self) -> tuple[str, ...]:
         return (self.of,)
-
-    @property
-    def test(self) -> None:
-        return None
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         found = [area(each) for each in arms[0]]
@@ -251,20 +248,10 @@ def area(answers: Replies) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaning:
+class Leaning(OverAnother):
     """How much more often one arm answers with a label than another: a label by its place among the task's."""
 
-    of: str
-    over: str
     label: int
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.of, self.over)
-
-    @property
-    def test(self) -> None:
-        return None
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         first, second = (sum(float((each.said == self.label).mean()) for each in arm) / len(arm) for arm in arms)
