@@ -30,6 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "prompts": ("prompts.selection",),
     "prompts.selection": (),
     "prompts.strategies": ("prompts", "prompts.selection"),
+    "prompts.search": ("prompts", "prompts.strategies"),
     "eval": (),
     "eval.answers.languages": (),
     "eval.answers": ("eval.answers.languages",),

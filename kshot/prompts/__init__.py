@@ -12,6 +12,7 @@ calibration.py  what a model says of labels unasked
 scoring.py      how likely labels and choices are
 exemplars.py    which worked samples are shown, in which order
 selection/      ways to select them, one file each
+search/         programs that find prompts, one file each
 ablations.py    what is done to them: other labels, other words, other inputs
 orders.py       the order of the highest entropy
 responses.py    what a strategy made the model write

@@ -1,0 +1,24 @@
+"""The registry of searches: programs that find prompts, batched, journaled and resumed like a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from kshot.prompts.search.searchable import Found
+from kshot.registry import Registry
+from kshot.types import Program
+
+Search = Callable[..., Program[Found]]
+S = TypeVar("S", bound=Search)
+SEARCHES: Registry[Search] = Registry("search", takes=2)
+
+
+def search(function: S) -> S:
+    """Decorator: registers a search under its function's name, underscores as dashes.
+
+    The function takes a Searchable and a Trials (the ledger of what it may spend), and keyword-only hyperparameters
+    with defaults, `seed` among them, and is a program that gives a Found.
+    """
+    SEARCHES.add(function.__name__.replace("_", "-"))(function)
+    return function
