@@ -25,6 +25,8 @@ from typing import Any
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from parting import parting
+
 from kshot.eval.tasks import get_task
 from kshot.harness.engines.transformers import load_engine
 from kshot.harness.journal import Journal
@@ -182,22 +184,9 @@ def floor(side: Kshot, requests: Sequence[Request], answers: Sequence[Generation
 
 
 def explain(side: Kshot, request: Request, ours: str, theirs: str) -> str:
-    """Where two greedy texts part, and how far apart the two tokens' logits are there."""
-    import torch
-
-    engine = side.engine
-    prompt = engine.renderer.encode(request.prompt)
-    a, b = (engine.tokenizer(text, add_special_tokens=False).input_ids for text in (ours, theirs))
-    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-    with torch.inference_mode():
-        before = engine.model.config._attn_implementation
-        engine.model.set_attn_implementation("sdpa")
-        logits = engine.model(input_ids=torch.tensor([prompt + a[:at]]), use_cache=False).logits[0, -1]
-        engine.model.set_attn_implementation(before)
-    top = logits.topk(2).values
-    return (
-        f"token {at}: the two highest logits are {float(top[0] - top[1]):.1e} apart; {ours[-60:]!r} | {theirs[-60:]!r}"
-    )
+    """Where two texts part, and how far apart what was chosen is there."""
+    found = parting(side.engine, request, ours, theirs)
+    return f"token {found.at}: {found.gap:.1e} apart; {ours[-60:]!r} | {theirs[-60:]!r}"
 
 
 def report(name: str, options: argparse.Namespace, values: dict[str, Any]) -> None:
