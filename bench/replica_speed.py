@@ -29,7 +29,7 @@ TASKS = ("coin-flip", "last-letters", "word-pairs")
 STRATEGIES = (
     "few-shot:k=8",
     "few-shot:k=8,order=shuffled",
-    "self-consistency:base=chain-of-thought(max_new_tokens=24),n=6",
+    "self-consistency:base=few-shot(k=8),n=6",
 )
 
 

@@ -13,6 +13,7 @@ deferred.py       an engine that is made at its first request
 openai.py         a model behind a server of OpenAI's protocol
 served/           what is sent to such a server, and what may come back
 vllm.py           vLLM: how it is made; vllm_engine.py around vllm_decoder.py, vllm_process.py its processes
+orphans.py        processes below this one end with it, however it ends
 lora_folder.py    an adapter's folder, for an engine that loads it by itself
 """
 

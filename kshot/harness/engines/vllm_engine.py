@@ -60,7 +60,9 @@ class VllmEngine(TokenEngine):
             llm.add_lora(request)
         except Exception as error:  # of its worker, told through two processes
             llm.engine_core.shutdown()
-            raise UserError(f"vLLM does not take the adapter in {lora.path} ({self.log.reason(error)}).") from error
+            reason = self.log.reason(error)
+            self.log.close()
+            raise UserError(f"vLLM does not take the adapter in {lora.path} ({reason}).") from error
         return request
 
     def submit_tokens(
@@ -102,6 +104,11 @@ class VllmEngine(TokenEngine):
                 f"the logits of {self.name} are not finite: its weights are not, or overflow in its dtype; "
                 "give dtype=float32, or fetch its files again."
             ) from error
+
+    def close(self) -> None:
+        """Ends vLLM's processes."""
+        super().close()
+        self.log.close()
 
     def died(self, error: BaseException) -> str:
         """What is said of a vLLM that ended while it was at work."""

@@ -14,10 +14,11 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from importlib import metadata
 from typing import Any
 
+from kshot.harness.engines.orphans import Guard
 from kshot.hub import first_line
 from kshot.types import UserError
 
@@ -29,15 +30,18 @@ NO_REASON = ("initialization failed", "See stack trace", "cancelled", "See root 
 
 
 class ProcessLog:
-    """What vLLM's processes write, where it is not shown."""
+    """What vLLM's processes write, where it is not shown; `guard` sees to it that they end with this one."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard | None = None) -> None:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115  open as long as they run
         self.seen = 0
+        self.guard = guard
 
     def close(self) -> None:
-        """Lets go of what they wrote."""
+        """Lets go of what they wrote, once they have ended."""
         self.file.close()
+        if self.guard is not None:
+            self.guard.close()
 
     def new(self) -> str:
         """What came since it was asked last. The place where they write is theirs, and is not moved."""
@@ -123,7 +127,8 @@ def started(name: str, **options: Any) -> tuple[Any, ProcessLog]:
     """vLLM's LLMEngine with a model, and what its processes write. Raises UserError where it does not start."""
     from vllm import EngineArgs, LLMEngine
 
-    log = ProcessLog()
+    guard = Guard()
+    log = ProcessLog(guard)
     shown = os.environ.get(LEVEL) != "ERROR"
     arguments = EngineArgs(
         **options,
@@ -136,12 +141,15 @@ def started(name: str, **options: Any) -> tuple[Any, ProcessLog]:
         use_tqdm_on_load=shown,
     )
     try:
-        if shown:
-            return LLMEngine.from_engine_args(arguments), log
-        with log.aside():
+        with nullcontext() if shown else log.aside():
             llm = LLMEngine.from_engine_args(arguments)
     except Exception as error:  # of any of its processes
-        raise UserError(refusal(name, log.reason(error))) from error
+        reason = log.reason(error)
+        log.close()
+        raise UserError(refusal(name, reason)) from error
+    guard.started()
+    if shown:
+        return llm, log
     log.new()
     logging.getLogger("vllm").setLevel(logging.CRITICAL + 1)  # of this process: what it has to say, an error says
     return llm, log

@@ -29,6 +29,7 @@ class Dialect:
     token_ids: bool = False  # whether `return_token_ids` has it tell a completion's tokens
     template_kwargs: bool = False  # whether `chat_template_kwargs` reaches its chat template
     names_models: bool = False  # whether a model that it does not list is not there
+    lists: bool = True  # whether it lists models at all times: `transformers serve` fails without a cache of the hub
     tokens_field: str = "max_tokens"
 
 
@@ -47,7 +48,7 @@ KNOWN = (
     ),
     Dialect("llama-cpp-python", ("me",), {"repeat_penalty": 1.0}, {"top_k": 0, "min_p": 0.0}),
     Dialect("ollama", ("library",)),
-    Dialect("transformers", (), template_kwargs=True),
+    Dialect("transformers", (), template_kwargs=True, lists=False),
     Dialect("hosted", ("openai", "system", "openai-internal"), tokens_field="max_completion_tokens"),
     Dialect("unknown"),
 )  # fmt: skip

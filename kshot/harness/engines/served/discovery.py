@@ -42,9 +42,10 @@ class ModelServer:
 
 async def discover(client: ServerClient, model: str, server: str) -> ModelServer:
     """Asks a server what it is. Raises UserError where none is named of several models, or none listed."""
-    dialect_of(server, "")  # a wrong name is told first
+    asked = dialect_of(server, "")  # a wrong name is told first
+    patience = min(client.patience, FIRST_PATIENCE) if asked.lists or not model else 0
     try:
-        rows = await client.call("/models", None, read_models, patience=min(client.patience, FIRST_PATIENCE))
+        rows = await client.call("/models", None, read_models, patience=patience)
     except Refusal as refusal:
         if refusal.status not in (404, 405) or not model:
             raise
@@ -52,7 +53,7 @@ async def discover(client: ServerClient, model: str, server: str) -> ModelServer
     except EngineError as error:
         if not model:
             raise UserError(f"{error} Is it running, and is that its address?") from None
-        rows = []  # `transformers serve` fails at it; whether it is there at all the first request tells
+        rows = []  # whether it is there at all the first request tells
     named = {str(row["id"]): row for row in rows}
     dialect = dialect_of(server, str(next(iter(rows), {}).get("owned_by", "")))
     if not model:
