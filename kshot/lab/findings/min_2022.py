@@ -48,4 +48,16 @@ FINDINGS = (
         seeds=5,
         scale="twelve models, 774M to 175B",
     ),
+    Finding(
+        "label-space-matters",
+        "Random labels of the task do better than random English words in their place.",
+        f"{SOURCE}, section 5.2",
+        ScoreGain(f"{CALIBRATED},ablate=random", f"{CALIBRATED},ablate=words"),
+        TASKS,
+        "above",
+        margin=3,
+        n=256,
+        seeds=5,
+        scale="twelve models, 774M to 175B",
+    ),
 )

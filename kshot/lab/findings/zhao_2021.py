@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import ScoreGain, SeedSpread
+from kshot.lab.claims.effects import Leaning, ScoreGain, SeedSpread
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Zhao et al. 2021, arXiv 2102.09690"
 TASKS = ("sst2", "trec", "agnews", "rte")
+TWO_LABELS = ("sst2", "rte")
 RAW = "choice-logprob:template=0,k=4,select=random,exemplar_seed={seed}"
+PLACED = "choice-logprob:template=0,k=4,select=labelled(places={places}),exemplar_seed={{seed}}"
 
 FINDINGS = (
     Finding(
@@ -35,5 +37,29 @@ FINDINGS = (
         numbers="reduces variance across different choices of the prompt (abstract)",
         scale="GPT-3 2.7B to 175B, GPT-2 1.5B",
         unit="points of standard deviation",
+    ),
+    Finding(
+        "majority-label-bias",
+        "The label that most exemplars have is answered more often, though the last two exemplars are the same.",
+        f"{SOURCE}, section 4",
+        Leaning(PLACED.format(places="1110"), PLACED.format(places="0010"), label=1),
+        TWO_LABELS,
+        "above",
+        margin=5,
+        seeds=10,
+        scale="GPT-3 2.7B",
+        unit="points of how often the label is answered",
+    ),
+    Finding(
+        "recency-bias",
+        "The label of the last exemplars is answered more often, though the exemplars are the same.",
+        f"{SOURCE}, section 4",
+        Leaning(PLACED.format(places="0011"), PLACED.format(places="1100"), label=1),
+        TWO_LABELS,
+        "above",
+        margin=5,
+        seeds=10,
+        scale="GPT-3 2.7B",
+        unit="points of how often the label is answered",
     ),
 )
