@@ -4,6 +4,7 @@ read.py     from a run's records to an effect's tables
 judge.py    all findings of a run, with Holm's correction
 figures.py  a finding's picture, and the family's
 report.py   one table for hits and misses
+cost.py     what findings ask, shared cells once; which goes first
 run.py      findings in one run that grows, settled before anything is asked
 console.py  what the command does
 

@@ -11,20 +11,39 @@ import click
 
 if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
+    from kshot.lab.claims.finding import Finding
 
 VERDICTS_FILE = "verdicts.json"
 
 
-def print_findings() -> None:
-    """Every finding: its claim, where it is from, what is asked to try it."""
+def print_findings(cost: bool = False) -> None:
+    """Every finding: its claim, where it is from, what is asked to try it; or what all of them take."""
     from kshot.lab.findings import FINDINGS
 
+    if cost:
+        print_cost(list(FINDINGS.values()))
+        return
     for finding in FINDINGS.values():
         star = " *" if finding.starred else ""
         click.secho(f"{finding.name}{star}", bold=True)
         click.echo(f"    {finding.claim}")
         asked = f"{len(finding.strategies())} strategies on {', '.join(finding.tasks)}, {finding.n} samples each"
         click.echo(f"    {finding.source}; {asked}; {finding.hash}")
+
+
+def print_cost(findings: Sequence[Finding]) -> None:
+    """Attempts by finding in the order of a run, beyond those before it; then by kind of strategy and task."""
+    from kshot.lab.cost import by_kind, steps
+
+    ordered = steps(findings)
+    for step in ordered:
+        click.echo(f"{step.attempts:>9,}  {step.finding.name}")
+    total, starred = (
+        sum(step.attempts for step in steps(some)) for some in (findings, [f for f in findings if f.starred])
+    )
+    click.echo(f"{total:>9,}  in all, what findings share counted once; the starred ones alone: {starred:,}")
+    for kind, tasks in by_kind(ordered).items():
+        click.echo(f"{sum(tasks.values()):>9,}  {kind}: {', '.join(f'{task} {n:,}' for task, n in tasks.items())}")
 
 
 def run_findings(
@@ -37,7 +56,7 @@ def run_findings(
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.progress import shown_on
-    from kshot.lab.claims.finding import Finding
+    from kshot.lab.cost import Step, steps
     from kshot.lab.run import Watch, named_findings, reproduce
     from kshot.types import Record
 
@@ -49,9 +68,13 @@ def run_findings(
     bar = shown_on(console)
     tallies = [Tally({})]
 
-    def begin(finding: Finding, at: int, total: int) -> None:
+    planned = sum(step.attempts for step in steps(findings))
+    console.print(f"{len(findings)} findings: {planned:,} attempts, what they share counted once", highlight=False)
+
+    def begin(step: Step, at: int, hours_left: float | None) -> None:
         tallies.append(Tally({}))
-        bar.begin(f"{finding.name} ({at} of {len(findings)})", total)
+        about = "" if hours_left is None else f", about {hours_left:.1f} hours left"
+        bar.begin(f"{step.finding.name} ({at} of {len(findings)}{about})", step.attempts)
 
     def on_record(record: Record) -> None:
         tallies[-1].add(record.score)
@@ -79,8 +102,7 @@ def finish(folder: Path, out: Path | None = None) -> None:
     from kshot.eval.report.publish import publish
     from kshot.harness.runs.read import read_run
     from kshot.lab.findings import FINDINGS
-    from kshot.lab.judge import judged
-    from kshot.lab.read import tables_of
+    from kshot.lab.judge import judged_whole
     from kshot.lab.report import as_json, report_of
     from kshot.lab.run import SETTLED, settled
     from kshot.types import UserError
@@ -100,15 +122,7 @@ def finish(folder: Path, out: Path | None = None) -> None:
         )
     run, journal = read_run(folder)
     with journal:
-        whole = []
-        for finding in findings:
-            try:
-                tables_of(finding, run)
-            except UserError:
-                continue
-            whole.append(finding)
-        results = judged(whole, run)
-        left = [finding for finding in findings if finding not in whole]
+        results, left = judged_whole(findings, run)
         hours = sum(float(said.get("seconds", 0)) for said in known.values()) / 3600
         model = str(run.info.get("model", run.name))
         publish(report_of(model, results, left, hours), out or folder, findings=1)

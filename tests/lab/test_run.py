@@ -15,13 +15,14 @@ from kshot.harness.runs.read import read_run
 from kshot.lab.claims.effects import ScoreGain
 from kshot.lab.claims.finding import Finding
 from kshot.lab.console import finish
+from kshot.lab.cost import by_kind, steps
 from kshot.lab.findings import FINDINGS
 from kshot.lab.judge import judged
 from kshot.lab.run import OutOfTimeError, Watch, named_findings, reproduce, settle, settled
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Request, UserError
 
-QUIET = Watch(lambda finding, at, total: None, lambda record: None, lambda state: None)
+QUIET = Watch(lambda step, at, hours: None, lambda record: None, lambda state: None)
 ONE = Finding(
     "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", ScoreGain("few-shot:k=4", "zero-shot"),
     ("word-pairs",), "above", margin=3, n=20,
@@ -139,3 +140,41 @@ def test_the_command_lists_and_refuses(tmp_path: Path) -> None:
     assert listed.exit_code == 0 and all(name in listed.output for name in FINDINGS)
     wrong = CliRunner().invoke(main, ["reproduce", "run", "nothing", "--runs", str(tmp_path)])
     assert wrong.exit_code == 2 and "unknown finding" in wrong.output and not list(tmp_path.iterdir())
+
+
+def test_what_is_shared_is_counted_once_and_the_least_to_ask_goes_first(tmp_path: Path) -> None:
+    dear = replace(ONE, name="dear", n=90, effect=ScoreGain("chain-of-thought:k=2", "few-shot:k=4"))
+    ordered = steps([dear, ONE, TWO])
+    assert [(step.finding.name, step.attempts) for step in ordered] == [("one", 40), ("two", 20), ("dear", 160)]
+    assert ordered[2].new["word-pairs", get_strategy("few-shot:k=4").name] == 70
+    assert by_kind(ordered) == {
+        "few-shot": {"word-pairs": 110},
+        "zero-shot": {"word-pairs": 20},
+        "chain-of-thought": {"word-pairs": 90},
+    }
+    told: list[tuple[str, float | None]] = []
+    engine = Counting()
+    watch = replace(QUIET, begin=lambda step, at, hours: told.append((step.finding.name, hours)))
+    assert (
+        reproduce(
+            [replace(dear, effect=ScoreGain("few-shot:k=2", "few-shot:k=4")), ONE],
+            lambda: engine,
+            tmp_path,
+            None,
+            watch,
+        )
+        == []
+    )
+    assert len(engine.asked) == 20 + 90 + 90
+    assert told[0] == ("one", None) and told[1][1] is not None and told[1][1] > 0
+
+
+def test_a_prompt_raw_and_calibrated_costs_once() -> None:
+    raw = "choice-logprob:template=0,k=4"
+    plain = replace(ONE, tasks=("sst2",), effect=ScoreGain(f"{raw},calibrate=domain", raw))
+    step = steps([plain])[0]
+    assert (step.attempts, step.units) == (40, 20)
+    later = steps([replace(plain, effect=ScoreGain(raw, "knn-vote")), replace(plain, name="cc", seeds=3)])
+    assert [(each.finding.name, each.attempts, each.units) for each in later] == [("one", 40, 20), ("cc", 20, 0)]
+    with_own = steps([replace(plain, effect=ScoreGain(f"{raw},select=knn", "choice-logprob:select=knn"))])[0]
+    assert with_own.units == 20 * (1 + 4) + 20
