@@ -31,7 +31,10 @@ BATCH = Batch()
 BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 128 on a CPU and 256 on a GPU."
 
 
-def template_option(default: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+Decorator = Callable[[Any], Any]
+
+
+def template_option(default: str) -> Decorator:
     """--template, of a command that asks so where nothing is said."""
     return click.option(
         "--template",
@@ -43,7 +46,7 @@ def template_option(default: str) -> Callable[[Callable[..., None]], Callable[..
 
 
 TEMPLATE = template_option("auto")
-MODEL_OPTIONS = [
+MODEL_OPTIONS: list[Decorator] = [
     click.option(
         "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
     ),

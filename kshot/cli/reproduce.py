@@ -71,10 +71,13 @@ def run(
 
 
 @reproduce.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
-def report(run: Path, out: Path | None) -> None:
-    """Judge a RUN's findings again and make its report; no model is asked."""
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN, where it is one]")
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Judge findings again and make their report; no model is asked.
+
+    With runs of several models it has a column a model, and judges what compares models: the smallest and the largest.
+    """
     from kshot.lab.console import finish
 
-    finish(run, out)
+    finish(runs, out)

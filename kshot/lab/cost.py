@@ -24,7 +24,7 @@ INPUTS = 4  # a channel model scores the input behind each label, not the labels
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Portion:
     """A finding when its turn comes: what it has to ask that those before it have not."""
 
     finding: Finding
@@ -72,13 +72,13 @@ def uncalibrated(spec: str) -> str:
 
 
 @dataclass(slots=True)
-class Asked:
+class Already:
     """What has been asked so far: attempts by cell, and samples by prompt."""
 
     cells: dict[Cell, int] = field(default_factory=dict)
     prompts: dict[Cell, int] = field(default_factory=dict)
 
-    def next(self, finding: Finding) -> Step:
+    def next(self, finding: Finding) -> Portion:
         """What a finding would have to ask beyond it. A prompt raw and calibrated is one, and costs once."""
         new = {cell: n - self.cells.get(cell, 0) for cell, n in cells(finding).items() if n > self.cells.get(cell, 0)}
         costs: dict[Cell, float] = {}
@@ -87,9 +87,9 @@ class Asked:
             beyond = n - self.prompts.get(prompt, 0)
             if (task, name) in new and beyond > 0:
                 costs[prompt] = beyond * each_takes(name)
-        return Step(finding, new, sum(costs.values()))
+        return Portion(finding, new, sum(costs.values()))
 
-    def add(self, step: Step) -> None:
+    def add(self, step: Portion) -> None:
         """A finding's cells are there from now on."""
         for (task, name), n in cells(step.finding).items():
             prompt = (task, uncalibrated(name))
@@ -97,9 +97,9 @@ class Asked:
             self.prompts[prompt] = max(n, self.prompts.get(prompt, 0))
 
 
-def steps(findings: Sequence[Finding]) -> list[Step]:
+def steps(findings: Sequence[Finding]) -> list[Portion]:
     """The findings in the order in which they are run: next is always the one that has least to ask yet."""
-    left, asked, found = list(findings), Asked(), list[Step]()
+    left, asked, found = list(findings), Already(), list[Portion]()
     while left:
         step = min(map(asked.next, left), key=lambda step: step.units)
         left.remove(step.finding)
@@ -108,7 +108,7 @@ def steps(findings: Sequence[Finding]) -> list[Step]:
     return found
 
 
-def by_kind(found: Iterable[Step]) -> dict[str, dict[str, int]]:
+def by_kind(found: Iterable[Portion]) -> dict[str, dict[str, int]]:
     """Attempts by kind of strategy and task, each cell counted once."""
     counted: dict[str, dict[str, int]] = {}
     for step in found:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kshot.eval.report.prompting.run_data import RunData
 
 
-class Answered:
+class AnsweredCells:
     """A run's first attempts by cell, gathered once for all findings."""
 
     def __init__(self, run: RunData) -> None:
@@ -36,6 +36,10 @@ class Answered:
             seeded = map(finding.seeded, finding.effect.arms)
             found[spec] = [[self.answers(task, get_strategy(each).name, finding.n) for each in arm] for arm in seeded]
         return found
+
+    def asked(self, spec: str, n: int) -> list[tuple[str, str]]:
+        """A task's first samples: id and question."""
+        return [(sample.id, sample.question) for sample in self.samples.get(get_task(spec).name, [])[:n]]
 
     def answers(self, task: str, strategy: str, n: int) -> Replies:
         """What a strategy said to a task's first samples. Raises UserError where some lack."""

@@ -17,7 +17,7 @@ from kshot.eval.tasks import get_task
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.lab.claims.finding import Finding
-from kshot.lab.cost import Step, steps
+from kshot.lab.cost import Portion, steps
 from kshot.lab.findings import FINDINGS
 from kshot.registry import suggest
 from kshot.types import UserError
@@ -38,7 +38,7 @@ class OutOfTimeError(Exception):
 class Watch:
     """What is told while findings run: the next one and the hours left, then each attempt and how far the engine is."""
 
-    begin: Callable[[Step, int, float | None], None]  # its place from 1; None as long as nothing is measured
+    begin: Callable[[Portion, int, float | None], None]  # its place from 1; None as long as nothing is measured
     on_record: Callable[[Record], None]
     progress: Callable[[Progress], None]
 
@@ -148,7 +148,7 @@ def reproduce(
     return []
 
 
-def plan_of(step: Step, data: Path | None) -> Plan | None:
+def plan_of(step: Portion, data: Path | None) -> Plan | None:
     """What of a finding those before it have not asked; None where that is nothing."""
     if not step.new:
         return None
@@ -160,7 +160,7 @@ def plan_of(step: Step, data: Path | None) -> Plan | None:
     return Plan(tasks, tuple(on), data, step.finding.n, only=only)
 
 
-def hours_left(ordered: Sequence[Step], at: int, known: Mapping[str, Any]) -> float | None:
+def hours_left(ordered: Sequence[Portion], at: int, known: Mapping[str, Any]) -> float | None:
     """How long those from a place on may take, by the pace of those before it; None where they had nothing to ask."""
     before = [step for step in ordered[:at] if step.units]
     done = sum(step.units for step in before)

@@ -39,7 +39,7 @@ FINDINGS = (
     Finding(
         "inputs-matter",
         "Exemplars of another task's inputs do worse than exemplars of this task's.",
-        f"{SOURCE}, section 5.1",
+        f"{SOURCE}, section 5",
         ScoreGain(f"{CALIBRATED},ablate=foreign", CALIBRATED),
         TASKS,
         "below",
@@ -51,7 +51,7 @@ FINDINGS = (
     Finding(
         "label-space-matters",
         "Random labels of the task do better than random English words in their place.",
-        f"{SOURCE}, section 5.2",
+        f"{SOURCE}, section 5",
         ScoreGain(f"{CALIBRATED},ablate=random", f"{CALIBRATED},ablate=words"),
         TASKS,
         "above",

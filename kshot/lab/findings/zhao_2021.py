@@ -15,7 +15,7 @@ FINDINGS = (
     Finding(
         "contextual-calibration-helps",
         "Contextual calibration raises the mean accuracy of few-shot prompts.",
-        f"{SOURCE}, section 5",
+        SOURCE,
         ScoreGain(f"{RAW},calibrate=contextual", RAW),
         TASKS,
         "above",
@@ -28,7 +28,7 @@ FINDINGS = (
     Finding(
         "contextual-calibration-steadies",
         "Contextual calibration lowers the spread of accuracy over exemplar sets.",
-        f"{SOURCE}, section 5",
+        SOURCE,
         SeedSpread(f"{RAW},calibrate=contextual", RAW),
         TASKS,
         "below",
@@ -41,7 +41,7 @@ FINDINGS = (
     Finding(
         "majority-label-bias",
         "The label that most exemplars have is answered more often, though the last two exemplars are the same.",
-        f"{SOURCE}, section 4",
+        SOURCE,
         Leaning(PLACED.format(places="1110"), PLACED.format(places="0010"), label=1),
         TWO_LABELS,
         "above",
@@ -53,7 +53,7 @@ FINDINGS = (
     Finding(
         "recency-bias",
         "The label of the last exemplars is answered more often, though the exemplars are the same.",
-        f"{SOURCE}, section 4",
+        SOURCE,
         Leaning(PLACED.format(places="0011"), PLACED.format(places="1100"), label=1),
         TWO_LABELS,
         "above",

@@ -13,7 +13,7 @@ from kshot.types import Question, Sample, UserError
 def labelled(
     question: Question, pool: Sequence[Sample], k: int, generator: random.Random, *, places: str = ""
 ) -> list[Sample]:
-    """k exemplars drawn so that their labels are these, in this order (Zhao et al. 2021, arXiv 2102.09690, section 4).
+    """k exemplars drawn so that their labels are these, in this order (Zhao et al. 2021, arXiv 2102.09690).
 
     `places` has a digit an exemplar, the place of its label among the task's: 1110 is [P P P N] of SST-2, whose labels
     are negative and positive. Each label's exemplars are drawn from the question backwards, whatever the others are, so
