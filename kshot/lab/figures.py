@@ -9,6 +9,7 @@ from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, short
 from kshot.lab.claims.effects import accuracies
+from kshot.lab.claims.finding import Finding
 from kshot.lab.claims.verdict import VERDICTS, Verdict
 from kshot.lab.judge import Result
 
@@ -54,7 +55,7 @@ def family_figure(families: Mapping[str, Sequence[Result]]) -> Figure:
             axes.grid(axis="x")
             if len(families) > 1:
                 axes.set_title(short(title, 30))
-        panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_yticks(range(len(names)), [f"{name}  ({by(every[name])})" for name in names])
         panels[0].set_ylim(len(names) - 0.4, -0.6)
         drawing = panels[0].figure
         drawing.supxlabel("effect in points, the claimed way to the right; grey: as good as no effect", fontsize=8)
@@ -65,6 +66,11 @@ def family_figure(families: Mapping[str, Sequence[Result]]) -> Figure:
         drawing.legend(keys, list(VERDICTS.values()), loc="outside upper center", ncols=4)
 
     return drawn
+
+
+def by(finding: Finding) -> str:
+    """ "Zhao 2021"."""
+    return finding.source.partition(",")[0].replace(" et al.", "")
 
 
 def row_of(axes: Axes, row: int, result: Result) -> None:
@@ -85,7 +91,7 @@ def labels(count: int) -> list[str]:
 def finding_figure(results: Sequence[tuple[str, Result]]) -> Figure:
     """What the arms scored on each task, a dot a seed, and the effect by task; a row a model."""
     first = results[0][1]
-    finding, across = first.finding, min(len(first.tables) + 1, 4)
+    finding, across = first.finding, min(len(first.tables) + 1, 5)
     rows = -(-(len(first.tables) + 1) // across)
 
     @framed(
@@ -102,14 +108,14 @@ def finding_figure(results: Sequence[tuple[str, Result]]) -> Figure:
     def drawn(*panels: Axes) -> None:
         for at, (model, result) in enumerate(results):
             row = panels[at * across * rows : (at + 1) * across * rows]
-            arms_of(row, result, "" if len(results) == 1 else f"{model}, ")
+            arms_of(row, result, "score in percent" if len(results) == 1 else short(f"{model}, percent", 26, 2))
             for unused in row[len(result.tables) + 1 :]:
                 unused.set_visible(False)
 
     return drawn
 
 
-def arms_of(panels: Sequence[Axes], result: Result, whose: str) -> None:
+def arms_of(panels: Sequence[Axes], result: Result, scale: str) -> None:
     """A model's panels: one a task, and the effect."""
     names = labels(len(result.arms))
     for (task, arms), axes in zip(result.tables.items(), panels, strict=False):
@@ -119,11 +125,12 @@ def arms_of(panels: Sequence[Axes], result: Result, whose: str) -> None:
                 axes.plot([at] * len(scores), scores, "o", color=BLUE, alpha=0.35, markersize=3)
             mean = sum(scores) / len(scores)
             axes.plot([at - 0.3, at + 0.3], [mean, mean], color=BLUE, linewidth=2)
-        axes.set_xticks(range(len(arms)), names, fontsize=7 if len(arms) > 12 else None)
-        axes.set(title=short(f"{whose}{task}", 22), xlim=(-0.6, len(arms) - 0.4))
+        apart = -(-len(arms) // 12)  # so that names of many arms do not meet
+        axes.set_xticks(range(0, len(arms), apart), names[::apart])
+        axes.set(title=short(task, 20), xlim=(-0.6, len(arms) - 0.4))
         axes.set_xlabel("arm")
         axes.grid(axis="y")
-    panels[0].set_ylabel("score in percent")
+    panels[0].set_ylabel(scale)
     effect(panels[len(result.tables)], result)
 
 
