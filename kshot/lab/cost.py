@@ -23,6 +23,10 @@ ANSWERS = ("zero-shot", "few-shot", "instruction")
 INPUTS = 4  # a channel model scores the input behind each label, not the labels behind the input
 
 
+PRIOR = {"contextual": 3, "domain": 20, "batch": 32}  # inputs that a calibration asks before a task's first question
+ENTROPY = 24 * (CHAIN + 24)  # an order found by entropy: a probing sample written after each, all scored behind each
+
+
 @dataclass(frozen=True, slots=True)
 class Portion:
     """A finding when its turn comes: what it has to ask that those before it have not."""
@@ -64,6 +68,14 @@ def each_takes(spec: str) -> float:
 
 
 @lru_cache(maxsize=4096)
+def before_the_first(spec: str) -> float:
+    """What a cell takes before its first question: its labels' prior, or its order by entropy."""
+    params = named(spec).params
+    found = ENTROPY if params.get("order") in ("globale", "locale") else 0
+    return float(found + PRIOR.get(params.get("calibrate", ""), 0))
+
+
+@lru_cache(maxsize=4096)
 def uncalibrated(spec: str) -> str:
     """What a strategy asks but for the prior, which a prompt's other calibrations ask as well."""
     strategy = named(spec)
@@ -87,7 +99,8 @@ class Already:
             beyond = n - self.prompts.get(prompt, 0)
             if (task, name) in new and beyond > 0:
                 costs[prompt] = beyond * each_takes(name)
-        return Portion(finding, new, sum(costs.values()))
+        begun = sum(before_the_first(name) for task, name in new if (task, name) not in self.cells)
+        return Portion(finding, new, sum(costs.values()) + begun)
 
     def add(self, step: Portion) -> None:
         """A finding's cells are there from now on."""

@@ -176,9 +176,9 @@ def test_a_prompt_raw_and_calibrated_costs_once() -> None:
     raw = "choice-logprob:template=0,k=4"
     plain = replace(ONE, tasks=("sst2",), effect=ScoreGain(f"{raw},calibrate=domain", raw))
     step = steps([plain])[0]
-    assert (step.attempts, step.units) == (40, 20)
+    assert (step.attempts, step.units) == (40, 20 + 20)  # the prior's inputs
     later = steps([replace(plain, effect=ScoreGain(raw, "knn-vote")), replace(plain, name="cc", seeds=3)])
-    assert [(each.finding.name, each.attempts, each.units) for each in later] == [("one", 40, 20), ("cc", 20, 0)]
+    assert [(each.finding.name, each.attempts, each.units) for each in later] == [("one", 40, 20), ("cc", 20, 20)]
     with_own = steps([replace(plain, effect=ScoreGain(f"{raw},select=knn", "choice-logprob:select=knn"))])[0]
     assert with_own.units == 20 * (1 + 4) + 20
 
