@@ -74,7 +74,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "lab.findings": ("lab.claims",),
     "lab": (
         *("eval", "eval.report", "eval.report.prompting", "eval.tasks", "harness", "harness.engines", "harness.runs"),
-        *("prompts.strategies", "lab.claims", "lab.findings"),
+        *("prompts.selection", "prompts.strategies", "lab.claims", "lab.findings"),
     ),
     "classic": ("eval.report", "classic.diagnosis", "classic.experiments"),
     "classic.data": (),

@@ -30,7 +30,23 @@ class Batch(click.ParamType[int | None]):
 BATCH = Batch()
 BATCH_HELP = "Rows decoded together; auto: as many as their memory allows, at most 128 on a CPU and 256 on a GPU."
 
-MODEL_OPTIONS = [
+
+Decorator = Callable[[Any], Any]
+
+
+def template_option(default: str) -> Decorator:
+    """--template, of a command that asks so where nothing is said."""
+    return click.option(
+        "--template",
+        default=default,
+        show_default=True,
+        help="auto (the model's chat template where it has one), chat, or plain; or FILE.jinja, which words samples. A "
+        "task's own templates are named by strategies, few-shot:template=0 (`kshot list strategies`).",
+    )
+
+
+TEMPLATE = template_option("auto")
+MODEL_OPTIONS: list[Decorator] = [
     click.option(
         "--model", default="smollm2-135m", show_default=True, help="Bundled name, hub id, folder, or .gguf file."
     ),
@@ -48,13 +64,7 @@ MODEL_OPTIONS = [
         show_default=True,
         help="Weights in fewer bits: none, int8, or nf4 (needs bitsandbytes).",
     ),
-    click.option(
-        "--template",
-        default="auto",
-        show_default=True,
-        help="auto (the model's chat template where it has one), chat, or plain; or FILE.jinja, which words samples. A "
-        "task's own templates are named by strategies, few-shot:template=0 (`kshot list strategies`).",
-    ),
+    TEMPLATE,
     click.option("--batch", type=BATCH, default="auto", show_default=True, help=BATCH_HELP),
     click.option(
         "--trust-remote-code", is_flag=True, help="Let a hub model run code of its own. Off unless you trust it."
@@ -124,8 +134,8 @@ class ModelOptions:
         return write_spec("adapted", {**params, "adapter": adapter}) if adapter else write_spec("transformers", params)
 
 
-def with_model(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorator: adds MODEL_OPTIONS to a command, which gets them as one `options`."""
+def with_model(command: Callable[..., None], *, template: str = "auto") -> Callable[..., None]:
+    """Decorator: adds MODEL_OPTIONS to a command, which gets them as one `options`; `template` is its default."""
 
     @wraps(command)
     def wrapped(**given: Any) -> None:
@@ -133,7 +143,7 @@ def with_model(command: Callable[..., None]) -> Callable[..., None]:
         command(options=checked(options), **given)
 
     for option in reversed(MODEL_OPTIONS):
-        wrapped = option(wrapped)
+        wrapped = (template_option(template) if option is TEMPLATE else option)(wrapped)
     return wrapped
 
 

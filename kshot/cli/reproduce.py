@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from kshot.cli.group import SETTINGS, Commands
 from kshot.cli.options import ModelOptions, data_folder, with_model
+from kshot.types import UserError
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)
@@ -28,16 +29,17 @@ def reproduce() -> None:
 
 
 @reproduce.command(name="list")
-def list_() -> None:
+@click.option("--cost", is_flag=True, help="Attempts by finding in the order of a run, what they share counted once.")
+def list_(cost: bool) -> None:
     """The findings by source; * is worth its cost on a larger model as well."""
     from kshot.lab.console import print_findings
 
-    print_findings()
+    print_findings(cost)
 
 
 @reproduce.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME[@HASH]... | starred | all")
-@with_model
+@partial(with_model, template="plain")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
 @click.option(
     "--hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; the cheap ones go first."
@@ -54,23 +56,28 @@ def run(
 ) -> None:
     """Run findings on a model, judge them together and report.
 
-    The model is asked in plain text unless --template chat is given. The same command goes on where it was stopped.
+    The same command goes on where it was stopped. An attempt that two findings share is asked once.
     """
     from kshot.harness.engines.registry import find_engine
     from kshot.lab.console import run_findings
 
-    if options.template == "auto":
-        options = replace(options, template="plain")
+    if options.wording:
+        raise UserError(
+            f"--template {options.wording} words samples, which findings do themselves; give plain or chat."
+        )
     named = find_engine(options.engine())
     model = re.sub(r"[^\w.-]+", "-", Path(named.model).name)[:80]
     run_findings(names, named, runs / (run_name or f"reproduce-{model}"), data_folder(data), hours)
 
 
 @reproduce.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN]")
-def report(run: Path, out: Path | None) -> None:
-    """Judge a RUN's findings again and make its report; no model is asked."""
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN, where it is one]")
+def report(runs: tuple[Path, ...], out: Path | None) -> None:
+    """Judge findings again and make their report; no model is asked.
+
+    With runs of several models it has a column a model, and judges what compares models: the smallest and the largest.
+    """
     from kshot.lab.console import finish
 
-    finish(run, out)
+    finish(runs, out)

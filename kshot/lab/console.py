@@ -11,20 +11,39 @@ import click
 
 if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
+    from kshot.lab.claims.finding import Finding
 
 VERDICTS_FILE = "verdicts.json"
 
 
-def print_findings() -> None:
-    """Every finding: its claim, where it is from, what is asked to try it."""
+def print_findings(cost: bool = False) -> None:
+    """Every finding: its claim, where it is from, what is asked to try it; or what all of them take."""
     from kshot.lab.findings import FINDINGS
 
+    if cost:
+        print_cost(list(FINDINGS.values()))
+        return
     for finding in FINDINGS.values():
         star = " *" if finding.starred else ""
         click.secho(f"{finding.name}{star}", bold=True)
         click.echo(f"    {finding.claim}")
         asked = f"{len(finding.strategies())} strategies on {', '.join(finding.tasks)}, {finding.n} samples each"
         click.echo(f"    {finding.source}; {asked}; {finding.hash}")
+
+
+def print_cost(findings: Sequence[Finding]) -> None:
+    """Attempts by finding in the order of a run, beyond those before it; then by kind of strategy and task."""
+    from kshot.lab.cost import by_kind, steps
+
+    ordered = steps(findings)
+    for step in ordered:
+        click.echo(f"{step.attempts:>9,}  {step.finding.name}")
+    total, starred = (
+        sum(step.attempts for step in steps(some)) for some in (findings, [f for f in findings if f.starred])
+    )
+    click.echo(f"{total:>9,}  in all, what findings share counted once; the starred ones alone: {starred:,}")
+    for kind, tasks in by_kind(ordered).items():
+        click.echo(f"{sum(tasks.values()):>9,}  {kind}: {', '.join(f'{task} {n:,}' for task, n in tasks.items())}")
 
 
 def run_findings(
@@ -37,7 +56,8 @@ def run_findings(
     from kshot.eval.report.safe_text import clean
     from kshot.harness.runner import Progress
     from kshot.harness.runs.progress import shown_on
-    from kshot.lab.claims.finding import Finding
+    from kshot.harness.runs.sizes import size_of_engine
+    from kshot.lab.cost import Portion, steps
     from kshot.lab.run import Watch, named_findings, reproduce
     from kshot.types import Record
 
@@ -49,9 +69,13 @@ def run_findings(
     bar = shown_on(console)
     tallies = [Tally({})]
 
-    def begin(finding: Finding, at: int, total: int) -> None:
+    planned = sum(step.attempts for step in steps(findings))
+    console.print(f"{len(findings)} findings: {planned:,} attempts, what they share counted once", highlight=False)
+
+    def begin(step: Portion, at: int, hours_left: float | None) -> None:
         tallies.append(Tally({}))
-        bar.begin(f"{finding.name} ({at} of {len(findings)})", total)
+        about = "" if hours_left is None else f", about {hours_left:.1f} hours left"
+        bar.begin(f"{step.finding.name} ({at} of {len(findings)}{about})", step.attempts)
 
     def on_record(record: Record) -> None:
         tallies[-1].add(record.score)
@@ -59,7 +83,7 @@ def run_findings(
     def progress(state: Progress) -> None:
         bar.show(tallies[-1].done, f"{state.generated_tokens:,} tokens  {state.in_flight} in flight")
 
-    info = {"model": named.model, "note": note}
+    info = {"model": named.model, "note": note, **size_of_engine(named)}
     try:
         with bar:
             left = reproduce(findings, named, folder, data, Watch(begin, on_record, progress), info=info, hours=hours)
@@ -68,49 +92,26 @@ def run_findings(
         raise
     if left:
         click.echo(f"kshot: the hours are over with {len(left)} findings left; the same command goes on.", err=True)
-    finish(folder)
+    finish([folder])
 
 
-def finish(folder: Path, out: Path | None = None) -> None:
-    """Judges all that was settled in a folder and answered to the end, prints the report and leaves it there.
+def finish(folders: Sequence[Path], out: Path | None = None) -> None:
+    """Judges all that was settled in runs and answered to the end, prints the report and leaves it in `out`.
 
-    Raises UserError for a folder without findings, or whose findings are not this kshot's.
+    With one run that is its own folder, if no other is given. Raises UserError as `judged_run` does.
     """
     from kshot.eval.report.publish import publish
-    from kshot.harness.runs.read import read_run
-    from kshot.lab.findings import FINDINGS
-    from kshot.lab.judge import judged
-    from kshot.lab.read import tables_of
-    from kshot.lab.report import as_json, report_of
-    from kshot.lab.run import SETTLED, settled
+    from kshot.lab.report import report_of
+    from kshot.lab.several import as_json, between, judged_run, ordered, said
     from kshot.types import UserError
     from kshot.whole_file import write_whole
 
-    known = settled(folder)
-    if not known:
-        raise UserError(f"{folder} holds no findings ({SETTLED}): give a folder of `kshot reproduce run`.")
-    findings = [
-        FINDINGS[name] for name, said in known.items() if name in FINDINGS and FINDINGS[name].hash == said["hash"]
-    ]
-    others = known.keys() - {finding.name for finding in findings}
-    if others:
-        raise UserError(
-            f"{sorted(others)[0]} in {folder} was settled by another kshot and means another thing in this one: judge "
-            "it with that one, or run it again under another --run name."
-        )
-    run, journal = read_run(folder)
-    with journal:
-        whole = []
-        for finding in findings:
-            try:
-                tables_of(finding, run)
-            except UserError:
-                continue
-            whole.append(finding)
-        results = judged(whole, run)
-        left = [finding for finding in findings if finding not in whole]
-        hours = sum(float(said.get("seconds", 0)) for said in known.values()) / 3600
-        model = str(run.info.get("model", run.name))
-        publish(report_of(model, results, left, hours), out or folder, findings=1)
-        said = as_json(model, results, {"hours": round(hours, 2), "not_run": [finding.name for finding in left]})
-        write_whole((out or folder) / VERDICTS_FILE, json.dumps(said, indent=2) + "\n")
+    if len(folders) > 1 and out is None:
+        raise UserError("a report of several runs lies in none of them: say where with --out FOLDER.")
+    runs = ordered([judged_run(folder) for folder in folders])
+    compared = between(runs)
+    out = out or folders[0]
+    publish(report_of(runs, compared), out, findings=len(runs))
+    found = [as_json(run) for run in runs]
+    told = found[0] if len(found) == 1 else {"models": found, "between_models": [said(each) for each in compared]}
+    write_whole(out / VERDICTS_FILE, json.dumps(told, indent=2) + "\n")

@@ -15,21 +15,39 @@ if TYPE_CHECKING:
     from kshot.eval.report.prompting.run_data import RunData
 
 
-def tables_of(finding: Finding, run: RunData) -> dict[str, list[list[Replies]]]:
-    """By task: the finding's arms, in each one's seeds, its first `n` samples. Raises UserError where some lack."""
-    by_cell: dict[tuple[str, str], dict[str, Record]] = {}
-    for record in run.records:
-        if record.repeat == 0:
-            by_cell.setdefault((record.task, record.strategy), {})[record.sample_id] = record
-    found: dict[str, list[list[Replies]]] = {}
-    for spec in finding.tasks:
-        task = get_task(spec).name
-        samples = [sample for (of, _), sample in run.samples.items() if of == task][: finding.n]
-        found[spec] = [
-            [answers(by_cell.get((task, get_strategy(each).name), {}), samples, f"{task}, {each}") for each in seeded]
-            for seeded in map(finding.seeded, finding.effect.arms)
-        ]
-    return found
+class AnsweredCells:
+    """A run's first attempts by cell, gathered once for all findings."""
+
+    def __init__(self, run: RunData) -> None:
+        self.cells: dict[tuple[str, str], dict[str, Record]] = {}
+        for record in run.records:
+            if record.repeat == 0:
+                self.cells.setdefault((record.task, record.strategy), {})[record.sample_id] = record
+        self.samples: dict[str, list[Sample]] = {}
+        for (task, _), sample in run.samples.items():
+            self.samples.setdefault(task, []).append(sample)
+        self.read: dict[tuple[str, str, int], Replies] = {}
+
+    def tables_of(self, finding: Finding) -> dict[str, list[list[Replies]]]:
+        """By task: the finding's arms, in each one's seeds, its first `n` samples. Raises UserError where some lack."""
+        found: dict[str, list[list[Replies]]] = {}
+        for spec in finding.tasks:
+            task = get_task(spec).name
+            seeded = map(finding.seeded, finding.effect.arms)
+            found[spec] = [[self.answers(task, get_strategy(each).name, finding.n) for each in arm] for arm in seeded]
+        return found
+
+    def asked(self, spec: str, n: int) -> list[tuple[str, str]]:
+        """A task's first samples: id and question."""
+        return [(sample.id, sample.question) for sample in self.samples.get(get_task(spec).name, [])[:n]]
+
+    def answers(self, task: str, strategy: str, n: int) -> Replies:
+        """What a strategy said to a task's first samples. Raises UserError where some lack."""
+        cell = (task, strategy, n)
+        if cell not in self.read:
+            samples = self.samples.get(task, [])[:n]
+            self.read[cell] = answers(self.cells.get((task, strategy), {}), samples, f"{task}, {strategy}")
+        return self.read[cell]
 
 
 def answers(records: Mapping[str, Record], samples: Sequence[Sample], of: str) -> Replies:

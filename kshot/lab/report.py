@@ -1,29 +1,62 @@
-"""The report of findings tried again on one model: one table for hits and misses, sorted by source."""
+"""The report of findings tried again: one table for hits and misses, sorted by source, with a column a model."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from kshot.eval.report.model import Block, Cell, Column, Report, Section, Table, Tone, columns
+from kshot.eval.report.model import Block, Column, Report, Section, Table, columns
 from kshot.eval.report.numbers import probability
+from kshot.lab import findings as registered
 from kshot.lab.claims.finding import Finding
-from kshot.lab.claims.verdict import VERDICTS, Verdict
-from kshot.lab.figures import family_figure, finding_figure
+from kshot.lab.claims.verdict import VERDICTS
+from kshot.lab.figures import family_figure, finding_figure, labels
 from kshot.lab.judge import Result
+from kshot.lab.several import Judged
 
-TONES: dict[Verdict, Tone] = {"reproduced": "good", "opposite": "bad", "absent": "plain", "undecided": "quiet"}
+Named = tuple[str, Result]
+"""A result and the model that it is of."""
 
 
-def report_of(
-    model: str, results: Sequence[Result], left_out: Sequence[Finding] = (), hours: float | None = None
-) -> Report:
-    """The report. `left_out` are findings that have not been run to their end; `hours` what the run took."""
-    results = sorted(results, key=lambda each: (each.finding.source, each.finding.name))
-    sections = [Section("The findings", [table(results), family_figure(results)])] if results else []
-    sections += [Section(result.finding.name, detail(result)) for result in results]
-    sections.append(Section("How verdicts come about", method(results, left_out, hours), background=True))
-    return Report(f"findings of the literature on {model}", summary(model, results, left_out), sections)
+def report_of(runs: Sequence[Judged], compared: Sequence[Result] = ()) -> Report:
+    """The report of a run a model; `compared` are the findings that compare models, judged on two of the runs."""
+    found = by_finding(runs)
+    sections = []
+    if found:
+        head: list[Block] = [in_one_table(runs, found)] if len(runs) > 1 else [table(runs[0].model, runs[0].results)]
+        sections.append(Section("The findings", [*head, family_figure({run.model: run.results for run in runs})]))
+    if compared:
+        title = "Between the smallest and the largest model"
+        sections.append(Section(title, [BETWEEN, table(title, compared), family_figure({title: compared})]))
+    sections += [Section(finding.name, detail(finding, results)) for finding, results in found.items()]
+    sections += [Section(each.finding.name, detail(each.finding, [("between models", each)])) for each in compared]
+    if len(runs) > 1:
+        sections += [Section(f"On {run.model}", [table(run.model, run.results)]) for run in runs if run.results]
+    sections.append(Section("How verdicts come about", list(method(runs)), background=True))
+    models = " and ".join(run.model for run in runs)
+    return Report(f"findings of the literature on {models}", list(summary(runs, compared)), sections)
+
+
+BETWEEN = (
+    "Differences of differences on the same samples. The models may differ in family, data and tuning as well as in "
+    "size, so that this illustrates what size does and cannot show it. Holm over these findings alone."
+)
+
+
+def in_order(results: Iterable[Result]) -> list[Result]:
+    """By source, whatever came of them."""
+    return sorted(results, key=lambda each: (each.finding.source, each.finding.name))
+
+
+def by_finding(runs: Sequence[Judged]) -> dict[Finding, list[Named]]:
+    """Every finding that was judged on any model, by source, with what came of it on each."""
+    found: dict[Finding, list[Named]] = {}
+    for result in in_order(result for run in runs for result in run.results):
+        found.setdefault(result.finding, [])
+    for run in runs:
+        for result in run.results:
+            found[result.finding].append((run.model, result))
+    return found
 
 
 def counts(results: Sequence[Result]) -> str:
@@ -32,13 +65,16 @@ def counts(results: Sequence[Result]) -> str:
     return ", ".join(f"{found[each]} {said}" for each, said in VERDICTS.items())
 
 
-def summary(model: str, results: Sequence[Result], left_out: Sequence[Finding]) -> list[str]:
+def summary(runs: Sequence[Judged], compared: Sequence[Result]) -> Iterator[str]:
     """What came of it, in sentences."""
-    said = [f"Of {len(results)} findings on {model}: {counts(results)} (Holm over all of them)."]
-    if left_out:
-        names = ", ".join(finding.name for finding in left_out)
-        said.append(f"Not run to their end, and judged nowhere: {names}.")
-    return said
+    for run in runs:
+        yield f"Of {len(run.results)} findings on {run.model}: {counts(run.results)} (Holm over all of them)."
+    if compared:
+        yield f"Of {len(compared)} findings that compare the smallest and the largest: {counts(compared)}."
+    for run in runs:
+        if run.left:
+            names = ", ".join(finding.name for finding in run.left)
+            yield f"Not run to their end on {run.model}, and judged nowhere: {names}."
 
 
 def signed(value: float) -> str:
@@ -61,34 +97,45 @@ def would_decide(result: Result) -> str:
     return f"shows from {result.estimate.detectable:.1f} on{more}"
 
 
-def table(results: Sequence[Result]) -> Table:
-    """One row a finding."""
-    rows: list[list[str | Cell]] = [
+CAPTION = (
+    "Effects with 95% intervals over samples and exemplar seeds, in the points of each finding's section, which has "
+    "its claim and its source. Claims, margins, n and seeds were settled and hashed before anything was asked. Not "
+    "decided: the smallest effect that so many samples show in four of five tries."
+)
+
+
+def table(title: str, results: Sequence[Result]) -> Table:
+    """One row a finding; what came of it changes nothing but its words."""
+    rows = [
         [
             result.finding.source.partition(",")[0],
             result.finding.name,
-            Cell(VERDICTS[result.verdict], TONES[result.verdict]),
+            VERDICTS[result.verdict],
             measured(result),
             claimed(result.finding),
             probability(result.p),
             f"{result.finding.n} × {result.finding.seeds}",
             would_decide(result),
         ]
-        for result in results
+        for result in in_order(results)
     ]
     heads = [
         *columns("source", "finding", "verdict", "effect#"),
         *(Column("claimed", wide_only=True), *columns("p (Holm)#"), Column("n × seeds", numeric=True, wide_only=True)),
         Column("if not decided", wide_only=True),
     ]
-    return Table(
-        "Findings",
-        heads,
-        rows,
-        "Effects with 95% intervals over samples and exemplar seeds, in the points of each finding's section, which "
-        "has its claim and its source. Claims, margins, n and seeds were settled and hashed before anything was asked. "
-        "Not decided: the smallest effect that so many samples show in four of five tries.",
-    )
+    return Table(f"Findings: {title}", heads, rows, CAPTION)
+
+
+def in_one_table(runs: Sequence[Judged], found: dict[Finding, list[Named]]) -> Table:
+    """One row a finding, a column a model."""
+    rows = []
+    for finding, results in found.items():
+        said = {model: f"{VERDICTS[result.verdict]}: {measured(result)}" for model, result in results}
+        cells = [said.get(run.model, "not run") for run in runs]
+        rows.append([finding.source.partition(",")[0], finding.name, claimed(finding), *cells])
+    heads = columns("source", "finding", "claimed", *(run.model for run in runs))
+    return Table("Findings", heads, rows, CAPTION)
 
 
 def claimed(finding: Finding) -> str:
@@ -97,53 +144,33 @@ def claimed(finding: Finding) -> str:
     return f"{way}, ±{finding.margin:g}"
 
 
-def detail(result: Result) -> list[Block]:
+def detail(finding: Finding, results: Sequence[Named]) -> list[Block]:
     """A finding's claim, where it is from, what was measured, and its picture."""
-    finding = result.finding
     lines = [f"{finding.claim} ({finding.source}; there: {finding.scale}.)"]
     if finding.numbers:
         lines.append(f"There: {finding.numbers}.")
-    lines.append(f"Here: {measured(result)} {finding.unit}: {VERDICTS[result.verdict]}. Hash {finding.hash}.")
-    rows = [
-        [chr(ord("a") + at) if len(finding.effect.arms) <= 3 else str(at), arm]
-        for at, arm in enumerate(finding.effect.arms)
-    ]
-    arms = Table(f"Arms of {finding.name}", columns("arm", "strategy"), rows)
-    return [*lines, finding_figure(result), arms]
+    for model, result in results:
+        decided = would_decide(result)
+        more = f" ({decided})" if decided else ""
+        where = "Here" if len(results) == 1 else f"On {model}"
+        lines.append(f"{where}: {measured(result)} {finding.unit}: {VERDICTS[result.verdict]}{more}.")
+    lines.append(f"{finding.n} samples a task, exemplar seeds: {finding.seeds}. Hash {finding.hash}.")
+    arms = results[0][1].arms
+    rows = [[label, arm] for label, arm in zip(labels(len(arms)), arms, strict=True)]
+    return [*lines, finding_figure(results), Table(f"Arms of {finding.name}", columns("arm", "strategy"), rows)]
 
 
-def method(results: Sequence[Result], left_out: Sequence[Finding], hours: float | None) -> list[str]:
+def method(runs: Sequence[Judged]) -> Iterator[str]:
     """The rules, and what it took."""
-    said = [
+    yield (
         "Reproduced in shape: the effect lies beyond 0 the claimed way, by its p after Holm's correction over all "
-        "findings of this report. Opposite: beyond 0 the other way. Absent here: its 90% interval lies within the "
+        "findings of its model. Opposite: beyond 0 the other way. Absent here: its 90% interval lies within the "
         "margin (two one-sided tests). Not decided: none of these. Of a claim of no effect: within the margin, or "
-        "beyond it.",
-        "Samples and exemplar seeds are drawn again together (Owen 2007); tasks are fixed.",
-    ]
-    if hours is not None:
-        said.append(f"The answers took {hours:.1f} hours of the model's time.")
-    return said
-
-
-def as_json(model: str, results: Sequence[Result], info: Mapping[str, object] | None = None) -> dict[str, object]:
-    """The verdicts for scripts."""
-    return {
-        "model": model,
-        **(info or {}),
-        "findings": [
-            {
-                "name": each.finding.name,
-                "hash": each.finding.hash,
-                "verdict": each.verdict,
-                "effect": each.estimate.value,
-                "interval": [each.estimate.interval.low, each.estimate.interval.high],
-                "p": each.estimate.p,
-                "p_holm": each.p,
-                "n": each.finding.n,
-                "seeds": each.finding.seeds,
-                "unit": each.finding.unit,
-            }
-            for each in results
-        ],
-    }
+        "beyond it."
+    )
+    yield "Samples and exemplar seeds are drawn again together (Owen 2007); tasks are fixed."
+    for run in runs:
+        yield f"The answers of {run.model} took {run.hours:.1f} hours of the machine."
+        names = [each.name for each in registered.FINDINGS.values() if each.name not in run.asked]
+        if names:
+            yield f"Never asked of {run.model}: {', '.join(names)}."

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kshot.eval.tasks import get_task
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.lab.claims.finding import Finding
+from kshot.lab.cost import Portion, steps
 from kshot.lab.findings import FINDINGS
 from kshot.registry import suggest
 from kshot.types import UserError
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from kshot.types import Engine, Record
 
 SETTLED = "findings.json"
-WRITES = 20  # what a strategy that writes costs, as a multiple of one that scores labels
 
 
 class OutOfTimeError(Exception):
@@ -35,9 +36,9 @@ class OutOfTimeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What is told while findings run: the next one and its attempts, then each attempt and how far the engine is."""
+    """What is told while findings run: the next one and the hours left, then each attempt and how far the engine is."""
 
-    begin: Callable[[Finding, int, int], None]
+    begin: Callable[[Portion, int, float | None], None]  # its place from 1; None as long as nothing is measured
     on_record: Callable[[Record], None]
     progress: Callable[[Progress], None]
 
@@ -59,12 +60,6 @@ def named_findings(names: Sequence[str]) -> list[Finding]:
             )
         found[name] = FINDINGS[name]
     return list(found.values())
-
-
-def cost(finding: Finding) -> int:
-    """About what a finding takes, to run the cheap ones first."""
-    each = [1 if "logprob" in spec else 0 if "vote" in spec else WRITES for spec in finding.strategies()]
-    return finding.n * len(finding.tasks) * sum(each)
 
 
 def settle(findings: Iterable[Finding], folder: Path) -> dict[str, dict[str, Any]]:
@@ -120,11 +115,12 @@ def reproduce(
     hours: float | None = None,
 ) -> list[Finding]:
     """Runs or resumes findings, cheap ones first; gives those that the hours did not do for. Raises UserError."""
-    ordered = sorted(findings, key=cost)
-    loaded = [load_plan(Plan(each.tasks, each.strategies(), data, each.n)) for each in ordered]
-    for each in loaded:
-        each.check()  # a mistake is told before a model is loaded
-    known = settle(ordered, folder)
+    ordered = steps(findings)
+    plans = [plan_of(step, data) for step in ordered]
+    for plan in plans:
+        if plan is not None:
+            load_plan(plan).check()  # a mistake is told before a model is loaded
+    known = settle([step.finding for step in ordered], folder)
     until = None if hours is None else time.monotonic() + 3600 * hours
 
     def progress(state: Progress) -> None:
@@ -134,16 +130,39 @@ def reproduce(
 
     made = engine()
     try:
-        for at, (finding, plan) in enumerate(zip(ordered, loaded, strict=True)):
-            watch.begin(finding, at + 1, plan.total)
+        for at, (step, plan) in enumerate(zip(ordered, plans, strict=True)):
+            watch.begin(step, at + 1, hours_left(ordered, at, known))
+            if plan is None:  # those before it have asked all of it
+                continue
             began = time.monotonic()
             try:
-                run_benchmark(plan, made, folder, info=info, on_record=watch.on_record, progress=progress)
+                run_benchmark(load_plan(plan), made, folder, info=info, on_record=watch.on_record, progress=progress)
             except OutOfTimeError:
-                return ordered[at:]
+                return [step.finding for step in ordered[at:]]
             finally:
-                known[finding.name]["seconds"] = round(known[finding.name]["seconds"] + time.monotonic() - began, 1)
+                said = known[step.finding.name]
+                said["seconds"] = round(said["seconds"] + time.monotonic() - began, 1)
                 keep(known, folder)
     finally:
         made.close()
     return []
+
+
+def plan_of(step: Portion, data: Path | None) -> Plan | None:
+    """What of a finding those before it have not asked; None where that is nothing."""
+    if not step.new:
+        return None
+    on: dict[str, list[str]] = {}
+    for task, strategy in step.new:
+        on.setdefault(strategy, []).append(get_task(task).name)
+    tasks = tuple(task for task in step.finding.tasks if any(task == of for of, _ in step.new))
+    only = {name: tuple(tasks) for name, tasks in on.items()}
+    return Plan(tasks, tuple(on), data, step.finding.n, only=only)
+
+
+def hours_left(ordered: Sequence[Portion], at: int, known: Mapping[str, Any]) -> float | None:
+    """How long those from a place on may take, by the pace of those before it; None where they had nothing to ask."""
+    before = [step for step in ordered[:at] if step.units]
+    done = sum(step.units for step in before)
+    seconds = sum(known[step.finding.name]["seconds"] for step in before)
+    return seconds / done * sum(step.units for step in ordered[at:]) / 3600 if done else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,18 +12,20 @@ import pytest
 from click.testing import CliRunner
 
 from kshot.cli import main
+from kshot.eval.tasks import get_task
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.runs.read import read_run
-from kshot.lab.claims.effects import ScoreGain
+from kshot.lab.claims.effects import Growth, ScoreGain
 from kshot.lab.claims.finding import Finding
 from kshot.lab.console import finish
+from kshot.lab.cost import by_kind, steps
 from kshot.lab.findings import FINDINGS
 from kshot.lab.judge import judged
 from kshot.lab.run import OutOfTimeError, Watch, named_findings, reproduce, settle, settled
 from kshot.prompts.strategies import get_strategy
-from kshot.types import Request, UserError
+from kshot.types import Request, Source, UserError
 
-QUIET = Watch(lambda finding, at, total: None, lambda record: None, lambda state: None)
+QUIET = Watch(lambda step, at, hours: None, lambda record: None, lambda state: None)
 ONE = Finding(
     "one", "Exemplars help.", "Somebody 2020, arXiv 0000.00000", ScoreGain("few-shot:k=4", "zero-shot"),
     ("word-pairs",), "above", margin=3, n=20,
@@ -100,7 +104,7 @@ def test_the_report_has_hits_and_misses_in_one_table(
     monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": ONE, "two": TWO})
     monkeypatch.setattr("kshot.lab.judge.DRAWS", 200)
     reproduce([ONE, TWO], Counting, tmp_path, None, QUIET)
-    finish(tmp_path)
+    finish([tmp_path])
     page = (tmp_path / "report.md").read_text()
     verdicts = json.loads((tmp_path / "verdicts.json").read_text())
     assert {each["name"]: each["hash"] for each in verdicts["findings"]} == {"one": ONE.hash, "two": TWO.hash}
@@ -112,9 +116,9 @@ def test_a_finding_of_another_kshot_is_not_judged(tmp_path: Path, monkeypatch: p
     reproduce([ONE], Counting, tmp_path, None, QUIET)
     monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": replace(ONE, margin=1)})
     with pytest.raises(UserError, match="settled by another kshot"):
-        finish(tmp_path)
+        finish([tmp_path])
     with pytest.raises(UserError, match="holds no findings"):
-        finish(tmp_path / "none")
+        finish([tmp_path / "none"])
 
 
 def test_names_and_hashes() -> None:
@@ -139,3 +143,92 @@ def test_the_command_lists_and_refuses(tmp_path: Path) -> None:
     assert listed.exit_code == 0 and all(name in listed.output for name in FINDINGS)
     wrong = CliRunner().invoke(main, ["reproduce", "run", "nothing", "--runs", str(tmp_path)])
     assert wrong.exit_code == 2 and "unknown finding" in wrong.output and not list(tmp_path.iterdir())
+
+
+def test_what_is_shared_is_counted_once_and_the_least_to_ask_goes_first(tmp_path: Path) -> None:
+    dear = replace(ONE, name="dear", n=90, effect=ScoreGain("chain-of-thought:k=2", "few-shot:k=4"))
+    ordered = steps([dear, ONE, TWO])
+    assert [(step.finding.name, step.attempts) for step in ordered] == [("one", 40), ("two", 20), ("dear", 160)]
+    assert ordered[2].new["word-pairs", get_strategy("few-shot:k=4").name] == 70
+    assert by_kind(ordered) == {
+        "few-shot": {"word-pairs": 110},
+        "zero-shot": {"word-pairs": 20},
+        "chain-of-thought": {"word-pairs": 90},
+    }
+    told: list[tuple[str, float | None]] = []
+    engine = Counting()
+    watch = replace(QUIET, begin=lambda step, at, hours: told.append((step.finding.name, hours)))
+    assert (
+        reproduce(
+            [replace(dear, effect=ScoreGain("few-shot:k=2", "few-shot:k=4")), ONE],
+            lambda: engine,
+            tmp_path,
+            None,
+            watch,
+        )
+        == []
+    )
+    assert len(engine.asked) == 20 + 90 + 90
+    assert told[0] == ("one", None) and told[1][1] is not None and told[1][1] > 0
+
+
+def test_a_prompt_raw_and_calibrated_costs_once() -> None:
+    raw = "choice-logprob:template=0,k=4"
+    plain = replace(ONE, tasks=("sst2",), effect=ScoreGain(f"{raw},calibrate=domain", raw))
+    step = steps([plain])[0]
+    assert (step.attempts, step.units) == (40, 20 + 20)  # the prior's inputs
+    later = steps([replace(plain, effect=ScoreGain(raw, "knn-vote")), replace(plain, name="cc", seeds=3)])
+    assert [(each.finding.name, each.attempts, each.units) for each in later] == [("one", 40, 20), ("cc", 20, 20)]
+    with_own = steps([replace(plain, effect=ScoreGain(f"{raw},select=knn", "choice-logprob:select=knn"))])[0]
+    assert with_own.units == 20 * (1 + 4) + 20
+
+
+GROWS = replace(ONE, name="grows", claim="It grows.", effect=Growth(ONE.effect))
+
+
+class Knows(ScriptedEngine):
+    """Answers a share of the questions right where it is shown exemplars."""
+
+    def __init__(self, id: str, every: int) -> None:
+        answers = {
+            sample.question: sample.target for sample in get_task("word-pairs").load("test", Source(limit=ONE.n))
+        }
+
+        def reply(request: Request) -> str:
+            assert not isinstance(request.prompt, str)
+            question = request.prompt[-1].content
+            known = len(request.prompt) > 1 and every and zlib.crc32(question.encode()) % every == 0
+            return answers[question] if known else "none"
+
+        super().__init__(reply, id=id, capacity=4)
+
+
+def several(folder: Path, models: dict[str, tuple[int, int]], findings: Sequence[Finding]) -> list[Path]:
+    """A run a model: its parameters, and that it knows one answer in so many, 0 none."""
+    for name, (parameters, every) in models.items():
+        info = {"model": name, "size": {"parameters": parameters, "embedding": 0, "bytes": 0, "dtype": "float32"}}
+        reproduce(findings, lambda name=name, every=every: Knows(name, every), folder / name, None, QUIET, info=info)
+    return [folder / name for name in models]
+
+
+def test_what_compares_models_is_judged_on_the_smallest_and_the_largest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": ONE, "grows": GROWS})
+    folders = several(tmp_path, {"large": (300, 1), "small": (100, 0), "middle": (200, 2)}, [ONE, GROWS])
+    finish(folders[1:2])
+    alone = json.loads((folders[1] / "verdicts.json").read_text())
+    assert [each["name"] for each in alone["findings"]] == ["one"] and alone["not_run"] == []
+    with pytest.raises(UserError, match="say where with --out"):
+        finish(folders)
+    finish(folders, tmp_path / "joint")
+    said = json.loads((tmp_path / "joint" / "verdicts.json").read_text())
+    assert [each["model"] for each in said["models"]] == ["small", "middle", "large"]
+    effects = [each["findings"][0]["effect"] for each in said["models"]]
+    assert effects[0] == 0 < effects[1] < effects[2] > 80
+    [grows] = said["between_models"]
+    assert (grows["effect"], grows["verdict"]) == (effects[2], "reproduced")
+    page = (tmp_path / "joint" / "report.md").read_text()
+    assert "| source | finding | claimed | small | middle | large |" in page and "findings-between-models.png" in page
+    with pytest.raises(UserError, match="two of the runs are of large"):
+        finish([folders[0], folders[0]], tmp_path / "joint")

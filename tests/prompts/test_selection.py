@@ -224,3 +224,33 @@ def test_a_users_own_selection(tmp_path: Path) -> None:
 def test_random_is_what_it_was() -> None:
     generator = random.Random("exemplars 7")
     assert list(choose(question(), k=4, select="random", seed=7)) == generator.sample(POOL, 4)
+
+
+def test_labelled_gives_each_place_its_label_and_the_same_set_in_either_order() -> None:
+    asked = replace(question(), labels=("a", "b"))
+
+    def shown(places: str, seed: int) -> list[Sample]:
+        return list(choose(asked, k=4, select=f"labelled(places={places})", seed=seed))
+
+    for seed in range(20):
+        for places in ("1110", "0011", "1100", "0010", "0000"):
+            assert [one.target for one in shown(places, seed)] == ["ab"[int(digit)] for digit in places]
+        assert {one.id for one in shown("0011", seed)} == {one.id for one in shown("1100", seed)}
+        assert shown("0011", seed)[2:] == shown("1100", seed)[:2]
+        assert shown("1110", seed)[2:] == shown("0010", seed)[2:]
+    assert len({tuple(one.id for one in shown("1110", seed)) for seed in range(20)}) > 15
+    assert [one.target for one in choose(asked, k=5, select="labelled")] == ["a", "b", "a", "b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("places", "k", "said"),
+    [
+        ("012", 3, "'2' is none of the labels 0 to 1"),
+        ("0x", 2, "'x' is none"),
+        ("01", 3, "for 3 exemplars; give as many, or k=2"),
+        ("1" * 16, 16, "takes more exemplars of b than there are"),
+    ],
+)
+def test_places_that_cannot_be(places: str, k: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        choose(replace(question(), labels=("a", "b")), k=k, select=f"labelled(places={places})")

@@ -256,3 +256,19 @@ class Leaning(OverAnother):
     def __call__(self, arms: Sequence[Arm]) -> float:
         first, second = (sum(float((each.said == self.label).mean()) for each in arm) / len(arm) for arm in arms)
         return first - second
+
+
+@dataclass(frozen=True, slots=True)
+class Growth(Bootstrapped):
+    """How much larger an effect is on the larger of two models: a difference of differences, on the same samples."""
+
+    of: Effect
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        return self.of.arms
+
+    def __call__(self, arms: Sequence[Arm]) -> float:
+        """Of the smaller model's arms and then the larger's."""
+        half = len(arms) // 2
+        return self.of(arms[half:]) - self.of(arms[:half])

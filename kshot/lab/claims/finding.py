@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from kshot.lab.claims.effects import SEED, Effect
+from kshot.lab.claims.effects import SEED, Effect, Growth
 from kshot.lab.claims.verdict import Direction
 
 
@@ -42,6 +42,11 @@ class Finding:
             self.seeds,
         )
         return hashlib.blake2b(json.dumps(settled).encode(), digest_size=8).hexdigest()
+
+    @property
+    def of_two_models(self) -> bool:
+        """Whether it compares models, so that it takes a run of each."""
+        return isinstance(self.effect, Growth)
 
     def strategies(self) -> tuple[str, ...]:
         """Every strategy that it asks, each once, seed by seed."""

@@ -7,6 +7,8 @@ liu_2021.py      nearest exemplars
 lu_2022.py       the order of exemplars
 min_2022.py      what of an exemplar matters
 channel_2022.py  noisy-channel models
+webson_2022.py   misleading instructions
+su_2022.py       which samples to annotate
 wei_2022.py      chains of thought
 kojima_2022.py   zero-shot chains of thought
 wang_2022.py     self-consistency
@@ -31,6 +33,8 @@ FILES: tuple[str, ...] = (
     "lu_2022",
     "min_2022",
     "channel_2022",
+    "webson_2022",
+    "su_2022",
     "wei_2022",
     "kojima_2022",
     "wang_2022",

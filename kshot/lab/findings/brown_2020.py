@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import ScoreGain, Slope
+from kshot.lab.claims.effects import Growth, ScoreGain, Slope
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Brown et al. 2020, arXiv 2005.14165"
@@ -13,7 +13,7 @@ FINDINGS = (
     Finding(
         "few-shot-helps",
         "Exemplars in the prompt raise accuracy over a question alone, where the task is a pattern.",
-        f"{SOURCE}, section 3",
+        SOURCE,
         ScoreGain("few-shot:k=8", "zero-shot"),
         ("word-pairs:relation=plurals", "word-pairs:relation=past", "word-pairs:relation=comparatives"),
         "above",
@@ -45,5 +45,16 @@ FINDINGS = (
         seeds=3,
         scale="GPT-3 175B",
         unit="points a doubling",
+    ),
+    Finding(
+        "gain-grows-with-size",
+        "What exemplars add grows with the model.",
+        f"{SOURCE}, figure 1.2",
+        Growth(ScoreGain("few-shot:k=8", "zero-shot")),
+        ("word-pairs:relation=plurals", "word-pairs:relation=past", "word-pairs:relation=comparatives"),
+        "above",
+        margin=5,
+        scale="1.3B to 175B",
+        starred=True,
     ),
 )

@@ -14,7 +14,7 @@ FINDINGS = (
     Finding(
         "channel-has-a-better-worst-case",
         "Channel models have a better worst case over exemplar sets than direct models.",
-        f"{SOURCE}, section 6",
+        SOURCE,
         Worst(CHANNEL, DIRECT),
         TASKS,
         "above",
@@ -26,7 +26,7 @@ FINDINGS = (
     Finding(
         "channel-beats-direct",
         "Channel models are right more often than direct models.",
-        f"{SOURCE}, section 6",
+        SOURCE,
         ScoreGain(CHANNEL, DIRECT),
         TASKS,
         "above",

@@ -11,7 +11,7 @@ FINDINGS = (
     Finding(
         "step-by-step-helps",
         '"Let\'s think step by step" raises accuracy over the question alone.',
-        f"{SOURCE}, table 1",
+        SOURCE,
         ScoreGain("zero-shot-cot", "zero-shot"),
         ("multiarith", "gsm8k"),
         "above",
@@ -24,7 +24,7 @@ FINDINGS = (
     Finding(
         "exemplars-beat-step-by-step",
         'Worked exemplars help more than "Let\'s think step by step".',
-        f"{SOURCE}, table 2",
+        SOURCE,
         ScoreGain("chain-of-thought:k=8", "zero-shot-cot"),
         ("multiarith", "gsm8k"),
         "above",

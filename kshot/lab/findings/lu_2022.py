@@ -13,7 +13,7 @@ FINDINGS = (
     Finding(
         "order-matters",
         "The order of the same four exemplars alone moves accuracy, beyond what sampling does.",
-        f"{SOURCE}, section 1",
+        SOURCE,
         ArmSpread(tuple(f"{SET},order=perm,permutation={at}" for at in range(24))),
         TASKS,
         "above",
@@ -27,7 +27,7 @@ FINDINGS = (
     Finding(
         "entropy-finds-orders",
         "An order chosen by the entropy of its predictions on probing samples beats orders drawn at random.",
-        f"{SOURCE}, section 3",
+        SOURCE,
         ScoreGain(f"{SET},order=globale", f"{SET},order=shuffled"),
         TASKS,
         "above",

@@ -9,7 +9,7 @@ FINDINGS = (
     Finding(
         "formats-matter",
         "Separators, spacing and case alone move accuracy, beyond what sampling does.",
-        "Sclar et al. 2023, arXiv 2310.11324, section 4",
+        "Sclar et al. 2023, arXiv 2310.11324",
         ArmSpread(
             tuple(
                 f"choice-logprob:template=0,k=4,select=balanced,exemplar_seed={{seed}},format_seed={at}"
@@ -20,7 +20,7 @@ FINDINGS = (
         "above",
         margin=2,
         seeds=3,
-        numbers="up to 76 points between formats",
+        numbers="up to 76 points between formats (abstract)",
         scale="LLaMA-2 13B",
         unit="points of standard deviation between formats, noise taken off",
         starred=True,

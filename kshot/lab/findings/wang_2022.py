@@ -9,7 +9,7 @@ FINDINGS = (
     Finding(
         "votes-beat-one-chain",
         "The majority of sampled chains is right more often than one greedy chain.",
-        "Wang et al. 2022, arXiv 2203.11171, section 3",
+        "Wang et al. 2022, arXiv 2203.11171",
         ScoreGain("self-consistency:base=chain-of-thought,n=10,temperature=0.7", "chain-of-thought:k=8"),
         ("svamp", "multiarith"),
         "above",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import AreaOverHalf, GainOverConstant
+from kshot.lab.claims.effects import AreaOverHalf, GainOverConstant, Growth
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Wei et al. 2023, arXiv 2303.03846"
@@ -12,7 +12,7 @@ FINDINGS = (
     Finding(
         "flipped-labels-are-ignored",
         "Small models ignore flipped labels: their scores still tell the true ones apart.",
-        f"{SOURCE}, section 3",
+        SOURCE,
         AreaOverHalf(f"{SHOWN},ablate=flipped"),
         ("sst2", "agnews"),
         "above",
@@ -27,7 +27,7 @@ FINDINGS = (
     Finding(
         "unrelated-labels-are-not-learned",
         "Small models do not learn labels that say nothing of the task, such as foo and bar.",
-        f"{SOURCE}, section 4",
+        SOURCE,
         GainOverConstant(f"{SHOWN},ablate=symbols"),
         ("sst2", "agnews"),
         "near",
@@ -37,6 +37,20 @@ FINDINGS = (
         numbers="learning unrelated labels emerges with scale (abstract)",
         scale="GPT-3, Codex, PaLM 8B to 540B",
         unit="points above the best constant answer",
+        starred=True,
+    ),
+    Finding(
+        "unrelated-labels-need-size",
+        "Labels that say nothing of the task, such as foo and bar, are learned better by a larger model.",
+        SOURCE,
+        Growth(GainOverConstant(f"{SHOWN},ablate=symbols")),
+        ("sst2", "agnews"),
+        "above",
+        margin=5,
+        n=256,
+        seeds=5,
+        numbers="learning unrelated labels emerges with scale (abstract)",
+        scale="GPT-3, Codex, PaLM 8B to 540B",
         starred=True,
     ),
 )

@@ -9,7 +9,7 @@ FINDINGS = (
     Finding(
         "least-to-most-generalises",
         "Least-to-most beats chains of thought on questions longer than the exemplars.",
-        "Zhou et al. 2022, arXiv 2205.10625, section 3.1",
+        "Zhou et al. 2022, arXiv 2205.10625",
         ScoreGain("least-to-most", "chain-of-thought:k=2"),
         ("last-letters:words=4,exemplar_words=2",),
         "above",

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from kshot.prompts.selection.registry import SELECTIONS, looks_at_the_question, selected, selection
 
-FILES: tuple[str, ...] = ("balanced", "bm25", "first", "knn", "mmr", "random", "spread", "votek")
+FILES: tuple[str, ...] = ("balanced", "bm25", "first", "knn", "labelled", "mmr", "random", "spread", "votek")
 
 for _name in FILES:
     import_module(f"kshot.prompts.selection.{_name}")
