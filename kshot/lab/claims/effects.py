@@ -137,23 +137,6 @@ class ScoreGain(OverAnother):
 
 
 @dataclass(frozen=True, slots=True)
-class GainOverConstant(Bootstrapped):
-    """How much better an arm scores than the best constant answer, the commonest label."""
-
-    of: str
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        return (self.of,)
-
-    def __call__(self, arms: Sequence[Arm]) -> float:
-        import numpy as np
-
-        targets = arms[0][0].targets
-        return accuracy(arms[0]) - float(np.bincount(targets).max()) / len(targets)
-
-
-@dataclass(frozen=True, slots=True)
 class Worst(BetweenSeeds):
     """How much better the worst seed of one arm scores than the worst seed of another."""
 

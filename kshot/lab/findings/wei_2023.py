@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kshot.lab.claims.effects import AreaOverHalf, GainOverConstant, Growth
+from kshot.lab.claims.effects import AreaOverHalf, Growth
 from kshot.lab.claims.finding import Finding
 
 SOURCE = "Wei et al. 2023, arXiv 2303.03846"
@@ -28,7 +28,7 @@ FINDINGS = (
         "unrelated-labels-are-not-learned",
         "Small models do not learn labels that say nothing of the task, such as foo and bar.",
         SOURCE,
-        GainOverConstant(f"{SHOWN},ablate=symbols"),
+        AreaOverHalf(f"{SHOWN},ablate=symbols"),
         ("sst2", "agnews"),
         "near",
         margin=5,
@@ -36,14 +36,14 @@ FINDINGS = (
         seeds=5,
         numbers="learning unrelated labels emerges with scale (abstract)",
         scale="GPT-3, Codex, PaLM 8B to 540B",
-        unit="points above the best constant answer",
+        unit="points of AUC above one half",
         starred=True,
     ),
     Finding(
         "unrelated-labels-need-size",
         "Labels that say nothing of the task, such as foo and bar, are learned better by a larger model.",
         SOURCE,
-        Growth(GainOverConstant(f"{SHOWN},ablate=symbols")),
+        Growth(AreaOverHalf(f"{SHOWN},ablate=symbols")),
         ("sst2", "agnews"),
         "above",
         margin=5,
