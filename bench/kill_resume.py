@@ -1,11 +1,12 @@
 """Kills a run of a real model with SIGKILL at random moments, resumes it with another batch each time, and compares.
 
-    python bench/kill_resume.py [--kills 20] [--model smollm2-135m] [--limit 12] [--seed 0]
+    python bench/kill_resume.py [--kills 20] [--grow] [--model smollm2-135m] [--limit 12] [--seed 0]
 
 The parent makes one uninterrupted run, then the same run over again in another folder, where it kills the
 worker at random moments (while it loads, while it decodes, while it writes) and starts it again with a batch
 drawn anew. Afterwards, between the two folders: the records must be equal (prediction, score, calls) and so must
-the text of every call. The last line is one JSON object:
+the text of every call. With --grow the run that is killed is one that grows: a task, two strategies and half of the
+samples first, then another task, then all of it; a third of the kills fall into each. The last line is one JSON object:
 
     kills        workers that were killed before they ended
     lost         records or calls of the uninterrupted run that are missing or different after the kills
@@ -38,12 +39,14 @@ STRATEGIES = (
     "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
 )
 BATCHES = (1, 3, 8, 16, 48)
+PARTS = ((1, 2, 2), (2, 2, 2), (2, 4, 1))  # a run that grows: tasks, strategies, and what its limit is divided by
 SPREAD = 6  # kills fall within the first so-manieth of an uninterrupted run's time after the weights are loaded
 
 
-def work(folder: Path, model: str, limit: int, batch: int, log: Path) -> None:
+def work(folder: Path, model: str, limit: int, batch: int, log: Path, part: int) -> None:
     """One worker: runs or resumes, and writes the key of every request it puts to the model to the log."""
-    loaded = load_plan(Plan(TASKS, STRATEGIES, limit=limit))
+    tasks, strategies, share = PARTS[part]
+    loaded = load_plan(Plan(TASKS[:tasks], STRATEGIES[:strategies], limit=limit // share))
     engine = load_engine(model, rows=batch, template="plain")
     with log.open("a", encoding="utf-8", buffering=1) as asked:
         run_benchmark(loaded, engine, folder, on_ask=lambda key: asked.write(key + "\n") and None)
@@ -69,9 +72,9 @@ def records(folder: Path) -> dict[tuple[object, ...], tuple[object, ...]]:
         }
 
 
-def start(options: argparse.Namespace, folder: Path, batch: int, log: Path) -> subprocess.Popen[bytes]:
+def start(options: argparse.Namespace, folder: Path, batch: int, log: Path, part: int) -> subprocess.Popen[bytes]:
     """A worker as a process of its own."""
-    args = ["--folder", str(folder), "--log", str(log), "--batch", str(batch)]
+    args = ["--folder", str(folder), "--log", str(log), "--batch", str(batch), "--part", str(part)]
     args += ["--model", options.model, "--limit", str(options.limit)]
     return subprocess.Popen([sys.executable, __file__, *args])
 
@@ -82,28 +85,32 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--limit", type=int, default=12, help="samples a task")
     parser.add_argument("--seed", type=int, default=0, help="of the moments and the batches")
+    parser.add_argument("--grow", action="store_true", help="kill a run that grows")
+    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--log", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        work(options.folder, options.model, options.limit, options.batch, options.log)
+        work(options.folder, options.model, options.limit, options.batch, options.log, options.part)
         return
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as place:
         whole, broken = Path(place) / "whole", Path(place) / "broken"
         began = time.perf_counter()
-        if start(options, whole, 16, Path(place) / "whole.log").wait():
+        if start(options, whole, 16, Path(place) / "whole.log", len(PARTS) - 1).wait():
             raise SystemExit("the uninterrupted run failed")
         seconds = time.perf_counter() - began
         total = len(answered(whole))
         print(f"uninterrupted: {total} requests, {len(records(whole))} records, {seconds:.0f} s", flush=True)
-        kills = twice = asked_in_all = 0
-        while True:
+        kills = twice = asked_in_all = workers = 0
+        part = 0 if options.grow else len(PARTS) - 1
+        while part < len(PARTS):
             before = set(answered(broken))
-            log, batch = Path(place) / f"{kills}.log", draw.choice(BATCHES)
-            worker = start(options, broken, batch, log)
-            if kills < options.kills:
+            workers += 1
+            log, batch = Path(place) / f"{workers}.log", draw.choice(BATCHES)
+            worker = start(options, broken, batch, log, part)
+            if kills < (options.kills * (part + 1) // len(PARTS) if options.grow else options.kills):
                 moment = draw.uniform(0, seconds / SPREAD)
                 while worker.poll() is None and not log.exists():  # its imports and the model's weights
                     time.sleep(0.01)
@@ -122,7 +129,7 @@ def main() -> None:
                 continue
             if worker.returncode:
                 raise SystemExit(f"a resumed run failed with exit code {worker.returncode}")
-            break
+            part += 1
         old, new = records(whole), records(broken)
         texts, again = answered(whole), answered(broken)
         lost = sum(new.get(key) != value for key, value in old.items()) + len(set(new) - set(old))
