@@ -41,6 +41,7 @@ class VllmEngine(TokenEngine):
         self.log = log
         self.name = name
         self.vocabulary = vocabulary  # tokens that the model knows: a higher one ends vLLM
+        self.adapted = lora is not None
         super().__init__(tokenizer, **options)
         self.decoder = VllmDecoder(
             llm,
@@ -80,6 +81,10 @@ class VllmEngine(TokenEngine):
             raise UserError(
                 f"the temperature is {params.temperature:g} and vLLM draws at {LOWEST:g} to {HIGHEST:g}; "
                 "give one of those, or 0 (greedy)."
+            )
+        if self.adapted and len(targets) > 1:
+            raise UserError(
+                "vLLM 0.32 ends where it scores several tokens of a text with an adapter; score with --engine adapted."
             )
         if max([*ids, *targets], default=0) >= self.vocabulary:
             raise UserError(

@@ -237,8 +237,10 @@ def test_a_lora_folder_answers_as_on_kshots_own_engine(
     ours, bare = get_engine(f"adapted:{spec}"), get_engine(f"transformers:model={tiny_wide_folder}")
     asked = [
         *(Request(f"Count to {n}:", SamplingParams(max_new_tokens=20)) for n in range(6)),
-        *(Request("Once upon a time", continuation=f" there were {n}") for n in range(4)),
+        *(Request("Once upon a time", continuation=text) for text in "abcd"),  # a token each
     ]
+    with pytest.raises(UserError, match="several tokens of a text with an adapter"):
+        theirs.submit(99, Request("Once upon a time", continuation=" there were"))
     found, truth, without = (answers(engine, asked) for engine in (theirs, ours, bare))
     assert [a.text for a in found] == [b.text for b in truth]
     assert [a.logprob for a in found] == pytest.approx([b.logprob for b in truth], abs=2e-3)
