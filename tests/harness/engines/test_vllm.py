@@ -245,7 +245,8 @@ def test_a_lora_folder_answers_as_on_kshots_own_engine(
     assert [a.text for a in found] == [b.text for b in truth]
     assert [a.logprob for a in found] == pytest.approx([b.logprob for b in truth], abs=2e-3)
     assert [a.logprob for a in found] != pytest.approx([b.logprob for b in without], abs=1e-1)
-    assert read_lora(str(trained), base="x", base_hash="", engine="vllm").hash in theirs.id
+    made_for = json.loads((trained / "kshot_adapter.json").read_text())["base_hash"]
+    assert read_lora(str(trained), base="tiny", base_hash=made_for, engine="vllm").hash in theirs.id
     theirs.submit(0, Request("Count:", SamplingParams(max_new_tokens=1000)))
     for process in theirs.decoder.llm.engine_core.resources.engine_manager.processes:
         os.kill(process.pid, signal.SIGKILL)
