@@ -220,6 +220,7 @@ class Question:
     choices: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()  # classification: the answers that exist
     exemplars: tuple[Sample, ...] = ()  # the pool, in the task's own order; a strategy chooses from it
+    whole: tuple[Sample, ...] = ()  # the pool with what is held out of it for this question; (): the same
     shots: Callable[[int], Sequence[Sample] | None] | None = None  # the task's own choice of k, where it makes one
     instructions: tuple[str, ...] = ()  # the task said in words, several wordings
     decompositions: tuple[Decomposition, ...] = ()

@@ -51,6 +51,18 @@ KINDS = {
         (*ASKED, "--task", "coin-flip", "--strategy", "polite", "--strategy", "zero-shot", *SCRIPT),
         "polite",
     ),
+    "search": Recipe(
+        *(
+            "prompts/search",
+            "FILES",
+            "scrambled",
+            "tests/prompts/search/test_searches_contract.py",
+            "scrambled or named",
+        ),
+        ("list", "searches"),
+        ("list", "searches", "--json"),
+        "orders",
+    ),
     "task": Recipe(
         *("eval/tasks", "FILES", "doubles", "tests/eval/test_tasks_generated.py", "doubles or named"),
         ("list", "tasks"),

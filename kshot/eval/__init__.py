@@ -9,6 +9,7 @@ equivalence  whether a difference lies within a margin
 ranks        how far two orders agree
 many_forms   the distribution of scores over many forms of a prompt, from few cells
 seeds        how far scores spread over seeds, beyond noise and more here than there
+selection_bias  what the best of many candidates is worth on samples that did not choose it
 spread       how far apart the scores of several prompts are, and how far chance would put them
 macro        means over tasks that count alike
 agreement    how far two judges agree, and whether one prefers a place

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kshot.prompts.picks import PICKS
 from kshot.prompts.templates import letters
 from kshot.types import ASKED, Question, Sample, UserError
 
@@ -20,8 +21,8 @@ GOLD, WRONG = "gold", "wrong"
 ABLATIONS = (GOLD, WRONG, "random", "flipped", "symbols", "words", "no-labels", "labels-only", "foreign")
 RENAMED = ("symbols", "words")  # the labels are written in other words, in the exemplars and in what is scored or read
 FOREIGN = "foreign"
-SHOWN: Mapping[str, Any] = {"ablate": GOLD, "share": 1.0, "permutation": 0, FOREIGN: "word-problems"}
-"""The hyperparameters of everything that shows exemplars, beside its own."""
+SHOWN: Mapping[str, Any] = {"ablate": GOLD, "share": 1.0, "permutation": 0, FOREIGN: "word-problems", PICKS: ()}
+"""The hyperparameters of everything that shows exemplars, beside its own: what becomes of them, and which they are."""
 
 SYMBOLS = ("foo", "bar", "baz", "qux", "quux", "corge", "grault", "garply", "waldo", "fred", "plugh", "xyzzy", "thud")
 WORDS = (

@@ -35,12 +35,13 @@ COMMON = """each takes as well  (template=, label_words=(), format_seed=-1, syst
       template: own (turns, or Q: and A:), 0, 1 ... of the task's, best (of these, on held-out exemplars), FILE.jinja
       label_words: what is written for each label, bad+good; format_seed: 0, 1 ... its other separators and case
       system: a message; what writes: stop=(); what is drawn: top_k=0, min_p=0.0
-      what shows exemplars: ablate=gold, share=1.0, permutation=0, foreign=word-problems
+      what shows exemplars: ablate=gold, share=1.0, permutation=0, foreign=word-problems, picks=()
   values
       select: first, random, balanced, labelled(places=0011) (which label where), bm25 (nearest by words), knn (by
         vectors), mmr (and unlike one another), votek (standing for many), spread (far apart), file.py:name; of vectors:
         knn(embed=minilm), tfidf, self (the model's own), a folder or a hub id; knn(among=votek,size=18), mmr(lam=0.5),
         votek(neighbours=150), spread(farthest=yes)
+      picks (in place of k, select and order): places in the task's pool, 0 the first, as they are to stand: 3+17+40
       order: drawn, reversed, shuffled, perm (with permutation=0 ... k!-1), globale or locale (of the highest entropy)
       ablate (what is done to exemplars, a share of them): gold, wrong, random, flipped, symbols, words, no-labels,
         labels-only, foreign (with foreign=TASK, whose inputs they get); noise=X is ablate=wrong,share=X

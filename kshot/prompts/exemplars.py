@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from kshot.prompts.ablations import GOLD, WRONG, ablated
+from kshot.prompts.picks import PICKS, picked
 from kshot.prompts.selection import looks_at_the_question, selected
 from kshot.registry import suggest
 from kshot.types import Question, Sample, UserError
@@ -39,9 +40,9 @@ def choose(
     `select` is the specification of a selection: first (the task's own choice for a question where it makes one, else
     its own order, published exemplars first), knn(embed=tfidf), file.py:name ... `order`: drawn (as selected),
     reversed, shuffled, perm (one permutation of them by its number, see `permuted`), globale or locale (the permutation
-    that `orders` has found beforehand). `noise`: share of the exemplars, rounded half up, that get a wrong target; it
-    is the ablation wrong with that share. What else is done to them `question.showing` says. `rationale`: only
-    exemplars with a worked solution will do.
+    that `orders` has found beforehand). Where the question shows `picks`, these stand in place of both. `noise`: share
+    of the exemplars, rounded half up, that get a wrong target; it is the ablation wrong with that share. What else is
+    done to them `question.showing` says. `rationale`: only exemplars with a worked solution will do.
 
     Raises UserError for an unknown way, a value out of range, a pool that is empty or too small, or one
     with too few rationales.
@@ -59,9 +60,15 @@ def choose(
     if kind != GOLD and rationale:
         raise UserError(f"ablate={kind} leaves no worked solution that fits, which is shown here; use few-shot.")
     place = place_of(question, order, k)
+    picks = question.showing.get(PICKS, ())
+    if picks and (k != len(picks) or select != "first" or order != DRAWN):
+        raise UserError(f"picks names {len(picks)} exemplars in their order; leave k, select and order out.")
     if not k:
         return ()
     generator = random.Random(f"exemplars {seed}")
+    if picks:
+        drawn = [sample for sample in picked(question, picks) if not asks(sample, question)]
+        return tuple(drawn if kind == GOLD else ablated(question, drawn, kind, share, seed, generator))
     own = question.shots(k) if question.shots is not None and select == "first" and not rationale else None
     drawn = list(own) if own is not None else drawn_from(question, k, select, rationale, generator)
     if order == "reversed":

@@ -65,4 +65,5 @@ def drawn(samples: Sequence[Sample], places: Sequence[int], size: int) -> set[in
 
 def without_validation(question: Question) -> Question:
     """The question with the exemplars that are left where some are held out."""
-    return replace(question, exemplars=divided(Pool(question.exemplars))[1], shots=None)
+    whole = question.whole or question.exemplars  # in which picks are counted
+    return replace(question, exemplars=divided(Pool(question.exemplars))[1], whole=whole, shots=None)

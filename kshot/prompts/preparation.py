@@ -16,6 +16,7 @@ from kshot.program import gather
 from kshot.prompts.common import BEST, OWN, SEED, given_of, in_its_form, in_words
 from kshot.prompts.exemplars import BY_ENTROPY
 from kshot.prompts.held_out import Pool, divided
+from kshot.prompts.instructions import instruction_of
 from kshot.types import Prediction, Program, Question, Sample, UserError
 
 Found = Mapping[str, Any]
@@ -35,7 +36,8 @@ def preparation_of(function: Callable[..., Program[Prediction]], params: Mapping
         if not question.templates:
             raise UserError("template=best needs a task with templates and this one has none; leave it out.")
         held, rest = divided(Pool(question.exemplars))
-        question = replace(question, exemplars=rest, shots=None)  # which may be among those held out
+        whole = question.whole or question.exemplars  # in which picks are counted
+        question = replace(question, exemplars=rest, whole=whole, shots=None)  # which may be among those held out
         kshots = [OWN] if given["format_seed"] == -1 else []  # kshot's own form has no format to vary
         names = [*kshots, *map(str, range(len(question.templates)))]
         tried = yield from gather(on(held, name, question) for name in names)
@@ -66,9 +68,8 @@ def ordered_first(own: Mapping[str, Any], asks: Preparation | None) -> Preparati
 
     def program(question: Question) -> Program[Found]:
         from kshot.prompts.orders import best_order
-        from kshot.prompts.wording import instruction_of
 
-        instruction = instruction_of(question.instructions, own.get("wording", -1))
+        instruction = instruction_of(question.instructions, own.get("wording", -1), own.get("text", ""))
         found = yield from best_order(
             question, order, k=k, select=own["select"], seed=own[SEED], instruction=instruction
         )

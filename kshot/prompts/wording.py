@@ -309,16 +309,6 @@ def shortened(template: Template) -> str:
 # ---------------------------------------------------------------- which template
 
 
-def instruction_of(instructions: tuple[str, ...], wording: int) -> str:
-    """One of a task's instructions; "" for -1. Raises UserError where there is no such one."""
-    if wording == -1:
-        return ""
-    if not 0 <= wording < len(instructions):
-        have = f"wordings 0 to {len(instructions) - 1}" if instructions else "no instruction"
-        raise UserError(f"wording is {wording} and the task has {have}; wording=-1 leaves it out.")
-    return instructions[wording]
-
-
 def template_of(question: Question, name: str) -> Template:
     """The template that `name` stands for: a number is one of the task's own, all else a file. Raises UserError."""
     if not name.strip().isdecimal():

@@ -265,6 +265,7 @@ BAD = {
     "share": ["-0.1", "1.1", "nan"],
     "permutation": ["-1", "3"],  # without order=perm
     "foreign": ["scan"],  # without ablate=foreign
+    "picks": ["x", "-1", "1.5", "99"],
 }
 
 
@@ -285,7 +286,7 @@ def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
         "normalise": "bytes", "score": "text", "text": "Add, then stop.", "calibrate": "domain", "template": "1",
         "system": "Be brief, please.", "label_words": ("bad", "good"), "stop": ("###", "END"),
         "ablate": "random", "foreign": "scan", "embed": "tfidf", "premise": "It is", "steps": "sentences",
-        "generate": "propose", "evaluate": "value",
+        "picks": ("3", "1"), "generate": "propose", "evaluate": "value",
     }  # fmt: skip
     function = STRATEGIES.parse(name)[1]
     for key, default in hyperparameters(function).items():
@@ -293,7 +294,8 @@ def test_spec_round_trip_with_every_hyperparameter_changed(name: str) -> None:
         said = "+".join(changed) if isinstance(changed, tuple) else changed
         written = json.dumps(said) if key in ("lead", "text", "system") else said
         strategy = get_strategy(f"{name}:{key}={written}")
-        assert strategy.params == {**hyperparameters(function), key: changed}
+        number = {"k": 2} if key == "picks" else {}  # which the name leaves out
+        assert strategy.params == {**hyperparameters(function), **number, key: changed}
         assert split_spec(strategy.name) == (name, {key: str(said)})
         assert get_strategy(strategy.name) == strategy
     assert get_strategy(name).name == name

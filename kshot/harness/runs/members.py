@@ -30,7 +30,7 @@ HERE = "."
 LONGEST = 60  # characters of a folder's name; a Chinese one has three bytes
 NEUTRAL = ("batch", "memory", "share")  # of an engine: they change no answer
 TAKEN = frozenset({
-    "figures", "sources", "judge", "export", "con", "nul", "aux", "prn",
+    "figures", "sources", "judge", "export", "search", "transfer", "con", "nul", "aux", "prn",
 })  # fmt: skip
 """Names that mean something in a run's folder, or to some system."""
 

@@ -198,10 +198,12 @@ class Loaded:
     def question(self, task: Task, strategy: Strategy, sample: Sample) -> Question:
         """A sample as a strategy sees it, with what the strategy has prepared for its task."""
         pool = self.pools[task.name]
-        if task.name in self.sampled and sample.id in self.sampled[task.name].late:
+        sampled = self.sampled.get(task.name)
+        if sampled is not None and sample.id in sampled.late:
             pool = without(pool, sample.question)
         question = replace(
             task.question(sample, pool),
+            whole=() if sampled is None else sampled.whole,
             files=self.files,
             vectors=self.brought.space(task.name, self.pools[task.name], self.samples[task.name]),
             foreign=self.brought.inputs_of,

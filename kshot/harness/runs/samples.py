@@ -22,6 +22,7 @@ class AskedSamples:
     kept: Sequence[Sample]  # under all limits, in the order in which they came
     pool: tuple[Sample, ...]  # exemplars
     counts: Mapping[int | None, int] = field(default_factory=dict)  # limit -> samples under it
+    whole: tuple[Sample, ...] = ()  # the pool with what is asked too, in which places are counted
     late: frozenset[str] = frozenset()  # ids of samples that are asked what an exemplar asks, as they came after it
 
 
@@ -36,16 +37,13 @@ def samples_of(task: Task, source: Source, limits: Sequence[int | None]) -> Aske
     first, last = selections[limits[0]], selections[limits[-1]]
     asked = {sample.question for sample in first}
     # a public set may hold a question in both splits: what is asked is never an exemplar
-    pool = tuple(
-        sample
-        for sample in (*task.exemplars, *task.load("train", source))
-        if sample.choices or sample.question not in asked
-    )
+    whole = (*task.exemplars, *task.load("train", source))
+    pool = tuple(sample for sample in whole if sample.choices or sample.question not in asked)
     ordered = list(kept.values())
     shown = {sample.question for sample in pool if not sample.choices}
     late = frozenset(sample.id for sample in ordered if sample.question in shown)
     counts = {limit: len(found) for limit, found in selections.items()}
-    return AskedSamples(ordered[: len(last)], ordered, pool, counts, late)
+    return AskedSamples(ordered[: len(last)], ordered, pool, counts, whole, late)
 
 
 def tested(task: Task, source: Source) -> list[Sample]:

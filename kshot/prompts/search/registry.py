@@ -11,7 +11,10 @@ from kshot.types import Program
 
 Search = Callable[..., Program[Found]]
 S = TypeVar("S", bound=Search)
-SEARCHES: Registry[Search] = Registry("search", takes=2)
+NOTE = """values
+      label_words: allowed, or filtered: no prompt that names a label is tried (as AutoPrompt has it)
+      level: word or phrase (what stands between commas and stops)"""
+SEARCHES: Registry[Search] = Registry("search", takes=2, note=NOTE)
 
 
 def search(function: S) -> S:

@@ -29,6 +29,7 @@ def choice_logprob(
     order: str = "drawn",
     exemplar_seed: int = 0,
     wording: int = -1,
+    text: str = "",
     calibrate: str = "none",
     premise: str = "",
 ) -> Program[Prediction]:
@@ -42,7 +43,7 @@ def choice_logprob(
     `calibrate` takes off what the model says of the labels without a question: contextual (Zhao et al. 2021), domain
     (Fei et al. 2023), batch (Zhou et al. 2023, here over unlabelled exemplars and never the test), or pmi, what it says
     of labels or choices' words behind a domain premise alone (Holtzman et al. 2021, arXiv 2104.08315, section 3): the
-    template's own words before the answer, or `premise`.
+    template's own words before the answer, or `premise`. `wording` is the task's instruction, -1 none, `text` your own.
     Of equals the first wins. `probabilities` is the softmax of what was compared; `detail` has the `logprobs`, and the
     `prior` that was taken off, so that both can be told from one run.
     Nothing is generated, so nothing can be unparsed. Raises UserError for a task without choices or labels.
@@ -65,7 +66,7 @@ def choice_logprob(
         )
     if calibrate != "none" and not each_its_own and PRIOR not in question.prepared:
         raise UserError(f"calibrate={calibrate} is estimated before a run's first question; run it with kshot bench.")
-    instruction = wording_of(question.instructions, wording)
+    instruction = wording_of(question.instructions, wording, text)
     if score == "rest":
         requests = rests(question, exemplars, texts, instruction)
         texts = [str(request.continuation).strip() for request in requests]
@@ -108,6 +109,7 @@ def prepare(
     order: str,
     exemplar_seed: int,
     wording: int,
+    text: str,
     premise: str,
     **others: Any,
 ) -> Callable[[Question], Program[dict[str, Any]]] | None:
@@ -129,7 +131,7 @@ def prepare(
             found = normalised(checked(replies), texts, replies, normalise)
             return {PRIOR: dict(zip(question.labels, found, strict=True)), "inputs": 1}
         exemplars = choose(question, k=k, select=select, order=order, seed=exemplar_seed)
-        instruction = wording_of(question.instructions, wording)
+        instruction = wording_of(question.instructions, wording, text)
         inputs = inputs_of(calibrate, question, exemplars)
         asked = [scored(each, exemplars, texts, instruction, True) for each in inputs]
         replies = yield [request for requests in asked for request in requests]

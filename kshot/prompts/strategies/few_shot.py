@@ -18,6 +18,7 @@ def few_shot(
     noise: float = 0.0,
     exemplar_seed: int = 0,
     wording: int = -1,
+    text: str = "",
     temperature: float = 0.0,
     top_p: float = 1.0,
     max_new_tokens: int = -1,
@@ -26,11 +27,12 @@ def few_shot(
 
     arXiv 2005.14165, section 2. `select` is first, random, balanced or bm25, `order` drawn, reversed or
     shuffled. `noise` is the share of exemplars with a wrong answer (Min et al. 2022, arXiv 2202.12837,
-    section 4); on word pairs noise=1.0 shuffles the outputs. `wording` -1 leaves the instruction out. With k = 0
-    the prompt is zero-shot's. `max_new_tokens` is as in zero-shot.
+    section 4); on word pairs noise=1.0 shuffles the outputs. `wording` -1 leaves the instruction out; `text`
+    is your own in its place. With k = 0 the prompt is zero-shot's. `max_new_tokens` is as in zero-shot.
     """
     exemplars = choose(question, k=k, select=select, order=order, noise=noise, seed=exemplar_seed)
-    prompt = prompt_for(question, exemplars, instruction=wording_of(question.instructions, wording), direct=True)
+    instruction = wording_of(question.instructions, wording, text)
+    prompt = prompt_for(question, exemplars, instruction=instruction, direct=True)
     reply = yield from ask(
         prompt, temperature=temperature, top_p=top_p, max_new_tokens=room_for(question, max_new_tokens)
     )

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from kshot.program import Done, advance
 from kshot.prompts.common import COMMON, with_common
+from kshot.prompts.instructions import instruction_of
+from kshot.prompts.picks import PICKS, settled
 from kshot.prompts.preparation import preparation_of
-from kshot.prompts.wording import instruction_of
 from kshot.registry import Registry, hyperparameters
 from kshot.spec import files_in, nested, split_spec, write_spec
 from kshot.types import (
@@ -50,6 +51,8 @@ def get_strategy(spec: str) -> Strategy:
     'self-consistency:base=few-shot(k=4),n=10'
     """
     name, function, params = STRATEGIES.parse(spec)
+    if PICKS in vars(function).get("common", {}):
+        params = settled(params, split_spec(spec)[1])
     if BASE in params:
         inner = get_strategy(params[BASE])
         if inner.prepare is not None:
@@ -58,10 +61,16 @@ def get_strategy(spec: str) -> Strategy:
                 "(template=best) outside of its parentheses."
             )
         params = without_common(inner, params, vars(function).get("common", {}))
-    defaults = hyperparameters(function)
-    canonical = write_spec(name, {key: value for key, value in params.items() if value != defaults[key]})
+    canonical = write_spec(name, said_of(function, params))
     called = guarded(name, function) if files_in(name) else function
     return Strategy(canonical, called, params, preparation_of(called, params))
+
+
+def said_of(function: Callable[..., object], params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a canonical name says: what is no default, and not k beside picks, whose number it is."""
+    defaults = hyperparameters(function)
+    unsaid = {"k"} if params.get(PICKS) and PICKS in vars(function).get("common", {}) else set()
+    return {key: value for key, value in params.items() if value != defaults[key] and key not in unsaid}
 
 
 def without_common(inner: Strategy, params: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +78,7 @@ def without_common(inner: Strategy, params: Mapping[str, Any], common: Mapping[s
 
     Raises UserError where both say something of one, of which one would go unheard.
     """
-    named = {name: value for name, value in inner.params.items() if value != hyperparameters(inner.function)[name]}
+    named = said_of(inner.function, inner.params)
     said = {name: named.pop(name) for name in common if name in named}
     for name, value in said.items():
         if params[name] not in (common[name], value):
