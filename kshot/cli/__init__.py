@@ -3,6 +3,7 @@
 main.py      the program, and `kshot list`
 bench.py     `kshot bench` and `kshot demo`
 runs.py      what is done with a run's folder: show, report, rescore, export, compare, view
+search.py    `kshot search`
 tune.py      `kshot tune`
 reproduce.py `kshot reproduce`
 judge.py     `kshot judge`

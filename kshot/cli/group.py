@@ -13,7 +13,7 @@ import click
 from kshot.types import EngineError, UserError
 
 SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-RESUMABLE = ("bench", "demo", "tune", "judge")
+RESUMABLE = ("bench", "demo", "tune", "judge", "search")
 LONGEST = 2_000  # characters of a sentence; a dataset's row may be in it
 OF_THE_MACHINE = {
     errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,

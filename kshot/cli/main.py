@@ -16,9 +16,10 @@ from kshot.cli.judge import judge
 from kshot.cli.options import BATCH, BATCH_HELP, with_json
 from kshot.cli.reproduce import reproduce
 from kshot.cli.runs import compare, export, report, rescore, show, view
+from kshot.cli.search import search
 from kshot.cli.tune import tune
 
-KINDS = ("tasks", "strategies", "metrics", "engines", "methods", "models")
+KINDS = ("tasks", "strategies", "searches", "metrics", "engines", "methods", "models")
 
 
 @click.group(cls=Commands, context_settings=SETTINGS)
@@ -31,6 +32,7 @@ def main() -> None:
       kshot demo             seven strategies on four tasks with a small bundled model
       kshot list             tasks, strategies, engines and models that can be named
       kshot bench --help     your own comparison
+      kshot search --help    let programs look for prompts
       kshot tune --help      train adapters, beside prompting on the same samples
     """
 
@@ -39,7 +41,7 @@ def main() -> None:
 @click.argument("what", required=False, type=click.Choice(KINDS))
 @with_json
 def list_(what: str | None, as_json: bool) -> None:
-    """What can be named, with hyperparameters and defaults: tasks, strategies, metrics, engines, methods, models."""
+    """What can be named, with hyperparameters and defaults: tasks, strategies, searches, metrics, engines ..."""
     import kshot.adapters.registered  # noqa: F401  the engine that only adapters know
     from kshot.adapters.methods import METHODS
     from kshot.eval.metrics import METRICS
@@ -47,11 +49,13 @@ def list_(what: str | None, as_json: bool) -> None:
     from kshot.harness.engines import ENGINES
     from kshot.harness.models.bundled import BUNDLED
     from kshot.harness.runs.console import known_as_json, print_groups, print_known, print_models
+    from kshot.prompts.search import SEARCHES
     from kshot.prompts.strategies import STRATEGIES
 
     registries: dict[str, Any] = {
         "tasks": TASKS,
         "strategies": STRATEGIES,
+        "searches": SEARCHES,
         "metrics": METRICS,
         "engines": ENGINES,
         "methods": METHODS,
@@ -88,5 +92,5 @@ def demo(batch: int | None, runs: Path, limit: int | None) -> None:
     finish(runs / "demo", None)
 
 
-for _command in (bench, tune, reproduce, classic, judge, show, report, rescore, export, compare, view):
+for _command in (bench, search, tune, reproduce, classic, judge, show, report, rescore, export, compare, view):
     main.add_command(_command)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kshot.cli.options import with_json
+from kshot.types import UserError
 
 MODEL = click.option("--model", help="Which model's run, of a RUN that holds those of several.")
 OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # of kshot.eval.report.model
@@ -44,7 +45,7 @@ def show(
 def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> None:
     """Make a RUN folder's report again: terminal table, report.md, report.html, figures.
 
-    RUN may be a study's, or hold the runs of several models.
+    RUN may be a study's or a search's, or hold the runs of several models.
     """
     from kshot.harness.runs.members import is_many
 
@@ -56,6 +57,14 @@ def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> 
         from kshot.adapters.study.console import finish as finish_study
 
         finish_study(run, baseline, out, as_json=as_json)
+    elif (run / "found.json").is_file():
+        from kshot.harness.runs.search.console import finish as finish_search
+
+        if baseline is not None:
+            raise UserError(
+                f"--baseline {baseline}: a search is held against best-human, few-shot and random; leave it out."
+            )
+        finish_search(run, out, as_json=as_json)
     else:
         from kshot.harness.runs.console import finish
 

@@ -71,8 +71,10 @@ class Run(Generic[T]):
         progress: Callable[[Progress], None] | None,
         on_ask: Callable[[str], None] | None,
         reuse: Reuse | None = None,
+        id_of: Callable[[Request], str] | None = None,
     ) -> None:
         self.engine = engine
+        self.id_of = id_of or (lambda _: engine.id)
         self.journal = journal
         self.done = done
         self.on_progress = progress or (lambda _: None)
@@ -99,7 +101,7 @@ class Run(Generic[T]):
 
     def ask(self, flight: Flight[T], requests: Sequence[Request]) -> bool:
         """Looks requests up and submits what is missing. Whether there is anything to wait for."""
-        flight.asked = [request_key(self.engine.id, request) for request in requests]
+        flight.asked = [request_key(self.id_of(request), request) for request in requests]
         flight.replies = {}
         flight.missing = 0
         for key, request in zip(flight.asked, requests, strict=True):
@@ -216,15 +218,17 @@ def run_jobs(
     on_ask: Callable[[str], None] | None = None,
     window: int | None = None,
     reuse: Reuse | None = None,
+    id_of: Callable[[Request], str] | None = None,
 ) -> Progress:
     """Runs every job's program to its end; `done` gets each result with the calls that led to it.
 
-    `reuse` is looked in for what the journal does not have.
+    `reuse` is looked in for what the journal does not have. `id_of` gives the id that a request's key has where not
+    all are answered by one engine (default: the engine's own).
     `window` bounds the requests with the engine (default: four times its capacity). Raises UserError,
     with the job's key, for a request that can never be answered; EngineError where the engine fails;
     KeyboardInterrupt passes through. In every case what was answered is in the journal.
     """
-    run = Run(engine, journal, done, progress, on_ask, reuse)
+    run = Run(engine, journal, done, progress, on_ask, reuse, id_of)
     try:
         run.go(jobs, window or WINDOW * engine.capacity)
     finally:

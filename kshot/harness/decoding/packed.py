@@ -10,6 +10,7 @@ nothing and is not done. Concedes: the first layers' sums differ in their last b
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,7 +22,8 @@ KERNELS = "192"  # that oneDNN keeps
 class PackedLinear(nn.Module):
     """nn.Linear for inference in float32 on a CPU; the weight it was made of can be freed.
 
-    Where a model's own code asks for its weight (Mamba does, for its dtype), it is a plain layer from then on.
+    Gradients go through it to its input (`PackedProduct`), never to its weight. Where a model's own code asks for its
+    weight (Mamba does, for its dtype), it is a plain layer from then on.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -43,11 +45,35 @@ class PackedLinear(nn.Module):
         """(..., in_features) to (..., out_features)."""
         if self.packed is None:
             return nn.functional.linear(x, self.weight, self.bias)
+        if x.requires_grad and torch.is_grad_enabled():
+            through: torch.Tensor = PackedProduct.apply(x, self)  # type: ignore[no-untyped-call]
+            return through
+        return self.product(x)
+
+    def product(self, x: torch.Tensor) -> torch.Tensor:
+        """The packed product, which autograd does not know."""
         out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
         return out
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class PackedProduct(torch.autograd.Function):
+    """A packed layer's product with its derivative by the input: the weight, unpacked for the moment."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: PackedLinear) -> torch.Tensor:
+        """(..., in_features) to (..., out_features)."""
+        ctx.layer = layer
+        return layer.product(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """(..., out_features) to (..., in_features)."""
+        layer = ctx.layer
+        weight = layer.plain if layer.packed is None else layer.packed.to_dense()
+        return grads[0] @ weight, None
 
 
 def can_pack(model: nn.Module) -> bool:
@@ -63,13 +89,14 @@ def can_pack(model: nn.Module) -> bool:
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def pack(model: nn.Module) -> int:
     """Replaces every plain nn.Linear of the model, in place; returns how many. Subclasses are left as they are.
 
-    The model can no longer be trained or saved afterwards. oneDNN keeps a kernel of some 0.4 MB for every layer shape
-    and number of tokens that it has met, 1,024 of them if not told otherwise; here fewer, so that memory stays flat.
-    What is not packed gets memory of its own: as views of the weights' file it would keep all of that in memory.
+    The model's weights can no longer be trained or saved afterwards. oneDNN keeps a kernel of some 0.4 MB for every
+    layer shape and number of tokens that it has met, 1,024 of them if not told otherwise; here fewer, so that memory
+    stays flat. What is not packed gets memory of its own: as views of the weights' file it would keep all of that in
+    memory. No tensor of it is one of inference mode, which autograd refuses.
     """
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", KERNELS)  # read once, at its first use
     count = 0

@@ -19,8 +19,8 @@ class DeferredEngine:
         self.named, self.id, self.chat, self.capacity = named, id, chat, capacity
         self.engine: Engine | None = None
 
-    def submit(self, ticket: int, request: Request) -> None:
-        """Passes a request on, to an engine that the first one makes."""
+    def made(self) -> Engine:
+        """The engine, made where it is not there yet. Raises UserError where it is another than was said."""
         if self.engine is None:
             made = self.named()
             if (made.id, made.chat) != (self.id, self.chat):
@@ -30,7 +30,11 @@ class DeferredEngine:
                     "--run name, or the model that it was made with."
                 )
             self.engine = made
-        self.engine.submit(ticket, request)
+        return self.engine
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Passes a request on, to an engine that the first one makes."""
+        self.made().submit(ticket, request)
 
     def collect(self) -> list[tuple[int, Generation]]:
         """What the engine has answered."""

@@ -23,6 +23,7 @@ from kshot.types import Record, UserError
 FOLDER = "judge"
 MODEL, RUBRIC, LABELS, TOTAL = "model", "rubric", "labels", "total"  # notes in its journal
 SETTING = "judge"
+SEARCHED = "search"  # the setting that only a search's journal has
 
 
 def folders_of(run: Path) -> list[Path]:
@@ -37,17 +38,28 @@ def judgings_stamp(run: Path) -> tuple[int, ...]:
 
 
 def is_judging(folder: Path) -> bool:
-    """Whether a folder lies where a run's judgings do."""
+    """Whether a folder lies where a run's judgings do, or a run's searches for prompts."""
     place = folder.resolve().parent
-    return place.name == FOLDER and (place.parent / "journal.sqlite").is_file()
+    searches = folder.resolve().name == SEARCHED and not (folder / "run.json").is_file()
+    return searches or (place.name == FOLDER and (place.parent / "journal.sqlite").is_file())
 
 
 def refuse_judging(settings: Mapping[str, Any], folder: Path) -> None:
-    """Raises UserError where a journal's settings are a judging's: its verdicts are no run's scores."""
+    """Raises UserError where a journal's settings are a judging's, or a search's: these hold no run's scores."""
+    refuse_searched(settings, folder)
     if SETTING in settings:
         raise UserError(
             f"{folder} holds a judge's verdicts on a run, which are no run of their own: give the run's folder, whose "
             "report has them; `kshot show` shows them one by one."
+        )
+
+
+def refuse_searched(settings: Mapping[str, Any], folder: Path) -> None:
+    """Raises UserError where a journal's settings are those of searches for prompts, which have no records."""
+    if SEARCHED in settings:
+        raise UserError(
+            f"{folder} holds what searches for prompts asked on their way, which is no run of its own: give the folder "
+            "around it, whose report has what they found."
         )
 
 

@@ -10,7 +10,7 @@ from kshot.eval.report.prompting.measures import outcome_of
 from kshot.eval.report.prompting.run_data import RunData
 from kshot.harness.damage import unreadable
 from kshot.harness.journal import Journal
-from kshot.harness.judging.read import judgings_of, refuse_judging
+from kshot.harness.judging.read import judgings_of, refuse_judging, refuse_searched
 from kshot.harness.runs.kinds import kinds_of
 from kshot.harness.runs.names import names_of
 from kshot.harness.runs.prepare import prepared_of
@@ -29,8 +29,7 @@ def read_run(folder: Path, *, judging: bool = False) -> tuple[RunData, Journal]:
     with ExitStack() as undo:
         journal = undo.enter_context(Journal.read(folder))
         settings = journal.settings()
-        if not judging:
-            refuse_judging(settings, folder)
+        (refuse_searched if judging else refuse_judging)(settings, folder)
         info = {key: value for key, value in description(folder).items() if key != "settings"}
         info.update({**noted_size(journal), **settings})
         if taken := journal.reused():

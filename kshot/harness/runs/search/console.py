@@ -1,0 +1,183 @@
+"""What `kshot search` does once its words are read: search with progress, keep what was found, test it once, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kshot.harness.runs.many import let_go
+from kshot.types import UserError
+
+if TYPE_CHECKING:
+    from kshot.harness.engines.registry import NamedEngine
+    from kshot.harness.runs.search.found import FoundFile
+    from kshot.harness.runs.search.plan import Searches, SearchPlan
+    from kshot.types import Engine
+
+TRANSFER = "transfer"
+
+
+def run_search(
+    plan: SearchPlan,
+    named: NamedEngine,
+    folder: Path,
+    *,
+    proposer: NamedEngine | None = None,
+    transfer: NamedEngine | None = None,
+    able: Callable[[Engine], Engine] | None = None,
+) -> None:
+    """Searches, then tests what was found and what it is held against; `finish` makes the report.
+
+    `able` makes an engine answer what searches that follow gradients ask, and raises UserError where it cannot. Raises
+    UserError for a mistake before any model is loaded.
+    """
+    from kshot.harness.runs.console import run_plan
+    from kshot.harness.runs.search.bench import bench_plan, shared
+    from kshot.harness.runs.search.found import merged, write_found
+    from kshot.harness.runs.search.plan import load_searches
+
+    refuse_others(folder)
+    loaded = load_searches(plan)
+    for note in loaded.notes:
+        tell(note)
+    found = merged(folder, searched(loaded, named, proposer, folder, able))
+    write_found(folder, found)
+    let_go()
+    run_plan(bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated), named, folder, what="test attempts")
+    said = shared(loaded, folder)
+    if said:
+        write_found(folder, replace(found, notes=tuple(dict.fromkeys([*found.notes, *said]))))
+    if transfer is not None:
+        let_go()
+        winners = bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated, winners_only=True)
+        run_plan(winners, transfer, folder / TRANSFER, what=f"the same on {transfer.model}")
+
+
+def searched(
+    loaded: Searches,
+    named: NamedEngine,
+    proposer: NamedEngine | None,
+    folder: Path,
+    able: Callable[[Engine], Engine] | None,
+) -> FoundFile:
+    """Runs or resumes the searches, and shows how far they are."""
+    from rich.console import Console
+
+    from kshot.harness.runs.progress import shown_on
+    from kshot.harness.runs.search.bench import calibrations_of, few_shot_of
+    from kshot.harness.runs.search.engines import as_one
+    from kshot.harness.runs.search.found import FoundFile, described, outcome_of, specs_of
+    from kshot.harness.runs.search.run import FOLDER, HowFarSearches, run_searches
+
+    if note := named.note():
+        tell(f"{named.model}: {note}")
+    bar = shown_on(Console(stderr=True))
+    states: list[HowFarSearches] = []
+
+    def progress(far: HowFarSearches) -> None:
+        states[:] = [far]
+        state = far.state
+        tokens = f"{state.generated_tokens:,} tokens  {state.in_flight} in flight" if state else ""
+        bar.show(far.spent, f"{far.done} of {far.searches} searches done  {tokens}")
+
+    loaded, scores = made_able(loaded, named, folder / FOLDER, able)
+    engine = as_one(scores, ready(proposer, folder / FOLDER, "proposer") if proposer else None)
+    try:
+        with bar:
+            bar.begin("scorings", loaded.plan.budget * len(loaded.keys))
+            ended = run_searches(loaded, engine, folder, progress=progress)
+    except KeyboardInterrupt:
+        far = states[0].done if states else 0
+        click.echo(
+            f"\nkshot: stopped after {far} of {len(loaded.keys)} searches; all that was answered is kept in {folder}.",
+            err=True,
+        )
+        raise
+    finally:
+        engine.close()
+    outcomes = tuple(outcome_of(loaded, one) for one in ended)
+    few_shot = {name: few_shot_of(task, loaded.subjects[name]) for name, task in loaded.tasks.items()}
+    tested = {task: [*specs, few_shot[task]] for task, specs in specs_of(outcomes).items()}
+    calibrated = calibrations_of(loaded, tested) if loaded.plan.calibrated else {}
+    info = described(named.model, proposer.model if proposer else None)
+    return FoundFile(outcomes, loaded.plan.protocol(), few_shot, calibrated, loaded.notes, info)
+
+
+def made_able(
+    loaded: Searches, named: NamedEngine, folder: Path, able: Callable[[Engine], Engine] | None
+) -> tuple[Searches, Engine]:
+    """The searches that an engine can do, and the engine. Raises UserError for one that was named and it cannot do."""
+    from kshot.harness.runs.search.plan import follows_gradients
+
+    if not any(follows_gradients(method) for _, method, _ in loaded.keys):
+        return loaded, ready(named, folder, "")
+    engine = ready(named, folder, "")
+    try:
+        if able is None:
+            raise UserError("hotflip follows gradients, which nothing here has: leave it out.")
+        return loaded, able(engine)
+    except UserError as error:
+        if any(map(follows_gradients, loaded.plan.methods)):
+            engine.close()
+            raise
+        note = f"left out: {error}"
+        tell(note)
+        keys = tuple(key for key in loaded.keys if not follows_gradients(key[1]))
+        return replace(loaded, keys=keys, notes=(*loaded.notes, note)), engine
+
+
+def ready(named: NamedEngine, folder: Path, of: str) -> Engine:
+    """An engine; where a folder's searches were answered by it, one that is loaded at its first request."""
+    from kshot.harness.engines.deferred import DeferredEngine, is_known
+    from kshot.harness.journal import Journal
+
+    if (folder / "journal.sqlite").is_file():
+        with suppress(UserError), Journal.read(folder) as journal:  # what is wrong is said by whoever opens it to write
+            settings = journal.settings() if journal.answered() else {}
+            id, chat = settings.get(of or "engine"), settings.get(f"{of}_chat" if of else "chat")
+            if isinstance(id, str) and isinstance(chat, bool) and is_known(named, id):
+                return DeferredEngine(named, id, chat)
+    return named()
+
+
+def refuse_others(folder: Path) -> None:
+    """Raises UserError where a folder holds a run that is no search's."""
+    from kshot.harness.runs.members import is_many
+    from kshot.harness.runs.search.run import FOLDER
+
+    taken = (folder / "journal.sqlite").is_file() and not (folder / FOLDER).is_dir()
+    if taken or is_many(folder) or (folder / "study.json").is_file():
+        raise UserError(f"{folder} holds a run of another command: use another --run name.")
+
+
+def finish(folder: Path, out: Path | None = None, *, as_json: bool = False) -> None:
+    """Prints a search's report, writes it (into its folder), and says where it is and what was found."""
+    from contextlib import ExitStack
+
+    from kshot.eval.report.publish import publish
+    from kshot.eval.report.searching.build import build
+    from kshot.harness.runs.read import read_run
+    from kshot.harness.runs.search.found import read_found
+
+    found = read_found(folder)
+    with ExitStack() as opened:
+        run, journal = read_run(folder)
+        opened.enter_context(journal)
+        other = None
+        if (folder / TRANSFER / "journal.sqlite").is_file():
+            other, kept = read_run(folder / TRANSFER)
+            opened.enter_context(kept)
+        report = build(run, found.outcomes, found.few_shot, found.calibrated, notes=found.notes, transfer=other)
+        publish(report, out or folder, findings=3, as_json=as_json)
+
+
+def tell(said: str) -> None:
+    """A note, beside what is printed."""
+    from kshot.eval.report.safe_text import clean
+
+    click.echo(clean(said), err=True)
