@@ -45,6 +45,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "eval.report": ("eval",),
     "eval.report.page": (),
     "eval.report.prompting": (*REPORT, "eval.metrics"),
+    "eval.report.searching": (*REPORT, "eval.report.prompting"),
     "harness": (),
     "harness.models": (),
     "harness.embeddings": ("harness.models",),
@@ -60,11 +61,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("eval", "eval.metrics", "harness", "harness.embeddings", "harness.engines", "harness.judging"),
         *("harness.models",),
     ),
+    "harness.runs.search": (
+        *("eval", "eval.metrics", "eval.report", "eval.report.searching", "eval.tasks", "harness", "harness.engines"),
+        *("harness.runs", "prompts", "prompts.search", "prompts.strategies"),
+    ),
     "harness.runs.view": (
         *("harness", "harness.judging", "harness.runs", "eval.metrics", "eval.report", "eval.report.prompting"),
     ),
     "adapters.methods": (),
-    "adapters": ("adapters.methods", "harness.decoding", "harness.engines", "harness.models"),
+    "adapters": (
+        *("adapters.methods", "harness.decoding", "harness.engines", "harness.models", "prompts", "prompts.search"),
+    ),
     "adapters.training": ("adapters", "adapters.methods", "harness.models", "harness.runs"),
     "adapters.study": (
         *("adapters", "adapters.methods", "adapters.training", "prompts.strategies", "eval.report"),
@@ -93,8 +100,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         *("classic.classification", "classic.selection", "classic.landscape", "classic.diagnosis"),
     ),
     "cli": (
-        *("eval.metrics", "eval.report", "eval.tasks", "prompts.strategies"),
-        *("harness.engines", "harness.models", "harness.runs", "harness.runs.view"),
+        *("eval.metrics", "eval.report", "eval.tasks", "prompts.search", "prompts.strategies"),
+        *("harness.engines", "harness.models", "harness.runs", "harness.runs.search", "harness.runs.view"),
         *("adapters", "adapters.methods", "adapters.study", "adapters.training", "classic", "lab"),
     ),
 }

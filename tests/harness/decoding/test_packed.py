@@ -24,6 +24,18 @@ def test_a_packed_layer_equals_the_layer_it_was_made_of(rows: int, bias: bool) -
         torch.testing.assert_close(PackedLinear(linear)(x), linear(x), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_gradients_go_through_a_packed_layer_to_its_input(bias: bool) -> None:
+    torch.manual_seed(1)
+    layers = nn.Sequential(nn.Linear(16, 24, bias=bias), nn.LayerNorm(24), nn.Tanh(), nn.Linear(24, 3, bias=bias))
+    x = torch.randn(2, 5, 16, requires_grad=True)
+    [expected] = torch.autograd.grad(layers(x).square().sum(), x)
+    pack(layers)
+    assert all(isinstance(layers[at], PackedLinear) for at in (0, 3))
+    [found] = torch.autograd.grad(layers(x).square().sum(), x)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
 def test_a_layer_whose_weight_is_asked_for_is_plain_from_then_on() -> None:
     linear = nn.Linear(48, 80)
     with torch.inference_mode():

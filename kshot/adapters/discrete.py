@@ -1,0 +1,381 @@
+"""Gradients by the tokens of a prompt's own text: what `hotflip` asks of an engine that has the weights.
+
+`with_gradients` puts it around an engine of kshot's own; the weights are the engine's, none is loaded a second time and
+none changes. Everything else that is asked goes to the engine as before. To first order, exchanging the token at a
+place for another changes the loss by (the other's embedding - its own) . (the gradient at the place): Ebrahimi et al.
+2018 (HotFlip, arXiv 1712.06751), Shin et al. 2020 (AutoPrompt, arXiv 2010.15980, section 2.2), Zou et al. 2023 (GCG,
+arXiv 2307.15043, section 2.2). Only exchanges are told whose text, put into every prompt and cut into tokens again,
+gives these very tokens: what is found is a text, and asking it by `text="..."` is what was measured.
+
+Concedes: no soft prompt stands before the text, no model of several processes; quantized layers that have no
+derivative are refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kshot.harness.decoding.own_attention import attend_with, own_attention
+from kshot.harness.engines.deferred import DeferredEngine
+from kshot.prompts.search.flips import HOLE, NEEDS_WEIGHTS, Flips, FlipsAsked, Gradient, Lossy, asked_in, reply_of
+from kshot.prompts.search.proposals import names_a_label
+from kshot.prompts.templates import plain
+from kshot.types import Engine, EngineError, Generation, Request, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from kshot.harness.models.render import Renderer
+
+AT_ONCE = 512  # tokens of a pass forward and back; activations of all layers are kept for it
+LOOKED_AT = 16  # of the best exchanges of a place, as many times those wanted are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """One continuation of one row as tokens: a prompt's, in which the text has a place, and those to be scored."""
+
+    row: int
+    ids: list[int]
+    targets: list[int]
+    span: range  # where the text's tokens are among `ids`
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """The tokens that the model has to see."""
+        return (*self.ids, *self.targets[:-1])
+
+
+class GradientEngine:
+    """An engine that answers `Flips` with its model's gradients, and all else as it did."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.id, self.chat, self.capacity = engine.id, engine.chat, engine.capacity
+        self.waiting: list[tuple[int, Flips]] = []
+        self.checked = False
+
+    def weights(self) -> Any:
+        """The engine that has the weights, made where it is not there yet. Raises UserError where none has."""
+        engine = self.engine.made() if isinstance(self.engine, DeferredEngine) else self.engine
+        if not self.checked:
+            check_differentiable(engine)
+            self.checked = True
+        return engine
+
+    def submit(self, ticket: int, request: Request) -> None:
+        """Queues a request. Raises UserError for one that can never be answered."""
+        if isinstance(request, Flips):
+            self.weights()
+            self.waiting.append((ticket, request))
+        else:
+            self.engine.submit(ticket, request)
+
+    def collect(self) -> list[tuple[int, Generation]]:
+        """A gradient that waits, else what the engine has answered."""
+        if not self.waiting:
+            answered = self.engine.collect()
+            self.capacity = self.engine.capacity  # which is less once memory has run out
+            return answered
+        ticket, request = self.waiting.pop(0)
+        try:
+            return [(ticket, flipped(self.weights(), asked_in(request)))]
+        except (UserError, EngineError) as error:
+            error.ticket = ticket
+            raise
+
+    def close(self) -> None:
+        """Frees the engine."""
+        self.engine.close()
+
+
+def with_gradients(engine: Engine) -> Engine:
+    """The engine, able to answer what `hotflip` asks. Raises UserError for one that cannot: it has no weights here, or
+    no derivative. One that is not made yet is checked when gradients are asked for first."""
+    able = GradientEngine(engine)
+    if not isinstance(engine, DeferredEngine):
+        able.weights()
+    return able
+
+
+def check_differentiable(engine: Any) -> None:
+    """Raises UserError for an engine that has no weights, or whose layers have no derivative."""
+    import torch
+
+    model, tokenizer = getattr(engine, "model", None), getattr(engine, "tokenizer", None)
+    if not hasattr(model, "get_input_embeddings") or tokenizer is None:
+        raise UserError(NEEDS_WEIGHTS)
+    if getattr(engine, "head", ()):
+        raise UserError("hotflip searches a text and this adapter is a soft prompt before it: search on the base.")
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"hotflip has to know where each token stands, which {type(tokenizer).__name__} does not tell: use a model "
+            "with a tokenizer.json, or the other methods."
+        )
+    probe = [Spelled(0, [1, 2, 3], [1], range(1, 2))]
+    try:
+        gradient_of(model, probe, [Lossy("", ("",))])
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, NotImplementedError) as error:
+        raise UserError(
+            f"hotflip follows gradients, and this model's layers give none ({first_words(error)}): leave --quantize "
+            "out, or use the other methods."
+        ) from error
+
+
+def first_words(error: BaseException) -> str:
+    """The beginning of what an error says."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
+
+
+# ---------------------------------------------------------------- an answer
+
+
+def flipped(engine: Any, asked: FlipsAsked) -> Generation:
+    """The gradient by a text's tokens, and the best exchanges that are texts. Raises UserError where it has no place of
+    its own in the prompts."""
+    from kshot.harness.engines.token_engine import out_of_memory
+
+    began = time.perf_counter()
+    spelled = spell(engine, asked)
+    try:
+        loss, gradient = gradient_of(engine.model, spelled, asked.rows)
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineError("out of memory for a gradient; use a smaller model. All answers so far are kept.") from error
+    changes = first_order(engine.model, gradient, [spelled[0].ids[at] for at in spelled[0].span])
+    found = Gradient(loss, best_flips(engine, asked, spelled, changes))
+    return Generation(
+        reply_of(found),
+        "scored",
+        prompt_tokens=sum(len(one.ids) for one in spelled),
+        completion_tokens=sum(len(one.targets) for one in spelled),
+        logprob=-loss,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def as_asked(engine: Any, request: Request, language: str) -> Request:
+    """A request as the engine gets it: turns as text where the model has no chat template."""
+    return request if engine.chat else plain(request, language)
+
+
+def spell(engine: Any, asked: FlipsAsked) -> list[Spelled]:
+    """Every continuation of every row as tokens, the text's own with the same ones everywhere."""
+    found = []
+    for at, row in enumerate(asked.rows):
+        holed = as_asked(engine, row.filled(HOLE)[0], asked.language)
+        span = None
+        for request in row.filled(asked.text):
+            said = as_asked(engine, request, asked.language)
+            ids, targets = engine.renderer.continued(said.prompt, said.continuation)
+            span = span_of(engine.renderer, holed, asked.text, ids) if span is None else span
+            engine.check_length(len(ids) + len(targets))
+            found.append(Spelled(at, ids, targets, span))
+    first = [found[0].ids[at] for at in found[0].span]
+    if any([one.ids[at] for at in one.span] != first for one in found):
+        raise UserError(f"the text {asked.text!r} is cut into other tokens in other prompts; give other words.")
+    return found
+
+
+def span_of(renderer: Renderer, holed: Request, text: str, ids: Sequence[int]) -> range:
+    """Where a text's tokens are in a prompt's. Raises UserError where it has none of its own there."""
+    before, found, after = renderer.text(holed.prompt).partition(HOLE)
+    encoded = renderer.tokenizer(f"{before}{text}{after}", add_special_tokens=False, return_offsets_mapping=True)
+    start, end = len(before), len(before) + len(text)
+    inside = [at for at, (left, right) in enumerate(encoded.offset_mapping) if start <= left < right <= end]
+    if found and inside:
+        upto = inside[-1] + 1
+        for ahead in (0, 1):  # without and with a beginning token
+            if list(ids[ahead : ahead + upto]) == list(encoded.input_ids[:upto]):
+                return range(inside[0] + ahead, upto + ahead)
+    raise UserError(f"the text {text!r} has no tokens of its own in the prompt; give other words to begin with.")
+
+
+# ---------------------------------------------------------------- the gradient
+
+
+@contextmanager
+def differentiable(model: Any) -> Iterator[None]:
+    """Within it the model has its own attention and no parameter of it collects a gradient; afterwards as before."""
+    before = model.config._attn_implementation
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        attend_with(model, own_attention(model))
+        for parameter in trained:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        attend_with(model, before)
+
+
+def gradient_of(model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy]) -> tuple[float, torch.Tensor]:
+    """The rows' mean loss, and its gradient by the embeddings of the text's tokens: (tokens, width), float32 or wider.
+
+    Each row has the text in it once a continuation; these add up.
+    """
+    import torch
+
+    total, loss = torch.zeros(()), 0.0
+    with differentiable(model), torch.enable_grad():
+        for some in portions(spelled):
+            worth, inputs = loss_of(model, some, rows)
+            [grads] = torch.autograd.grad(worth, inputs)
+            places = torch.stack([grads[at, one.span.start : one.span.stop] for at, one in enumerate(unique(some))])
+            total = total + wide(places).sum(0).cpu()
+            loss += float(worth.detach())
+    return loss / len(rows), total / len(rows)
+
+
+def portions(spelled: Sequence[Spelled]) -> Iterator[list[Spelled]]:
+    """Rows, each whole, as many as go through the model at once."""
+    some: list[Spelled] = []
+    for row in dict.fromkeys(one.row for one in spelled):
+        more = [one for one in spelled if one.row == row]
+        if some and sum(len(one.seen) for one in unique([*some, *more])) > AT_ONCE:
+            yield some
+            some = []
+        some += more
+    yield some
+
+
+def unique(some: Sequence[Spelled]) -> list[Spelled]:
+    """Those whose tokens the model has to see: continuations of one token each need their prompt alone, once."""
+    seen: dict[tuple[int, ...], Spelled] = {}
+    for one in some:
+        seen.setdefault(one.seen, one)
+    return list(seen.values())
+
+
+def loss_of(model: Any, some: Sequence[Spelled], rows: Sequence[Lossy]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The summed loss of some rows, and the embeddings that it hangs on: (sequences, longest, width)."""
+    import torch
+    from torch.nn import functional
+
+    whole = [list(one.seen) for one in unique(some)]
+    places = {tuple(row): at for at, row in enumerate(whole)}
+    width, device = max(map(len, whole)), model.get_input_embeddings().weight.device
+    ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in whole], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in whole], device=device)
+    with torch.no_grad():
+        inputs = model.get_input_embeddings()(ids)
+    inputs = inputs.detach().requires_grad_()
+    at = [places[one.seen] for one in some for _ in one.targets]
+    steps = [len(one.ids) - 1 + step for one in some for step in range(len(one.targets))]
+    logits = logits_at(model, inputs, mask, at, steps)
+    targets = torch.tensor([target for one in some for target in one.targets], device=logits.device)
+    chosen = -functional.cross_entropy(wide(logits), targets, reduction="none")
+    scores = torch.stack([part.sum() for part in torch.split(chosen, [len(one.targets) for one in some])])
+    total, start = scores.new_zeros(()), 0
+    for row in dict.fromkeys(one.row for one in some):
+        count = len(rows[row].continuations)
+        own = scores[start : start + count]
+        if count == 1:
+            total = total - own[0] / len(some[start].targets)
+        else:
+            total = total + own.logsumexp(0) - own[rows[row].right]
+        start += count
+    return total, inputs
+
+
+def wide(values: torch.Tensor) -> torch.Tensor:
+    """Values in float32 at least: sums in fewer bits lose what they are of."""
+    return values if values.element_size() >= 4 else values.float()
+
+
+def logits_at(model: Any, inputs: torch.Tensor, mask: torch.Tensor, at: list[int], steps: list[int]) -> torch.Tensor:
+    """The logits of some sequences at some steps, the only ones that the output layer computes: (steps, vocabulary)."""
+    import torch
+
+    rows, columns = torch.tensor(at, device=inputs.device), torch.tensor(steps, device=inputs.device)
+
+    def only(module: Any, given: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        hidden = given[0]
+        return (hidden[rows.to(hidden.device), columns.to(hidden.device)].unsqueeze(0), *given[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(only)
+    try:
+        logits: torch.Tensor = model(inputs_embeds=inputs, attention_mask=mask, use_cache=False).logits
+    finally:
+        hook.remove()
+    return logits[0]
+
+
+def first_order(model: Any, gradient: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
+    """By how much the loss would change, to first order, with each token of the vocabulary at each of the text's
+    places: (tokens, vocabulary), float32 on the CPU."""
+    import torch
+
+    layer = model.get_input_embeddings()
+    with torch.no_grad():
+        table = layer(torch.arange(layer.weight.shape[0], device=layer.weight.device))
+        table = wide(table).cpu()
+        changes = gradient @ table.T  # (tokens, vocabulary)
+        return changes - changes.gather(1, torch.tensor(ids).unsqueeze(1))
+
+
+# ---------------------------------------------------------------- exchanges that are texts
+
+
+def best_flips(
+    engine: Any, asked: FlipsAsked, spelled: Sequence[Spelled], changes: torch.Tensor
+) -> tuple[tuple[tuple[str, float], ...], ...]:
+    """By token of the text the exchanges that lower the loss the most and are texts, with that change, best first."""
+    places = []
+    for place in range(len(changes)):
+        count = min(changes.shape[1], LOOKED_AT * asked.top)
+        values, tokens = changes[place].topk(count, largest=False)
+        found: list[tuple[str, float]] = []
+        for token, value in zip(tokens.tolist(), values.tolist(), strict=True):
+            if len(found) == asked.top:
+                break
+            text = text_with(engine, asked, spelled, place, token)
+            if text is not None:
+                found.append((text, value))
+        places.append(tuple(found))
+    return tuple(places)
+
+
+def text_with(engine: Any, asked: FlipsAsked, spelled: Sequence[Spelled], place: int, token: int) -> str | None:
+    """The text with another token at a place; None where no prompt that says it has these tokens, or none may."""
+    renderer, first = engine.renderer, spelled[0]
+    tokenizer = renderer.tokenizer
+    old = [first.ids[at] for at in first.span]
+    if token == old[place] or token in tokenizer.all_special_ids or token >= len(tokenizer):
+        return None
+    was, now = decoded(tokenizer, old), decoded(tokenizer, [*old[:place], token, *old[place + 1 :]])
+    lead = was[: len(was) - len(was.lstrip())]  # a blank of the prompt's, within the text's first token
+    begins = asked.text.find(was.strip())
+    if begins != 0 or not now.startswith(lead):
+        return None
+    text = now[len(lead) :] + asked.text[len(was.strip()) :]
+    if not text.isprintable() or " ".join(text.split()) != text or HOLE in text or names_a_label(text, asked.without):
+        return None
+    return text if all(says(engine, asked, one, text, place, token) for one in firsts(spelled)) else None
+
+
+def decoded(tokenizer: Any, ids: Sequence[int]) -> str:
+    """Tokens as the text that they are, nothing tidied up."""
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+
+def firsts(spelled: Sequence[Spelled]) -> list[Spelled]:
+    """Each row's first continuation."""
+    return [one for at, one in enumerate(spelled) if not at or spelled[at - 1].row != one.row]
+
+
+def says(engine: Any, asked: FlipsAsked, one: Spelled, text: str, place: int, token: int) -> bool:
+    """Whether a row's prompt with the text in it is cut into its tokens with that one exchanged."""
+    request = as_asked(engine, asked.rows[one.row].filled(text)[0], asked.language)
+    ids, targets = engine.renderer.continued(request.prompt, request.continuation)
+    wanted = list(one.ids)
+    wanted[one.span[place]] = token
+    return bool(ids == wanted and targets == one.targets)
