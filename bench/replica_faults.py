@@ -119,7 +119,8 @@ def kept(folder: Path) -> tuple[dict[object, Any], dict[str, str]]:
             (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction, r.score, r.calls, r.completion_tokens)
             for r in journal.records()
         }
-        return records, dict(journal.connection.execute("SELECT key, text FROM generations"))
+        rows = journal.connection.execute("SELECT key, text FROM generations")
+        return records, {key: json.loads(text) for key, text in rows}
 
 
 def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16, seed: int = 0) -> dict[str, Any]:
