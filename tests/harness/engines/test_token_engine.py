@@ -66,9 +66,9 @@ def gap_at_fork(loaded: Any, ids: list[int], request: Request, text: str, wanted
 
 @pytest.mark.model
 def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
-    """40 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
+    """24 prompts of mixed length, chat and plain, with and without shared exemplars, mixed parameters in the batch."""
     stories = get_task("word-problems:steps=0")
-    test, shots = stories.load("test", Source(limit=20)), stories.load("train", Source())[:2]
+    test, shots = stories.load("test", Source(limit=12)), stories.load("train", Source())[:2]
     block = "".join(f"Q: {s.question}\nA: {s.rationale} The answer is {s.target}.\n\n" for s in shots)
     requests = []
     for index, sample in enumerate(test):
@@ -76,7 +76,7 @@ def test_greedy_text_equals_generate_on_the_bundled_model(bundled: Any) -> None:
         text = (block if index % 2 else "") + f"Q: {sample.question}\nA:"
         requests.append(Request(text, SamplingParams(max_new_tokens=new)))
         requests.append(Request((Message("user", sample.question),), SamplingParams(max_new_tokens=new)))
-    assert len(requests) == 40
+    assert len(requests) == 24
     engine = load_engine("smollm2-135m", rows=16)
     assert engine.shares
     packed = engine.model
