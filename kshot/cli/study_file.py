@@ -88,11 +88,12 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
 def read_study(path: Path, options: Mapping[str, click.Option]) -> Words:
     """What a study file says, held against the options that there are. Raises UserError, with file and line."""
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # a device, or the wrong file, may have no end
+            content = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise UserError(f"--config {path} cannot be read ({error.strerror or error}); give an existing file.") from None
     if len(content) > MOST_BYTES:
-        raise UserError(f"--config {path} has {len(content):,} bytes, more than any study: give a study file.")
+        raise UserError(f"--config {path} has more than {MOST_BYTES:,} bytes, and no study has: give a study file.")
     said = words_of_run(path, content) if is_run(path) else mapping_of(path, content)
     return {word: checked(path, word, value, options) for word, value in said.items() if value not in ("", "null", "~")}
 
@@ -117,7 +118,12 @@ def mapping_of(path: Path, content: bytes) -> Words:
         raise UserError(f"{path}: it is no YAML ({' '.join(str(error).split())[:120]}); mend it.") from None
     if not isinstance(found, dict):
         raise UserError(f"{path} says nothing as a study: write the words of options, such as `task: coin-flip`.")
-    return {word.removeprefix("--"): value for word, value in found.items()}
+    return {spelt(word): value for word, value in found.items()}
+
+
+def spelt(word: str) -> str:
+    """An option's word as its option is called, however a file writes it: `score_by`, `--score-by`."""
+    return word.removeprefix("--").replace("_", "-")
 
 
 def refuse_event(path: Path, event: Any, depth: int) -> None:
@@ -140,7 +146,7 @@ def refuse_twice(path: Path, node: Any) -> None:
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            name = str(key.value).replace("_", "-") if isinstance(key, yaml.ScalarNode) else None
+            name = spelt(str(key.value)) if isinstance(key, yaml.ScalarNode) else None
             if name is None or name in seen:
                 what = f"{key.value!r} stands twice: keep one" if name else "a key is no plain word: mend it"
                 raise UserError(f"{path}, line {key.start_mark.line + 1}: {what}.")
@@ -155,7 +161,6 @@ def checked(path: Path, word: str, value: Any, options: Mapping[str, click.Optio
     """A value as its option takes it: texts where it is repeatable, else one. Raises UserError."""
     from kshot.registry import suggest
 
-    word = word.replace("_", "-")
     if word in TRUST:
         raise UserError(f"{path}: {word} is for who runs a study to say; give --{word} on the command line.")
     if word not in options:
@@ -346,6 +351,7 @@ def save(context: click.Context, path: Path) -> None:
     """Writes what a command was told, by its file and its options, as a study file; `-` prints it. Raises UserError."""
     import yaml
 
+    from kshot.harness.engines.openai import check_addresses
     from kshot.whole_file import write_whole
 
     words: Words = {}
@@ -357,6 +363,8 @@ def save(context: click.Context, path: Path) -> None:
         kept = context.meta.get(META, {}).get(word)
         value = kept if source is ParameterSource.DEFAULT_MAP else context.params[name]
         words[word] = written(value)
+    for spec in words.get("engine", ()):
+        check_addresses(spec)
     words = words if str(path) == "-" else placed(words, Path(), path.parent)
     text = yaml.safe_dump(words, sort_keys=False, allow_unicode=True, width=100)
     if str(path) == "-":

@@ -179,6 +179,28 @@ def test_code_is_run_only_where_the_command_line_trusts_it() -> None:
     assert "names code" in run("--config", name).stderr
 
 
+def test_words_are_spelt_as_options_or_with_underscores_and_never_twice() -> None:
+    printed = run("--config", study("task: coin-flip\nstrategy: zero-shot\nscore_by: choices\n"), "--save-config", "-")
+    assert printed.exit_code == 0 and yaml.safe_load(printed.stdout)["score-by"] == "choices"
+    for pair in ("--limit: 5\nlimit: 3", "score_by: choices\nscore-by: choices"):
+        twice = run("--config", study(f"task: coin-flip\nstrategy: zero-shot\n{pair}\n"), "--save-config", "-")
+        assert twice.exit_code == 2 and "stands twice" in twice.stderr
+
+
+@pytest.mark.parametrize("engine", ["openai:base_url={}", "ray:engine=openai(base_url={})"])
+def test_no_password_of_an_address_is_written_into_a_study(engine: str) -> None:
+    spec = engine.format("http://me:open-sesame@host/v1")
+    for target in ("-", "kept.yaml"):
+        result = run("-t", "coin-flip", "-s", "zero-shot", "--engine", spec, "--save-config", target)
+        assert result.exit_code == 2 and "open-sesame" not in result.output and not Path("kept.yaml").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="a system without /dev/zero")
+def test_a_study_without_end_is_refused() -> None:
+    endless = run("--config", "/dev/zero")
+    assert endless.exit_code == 2 and "more than 1,000,000 bytes" in endless.stderr
+
+
 def test_a_run_is_a_study() -> None:
     first = cells(run("--config", study(STUDY), "--metric", "token-f1", "--json"))
     again = run("--config", "runs/mine/run.json", "--run", "again", "--json")

@@ -210,3 +210,13 @@ def server_options(text: str, kind: str, takes: bool, rendered: bool) -> Mapping
             "model's folder or hub id, so that kshot renders, or say which server it is (server=vllm)."
         )
     return options
+
+
+def check_addresses(spec: str) -> None:
+    """Raises UserError where an engine's specification, or one within it, has an address with more than an address in
+    it (a password, a query), which whoever writes it down would keep."""
+    from kshot.harness.engines.served.address import read_address
+    from kshot.spec import values_in
+
+    for address in values_in(spec, "base_url"):
+        read_address(address)

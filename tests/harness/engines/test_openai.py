@@ -621,6 +621,8 @@ def test_no_sentence_holds_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
     secret = Secret(key)
     assert key not in secret.clean(f"Incorrect key {key}.")
+    cut = secret.clean(f"no JSON ('<html>Bearer {key[:-2]}'); it was tried")  # a sentence shows only a beginning
+    assert key[:6] not in cut and cut.endswith("'); it was tried")
     for status in (401, 400, 500):
         with FaultyServer(ScriptedModel()) as server:
             engine = engine_at(server, patience=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -46,10 +47,13 @@ class Secret:
     value: str = field(default="", repr=False)
 
     def clean(self, text: str) -> str:
-        """A text without the key in it, in whatever way it is written there."""
+        """A text without the key in it, in whatever way it is written there; nor its beginning, where it is cut off."""
         if len(self.value) >= SHORTEST:
             for written in {self.value, quote(self.value, safe=""), json.dumps(self.value)[1:-1]}:
                 text = text.replace(written, HIDDEN)
+                for length in range(len(written) - 1, SHORTEST - 1, -1):
+                    if written[:length] in text:
+                        text = re.sub(rf"{re.escape(written[:length])}(?![\w-])", HIDDEN, text)
         return text
 
 
