@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
     from kshot.harness.runs.plan import Loaded, Plan
     from kshot.registry import Registry
-    from kshot.types import Prompt, Request
+    from kshot.types import Engine, Prompt, Request
 
 
 def run_plan(
@@ -26,17 +26,20 @@ def run_plan(
     trust_code: bool = False,
     reuse: Sequence[Path] = (),
     what: str = "attempts",
+    taken: Mapping[str, str] | None = None,
 ) -> None:
     """Runs and shows how far it is, and says how to resume where it was stopped.
 
     The engine is made once the plan is known to be right: a mistake is told before a model is loaded. `reuse` are
     folders of runs whose answers are taken where the engine is theirs and the request the same, `what`
-    is said to be under way.
+    is said to be under way, `taken` are the ids of engines that are other models of the same report, with their names.
     """
     from kshot.hub import noted
 
     with noted() as commits, explaining_moves(folder, commits):
-        carry_out(plan, named, folder, baseline, metrics, commits, trust_code=trust_code, reuse=reuse, what=what)
+        carry_out(
+            plan, named, folder, baseline, metrics, commits, trust_code=trust_code, reuse=reuse, what=what, taken=taken
+        )
 
 
 def carry_out(
@@ -50,6 +53,7 @@ def carry_out(
     trust_code: bool = False,
     reuse: Sequence[Path] = (),
     what: str = "attempts",
+    taken: Mapping[str, str] | None = None,
 ) -> None:
     """`run_plan`; `commits` is filled with what was read of the hub."""
     from rich.console import Console
@@ -86,6 +90,7 @@ def carry_out(
     if note:
         tell(f"{named.model}: {note}")
     engine = deferred(named, folder) or named()
+    refuse_twin(engine, named.model, taken or {})
     tally = Tally({one.name: one.kind for one in loaded.metrics})
     bar = shown_on(console)
 
@@ -115,6 +120,18 @@ def carry_out(
         engine.close()
     if said := lacking_metrics(folder, loaded.metrics):
         tell(said)
+
+
+def refuse_twin(engine: Engine, model: str, taken: Mapping[str, str]) -> None:
+    """Closes an engine and raises UserError where another model of the same report has its id: one model is no two."""
+    from kshot.types import UserError
+
+    if engine.id in taken:
+        engine.close()
+        raise UserError(
+            f"{model} is the same as {taken[engine.id]} ({engine.id}): give a model once; two servers that look alike "
+            "are told apart by identity=NAME."
+        )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ import click
 
 from kshot.harness.runs.members import (
     HERE,
+    engine_ids,
     folders_of,
     is_many,
     placed,
@@ -83,7 +84,9 @@ def run_many(
         left = len(engines) - at
         more = f", {left} more to come" if left else ""
         click.echo(clean(f"model {at} of {len(engines)}: {named.model}{more}"), err=True)
-        run = partial(run_plan, trust_code=trust_code, reuse=reuse, what=f"{shown(member)} ({at} of {len(engines)})")
+        what = f"{shown(member)} ({at} of {len(engines)})"
+        taken = engine_ids(folder, [other for other in members if other is not member])
+        run = partial(run_plan, trust_code=trust_code, reuse=reuse, what=what, taken=taken)
         why = attempt(partial(run, plan, named, folder / member.folder, None, metrics))
         let_go()
         if why:

@@ -157,6 +157,15 @@ def made_by(folder: Path, named: NamedEngine) -> bool:
     return False
 
 
+def engine_ids(folder: Path, members: Sequence[ModelRun]) -> dict[str, str]:
+    """The ids of the engines that members of a folder were run on, with the models' names."""
+    found = {}
+    for member in members:
+        with suppress(UserError), Journal.read(folder / member.folder) as journal:
+            found[str(journal.settings().get("engine"))] = member.model
+    return found
+
+
 def identity(named: NamedEngine) -> str:
     """The specification of an engine without what changes no answer, a path to its model in full."""
     name, given = split_spec(named.name)

@@ -88,6 +88,22 @@ def test_a_model_that_joins_later_asks_the_others_nothing(tmp_path: Path) -> Non
     assert "| d |" in (tmp_path / "r" / "report.md").read_text()
 
 
+def test_one_model_in_two_spellings_is_no_two(tmp_path: Path) -> None:
+    """What tells an engine from another is its id, which the weights decide, not how somebody wrote it."""
+
+    def again(*, model: str) -> Engine:
+        return ScriptedEngine(lambda request: "The answer is no.", id="scripted/a")
+
+    twin = NamedEngine("transformers:model=./a", again, {"model": "./a"})
+    with pytest.raises(UserError, match=r"\./a is the same as a \(scripted/a\): give a model once"):
+        bench_many(PLAN, [named("a"), twin, named("b")], tmp_path / "r")
+    report = (tmp_path / "r" / "report.md").read_text()
+    assert "| a |" in report
+    assert "| b |" in report
+    assert "| ./a |" not in report
+    assert asked == {"a": 8, "b": 8}
+
+
 def test_a_run_of_one_model_stays_where_it_is_when_another_joins(tmp_path: Path) -> None:
     run_plan(PLAN, named("a"), tmp_path / "r")
     kept = records(tmp_path / "r")
