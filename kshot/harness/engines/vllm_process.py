@@ -8,10 +8,12 @@ vLLM is used to. Nothing is reported to vLLM's makers.
 from __future__ import annotations
 
 import logging
+import multiprocessing.connection
 import os
 import re
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -148,11 +150,28 @@ def started(name: str, **options: Any) -> tuple[Any, ProcessLog]:
         log.close()
         raise UserError(refusal(name, reason)) from error
     guard.started()
+    tell_of_death(llm.engine_core)
     if shown:
         return llm, log
     log.new()
     logging.getLogger("vllm").setLevel(logging.CRITICAL + 1)  # of this process: what it has to say, an error says
     return llm, log
+
+
+def tell_of_death(core: Any) -> None:
+    """Has vLLM's client, which waits for its process for ever, told where that has died. It may be in this process."""
+    from vllm.v1.engine.exceptions import EngineDeadError
+
+    processes = getattr(getattr(getattr(core, "resources", None), "engine_manager", None), "processes", None)
+    if not processes:
+        return
+    sentinels, queue = [process.sentinel for process in processes], core.outputs_queue
+
+    def wait() -> None:
+        multiprocessing.connection.wait(sentinels)
+        queue.put(EngineDeadError())
+
+    threading.Thread(target=wait, daemon=True, name="vLLM's death").start()
 
 
 def refusal(name: str, reason: str) -> str:
