@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kshot.types import Generation
+
 BEST_HUMAN, RANDOM, FEW_SHOT = "best-human", "random", "few-shot"
 
 
@@ -16,6 +18,16 @@ class Spent:
     cached_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+
+    def plus(self, reply: Generation) -> Spent:
+        """With one request more."""
+        return Spent(
+            self.requests + 1,
+            self.prompt_tokens + reply.prompt_tokens,
+            self.cached_tokens + reply.cached_tokens,
+            self.completion_tokens + reply.completion_tokens,
+            self.seconds + reply.seconds,
+        )
 
     @property
     def tokens(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +68,7 @@ def searched(
     from rich.console import Console
 
     from kshot.harness.runs.progress import shown_on
+    from kshot.harness.runs.resumed import deferred
     from kshot.harness.runs.search.bench import calibrations_of, few_shot_of
     from kshot.harness.runs.search.engines import as_one
     from kshot.harness.runs.search.found import FoundFile, described, outcome_of, specs_of
@@ -86,7 +86,9 @@ def searched(
         bar.show(far.spent, f"{far.done} of {far.searches} searches done  {tokens}")
 
     loaded, scores = made_able(loaded, named, folder / FOLDER, able)
-    engine = as_one(scores, ready(proposer, folder / FOLDER, "proposer") if proposer else None)
+    engine = scores
+    if proposer is not None:
+        engine = as_one(scores, deferred(proposer, folder / FOLDER, ("proposer", "proposer_chat")) or proposer())
     try:
         with bar:
             bar.begin("scorings", loaded.plan.budget * len(loaded.keys))
@@ -112,11 +114,12 @@ def made_able(
     loaded: Searches, named: NamedEngine, folder: Path, able: Callable[[Engine], Engine] | None
 ) -> tuple[Searches, Engine]:
     """The searches that an engine can do, and the engine. Raises UserError for one that was named and it cannot do."""
+    from kshot.harness.runs.resumed import deferred
     from kshot.harness.runs.search.plan import follows_gradients
 
+    engine = deferred(named, folder) or named()
     if not any(follows_gradients(method) for _, method, _ in loaded.keys):
-        return loaded, ready(named, folder, "")
-    engine = ready(named, folder, "")
+        return loaded, engine
     try:
         if able is None:
             raise UserError("hotflip follows gradients, which nothing here has: leave it out.")
@@ -129,20 +132,6 @@ def made_able(
         tell(note)
         keys = tuple(key for key in loaded.keys if not follows_gradients(key[1]))
         return replace(loaded, keys=keys, notes=(*loaded.notes, note)), engine
-
-
-def ready(named: NamedEngine, folder: Path, of: str) -> Engine:
-    """An engine; where a folder's searches were answered by it, one that is loaded at its first request."""
-    from kshot.harness.engines.deferred import DeferredEngine, is_known
-    from kshot.harness.journal import Journal
-
-    if (folder / "journal.sqlite").is_file():
-        with suppress(UserError), Journal.read(folder) as journal:  # what is wrong is said by whoever opens it to write
-            settings = journal.settings() if journal.answered() else {}
-            id, chat = settings.get(of or "engine"), settings.get(f"{of}_chat" if of else "chat")
-            if isinstance(id, str) and isinstance(chat, bool) and is_known(named, id):
-                return DeferredEngine(named, id, chat)
-    return named()
 
 
 def refuse_others(folder: Path) -> None:

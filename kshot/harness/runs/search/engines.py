@@ -43,6 +43,9 @@ class TwoEngines:
             self.proposes.close()
 
 
-def as_one(scores: Engine, proposes: Engine | None) -> Engine:
-    """The engine that scores, with one that proposes beside it where that is another."""
-    return scores if proposes is None or proposes.id == scores.id else TwoEngines(scores, proposes)
+def as_one(scores: Engine, proposes: Engine) -> Engine:
+    """The engine that scores, with one that proposes beside it; that is closed where it is the same again."""
+    if proposes.id == scores.id:
+        proposes.close()
+        return scores
+    return TwoEngines(scores, proposes)

@@ -18,7 +18,6 @@ from typing import Any
 from kshot.eval.report.searching.outcomes import SearchOutcome, Spent, Tried
 from kshot.eval.selection_bias import SelectionBias, selection_bias
 from kshot.harness import provenance
-from kshot.harness.runs.search.meter import Cost
 from kshot.harness.runs.search.plan import Searches
 from kshot.harness.runs.search.run import Searched
 from kshot.prompts.search import Candidate, Found, Searchable
@@ -54,7 +53,7 @@ def outcome_of(loaded: Searches, searched: Searched) -> SearchOutcome:
         out_of_bag=None if math.isnan(bias.out_of_bag) else bias.out_of_bag,
         low=bias.interval.low, high=bias.interval.high, judging=bias.judging,
         tested=tuple(found.candidates[at].spec for at in best_of(found.candidates, found.best, loaded.plan.top)),
-        proposing=spent_of(searched.meter.proposals), scoring=spent_of(searched.meter.scorings), notes=found.notes,
+        proposing=searched.meter.proposals, scoring=searched.meter.scorings, notes=found.notes,
     )  # fmt: skip
 
 
@@ -80,11 +79,6 @@ def best_of(candidates: Sequence[Candidate], best: int, top: int) -> list[int]:
     full = [at for at, one in enumerate(candidates) if len(one.trials) == len(candidates[best].trials) and at != best]
     full.sort(key=lambda at: -fmean(trial.value for trial in candidates[at].trials))
     return [best, *full][:top]
-
-
-def spent_of(cost: Cost) -> Spent:
-    """What requests took."""
-    return Spent(**asdict(cost))
 
 
 # ---------------------------------------------------------------- the file

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from kshot.eval.report.searching.outcomes import Spent
 from kshot.program import Done, advance
 from kshot.prompts.search.trials import Proposal
 from kshot.types import Generation, Program, Request
@@ -18,35 +19,19 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Cost:
-    """What some requests took."""
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    seconds: float = 0.0
-
-    def add(self, reply: Generation) -> None:
-        """One more."""
-        self.requests += 1
-        self.prompt_tokens += reply.prompt_tokens
-        self.cached_tokens += reply.cached_tokens
-        self.completion_tokens += reply.completion_tokens
-        self.seconds += reply.seconds
-
-
-@dataclass(frozen=True, slots=True)
 class Meter:
     """What a search has cost so far."""
 
-    proposals: Cost = field(default_factory=Cost)
-    scorings: Cost = field(default_factory=Cost)
+    proposals: Spent = field(default_factory=Spent)
+    scorings: Spent = field(default_factory=Spent)
 
     def take(self, requests: Sequence[Request], replies: Sequence[Generation]) -> None:
         """What was asked at once."""
         for request, reply in zip(requests, replies, strict=True):
-            (self.proposals if isinstance(request, Proposal) else self.scorings).add(reply)
+            if isinstance(request, Proposal):
+                self.proposals = self.proposals.plus(reply)
+            else:
+                self.scorings = self.scorings.plus(reply)
 
 
 def metered(program: Program[T], meter: Meter) -> Program[T]:

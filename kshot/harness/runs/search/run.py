@@ -40,7 +40,6 @@ class Searched:
 class HowFarSearches:
     """How far all of them are."""
 
-    total: int  # scorings, where each spends its whole budget
     searches: int
     done: int = 0  # searches
     spent: int = 0  # scorings that have come back; of a search that has ended, its budget
@@ -71,7 +70,7 @@ def run_searches(
     ended: dict[Key, Searched] = {}
     ledgers: dict[Key, Trials] = {}
     meters: dict[Key, Meter] = {}
-    far = HowFarSearches(loaded.plan.budget * len(loaded.keys), len(loaded.keys))
+    far = HowFarSearches(len(loaded.keys))
 
     def jobs() -> Iterator[Job[Found]]:
         for key in loaded.keys:
