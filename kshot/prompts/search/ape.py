@@ -6,11 +6,11 @@ import random
 from collections.abc import Mapping
 
 from kshot.prompts.phrases import said_in
-from kshot.prompts.search.beginning import asked_to_go_on, demonstrations, first_wording, is_filtered
+from kshot.prompts.search.beginning import asked_to_go_on, check_counts, demonstrations, first_wording, is_filtered
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable
 from kshot.prompts.search.trials import Trials
-from kshot.types import Program, Prompt, UserError
+from kshot.types import Program, Prompt
 
 FORWARD: Mapping[str, tuple[str, str]] = {  # the paper's, figure 4, top; and put into Chinese
     "en": (
@@ -56,9 +56,7 @@ def ape(
     halving; the authors' code draws other samples for each. Concedes: no resampling of good ones (`paraphrase` has its
     template); a long input is cut. Raises UserError for numbers below 1.
     """
-    for name, value in (("subsets", subsets), ("demonstrated", demonstrated)):
-        if value < 1:
-            raise UserError(f"{name} is {value}; it must be 1 or more.")
+    check_counts(subsets=subsets, demonstrated=demonstrated)
     filtered = is_filtered(label_words)
     generator = random.Random(f"ape {seed}")
     said, lead = said_in(task.question.language, META if meta else FORWARD)

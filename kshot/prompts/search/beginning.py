@@ -1,4 +1,6 @@
-"""What searches begin with: the task's first wording, and a few of its samples worded as input and output."""
+"""What searches begin with: hyperparameters looked at, the task's first wording, and a few of its samples worded as input
+and output.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,21 @@ from collections.abc import Mapping, Sequence
 
 from kshot.prompts.exemplars import check_name
 from kshot.prompts.phrases import said_in
-from kshot.prompts.search.proposals import HAN, names_a_label
+from kshot.prompts.search.proposals import HAN, label_words_of, names_a_label
 from kshot.prompts.search.searchable import Searchable
 from kshot.prompts.templates import lettered, target_text
-from kshot.types import Message, Sample
+from kshot.types import Message, Sample, UserError
 
 LABEL_WORDS = ("allowed", "filtered")
 LONGEST = 60  # words of a sample's text that are shown to a model that writes: with more, contexts would not last
 PAIRS: Mapping[str, str] = {"en": "Input: {input}\nOutput: {output}", "zh": "输入：{input}\n输出：{output}"}
+
+
+def check_counts(**counts: int) -> None:
+    """Raises UserError for a hyperparameter that counts something and is below 1."""
+    for name, value in counts.items():
+        if value < 1:
+            raise UserError(f"{name} is {value}; it must be at least 1.")
 
 
 def is_filtered(label_words: str) -> bool:
@@ -32,7 +41,7 @@ def first_wording(task: Searchable, *, filtered: bool = False) -> str:
     wordings = (*task.question.instructions, task.question.format.instruction or "Answer.")
     if not filtered:
         return wordings[0]
-    labels = (*task.question.labels, *task.question.words)
+    labels = label_words_of(task)
     free = next((one for one in wordings if not names_a_label(one, labels)), None)
     return without_labels(wordings[0], labels) if free is None else free
 

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kshot.prompts.exemplars import check_name
-from kshot.prompts.search.beginning import first_wording, is_filtered
+from kshot.prompts.search.beginning import check_counts, first_wording, is_filtered
 from kshot.prompts.search.chunks import LEVELS, edited
 from kshot.prompts.search.random import ATTEMPTS
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable, Trial
 from kshot.prompts.search.trials import Trials
-from kshot.types import Program, UserError
+from kshot.types import Program
 
 
 @search
@@ -39,9 +39,7 @@ def edits(
     share) and the paper does not say so; here it is 0. Needs no model that can write. Concedes: no paraphrases; chunks
     are no constituents. Raises UserError for numbers below 1.
     """
-    for name, value in (("candidates", candidates), ("patience", patience)):
-        if value < 1:
-            raise UserError(f"{name} is {value}; it must be 1 or more.")
+    check_counts(candidates=candidates, patience=patience)
     check_name("level", level, LEVELS)
     filtered = is_filtered(label_words)
     generator = random.Random(f"edits {seed}")

@@ -20,12 +20,13 @@ from kshot.program import Done, advance, drive
 from kshot.prompts.common import answer_behind
 from kshot.prompts.instructions import instruction_of
 from kshot.prompts.scoring import checked
+from kshot.prompts.search.beginning import check_counts
 from kshot.prompts.search.flips import HOLE, FlipsAsked, Lossy, flips_of, gradient_in, losses
-from kshot.prompts.search.proposals import names_a_label
+from kshot.prompts.search.proposals import label_words_of, names_a_label
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable
 from kshot.prompts.search.trials import Trials
-from kshot.prompts.search.words import FILTERED, check_label_words, label_words_of
+from kshot.prompts.search.words import FILTERED, check_label_words
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Generation, Program, Request, Sample, UserError
 
@@ -59,10 +60,7 @@ def hotflip(
     `label_words`: filtered (no flip makes a text say one that the first did not say), or kept.
     Raises UserError where a number is below 1, and where the engine has no weights.
     """
-    numbers = {"tokens": tokens, "samples": samples, "top": top, "tries": tries, "finalists": finalists}
-    for name, given in numbers.items():
-        if given < 1:
-            raise UserError(f"{name} is {given}; it must be at least 1.")
+    check_counts(tokens=tokens, samples=samples, top=top, tries=tries, finalists=finalists)
     text = start = instruction_of(task.question.instructions, wording) or " ".join([NEUTRAL] * tokens)
     filtered = label_words_of(task) if check_label_words(label_words) else ()
     without = tuple(word for word in filtered if not names_a_label(start, (word,)))
@@ -94,13 +92,8 @@ def hotflip(
             text, taken = drawn[best], taken + 1
             reached[text] = reached.pop(text, None)
     beside = sorted(others.keys() - reached, key=lambda tried: (others[tried], tried))
-    numbered: list[int] = []
-    for end in [*reversed(reached), *beside]:
-        number = trials.add(task.worded(end), end, "start" if end == start else "flip")
-        numbered += [] if number is None else [number]
-        if len(numbered) == finalists:
-            break
-    yield from trials.halving(numbered)
+    ends = ((end, "start" if end == start else "flip") for end in [*reversed(reached), *beside])
+    yield from trials.halving(trials.add_first(ends, finalists))
     said = f"{taken} of {steps} steps took a flip, each on {samples} train samples at most."
     return (yield from trials.concluded([said]))
 

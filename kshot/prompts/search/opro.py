@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kshot.prompts.phrases import said_in
-from kshot.prompts.search.beginning import asked_to_go_on, first_wording, input_of, is_filtered
+from kshot.prompts.search.beginning import asked_to_go_on, check_counts, first_wording, input_of, is_filtered
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable
 from kshot.prompts.search.trials import Trials
@@ -80,9 +80,7 @@ def opro(
     Concedes: a dozen steps where the paper has hundreds; Zhang et al. 2024 find it limited with small models. Raises
     UserError for numbers below 1.
     """
-    for name, value in (("a_step", a_step), ("samples", samples)):
-        if value < 1:
-            raise UserError(f"{name} is {value}; it must be 1 or more.")
+    check_counts(a_step=a_step, samples=samples)
     if exemplars < 0 or not 0 <= threshold <= 1:
         raise UserError(f"exemplars is {exemplars} and threshold {threshold}; 0 or more, and a share between 0 and 1.")
     filtered = is_filtered(label_words)

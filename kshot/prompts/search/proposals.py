@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from kshot.prompts.exemplars import plain_words
 from kshot.prompts.search.searchable import Searchable
 
 WORDS = 40  # more than that is no instruction but a text that runs on
@@ -95,7 +96,12 @@ def is_unusable(text: str, task: Searchable, *, filtered: bool = False) -> bool:
         copied = words_in(question) >= COPIED and (question in said or (length >= COPIED and said in question))
         if copied or said == question:
             return True
-    return filtered and names_a_label(text, (*task.question.labels, *task.question.words))
+    return filtered and names_a_label(text, label_words_of(task))
+
+
+def label_words_of(task: Searchable) -> tuple[str, ...]:
+    """What no filtered prompt says: the labels, in the task's words too."""
+    return tuple(word for word in dict.fromkeys((*task.question.labels, *task.question.words)) if word.strip())
 
 
 def names_a_label(text: str, labels: tuple[str, ...]) -> bool:
@@ -107,8 +113,3 @@ def names_a_label(text: str, labels: tuple[str, ...]) -> bool:
         for label in labels
         if label
     )
-
-
-def plain_words(text: str) -> str:
-    """A text with its case and blanks evened out."""
-    return " ".join(text.casefold().split())

@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kshot.prompts.search.beginning import check_counts
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable, Trial
 from kshot.prompts.search.trials import Trials
@@ -57,10 +58,7 @@ def reinforce(
     and the last `finalists` - 1 that it drew. `label_words`: filtered, or kept among the words.
     Raises UserError where a number is below 1, or the task has not two words to choose from.
     """
-    numbers = {"positions": positions, "words": words, "samples": samples, "finalists": finalists}
-    for name, given in numbers.items():
-        if given < 1:
-            raise UserError(f"{name} is {given}; it must be at least 1.")
+    check_counts(positions=positions, words=words, samples=samples, finalists=finalists)
     if lr <= 0 or entropy < 0:
         raise UserError(f"lr is {lr} and entropy {entropy}; the one must be above 0, the other not below.")
     vocabulary = ranked_words(task, words, check_label_words(label_words))
@@ -86,13 +84,8 @@ def reinforce(
             last[text] = None
     greedy = " ".join(vocabulary[at] for at in policy.greedy())
     finalists = max(finalists, trials.affords(len(last) + 1))  # more than that where it settled before its budget ended
-    numbered: list[int] = []
-    for text in [greedy, *reversed(last)]:
-        number = trials.add(task.worded(text), text, "greedy" if text == greedy else "drawn")
-        numbered += [] if number is None else [number]
-        if len(numbered) == finalists:
-            break
-    yield from trials.halving(numbered)
+    ends = ((text, "greedy" if text == greedy else "drawn") for text in [greedy, *reversed(last)])
+    yield from trials.halving(trials.add_first(ends, finalists))
     said = f"{steps} steps of {DRAWN} prompts on {samples} train samples over {len(vocabulary)} words"
     return (yield from trials.concluded([f"{said}; the policy's entropy ended at {policy.entropy_now():.1f} nats."]))
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from kshot.program import gather, mix
-from kshot.prompts.search.proposals import cleaned, is_unusable, names_a_label
+from kshot.prompts.exemplars import plain_words
+from kshot.prompts.search.proposals import cleaned, is_unusable, label_words_of, names_a_label
 from kshot.prompts.search.searchable import Candidate, Found, Searchable, Trial
 from kshot.types import Program, Prompt, Request, Sample, SamplingParams, UserError
 
@@ -67,7 +68,7 @@ class Trials:
 
     def number(self, spec: str) -> int | None:
         """The number of a candidate that was added before, but for case and blanks the same; None where none was."""
-        return self.numbers.get(folded(spec))
+        return self.numbers.get(plain_words(spec))
 
     def add(self, spec: str, text: str, how: str, parent: int | None = None, *, checked: bool = True) -> int | None:
         """A candidate's number; None, and counted as unusable, where it was added before or is no prompt to try.
@@ -79,7 +80,7 @@ class Trials:
         if self.number(spec) is not None or (checked and is_unusable(text, self.task)):
             self.unusable += 1
             return None
-        self.numbers[folded(spec)] = len(self.candidates)
+        self.numbers[plain_words(spec)] = len(self.candidates)
         self.candidates.append(Candidate(spec, text, parent=parent, how=how))
         return len(self.candidates) - 1
 
@@ -97,12 +98,20 @@ class Trials:
 
     def add_edit(self, text: str, how: str, parent: int | None = None, *, filtered: bool = False) -> int | None:
         """`add` of an instruction that is an edit of another, as it stands: none of it is taken for a model's slip."""
-        if not text.strip() or (
-            filtered and names_a_label(text, (*self.task.question.labels, *self.task.question.words))
-        ):
+        if not text.strip() or (filtered and names_a_label(text, label_words_of(self.task))):
             self.unusable += 1
             return None
         return self.add(self.task.worded(text), text, how, parent, checked=False)
+
+    def add_first(self, texts: Iterable[tuple[str, str]], most: int) -> list[int]:
+        """`add` of instructions that no model wrote, each with how it came about, until `most` of them are new."""
+        found: list[int] = []
+        for text, how in texts:
+            number = self.add(self.task.worded(text), text, how)
+            found += [] if number is None else [number]
+            if len(found) == most:
+                break
+        return found
 
     def mean(self, number: int, upto: int | None = None) -> float:
         """A candidate's mean value over its first `upto` samples (all it was tried on); -inf where it has fewer."""
@@ -289,11 +298,6 @@ def cost_of(done: Sequence[int], steps: Sequence[int], keep: float) -> int:
         cost += sum(max(upto - max(one, before), 0) for one in known[:count])
         count, before = kept(count, keep), upto
     return cost
-
-
-def folded(spec: str) -> str:
-    """What two candidates share that differ by case and blanks alone."""
-    return " ".join(spec.casefold().split())
 
 
 def kept(count: int, keep: float) -> int:

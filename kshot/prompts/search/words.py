@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 from kshot.prompts.exemplars import check_name
-from kshot.prompts.search.proposals import HAN, names_a_label
+from kshot.prompts.search.proposals import HAN, label_words_of, names_a_label
 from kshot.prompts.search.searchable import Searchable
 
 FILTERED, KEPT = "filtered", "kept"
@@ -19,11 +19,6 @@ def check_label_words(label_words: str) -> bool:
     """Whether labels' words are left out. Raises UserError for what is neither filtered nor kept."""
     check_name("label_words", label_words, (FILTERED, KEPT))
     return label_words == FILTERED
-
-
-def label_words_of(task: Searchable) -> tuple[str, ...]:
-    """What no filtered prompt says: the labels, in the task's words too."""
-    return tuple(word for word in dict.fromkeys((*task.question.labels, *task.question.words)) if word.strip())
 
 
 def ranked_words(task: Searchable, count: int, filtered: bool) -> list[str]:

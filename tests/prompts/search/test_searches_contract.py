@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from kshot.program import drive
+from kshot.prompts.exemplars import plain_words
 from kshot.prompts.search import FILES, SEARCHES, Found, Trials
-from kshot.prompts.search.trials import folded
 from kshot.prompts.strategies import get_strategy
 from kshot.registry import hyperparameters
 from kshot.types import UserError
@@ -66,7 +66,7 @@ def held(found: Found, validation: int, budget: int, proposals: int, name: str =
     assert chosen_on <= found.scorings <= budget
     assert chosen_on == found.scorings or name in LEARNS
     assert found.proposals <= proposals and found.unusable >= 0
-    names = [folded(one.spec) for one in found.candidates]
+    names = [plain_words(one.spec) for one in found.candidates]
     assert len(set(names)) == len(names)
     for at, one in enumerate(found.candidates):
         assert 0 < len(one.trials) <= validation
