@@ -66,7 +66,7 @@ def look_on(above: int) -> None:
     before = set(parent.children(recursive=True))
     known: dict[Any, None] = {}  # psutil tells a process from another that has its number later
     starting, said = True, ""
-    print(flush=True)
+    acknowledge()
     while True:
         with suppress(psutil.Error):
             if starting:
@@ -83,11 +83,17 @@ def look_on(above: int) -> None:
             known.update(dict.fromkeys(set(parent.children(recursive=True)) - before))
         if starting and STARTED in said:
             starting = False
-            print(flush=True)
+            acknowledge()
     for process in known:
         with suppress(psutil.Error):
             if process.pid != own:
                 process.kill()
+
+
+def acknowledge() -> None:
+    """A word to whoever asked; one that has died meanwhile hears none, and is what is waited for."""
+    with suppress(OSError):
+        os.write(1, b"\n")
 
 
 if __name__ == "__main__":

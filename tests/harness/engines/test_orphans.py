@@ -71,3 +71,17 @@ def test_what_is_started_below_ends_with_a_process_that_is_killed(
             time.sleep(0.01)
         begun = [begun[0], begun[2]]
     assert all(map(alive, begun))
+
+
+def test_what_is_started_ends_where_nobody_hears_that_it_is_known(begun: list[psutil.Process]) -> None:
+    """As where the process dies between its word and the guard's: here the one end of the pipe is closed before."""
+    guard = orphans.Guard()
+    below = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    begun.append(psutil.Process(below.pid))
+    assert guard.process.stdin is not None
+    assert guard.process.stdout is not None
+    guard.process.stdout.close()
+    guard.tell(orphans.STARTED)
+    guard.process.stdin.close()
+    guard.process.wait()
+    assert below.wait() == -signal.SIGKILL
