@@ -35,22 +35,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kill_resume import STRATEGIES, TASKS, answered, records
 from parting import parting
 
 from kshot.harness.engines import get_engine
-from kshot.harness.journal import Journal, request_key
+from kshot.harness.journal import request_key
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.run import run_benchmark
 from kshot.spec import nested, write_spec
 from kshot.types import Generation, Request
 
-TASKS = ("coin-flip", "last-letters")
-STRATEGIES = (
-    "few-shot",
-    "zero-shot-cot:max_new_tokens=48,answer_tokens=12",
-    "self-consistency:base=chain-of-thought(max_new_tokens=48),n=6",
-    "least-to-most:max_steps=3,plan_tokens=32,max_new_tokens=32",
-)
 AGAIN = re.compile(r"its (\d+) requests are asked again")
 
 
@@ -112,17 +106,6 @@ def tied(engine: Any, request: Request, ours: str, theirs: str) -> bool:
     return found.tie
 
 
-def kept(folder: Path) -> tuple[dict[object, Any], dict[str, str]]:
-    """A run's records without their costs, which depend on the batch, and the text of each call."""
-    with Journal.read(folder) as journal:
-        records: dict[object, Any] = {
-            (r.task, r.strategy, r.sample_id, r.repeat): (r.prediction, r.score, r.calls, r.completion_tokens)
-            for r in journal.records()
-        }
-        rows = journal.connection.execute("SELECT key, text FROM generations")
-        return records, {key: json.loads(text) for key, text in rows}
-
-
 def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16, seed: int = 0) -> dict[str, Any]:
     """The run alone and the run with kills, compared; the numbers of the last line."""
     loaded = load_plan(Plan(TASKS, STRATEGIES, limit=limit))
@@ -133,9 +116,9 @@ def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16,
         alone: Any = get_engine(inner)
         requests = noting(alone)
         run_benchmark(loaded, alone, whole)
-        records, texts = kept(whole)
+        old, texts = records(whole), answered(whole)
         print(
-            f"undisturbed: {len(texts)} requests, {len(records)} records, {time.perf_counter() - began:.0f} s",
+            f"undisturbed: {len(texts)} requests, {len(old)} records, {time.perf_counter() - began:.0f} s",
             flush=True,
         )
         began = time.perf_counter()
@@ -149,13 +132,17 @@ def replica_kills(kills: int = 10, model: str = "smollm2-135m", limit: int = 16,
         engine.close()
         said = [str(one.message) for one in caught if "was lost" in str(one.message)]
         print("\n".join(said))
-        again, new = kept(broken)
+        again, new = records(broken), answered(broken)
         print(f"{killer.kills} kills: {len(new)} requests, {len(again)} records, {time.perf_counter() - began:.0f} s")
     different = [key for key in texts if new.get(key) != texts[key]]
-    ties = {key for key in different if key in new and tied(alone, requests[key], texts[key], new[key])}
+    ties = {
+        key
+        for key in different
+        if key in new and tied(alone, requests[key], json.loads(texts[key]), json.loads(new[key]))
+    }
     alone.close()
-    lost = sum(again.get(key) != value for key, value in records.items() if not ties & set(value[2]))
-    lost += len(set(again) - set(records))
+    lost = sum(again.get(key) != value for key, value in old.items() if not ties & set(value[2]))
+    lost += len(set(again) - set(old))
     return {
         "kills": killer.kills,
         "seen": len(said),

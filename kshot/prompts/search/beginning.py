@@ -1,6 +1,4 @@
-"""What searches begin with: hyperparameters looked at, the task's first wording, and a few of its samples worded as input
-and output.
-"""
+"""What searches begin with: counts that are checked, the first wording, and some samples as input and output."""
 
 from __future__ import annotations
 
