@@ -21,6 +21,7 @@ from kshot.types import UserError
 from kshot.whole_file import write_whole
 
 STALE = 3600  # seconds after which a scratch folder of an earlier kshot is nobody's
+SOURCE = "SOURCE"  # in a folder that kshot has converted: what it was made from
 READ = frozenset({".json", ".safetensors", ".jinja", ".model", ".txt"})  # what is read of a folder, and makes its hash
 
 
@@ -130,8 +131,13 @@ def file_hash(path: Path) -> str:
 def weights_hash(folder: Path, *, code: bool = False) -> str:
     """Hash of a folder's configuration, weights and tokenizer; remembered by the files' sizes and times.
 
-    With `code`, which is trusted and run, that of its Python files as well.
+    With `code`, which is trusted and run, that of its Python files as well. A folder that kshot has converted is known
+    by what it was made from: versions of libraries write the same model in other bytes, and a run that has been carried
+    to another machine goes on there.
     """
+    source = folder / SOURCE
+    if source.is_file() and folder.resolve().parent == (cache_folder() / "models").resolve():
+        return sha256(source)[:16]
     files = sorted(path for path in folder.iterdir() if path.suffix in READ and path.is_file())
     files += sorted(path for path in folder.rglob("*.py") if path.is_file()) if code else []
 

@@ -7,6 +7,7 @@ it is kept. Concedes: weights are kept in float32, so a folder is up to eight ti
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shutil
@@ -15,14 +16,14 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kshot.harness.models.cache import cache_folder, say
+from kshot.harness.models.cache import SOURCE, cache_folder, say, sha256
 from kshot.harness.models.devices import free_memory
 from kshot.harness.models.memory import check_free, size
 from kshot.types import UserError
 
 FLOAT32 = 4  # bytes
 PEAK = 1.2  # of a conversion, times its weights in float32
-CONVERSION = 2  # raise it when the conversion changes; it is part of the folder's name
+CONVERSION = 3  # raise it when the conversion changes; it is part of the folder's name
 NOTE = "NOTE"  # in a converted folder: what a reader of its scores must know
 TRIAL = "The capital of France is Paris, and\n\n2 + 2 = 4.  Isn't it?\n"
 
@@ -156,7 +157,14 @@ def convert(weights: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
     check(model, tokenizer, folder, weights)
     (folder / NOTE).write_text(note, encoding="utf-8")
+    (folder / SOURCE).write_text(made_from(weights, tokenizer), encoding="utf-8")
     say(f"Converted in {time.monotonic() - began:.0f} s.")
+
+
+def made_from(weights: Path, tokenizer: Any) -> str:
+    """What a conversion is, on whatever machine it was made: its file, how text is cut, and how turns are written."""
+    told = {"conversion": CONVERSION, "gguf": sha256(weights), "tokens": tokenizer(TRIAL)["input_ids"]}
+    return json.dumps({**told, "chat_template": tokenizer.chat_template}, sort_keys=True) + "\n"
 
 
 def check_room_for(name: str, count: int, folder: Path) -> None:

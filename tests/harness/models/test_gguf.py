@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaC
 from kshot.harness.models import bundled, cache, sources
 from kshot.harness.models import gguf as conversion
 from kshot.harness.models.bundled import BUNDLED, Bundled
-from kshot.harness.models.cache import sha256
+from kshot.harness.models.cache import sha256, weights_hash
 from kshot.harness.models.load import load_model
 from kshot.harness.models.sources import resolve
 from kshot.types import UserError
@@ -125,6 +126,26 @@ def test_plain_weights_come_out_exactly(tmp_path: Path) -> None:
         assert torch.equal(loaded.model.state_dict()[name], tensor), name
     assert torch.equal(logits(loaded.model), logits(original()))
     assert source.note == "dequantised from tiny.gguf"
+
+
+def test_a_conversion_is_known_by_its_file_wherever_it_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another version of a library writes other bytes: the run goes on; another file, or other tokens, is another."""
+    found, wordings = [], (TEMPLATE, TEMPLATE, TEMPLATE + " ")
+    for at, wording in enumerate(wordings):
+        monkeypatch.setenv("KSHOT_CACHE", str(tmp_path / str(at)))
+        monkeypatch.setitem(write_gguf.__globals__, "TEMPLATE", wording)
+        folder = resolve(str(write_gguf(tmp_path / f"{at}.gguf"))).folder
+        assert folder
+        (folder / "config.json").write_text((folder / "config.json").read_text().replace('"5.', '"6.'))
+        found.append(weights_hash(folder))
+    assert found[0] == found[1] != found[2]
+    elsewhere = tmp_path / "elsewhere"  # a folder of a stranger's that claims to be one
+    shutil.copytree(folder, elsewhere)
+    copied = weights_hash(elsewhere)
+    (elsewhere / "config.json").write_text("{}")
+    assert len({found[2], copied, weights_hash(elsewhere)}) == 3
 
 
 def test_quantised_weights_equal_the_direct_load(tmp_path: Path) -> None:
