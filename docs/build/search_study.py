@@ -63,7 +63,7 @@ def command(words: list[str], until: float | None) -> None:
 def search_words(options: argparse.Namespace, task: str) -> list[str]:
     """The command that searches a task and tests what was found."""
     methods = [word for method in options.methods.split(",") for word in ("--method", method)]
-    numbers = {"budget": options.budget, "seeds": options.seeds, "limit": options.limit, "top": 8}
+    numbers = {"budget": options.budget, "seeds": options.seeds, "limit": options.limit, "top": options.top}
     numbers |= {"validation": options.validation, "train": options.learn}
     sizes = [word for name, value in numbers.items() for word in (f"--{name}", str(value))]
     data = ["--data", str(options.data)] if options.data else []
@@ -199,6 +199,7 @@ def main() -> None:
     parser.add_argument("--learn", type=int, default=LEARN)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--limit", type=int, default=256)
+    parser.add_argument("--top", type=int, default=3, help="candidates of each search that are tested")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings")
     parser.add_argument("--hours", type=float)
     parser.add_argument("--page", type=Path, default=PAGE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from kshot.cli.group import SETTINGS, Commands
-from kshot.cli.options import ModelOptions, data_folder, with_model
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model
 from kshot.types import UserError
 
 
@@ -37,20 +37,46 @@ def list_(cost: bool) -> None:
     print_findings(cost)
 
 
+def share_named(context: click.Context, parameter: click.Parameter, given: str) -> tuple[int, int]:
+    """One of several shares: (which, how many). Raises BadParameter."""
+    found = re.fullmatch(r"(\d{1,4})/(\d{1,4})", given)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{given!r} is no share: give I/N, such as 2/8 for the second of eight.")
+    return int(found[1]), int(found[2])
+
+
 @reproduce.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME[@HASH]... | starred | all")
 @partial(with_model, template="plain")
+@click.option(
+    "--engine", metavar="NAME[:KEY=VALUE,...]",
+    help="What answers, instead of --model and its kin: transformers:model=M,template=plain,memory=4 bounds keys and "
+    "values to 4 GB, where several processes share a card (`kshot list engines`).",
+)  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of local JSONL sets, SET/SPLIT.jsonl.")
 @click.option(
     "--hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long; the cheap ones go first."
 )
+@click.option(
+    "--reuse", multiple=True, metavar="RUN_FOLDER",
+    help="Take what the same engine was asked in another run already, such as one of other findings on another "
+    "machine. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--share", metavar="I/N", callback=share_named, default="1/1",
+    help="Ask only one of N shares, 2/8 the second of eight, for as many processes or machines; give each its own "
+    "--run, then put them together with --reuse.",
+)  # fmt: skip
 @click.option("--run", "run_name", help="Name of the run. [default: reproduce-MODEL]")
 @click.option("--runs", default="runs", show_default=True, type=click.Path(path_type=Path), help="Folder of runs.")
 def run(
     names: tuple[str, ...],
     options: ModelOptions,
+    engine: str | None,
     data: Path | None,
     hours: float | None,
+    reuse: tuple[str, ...],
+    share: tuple[int, int],
     run_name: str | None,
     runs: Path,
 ) -> None:
@@ -59,15 +85,19 @@ def run(
     The same command goes on where it was stopped. An attempt that two findings share is asked once.
     """
     from kshot.harness.engines.registry import find_engine
+    from kshot.harness.runs.reuse import runs_named
     from kshot.lab.console import run_findings
 
     if options.wording:
         raise UserError(
             f"--template {options.wording} words samples, which findings do themselves; give plain or chat."
         )
-    named = find_engine(options.engine())
+    if engine:
+        refuse_beside_engine(options)
+    named = find_engine(engine or options.engine())
     model = re.sub(r"[^\w.-]+", "-", Path(named.model).name)[:80]
-    run_findings(names, named, runs / (run_name or f"reproduce-{model}"), data_folder(data), hours)
+    reused = runs_named(reuse, runs)
+    run_findings(names, named, runs / (run_name or f"reproduce-{model}"), data_folder(data), hours, reused, share)
 
 
 @reproduce.command()

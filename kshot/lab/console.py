@@ -47,7 +47,13 @@ def print_cost(findings: Sequence[Finding]) -> None:
 
 
 def run_findings(
-    names: Sequence[str], named: NamedEngine, folder: Path, data: Path | None, hours: float | None
+    names: Sequence[str],
+    named: NamedEngine,
+    folder: Path,
+    data: Path | None,
+    hours: float | None,
+    reuse: Sequence[Path] = (),
+    share: tuple[int, int] = (1, 1),
 ) -> None:
     """Runs findings and shows how far it is, then writes the report."""
     from rich.console import Console
@@ -57,19 +63,27 @@ def run_findings(
     from kshot.harness.runner import Progress
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.sizes import size_of_engine
-    from kshot.lab.cost import Portion, steps
+    from kshot.lab.cost import Portion, share_of, steps
     from kshot.lab.run import Watch, named_findings, reproduce
-    from kshot.types import Record
+    from kshot.types import Record, UserError
 
     findings = named_findings(names)
     note = named.note()
     console = Console(stderr=True)
+
+    def tell(said: str) -> None:
+        console.print(clean(said), highlight=False, markup=False)
+
     if note:
-        console.print(clean(f"{named.model}: {note}"), highlight=False, markup=False)
+        tell(f"{named.model}: {note}")
     bar = shown_on(console)
     tallies = [Tally({})]
 
-    planned = sum(step.attempts for step in steps(findings))
+    planned = sum(step.attempts for step in share_of(steps(findings), *share))
+    if not planned and share != (1, 1):
+        raise UserError(
+            f"share {share[0]}/{share[1]} has nothing to ask: these findings have fewer prompts; give fewer shares."
+        )
     console.print(f"{len(findings)} findings: {planned:,} attempts, what they share counted once", highlight=False)
 
     def begin(step: Portion, at: int, hours_left: float | None) -> None:
@@ -81,12 +95,14 @@ def run_findings(
         tallies[-1].add(record.score)
 
     def progress(state: Progress) -> None:
-        bar.show(tallies[-1].done, f"{state.generated_tokens:,} tokens  {state.in_flight} in flight")
+        taken = f"  {state.reused:,} taken from other runs" if state.reused else ""
+        bar.show(tallies[-1].done, f"{state.generated_tokens:,} tokens  {state.in_flight} in flight{taken}")
 
     info = {"model": named.model, "note": note, **size_of_engine(named)}
     try:
         with bar:
-            left = reproduce(findings, named, folder, data, Watch(begin, on_record, progress), info=info, hours=hours)
+            watch = Watch(begin, on_record, progress, tell)
+            left = reproduce(findings, named, folder, data, watch, info=info, hours=hours, reuse=reuse, share=share)
     except KeyboardInterrupt:
         click.echo(f"\nkshot: stopped; all that was answered is kept in {folder}.", err=True)
         raise

@@ -121,6 +121,31 @@ def steps(findings: Sequence[Finding]) -> list[Portion]:
     return found
 
 
+def takes(cells: Mapping[Cell, int]) -> float:
+    """What cells of one prompt, raw and calibrated, take together."""
+    asked = max(n * each_takes(name) for (_, name), n in cells.items())
+    return asked + sum(before_the_first(name) for _, name in cells)
+
+
+def share_of(ordered: Sequence[Portion], share: int, shares: int) -> list[Portion]:
+    """The steps with what is asked in one of several shares, from 1, that take about as long as each other.
+
+    Each step is dealt over all shares, so that findings are whole in their order. A prompt and its calibrations stay
+    together: they ask the same.
+    """
+    load, owner, found = [0.0] * shares, dict[Cell, int](), list[Portion]()
+    for step in ordered:
+        prompts: dict[Cell, dict[Cell, int]] = {}
+        for (task, name), n in step.new.items():
+            prompts.setdefault((task, uncalibrated(name)), {})[task, name] = n
+        for prompt in sorted(prompts, key=lambda prompt: takes(prompts[prompt]), reverse=True):
+            load[owner.setdefault(prompt, load.index(min(load)))] += takes(prompts[prompt])
+        own = [cells for prompt, cells in prompts.items() if owner[prompt] == share - 1]
+        new = {cell: n for cells in own for cell, n in cells.items()}
+        found.append(Portion(step.finding, new, sum(map(takes, own))))
+    return found
+
+
 def by_kind(found: Iterable[Portion]) -> dict[str, dict[str, int]]:
     """Attempts by kind of strategy and task, each cell counted once."""
     counted: dict[str, dict[str, int]] = {}

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from kshot.eval.tasks import get_task
 from kshot.harness.runs.plan import Plan, load_plan
+from kshot.harness.runs.reuse import OtherRuns
 from kshot.harness.runs.run import run_benchmark
 from kshot.lab.claims.finding import Finding
-from kshot.lab.cost import Portion, steps
+from kshot.lab.cost import Portion, share_of, steps
 from kshot.lab.findings import FINDINGS
 from kshot.registry import suggest
 from kshot.types import UserError
@@ -41,6 +42,7 @@ class Watch:
     begin: Callable[[Portion, int, float | None], None]  # its place from 1; None as long as nothing is measured
     on_record: Callable[[Record], None]
     progress: Callable[[Progress], None]
+    tell: Callable[[str], None] = lambda said: None  # of runs that answers are taken from
 
 
 def named_findings(names: Sequence[str]) -> list[Finding]:
@@ -98,6 +100,18 @@ def settled(folder: Path) -> dict[str, dict[str, Any]]:
     return dict(found)
 
 
+def took(known: Mapping[str, dict[str, Any]], other: Path) -> None:
+    """Adds what findings took in another run, whose answers are taken: once, however often the run is named."""
+    for name, said in settled(other).items():
+        if name in known and known[name]["hash"] == said.get("hash"):
+            known[name].setdefault("elsewhere", {})[str(other)] = said["seconds"]
+
+
+def spent(said: Mapping[str, Any]) -> float:
+    """The seconds that a settled finding took, those in runs that its answers were taken from with them."""
+    return float(said.get("seconds", 0)) + sum(map(float, said.get("elsewhere", {}).values()))
+
+
 def keep(known: Mapping[str, Any], folder: Path) -> None:
     """Writes findings.json, whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,14 +127,23 @@ def reproduce(
     *,
     info: Mapping[str, Any] | None = None,
     hours: float | None = None,
+    reuse: Sequence[Path] = (),
+    share: tuple[int, int] = (1, 1),
 ) -> list[Finding]:
-    """Runs or resumes findings, cheap ones first; gives those that the hours did not do for. Raises UserError."""
-    ordered = steps(findings)
+    """Runs or resumes findings, cheap ones first; gives those that the hours did not do for.
+
+    What the same engine was asked in the runs of `reuse` is taken from there. Of several shares, (which, how many),
+    only one is asked. Raises UserError.
+    """
+    ordered = share_of(steps(findings), *share)
     plans = [plan_of(step, data) for step in ordered]
     for plan in plans:
         if plan is not None:
             load_plan(plan).check()  # a mistake is told before a model is loaded
     known = settle([step.finding for step in ordered], folder)
+    for other in reuse:
+        took(known, other)
+    keep(known, folder)
     until = None if hours is None else time.monotonic() + 3600 * hours
 
     def progress(state: Progress) -> None:
@@ -130,19 +153,23 @@ def reproduce(
 
     made = engine()
     try:
-        for at, (step, plan) in enumerate(zip(ordered, plans, strict=True)):
-            watch.begin(step, at + 1, hours_left(ordered, at, known))
-            if plan is None:  # those before it have asked all of it
-                continue
-            began = time.monotonic()
-            try:
-                run_benchmark(load_plan(plan), made, folder, info=info, on_record=watch.on_record, progress=progress)
-            except OutOfTimeError:
-                return [step.finding for step in ordered[at:]]
-            finally:
-                said = known[step.finding.name]
-                said["seconds"] = round(said["seconds"] + time.monotonic() - began, 1)
-                keep(known, folder)
+        with OtherRuns(reuse, folder, made.id, watch.tell) as others:
+            for at, (step, plan) in enumerate(zip(ordered, plans, strict=True)):
+                watch.begin(step, at + 1, hours_left(ordered, at, known))
+                if plan is None:  # those before it have asked all of it
+                    continue
+                began = time.monotonic()
+                try:
+                    run_benchmark(
+                        load_plan(plan), made, folder,
+                        info=info, on_record=watch.on_record, progress=progress, reuse=others,
+                    )  # fmt: skip
+                except OutOfTimeError:
+                    return [step.finding for step in ordered[at:]]
+                finally:
+                    said = known[step.finding.name]
+                    said["seconds"] = round(said["seconds"] + time.monotonic() - began, 1)
+                    keep(known, folder)
     finally:
         made.close()
     return []
@@ -161,8 +188,13 @@ def plan_of(step: Portion, data: Path | None) -> Plan | None:
 
 
 def hours_left(ordered: Sequence[Portion], at: int, known: Mapping[str, Any]) -> float | None:
-    """How long those from a place on may take, by the pace of those before it; None where they had nothing to ask."""
+    """How long those from a place on may take, by the pace of those before it; None where that is not known.
+
+    It is not where they had nothing to ask, or had answers from other runs.
+    """
     before = [step for step in ordered[:at] if step.units]
+    if any("elsewhere" in known[step.finding.name] for step in before):
+        return None
     done = sum(step.units for step in before)
     seconds = sum(known[step.finding.name]["seconds"] for step in before)
     return seconds / done * sum(step.units for step in ordered[at:]) / 3600 if done else None

@@ -13,7 +13,7 @@ from kshot.lab.claims.estimate import DRAWS, Tables
 from kshot.lab.claims.finding import Finding
 from kshot.lab.judge import Result, judged_answered, judged_from
 from kshot.lab.read import AnsweredCells
-from kshot.lab.run import SETTLED, settled
+from kshot.lab.run import SETTLED, settled, spent
 from kshot.types import UserError
 
 
@@ -55,7 +55,7 @@ def judged_run(folder: Path, *, draws: int = DRAWS) -> Judged:
     with journal:
         answered = AnsweredCells(run)
     results, left = judged_answered(findings, answered, draws=draws)
-    hours = sum(float(said.get("seconds", 0)) for said in known.values()) / 3600
+    hours = sum(map(spent, known.values())) / 3600
     size = run.info.get("size")
     parameters = size.get("parameters") if isinstance(size, Mapping) else None
     model = called(str(run.info.get("model", run.name)))

@@ -18,10 +18,10 @@ from kshot.harness.runs.read import read_run
 from kshot.lab.claims.effects import Growth, ScoreGain
 from kshot.lab.claims.finding import Finding
 from kshot.lab.console import finish
-from kshot.lab.cost import by_kind, steps
+from kshot.lab.cost import by_kind, share_of, steps
 from kshot.lab.findings import FINDINGS
 from kshot.lab.judge import judged
-from kshot.lab.run import OutOfTimeError, Watch, named_findings, reproduce, settle, settled
+from kshot.lab.run import OutOfTimeError, Watch, keep, named_findings, reproduce, settle, settled, spent
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Request, Source, UserError
 
@@ -86,6 +86,56 @@ def test_a_kill_in_the_middle_keeps_what_was_answered(tmp_path: Path) -> None:
     reproduce([ONE], lambda: engine, tmp_path, None, QUIET)
     assert 0 < len(engine.asked) < 2 * 20
     assert isinstance(OutOfTimeError(), Exception)
+
+
+@pytest.mark.parametrize("shares", [1, 2, 3])
+def test_shares_ask_each_attempt_once_and_are_put_together(tmp_path: Path, shares: int) -> None:
+    asked: list[Request] = []
+    for share in range(1, shares + 1):
+        engine = Counting()
+        reproduce([ONE, TWO], lambda: engine, tmp_path / str(share), None, QUIET, share=(share, shares))  # noqa: B023
+        asked += engine.asked
+    assert len(asked) == len(set(map(repr, asked))) == 3 * 20
+    told: list[str] = []
+    again, others = Counting(), [tmp_path / str(share) for share in range(1, shares + 1)]
+    reproduce([ONE, TWO], lambda: again, tmp_path / "all", None, replace(QUIET, tell=told.append), reuse=others)
+    assert again.asked == [] and told == []
+    found = []
+    for folder in (tmp_path / "all", tmp_path / "alone"):
+        reproduce([ONE, TWO], Counting, folder, None, QUIET)
+        run, journal = read_run(folder)
+        with journal:
+            found.append([(each.verdict, each.p, each.estimate) for each in judged([ONE, TWO], run, draws=200)])
+    assert found[0] == found[1]
+
+
+def test_seconds_in_other_runs_are_told_once(tmp_path: Path) -> None:
+    reproduce([ONE], Counting, tmp_path / "a", None, QUIET)
+    known = settled(tmp_path / "a")
+    known["one"]["seconds"] = 100.0
+    keep(known, tmp_path / "a")
+    for _ in range(2):
+        reproduce([ONE], Counting, tmp_path / "b", None, QUIET, reuse=[tmp_path / "a"])
+    assert 100 <= spent(settled(tmp_path / "b")["one"]) < 150
+
+
+def test_shares_take_about_as_long_as_each_other() -> None:
+    ordered = steps([each for each in FINDINGS.values() if each.name != "votes-beat-one-chain"])  # a prompt of its own
+    for shares in (2, 5, 8):
+        dealt = [share_of(ordered, share, shares) for share in range(1, shares + 1)]
+        assert {cell for share in dealt for step in share for cell in step.new} == {c for s in ordered for c in s.new}
+        assert sum(step.attempts for share in dealt for step in share) == sum(step.attempts for step in ordered)
+        units = [sum(step.units for step in share) for share in dealt]
+        assert max(units) < 1.25 * min(units)
+
+
+def test_a_share_is_named_as_i_of_n_and_has_something_to_ask(tmp_path: Path) -> None:
+    for given, said in (("0/2", "is no share"), ("3/2", "is no share"), ("half", "is no share")):
+        result = CliRunner().invoke(main, ["reproduce", "run", "few-shot-helps", "--share", given])
+        assert result.exit_code == 2 and said in result.output
+    words = ["reproduce", "run", "few-shot-helps", "--engine", "scripted:reply=cat", "--runs", str(tmp_path)]
+    result = CliRunner().invoke(main, [*words, "--share", "900/900"])
+    assert result.exit_code == 2 and "has nothing to ask" in result.output
 
 
 def test_verdicts_come_out_the_same_again(tmp_path: Path) -> None:
