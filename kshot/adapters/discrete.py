@@ -3,8 +3,8 @@
 `with_gradients` puts it around an engine of kshot's own; the weights are the engine's, none is loaded a second time and
 none changes. Everything else that is asked goes to the engine as before. To first order, exchanging the token at a
 place for another changes the loss by (the other's embedding - its own) . (the gradient at the place): Ebrahimi et al.
-2018 (HotFlip, arXiv 1712.06751), Shin et al. 2020 (AutoPrompt, arXiv 2010.15980, section 2.2), Zou et al. 2023 (GCG,
-arXiv 2307.15043, section 2.2). Only exchanges are told whose text, put into every prompt and cut into tokens again,
+2018 (HotFlip, arXiv 1712.06751), Shin et al. 2020 (AutoPrompt, arXiv 2010.15980), Zou et al. 2023 (GCG,
+arXiv 2307.15043). Only exchanges are told whose text, put into every prompt and cut into tokens again,
 gives these very tokens: what is found is a text, and asking it by `text="..."` is what was measured.
 
 Concedes: no soft prompt stands before the text, no model of several processes; quantized layers that have no

@@ -1,8 +1,9 @@
 """Which samples of a task a run asks, however often it grew: who asks for more gets those that there were, and more.
 
 Meets: what was asked under one limit is asked under any larger one, also of a task whose own selections for two limits
-have not all samples in common; and the exemplars stay those that the run began with. Concedes: a sample that came later
-may be an exemplar of others, as it was theirs from the start; it is never one of its own.
+have not all samples in common; and the exemplars stay those that the run began with, which under any limit up to SPARED
+are the same: a draw among them would be another one if a single sample of theirs went. Concedes: a sample that came
+later may be an exemplar of others, as it was theirs from the start; it is never one of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from kshot.types import Sample, Source, Task, UserError
+
+SPARED = 256  # test samples that are no exemplars though a smaller limit does not ask them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ def samples_of(task: Task, source: Source, limits: Sequence[int | None]) -> Aske
         kept.update((sample.id, sample) for sample in more)
     first, last = selections[limits[0]], selections[limits[-1]]
     asked = {sample.question for sample in first}
+    if limits[0] is not None and limits[0] < SPARED:
+        asked |= {sample.question for sample in task.load("test", replace(source, limit=SPARED))}
     # a public set may hold a question in both splits: what is asked is never an exemplar
     whole = (*task.exemplars, *task.load("train", source))
     pool = tuple(sample for sample in whole if sample.choices or sample.question not in asked)

@@ -50,7 +50,7 @@ def ape(
 ) -> Program[Found]:
     """Instructions that a model infers from samples, the best on the validation samples: APE (Zhou et al. 2022).
 
-    arXiv 2211.01910, section 3, the forward template: `subsets` draws of `demonstrated` train samples, each asked as
+    arXiv 2211.01910, the forward template: `subsets` draws of `demonstrated` train samples, each asked as
     often as the proposals allow, 50 tokens at temperature 0.9. With `meta` the model sees no sample, only the task's
     own one-line description, and is asked how it should be asked. All candidates are tried on the same samples, by
     halving; the authors' code draws other samples for each. Concedes: no resampling of good ones (`paraphrase` has its

@@ -20,8 +20,8 @@ ATTEMPTS = 50  # draws in a row that give nothing new
 def demos(task: Searchable, trials: Trials, *, k: int = 4, text: str = "", seed: int = 0) -> Program[Found]:
     """Which k train samples are shown, in which order: random search with halving, then variations of the best.
 
-    Half of the budget halves random draws, as DSPy's random search has them (Khattab et al. 2023, arXiv 2310.03714,
-    section 4.1; there each on all samples); the other half varies the best, eight at a time and by halving: one sample
+    Half of the budget halves random draws, as DSPy's random search has them (Khattab et al. 2023, arXiv 2310.03714;
+    there each on all samples); the other half varies the best, eight at a time and by halving: one sample
     exchanged for another, or two that change places (the order matters, Lu et al. 2022, arXiv 2104.08786). `text` is
     an instruction before them, none by default. Labels are drawn as they come. Raises UserError where k is below 1
     or train has fewer samples.

@@ -31,7 +31,7 @@ def edits(
 ) -> Program[Found]:
     """The first wording edited by words or phrases, as long as that helps: GrIPS (Prasad et al. 2022).
 
-    arXiv 2203.07281, section 3. A step makes `candidates` edits of the best so far (a chunk is deleted, swapped with
+    arXiv 2203.07281. A step makes `candidates` edits of the best so far (a chunk is deleted, swapped with
     another, said twice, or one that was deleted is added again) and goes on with the best of them where it is better;
     after `patience` steps without that it ends, and what it did not spend is left. A step's candidates are tried on all
     validation samples, the same for all. `balance` times the entropy, in nats, of the labels that a candidate answers

@@ -20,13 +20,12 @@ from kshot.program import Done, advance, drive
 from kshot.prompts.common import answer_behind
 from kshot.prompts.instructions import instruction_of
 from kshot.prompts.scoring import checked
-from kshot.prompts.search.beginning import check_counts
+from kshot.prompts.search.beginning import check_counts, is_filtered
 from kshot.prompts.search.flips import HOLE, FlipsAsked, Lossy, flips_of, gradient_in, losses
 from kshot.prompts.search.proposals import label_words_of, names_a_label
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable
 from kshot.prompts.search.trials import Trials
-from kshot.prompts.search.words import FILTERED, check_label_words
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Generation, Program, Request, Sample, UserError
 
@@ -45,7 +44,7 @@ def hotflip(
     top: int = 16,
     tries: int = 8,
     finalists: int = 8,
-    label_words: str = FILTERED,
+    label_words: str = "filtered",
     seed: int = 0,
 ) -> Program[Found]:
     """Tokens exchanged along the gradient (Shin et al. 2020, arXiv 2010.15980; Zou et al. 2023, arXiv 2307.15043).
@@ -53,16 +52,16 @@ def hotflip(
     Begins with `tokens` times "the", or with the task's instruction `wording`. Each step draws `samples` of train and
     takes on them the gradient of the loss, the negative log-probability of the target among the labels or choices, of a
     task that writes for each token of the target. To first order that names the `top` best exchanges of each token
-    (Ebrahimi et al. 2018, arXiv 1712.06751, equation 1; AutoPrompt, section 2.2); `tries` of them, drawn among all
-    places as GCG draws them (section 2.2), are scored on the same samples, and the best is taken where it is better
+    (Ebrahimi et al. 2018, arXiv 1712.06751; AutoPrompt); `tries` of them, drawn among all
+    places as GCG draws them, are scored on the same samples, and the best is taken where it is better
     than the text that stands. A gradient is paid for as the scoring of its samples is. In the end the validation
     chooses among the last `finalists` texts that it stood at and, where these are fewer, the best that it tried.
-    `label_words`: filtered (no flip makes a text say one that the first did not say), or kept.
+    `label_words`: filtered (no flip makes a text say one that the first did not say), or allowed.
     Raises UserError where a number is below 1, and where the engine has no weights.
     """
     check_counts(tokens=tokens, samples=samples, top=top, tries=tries, finalists=finalists)
     text = start = instruction_of(task.question.instructions, wording) or " ".join([NEUTRAL] * tokens)
-    filtered = label_words_of(task) if check_label_words(label_words) else ()
+    filtered = label_words_of(task) if is_filtered(label_words) else ()
     without = tuple(word for word in filtered if not names_a_label(start, (word,)))
     drawing = random.Random(f"hotflip {task.task} {seed}")
     finalists, reserve = trials.ending(finalists)

@@ -71,7 +71,7 @@ def opro(
 ) -> Program[Found]:
     """Instructions written by a model that sees earlier ones with their scores, ascending: OPRO (Yang et al. 2023).
 
-    arXiv 2309.03409, section 4, the meta-prompt of figure 3: the 20 best so far in ascending order, `exemplars` train
+    arXiv 2309.03409, the meta-prompt: the 20 best so far in ascending order, `exemplars` train
     samples drawn anew each step, `a_step` texts at temperature 1. As in the authors' code the scores that are shown are
     whole numbers of 0 to 100, and those below `threshold` (a share) are left out; the best is always shown. Under the
     objective likelihood a score is 100 times the geometric mean of the targets' probabilities. It begins with the

@@ -31,7 +31,7 @@ def paraphrase(
 ) -> Program[Found]:
     """The task's own wordings reworded by a model, the best on the validation samples; a control of what writes.
 
-    The template is that by which APE resamples (Zhou et al. 2022, arXiv 2211.01910, section 3.3). The wordings are used
+    The template is that by which APE resamples (Zhou et al. 2022, arXiv 2211.01910). The wordings are used
     in turn, as often as the proposals allow; they themselves are tried too. What `ape` and `opro` find beyond it,
     samples and scores have told them.
     """

@@ -12,11 +12,11 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kshot.prompts.search.beginning import check_counts
+from kshot.prompts.search.beginning import check_counts, is_filtered
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable, Trial
 from kshot.prompts.search.trials import Trials
-from kshot.prompts.search.words import FILTERED, check_label_words, ranked_words
+from kshot.prompts.search.words import ranked_words
 from kshot.types import Program, Sample, UserError
 
 if TYPE_CHECKING:
@@ -42,26 +42,26 @@ def reinforce(
     lr: float = 0.3,
     entropy: float = 0.0,
     finalists: int = 8,
-    label_words: str = FILTERED,
+    label_words: str = "filtered",
     seed: int = 0,
 ) -> Program[Found]:
     """Reinforcement learning of the prompt's words (Deng et al. 2022, arXiv 2205.12548; Diao et al. 2022, 2201.08531).
 
-    The policy is that of Diao et al. (section 3.2): a categorical distribution for each of `positions` places over
+    The policy is that of Diao et al.: a categorical distribution for each of `positions` places over
     `words` words, which are those of train samples and human wordings with the most pointwise mutual information with a
     label; of a task that writes, the most frequent. REINFORCE (Williams 1992) with Adam at `lr`, over 8 prompts a step
     on the same `samples` of train; the baseline of each is the mean of the other seven (leave-one-out; Kool et al.
     2019). The reward is that of Deng et al.: the gap between the target's probability and the likeliest other's, times
-    200 where the prompt is right and 180 where it is wrong (section 3.3), z-scored for each sample over the prompts of
-    a step (section 3.2); of a task that writes, the trial's value, z-scored likewise. `entropy` is what the policy's
+    200 where the prompt is right and 180 where it is wrong, z-scored for each sample over the prompts of
+    a step; of a task that writes, the trial's value, z-scored likewise. `entropy` is what the policy's
     entropy is worth beside it, in z-scores a nat. In the end the validation chooses among the policy's likeliest prompt
-    and the last `finalists` - 1 that it drew. `label_words`: filtered, or kept among the words.
+    and the last `finalists` - 1 that it drew. `label_words`: filtered, or allowed among the words.
     Raises UserError where a number is below 1, or the task has not two words to choose from.
     """
     check_counts(positions=positions, words=words, samples=samples, finalists=finalists)
     if lr <= 0 or entropy < 0:
         raise UserError(f"lr is {lr} and entropy {entropy}; the one must be above 0, the other not below.")
-    vocabulary = ranked_words(task, words, check_label_words(label_words))
+    vocabulary = ranked_words(task, words, is_filtered(label_words))
     if len(vocabulary) < 2:
         raise UserError(f"the task {task.task} has {len(vocabulary)} words to make prompts of; use another method.")
     policy = Policy(positions, len(vocabulary), lr=lr, entropy=entropy, seed=seed)
@@ -94,7 +94,7 @@ def reinforce(
 
 
 def reward(trial: Trial, sample: Sample) -> float:
-    """A prompt's reward on a sample: Deng et al. 2022, section 3.3; the value where a trial has no probabilities.
+    """A prompt's reward on a sample: Deng et al. 2022; the value where a trial has no probabilities.
 
     >>> reward(Trial(0.0, 1.0, {"bad": 0.3, "good": 0.7}), Sample("s", "fine", "good"))
     80.0

@@ -88,7 +88,7 @@ class Trials:
         """`add` of an instruction as a model wrote it, whatever that is; the task words its specification.
 
         `filtered`: one that has a label's word in it is unusable too, as AutoPrompt has no label among its tokens
-        (Shin et al. 2020, arXiv 2010.15980, section 3.1).
+        (Shin et al. 2020, arXiv 2010.15980).
         """
         text = cleaned(text)
         if is_unusable(text, self.task, filtered=filtered):

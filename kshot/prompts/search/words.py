@@ -6,26 +6,18 @@ import math
 import re
 from collections import Counter
 
-from kshot.prompts.exemplars import check_name
 from kshot.prompts.search.proposals import HAN, label_words_of, names_a_label
 from kshot.prompts.search.searchable import Searchable
 
-FILTERED, KEPT = "filtered", "kept"
 WORD = re.compile(rf"{HAN.pattern}|[^\W\d_](?:[\w'’-]*\w)?")
 LEAST = 2  # samples that have a word: what stands in one alone says what its label is by chance
-
-
-def check_label_words(label_words: str) -> bool:
-    """Whether labels' words are left out. Raises UserError for what is neither filtered nor kept."""
-    check_name("label_words", label_words, (FILTERED, KEPT))
-    return label_words == FILTERED
 
 
 def ranked_words(task: Searchable, count: int, filtered: bool) -> list[str]:
     """The `count` words of train samples and human wordings that tell the most of a label, in lower case, best first.
 
     By pointwise mutual information, ln p(word, label) / (p(word) p(label)) over samples, of the label with which it is
-    the highest (Diao et al. 2022, arXiv 2201.08531, section 3.3), each count one more than it is; words of one sample
+    the highest (Diao et al. 2022, arXiv 2201.08531), each count one more than it is; words of one sample
     alone come last. Words of the wordings have no label: they stand first, a quarter of all at most. Of a task without
     labels, and of equals, the more frequent first, then by the alphabet.
     """

@@ -16,6 +16,7 @@ from kshot.eval.tasks.groups import group
 from kshot.harness.engines.registry import NamedEngine, find_engine
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.journal import Journal
+from kshot.harness.runs import samples
 from kshot.harness.runs.console import run_plan
 from kshot.harness.runs.growth import asks_of, joined
 from kshot.harness.runs.names import task_name
@@ -190,6 +191,7 @@ def test_rows_are_set_aside_as_they_were_when_the_run_was_begun(
 
 def test_an_exemplar_is_never_asked_what_it_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question that stands in both splits, and that the run came to later, leaves the exemplars of others be."""
+    monkeypatch.setattr(samples, "SPARED", 1)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.jsonl").write_text(rows(6))
     (tmp_path / "own.train.jsonl").write_text("".join(rows(60).splitlines(keepends=True)[n] for n in (4, 50, 51, 52)))
@@ -203,6 +205,21 @@ def test_an_exemplar_is_never_asked_what_it_answers(tmp_path: Path, monkeypatch:
     ]
     assert all(each.question not in own for each, own in zip(loaded.samples[task.name], shown, strict=True))
     assert [len(own) for own in shown] == [4, 4, 4, 4, 3, 4]
+
+
+def test_exemplars_are_the_same_under_any_small_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a finding, or a study, would show others when it is run alone than when a larger one went before."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.jsonl").write_text(rows(40))
+    train = rows(400).splitlines(keepends=True)
+    (tmp_path / "own.train.jsonl").write_text(
+        "".join([train[30], *train[50:], train[5]])
+    )  # two stand in the test split
+    plan = Plan(("own.jsonl",), ("few-shot:k=3",))
+    pools = [load_plan(replace(plan, limit=limit)).pools for limit in (1, 6, 31, 40, None)]
+    assert all(pool == pools[0] for pool in pools) and len(next(iter(pools[0].values()))) == 350
+    asked(replace(plan, limit=2), tmp_path / "r")
+    assert joined(load_plan(replace(plan, limit=40)), tmp_path / "r").pools == pools[0]
 
 
 @pytest.mark.parametrize(

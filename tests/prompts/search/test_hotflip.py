@@ -26,8 +26,8 @@ def first_asked(spec: str) -> FlipsAsked:
 
 @pytest.mark.parametrize(
     ("spec", "without"),
-    [("hotflip", LABELS["en"]), ("hotflip:wording=0", ()), ("hotflip:label_words=kept", ())],
-    ids=["its own", "a wording that says them", "kept"],
+    [("hotflip", LABELS["en"]), ("hotflip:wording=0", ()), ("hotflip:label_words=allowed", ())],
+    ids=["its own", "a wording that says them", "allowed"],
 )
 def test_it_lets_no_label_in_that_was_not_there(spec: str, without: tuple[str, ...]) -> None:
     asked = first_asked(spec)
