@@ -170,7 +170,8 @@ def method(runs: Sequence[Judged]) -> Iterator[str]:
     )
     yield "Samples and exemplar seeds are drawn again together (Owen 2007); tasks are fixed."
     for run in runs:
-        yield f"The answers of {run.model} took {run.hours:.1f} hours of the machine."
+        added = f", those of {run.others} other runs added, some of them side by side" if run.others else ""
+        yield f"The answers of {run.model} took {run.hours:.1f} hours of the machine{added}."
         names = [each.name for each in registered.FINDINGS.values() if each.name not in run.asked]
         if names:
             yield f"Never asked of {run.model}: {', '.join(names)}."

@@ -27,6 +27,7 @@ class Judged:
     results: tuple[Result, ...]
     left: tuple[Finding, ...]  # not answered to their end
     hours: float
+    others: int  # runs that answers were taken from, whose hours are counted
     answered: AnsweredCells
 
     @property
@@ -56,10 +57,11 @@ def judged_run(folder: Path, *, draws: int = DRAWS) -> Judged:
         answered = AnsweredCells(run)
     results, left = judged_answered(findings, answered, draws=draws)
     hours = sum(map(spent, known.values())) / 3600
+    others_of = {other for said in known.values() for other in said.get("elsewhere", {})}
     size = run.info.get("size")
     parameters = size.get("parameters") if isinstance(size, Mapping) else None
     model = called(str(run.info.get("model", run.name)))
-    return Judged(model, parameters, findings, tuple(results), tuple(left), hours, answered)
+    return Judged(model, parameters, findings, tuple(results), tuple(left), hours, len(others_of), answered)
 
 
 def called(model: str) -> str:
