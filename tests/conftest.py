@@ -28,6 +28,22 @@ TEMPLATE = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def outlines_in_pdfs() -> None:
+    """Letters as outlines: cutting TrueType out of its font takes longer than all else of a report."""
+    from kshot.eval.report import style
+
+    style.SETTINGS["pdf.fonttype"] = 3
+
+
+@pytest.fixture
+def fonts_in_pdfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TrueType, as it is outside of tests."""
+    from kshot.eval.report import style
+
+    monkeypatch.setitem(style.SETTINGS, "pdf.fonttype", 42)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Copies of the public benchmarks, where they lie beside this checkout."""

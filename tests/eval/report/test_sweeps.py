@@ -193,6 +193,7 @@ def test_a_real_run_knows_the_defaults(tmp_path: Path) -> None:
     assert "against-k.pdf" in made
 
 
+@pytest.mark.usefixtures("fonts_in_pdfs")
 def test_pictures_for_papers_are_vectors_and_repeatable(tmp_path: Path) -> None:
     report = build(run_of({("t", "zero-shot"): once(3), ("t", "few-shot"): once(12)}))
     for folder in ("a", "b"):
