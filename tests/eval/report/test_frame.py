@@ -70,6 +70,7 @@ def test_the_key_names_every_line_over_all_panels() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["line 0", "line 1"]
 
 
+@pytest.mark.usefixtures("fonts_in_pdfs")
 @pytest.mark.parametrize("fonts", [(), style.HAN_FONTS])
 def test_chinese_names_are_drawn_where_there_is_a_font_and_warn_of_nothing_where_there_is_none(
     fonts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
