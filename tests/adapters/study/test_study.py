@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from kshot.adapters.attach import load
@@ -25,6 +26,7 @@ from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
 from kshot.adapters.study.search import next_exponent
 from kshot.adapters.training.recipe import Recipe, Trained
+from kshot.cli import main
 from kshot.cli.tune import listed, tune
 from kshot.harness.journal import Journal
 from kshot.harness.models.load import load_model
@@ -324,17 +326,18 @@ def test_specifications_in_one_text() -> None:
 def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: Path) -> None:
     """SIGKILL in the middle of training; the second run ends as an undisturbed one does."""
 
-    def command(run: str) -> list[str]:
+    def words(run: str) -> list[str]:
         return [
-            sys.executable, "-m", "kshot", "tune", "--model", str(tiny_folder), "--device", "cpu",
+            "tune", "--model", str(tiny_folder), "--device", "cpu",
             "--task", "coin-flip", "--method", "lora:r=4", "--samples", "8", "--epochs", "4", "--batch-size", "1",
             "--limit", "8", "--evaluations", "2", "--compare", "zero-shot", "--checkpoint-seconds", "0.2",
             "--runs", str(tmp_path), "--run", run,
         ]  # fmt: skip
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}  # sums in the same order
     folder = tmp_path / "killed" / "lora-r=4-n8-s0"
-    with subprocess.Popen(command("killed"), env=environment, stdout=-3, stderr=-3) as process:
+    command = [sys.executable, "-m", "kshot", *words("killed")]
+    with subprocess.Popen(command, env=environment, stdout=-3, stderr=-3) as process:
         deadline = time.monotonic() + 120
         while not list(folder.glob("checkpoints/*/whole")) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -342,8 +345,8 @@ def test_a_killed_tune_resumes_to_the_same_adapter(tiny_folder: Path, tmp_path: 
     assert list(folder.glob("checkpoints/*/whole"))
     assert not (folder / "training.json").exists()
     for run in ("killed", "whole"):
-        done = subprocess.run(command(run), env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        done = CliRunner().invoke(main, words(run))
+        assert done.exit_code == 0, done.output
     base = load_model(resolve(str(tiny_folder)), device="cpu")
     found = []
     for run in ("killed", "whole"):
