@@ -137,6 +137,7 @@ def read_found(folder: Path) -> FoundFile:
         raise UserError(f"{path} is damaged ({error!r:.200}): {REMEDY}.") from error
 
 
+LARGEST = 2**53  # what is not below it is no number of a search: figures cannot draw it
 KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "str": (str,),
@@ -156,7 +157,7 @@ def typed(kind: type[Any], said: Mapping[str, Any], **given: Any) -> Any:
         if (
             isinstance(value, bool)
             or not isinstance(value, KINDS[str(each.type)])
-            or (isinstance(value, float) and not math.isfinite(value))
+            or (isinstance(value, int | float) and not abs(value) < LARGEST)
         ):
             raise TypeError(f"{each.name} is {value!r:.60}")
         values[each.name] = value
@@ -175,6 +176,10 @@ def outcome_read(said: Mapping[str, Any]) -> SearchOutcome:
     )  # fmt: skip
     if not 0 <= found.best < len(tried):
         raise IndexError(f"best is {found.best} of {len(tried)}")
+    if tested[:1] != (found.spec,) or not set(tested) <= {one.spec for one in tried}:
+        raise ValueError(f"tested is {tested!r:.60}, and not the winner first and others that were tried")
+    if not all(0 <= one.score <= 1 for one in tried):
+        raise ValueError("a score is not between 0 and 1")
     return found
 
 

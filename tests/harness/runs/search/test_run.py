@@ -229,6 +229,13 @@ def test_what_is_damaged_is_named_and_made_anew(tmp_path: Path, no_pictures: Non
         with pytest.raises(UserError, match=r"found\.json is damaged"):
             finish(folder)
     run_search(SMALL, named(), folder)
+    said = json.loads((folder / FOUND).read_text())
+    few_shot = next(iter(said["few_shot"].values()))
+    for change in ({"budget": 10**40}, {"scorings": 10**400}, {"tested": [few_shot]}, {"tested": []}):
+        (folder / FOUND).write_text(json.dumps({**said, "searches": [{**said["searches"][0], **change}]}))
+        with pytest.raises(UserError, match=r"found\.json is damaged"):
+            finish(folder)
+    run_search(SMALL, named(), folder)
     assert read_found(folder).outcomes == whole.outcomes
 
 
@@ -290,6 +297,13 @@ def test_samples_in_both_splits_are_told(tmp_path: Path, no_pictures: None, monk
     monkeypatch.setattr(planted, "item", lambda split, at, writes, real=planted.item: real("train", at, writes=writes))
     run_search(SMALL, named(), tmp_path)
     assert any("10 of the 120 samples" in note for note in read_found(tmp_path).notes)
+
+
+def test_the_smallest_pool_can_be_tested_to_the_end(tmp_path: Path, no_pictures: None) -> None:
+    run_search(replace(SMALL, tasks=("planted:train=16",), validation=64), named(), tmp_path)
+    found = read_found(tmp_path)
+    assert "k=6" in next(iter(found.few_shot.values()))  # of 8 that choose no template 2 are left for the labels' prior
+    assert any("calibrate=domain" in calibrated for calibrated in found.calibrated.values())
 
 
 def test_the_folder_of_another_command_is_refused(tmp_path: Path) -> None:
