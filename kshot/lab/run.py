@@ -133,9 +133,14 @@ def spent(said: Mapping[str, Any]) -> float:
 
 
 def keep(known: Mapping[str, Any], folder: Path) -> None:
-    """Writes findings.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / SETTLED, json.dumps(known, indent=2) + "\n")
+    """Writes findings.json, whole or not at all. Raises UserError where it can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SETTLED, json.dumps(known, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"the run folder {folder} cannot be written: {error.strerror}; choose another with --runs."
+        ) from error
 
 
 def reproduce(

@@ -159,6 +159,12 @@ def test_a_run_of_another_command_is_refused_and_left_as_it_was(tmp_path: Path) 
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written: Not a directory; choose another with --runs"):
+        reproduce([ONE], Counting, tmp_path / "file" / "run", None, QUIET)
+
+
 def test_hours_are_a_number(tmp_path: Path) -> None:
     words = ["reproduce", "run", "few-shot-helps", "--engine", "scripted", "--runs", str(tmp_path), "--hours", "nan"]
     result = CliRunner().invoke(main, words)
