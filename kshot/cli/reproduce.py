@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import partial
 from pathlib import Path
@@ -88,6 +89,8 @@ def run(
     from kshot.harness.runs.reuse import runs_named
     from kshot.lab.console import run_findings
 
+    if hours is not None and not math.isfinite(hours):
+        raise UserError(f"--hours is {hours}; give a number of hours, such as 1.5, or leave it out to run to the end.")
     if options.wording:
         raise UserError(
             f"--template {options.wording} words samples, which findings do themselves; give plain or chat."

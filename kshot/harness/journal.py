@@ -92,6 +92,11 @@ class Journal:
         path = folder / "journal.sqlite"
         try:
             if not path.is_file():
+                if (folder / "search" / "journal.sqlite").is_file():
+                    raise UserError(
+                        f"the searches in {folder} have not ended, and nothing is tested yet: give the same kshot "
+                        "search command again, which goes on."
+                    )
                 raise UserError(
                     f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo."
                 )

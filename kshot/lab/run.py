@@ -7,6 +7,7 @@ changed since is refused. A run that is stopped, by --hours or by a kill, goes o
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -95,16 +96,35 @@ def settled(folder: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     found = read_object(path, "restore it: it says what was claimed before anything was asked")
-    if not all(isinstance(said, dict) for said in found.values()):
+    if not all(isinstance(said, dict) and is_whole(said) for said in found.values()):
         raise UserError(f"{path} is damaged: restore it, it says what was claimed before anything was asked.")
     return dict(found)
+
+
+def is_whole(said: Mapping[str, Any]) -> bool:
+    """Whether what was settled of a finding has its hash, and seconds that can be added up."""
+    elsewhere = said.get("elsewhere", {})
+    return (
+        isinstance(said.get("hash"), str)
+        and isinstance(elsewhere, dict)
+        and all(type(one) in (int, float) and 0 <= one < math.inf for one in (said.get("seconds"), *elsewhere.values()))
+    )
+
+
+def refuse_others(folder: Path) -> None:
+    """Raises UserError where a folder holds a run that is not of findings: their attempts would be mixed."""
+    taken = any((folder / name).is_file() for name in ("journal.sqlite", "found.json", "study.json"))
+    if taken and not settled(folder):
+        raise UserError(f"{folder} holds a run of another command (it has no {SETTLED}): use another --run name.")
 
 
 def took(known: Mapping[str, dict[str, Any]], other: Path) -> None:
     """Adds what findings took in another run, whose answers are taken: once, however often the run is named."""
     for name, said in settled(other).items():
         if name in known and known[name]["hash"] == said.get("hash"):
-            known[name].setdefault("elsewhere", {})[str(other)] = said["seconds"]
+            before = known[name].get("elsewhere", {}).items()
+            same = {path: seconds for path, seconds in before if Path(path).resolve() != other.resolve()}
+            known[name]["elsewhere"] = {**same, str(other.resolve()): said["seconds"]}
 
 
 def spent(said: Mapping[str, Any]) -> float:
@@ -113,9 +133,14 @@ def spent(said: Mapping[str, Any]) -> float:
 
 
 def keep(known: Mapping[str, Any], folder: Path) -> None:
-    """Writes findings.json, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / SETTLED, json.dumps(known, indent=2) + "\n")
+    """Writes findings.json, whole or not at all. Raises UserError where it can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / SETTLED, json.dumps(known, indent=2) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"the run folder {folder} cannot be written: {error.strerror}; choose another with --runs."
+        ) from error
 
 
 def reproduce(
@@ -140,10 +165,8 @@ def reproduce(
     for plan in plans:
         if plan is not None:
             load_plan(plan).check()  # a mistake is told before a model is loaded
+    refuse_others(folder)
     known = settle([step.finding for step in ordered], folder)
-    for other in reuse:
-        took(known, other)
-    keep(known, folder)
     until = None if hours is None else time.monotonic() + 3600 * hours
 
     def progress(state: Progress) -> None:
@@ -154,6 +177,9 @@ def reproduce(
     made = engine()
     try:
         with OtherRuns(reuse, folder, made.id, watch.tell) as others:
+            for other in others.journals:
+                took(known, Path(other))
+            keep(known, folder)
             for at, (step, plan) in enumerate(zip(ordered, plans, strict=True)):
                 watch.begin(step, at + 1, hours_left(ordered, at, known))
                 if plan is None:  # those before it have asked all of it

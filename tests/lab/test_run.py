@@ -14,7 +14,9 @@ from click.testing import CliRunner
 from kshot.cli import main
 from kshot.eval.tasks import get_task
 from kshot.harness.engines.scripted import ScriptedEngine
+from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.read import read_run
+from kshot.harness.runs.run import run_benchmark
 from kshot.lab.claims.effects import Growth, ScoreGain
 from kshot.lab.claims.finding import Finding
 from kshot.lab.console import finish
@@ -117,6 +119,56 @@ def test_seconds_in_other_runs_are_told_once(tmp_path: Path) -> None:
     for _ in range(2):
         reproduce([ONE], Counting, tmp_path / "b", None, QUIET, reuse=[tmp_path / "a"])
     assert 100 <= spent(settled(tmp_path / "b")["one"]) < 150
+
+
+def test_seconds_are_added_of_runs_that_answers_can_be_taken_from_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Another(Counting):
+        def __init__(self) -> None:
+            super().__init__()
+            self.id = "another"
+
+    reproduce([ONE], Counting, tmp_path / "a", None, QUIET)
+    reproduce([ONE], Another, tmp_path / "other", None, QUIET)
+    monkeypatch.chdir(tmp_path)
+    given = [tmp_path / "a", Path("a"), Path("../", tmp_path.name, "a"), tmp_path / "other", tmp_path / "b"]
+    for _ in range(2):  # the second time its own folder has findings too
+        reproduce([ONE], Counting, tmp_path / "b", None, QUIET, reuse=given)
+    assert list(settled(tmp_path / "b")["one"]["elsewhere"]) == [str((tmp_path / "a").resolve())]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hash", 3), ("seconds", "x"), ("seconds", None), ("seconds", -1), ("seconds", float("inf")), ("seconds", True),
+     ("elsewhere", None), ("elsewhere", []), ("elsewhere", {"a": "x"}), ("elsewhere", {"a": float("nan")})],
+)  # fmt: skip
+def test_findings_that_were_damaged_are_named(tmp_path: Path, name: str, value: object) -> None:
+    known = settle([ONE], tmp_path)
+    known["one"][name] = value
+    keep(known, tmp_path)
+    with pytest.raises(UserError, match=r"findings\.json is damaged: restore it"):
+        finish([tmp_path])
+
+
+def test_a_run_of_another_command_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    run_benchmark(load_plan(Plan(("word-pairs",), ("zero-shot",), limit=3)), Counting(), tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"another command .* another --run name"):
+        reproduce([ONE], Counting, tmp_path, None, QUIET)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written: Not a directory; choose another with --runs"):
+        reproduce([ONE], Counting, tmp_path / "file" / "run", None, QUIET)
+
+
+def test_hours_are_a_number(tmp_path: Path) -> None:
+    words = ["reproduce", "run", "few-shot-helps", "--engine", "scripted", "--runs", str(tmp_path), "--hours", "nan"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2 and "--hours is nan" in str(result.exception or "") + result.output
 
 
 def test_shares_take_about_as_long_as_each_other() -> None:

@@ -33,6 +33,7 @@ class Searchable:
     showing: Callable[[Sequence[int], str], str]  # places in `train`, an instruction or "" -> one that shows these
     humans: tuple[str, ...]  # specifications of what people wrote: wordings, templates
     score: Callable[[str, Sequence[Sample]], Program[list[Trial]]]  # a specification on samples, a trial each
+    drawn_from: str = ""  # a hash of all samples that it may see, in their order: places are counted in these
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,3 +137,13 @@ def test_the_path_to_the_best_goes_up_and_ends_where_the_search_did() -> None:
     one = outcome("good", 0, "good0")
     assert one.trajectory == [(80, 0.9), (144, 0.9)]
     assert replace(one, best=2).winner.text == "last"
+
+
+def test_a_test_that_was_stopped_or_had_other_limits_is_told() -> None:
+    run = run_of(SHARES)
+    records = [r for r in run.records if r.strategy != "good1" and not (r.strategy == "random0" and r.sample_id > "s5")]
+    said = build(replace(run, records=records), OUTCOMES, {"t": "shots"}, {}).summary
+    assert any("has 53 to 200 test samples" in line or "to 200 test samples" in line for line in said)
+    assert any("good on t 1 searches have no test" in line for line in said)
+    whole = build(run, OUTCOMES, {"t": "shots"}, {}).summary
+    assert not any("test samples, so that" in line or "no test" in line for line in whole)

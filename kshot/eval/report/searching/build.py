@@ -44,6 +44,7 @@ def build(
     tested = gathered(run, outcomes, few_shot, calibrated)
     if not tested.methods:
         raise UserError(f"the run {run.name} has no test records of what was found: give the same command again.")
+    notes = [*notes, *partly(tested, outcomes)]
     verdicts = verdicts_of(tested)
     sections = [
         Section("Chosen, corrected, tested", [tables.scores_table(tested), figures.validation_and_test(tested)]),
@@ -67,6 +68,26 @@ def build(
     summary = summary_of(tested, verdicts, notes)
     results = results_of(run, tested, verdicts, summary)
     return Report(f"kshot search: {run.name}", summary, sections, results)
+
+
+def partly(tested: Tested, outcomes: Sequence[SearchOutcome]) -> list[str]:
+    """What to say where a test was stopped, or asked with another limit for methods that came later."""
+    said = []
+    remedy = "give the same command again, with one --limit for all methods."
+    for task in tested.tasks:
+        counts = [len(scores) for method in tested.methods if method.task == task for scores in method.tests]
+        counts += [len(scores) for name, (_, scores) in tested.baselines.items() if name == task]
+        if min(counts) < max(counts):
+            said.append(
+                f"{CARE}what was found on {task} has {min(counts)} to {max(counts)} test samples, so that test scores "
+                f"are of different ones: {remedy}"
+            )
+    there = {id(one) for method in tested.methods for one in method.outcomes}
+    lacking = [one for one in outcomes if id(one) not in there]
+    if lacking:
+        named = ", ".join(dict.fromkeys(f"{one.method} on {one.task}" for one in lacking))
+        said.append(f"{CARE}of {named} {len(lacking)} searches have no test, and are not in this report: {remedy}")
+    return said
 
 
 def verdict_blocks(verdicts: Sequence[SearchVerdict]) -> list[Block]:

@@ -19,13 +19,17 @@ from kshot.spec import split_spec, with_parameter, write_spec
 from kshot.types import Task
 
 SHOTS = 8
+PRIOR = 2  # samples that are not shown, which calibrate=domain takes at least
 CALIBRATE, DOMAIN = "calibrate", "domain"
 
 
 def few_shot_of(task: Task, subject: Searchable) -> str:
     """The few-shot baseline: 8 exemplars, in the template that does best on exemplars held out for it."""
     labelled = bool(task.labels) or all(sample.choices for sample in subject.validation)
-    params: dict[str, object] = {"k": min(SHOTS, len(subject.train))}
+    count = min(SHOTS, len(subject.train))
+    if task.labels:  # half of a small pool chooses the template, and the labels' prior takes two samples of the other
+        count = min(count, (len(subject.train) + len(subject.validation)) // 2 - PRIOR)
+    params: dict[str, object] = {"k": count}
     if task.templates:
         params["template"] = BEST
     return get_strategy(write_spec("choice-logprob" if labelled else "few-shot", params)).name

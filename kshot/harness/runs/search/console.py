@@ -37,11 +37,15 @@ def run_search(
     """
     from kshot.harness.runs.console import run_plan
     from kshot.harness.runs.search.bench import bench_plan, shared
-    from kshot.harness.runs.search.found import merged, write_found
+    from kshot.harness.runs.search.found import check_pools, merged, write_found
     from kshot.harness.runs.search.plan import load_searches
 
     refuse_others(folder)
     loaded = load_searches(plan)
+    check_pools(folder, pools_of(loaded))
+    for other in (proposer, transfer):
+        if other is not None and (note := other.note()):  # a wrong name is told now, and not after the searches
+            tell(f"{other.model}: {note}")
     for note in loaded.notes:
         tell(note)
     found = merged(folder, searched(loaded, named, proposer, folder, able))
@@ -107,7 +111,12 @@ def searched(
     tested = {task: [*specs, few_shot[task]] for task, specs in specs_of(outcomes).items()}
     calibrated = calibrations_of(loaded, tested) if loaded.plan.calibrated else {}
     info = described(named.model, proposer.model if proposer else None)
-    return FoundFile(outcomes, loaded.plan.protocol(), few_shot, calibrated, loaded.notes, info)
+    return FoundFile(outcomes, loaded.plan.protocol(), few_shot, calibrated, loaded.notes, info, pools_of(loaded))
+
+
+def pools_of(loaded: Searches) -> dict[str, str]:
+    """By task, a hash of the train samples."""
+    return {name: subject.drawn_from for name, subject in loaded.subjects.items()}
 
 
 def made_able(

@@ -39,6 +39,7 @@ class FoundFile:
     calibrated: Mapping[str, str] = field(default_factory=dict)  # specification -> calibrated
     notes: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=dict)  # model, engine, versions
+    pools: Mapping[str, str] = field(default_factory=dict)  # task -> a hash of its train samples
 
 
 def outcome_of(loaded: Searches, searched: Searched) -> SearchOutcome:
@@ -92,6 +93,7 @@ def write_found(folder: Path, found: FoundFile) -> None:
         "protocol": dict(found.protocol),
         "few_shot": dict(found.few_shot),
         "calibrated": dict(found.calibrated),
+        "pools": dict(found.pools),
         "notes": list(found.notes),
         "searches": [
             {
@@ -123,17 +125,19 @@ def read_found(folder: Path) -> FoundFile:
     said = read_object(path, REMEDY)
     try:
         outcomes = tuple(map(outcome_read, said["searches"]))
-        texts = (said["few_shot"], said["calibrated"])
+        texts = (said["few_shot"], said["calibrated"], said.get("pools", {}))
         if not all(isinstance(text, str) for each in texts for pair in each.items() for text in pair):
             raise TypeError("a specification is no text")
-        info = {key: value for key, value in said.items() if key not in ("searches", "few_shot", "calibrated", "notes")}
-        few_shot, calibrated = map(dict, texts)
+        own = ("searches", "few_shot", "calibrated", "pools", "notes")
+        info = {key: value for key, value in said.items() if key not in own}
+        few_shot, calibrated, pools = map(dict, texts)
         notes = tuple(map(str, said["notes"]))
-        return FoundFile(outcomes, dict(said["protocol"]), few_shot, calibrated, notes, info)
+        return FoundFile(outcomes, dict(said["protocol"]), few_shot, calibrated, notes, info, pools)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise UserError(f"{path} is damaged ({error!r:.200}): {REMEDY}.") from error
 
 
+LARGEST = 2**53  # what is not below it is no number of a search: figures cannot draw it
 KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "str": (str,),
@@ -153,7 +157,7 @@ def typed(kind: type[Any], said: Mapping[str, Any], **given: Any) -> Any:
         if (
             isinstance(value, bool)
             or not isinstance(value, KINDS[str(each.type)])
-            or (isinstance(value, float) and not math.isfinite(value))
+            or (isinstance(value, int | float) and not abs(value) < LARGEST)
         ):
             raise TypeError(f"{each.name} is {value!r:.60}")
         values[each.name] = value
@@ -172,7 +176,25 @@ def outcome_read(said: Mapping[str, Any]) -> SearchOutcome:
     )  # fmt: skip
     if not 0 <= found.best < len(tried):
         raise IndexError(f"best is {found.best} of {len(tried)}")
+    if tested[:1] != (found.spec,) or not set(tested) <= {one.spec for one in tried}:
+        raise ValueError(f"tested is {tested!r:.60}, and not the winner first and others that were tried")
+    if not all(0 <= one.score <= 1 for one in tried):
+        raise ValueError("a score is not between 0 and 1")
     return found
+
+
+def check_pools(folder: Path, pools: Mapping[str, str]) -> None:
+    """Raises UserError where a folder's searches have seen other train samples of a task."""
+    try:
+        before = read_found(folder).pools
+    except UserError:  # none is there, or damaged: nothing of it is kept
+        return
+    for task, found in pools.items():
+        if before.get(task, found) != found:
+            raise UserError(
+                f"the train samples of {task} are not those that the searches in {folder} have seen (the data has "
+                "changed): use another --run name, or put back what they were."
+            )
 
 
 def merged(folder: Path, new: FoundFile) -> FoundFile:
@@ -189,9 +211,10 @@ def merged(folder: Path, new: FoundFile) -> FoundFile:
     kept = [one for one in old.outcomes if (one.task, one.method, one.seed) not in mine]
     return replace(
         new,
-        outcomes=(*kept, *new.outcomes),
+        outcomes=tuple(sorted((*kept, *new.outcomes), key=lambda one: one.seed)),  # reports pair methods seed by seed
         few_shot={**old.few_shot, **new.few_shot},
         calibrated={**old.calibrated, **new.calibrated},
+        pools={**old.pools, **new.pools},
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )
 

@@ -39,6 +39,8 @@ def parts_of(task: Task, source: Source, *, train: int = TRAIN, validation: int 
     """
     if validation < FEWEST:
         raise UserError(f"--validation is {validation}; it must be at least {FEWEST}, as fewer choose by luck.")
+    if train < FEWEST:
+        raise UserError(f"--train is {train}; it must be at least {FEWEST}, as fewer have nothing to be learned from.")
     pool = (*task.exemplars, *task.load("train", source))
     order = hashed(pool, source.seed)
     count = min(validation, len(order) // 2)

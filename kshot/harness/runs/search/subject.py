@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from kshot.harness.runs.pools import pool_hash
 from kshot.harness.runs.search.split import TRAIN, VALIDATION, SplitPool, parts_of
 from kshot.harness.runs.search.trying import ACCURACY, LIKELIHOOD, tried
 from kshot.program import Done, advance
@@ -47,6 +48,7 @@ def searchable(
         showing=partial(showing, labelled, parts.places),
         humans=humans,
         score=partial(tried, blind, parts.pool, objective),
+        drawn_from=pool_hash(parts.pool),
     )
 
 

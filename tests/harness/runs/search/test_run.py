@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kshot.eval.report.searching.outcomes import SearchOutcome
-from kshot.harness.engines.registry import NamedEngine
+from kshot.harness.engines.registry import NamedEngine, find_engine
 from kshot.harness.journal import Journal
 from kshot.harness.keys import request_key
 from kshot.harness.runs.plan import Plan, load_plan
@@ -229,6 +229,13 @@ def test_what_is_damaged_is_named_and_made_anew(tmp_path: Path, no_pictures: Non
         with pytest.raises(UserError, match=r"found\.json is damaged"):
             finish(folder)
     run_search(SMALL, named(), folder)
+    said = json.loads((folder / FOUND).read_text())
+    few_shot = next(iter(said["few_shot"].values()))
+    for change in ({"budget": 10**40}, {"scorings": 10**400}, {"tested": [few_shot]}, {"tested": []}):
+        (folder / FOUND).write_text(json.dumps({**said, "searches": [{**said["searches"][0], **change}]}))
+        with pytest.raises(UserError, match=r"found\.json is damaged"):
+            finish(folder)
+    run_search(SMALL, named(), folder)
     assert read_found(folder).outcomes == whole.outcomes
 
 
@@ -242,10 +249,61 @@ def test_a_later_command_adds_to_what_was_found(tmp_path: Path, no_pictures: Non
     finish(tmp_path)
 
 
+def test_seeds_stand_in_their_order_whenever_they_were_searched(tmp_path: Path, no_pictures: None) -> None:
+    run_search(replace(SMALL, seeds=3), named(), tmp_path)
+    run_search(replace(SMALL, seeds=2, methods=("shows",)), named(), tmp_path)
+    found = read_found(tmp_path).outcomes
+    assert [one.seed for one in found if one.method == "random"] == [0, 1, 2]  # the last was kept, the others made anew
+
+
+def test_other_train_samples_are_refused_before_anything_is_searched(
+    tmp_path: Path, no_pictures: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_search(SMALL, named(), tmp_path)
+    before = (tmp_path / FOUND).read_bytes()
+    monkeypatch.setattr(
+        planted, "item", lambda split, at, writes, real=planted.item: real(split, at + 1, writes=writes)
+    )
+    with pytest.raises(UserError, match=r"train samples of planted are not those .* another --run name"):
+        run_search(replace(SMALL, methods=("shows",)), named(), tmp_path)
+    assert (tmp_path / FOUND).read_bytes() == before
+
+
+def test_what_was_found_before_train_samples_were_hashed_is_still_read(tmp_path: Path, no_pictures: None) -> None:
+    run_search(SMALL, named(), tmp_path)
+    said = json.loads((tmp_path / FOUND).read_text())
+    del said["pools"]
+    (tmp_path / FOUND).write_text(json.dumps(said))
+    run_search(replace(SMALL, methods=("shows",)), named(), tmp_path)
+    assert {one.method for one in read_found(tmp_path).outcomes} == {*CONTROLS, ASKS, "shows"}
+    assert set(read_found(tmp_path).pools) == {"planted"}
+
+
+@pytest.mark.parametrize("other", ["proposer", "transfer"])
+def test_a_model_that_is_not_there_is_told_before_anything_is_searched(tmp_path: Path, other: str) -> None:
+    with pytest.raises(UserError, match="unknown model 'nix'"):
+        run_search(SMALL, named(), tmp_path, **{other: find_engine("transformers:model=nix")})
+    assert not (tmp_path / "search").exists()
+
+
+def test_a_run_whose_searches_have_not_ended_says_how_it_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(Stops):
+        outcomes(tmp_path, SMALL, CutOff(20))
+    with pytest.raises(UserError, match="give the same kshot search command again"):
+        read_run(tmp_path)
+
+
 def test_samples_in_both_splits_are_told(tmp_path: Path, no_pictures: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planted, "item", lambda split, at, writes, real=planted.item: real("train", at, writes=writes))
     run_search(SMALL, named(), tmp_path)
     assert any("10 of the 120 samples" in note for note in read_found(tmp_path).notes)
+
+
+def test_the_smallest_pool_can_be_tested_to_the_end(tmp_path: Path, no_pictures: None) -> None:
+    run_search(replace(SMALL, tasks=("planted:train=16",), validation=64), named(), tmp_path)
+    found = read_found(tmp_path)
+    assert "k=6" in next(iter(found.few_shot.values()))  # of 8 that choose no template 2 are left for the labels' prior
+    assert any("calibrate=domain" in calibrated for calibrated in found.calibrated.values())
 
 
 def test_the_folder_of_another_command_is_refused(tmp_path: Path) -> None:
@@ -271,6 +329,8 @@ def test_winners_are_tested_on_their_own_tasks_alone(tmp_path: Path) -> None:
         ({"methods": ("aks",)}, "unknown search 'aks': did you mean asks"),
         ({"methods": ("asks:seed=1",)}, "--seeds"),
         ({"budget": 15}, "raise it"),
+        ({"train": 0}, "--train is 0"),
+        ({"train": -5}, "--train is -5"),
         ({"validation": 4}, "--validation is 4"),
         ({"tasks": ()}, "no task"),
         ({"seeds": 0}, "--seeds is 0"),
