@@ -108,6 +108,12 @@ def run_findings(
         raise
     if left:
         click.echo(f"kshot: the hours are over with {len(left)} findings left; the same command goes on.", err=True)
+    if share != (1, 1):
+        click.echo(
+            f"share {share[0]}/{share[1]} lies in {folder}: the command without --share, with --reuse for the folder "
+            "of each share, puts them together and judges them."
+        )
+        return
     finish([folder])
 
 

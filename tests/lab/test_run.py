@@ -188,6 +188,8 @@ def test_a_share_is_named_as_i_of_n_and_has_something_to_ask(tmp_path: Path) -> 
     words = ["reproduce", "run", "few-shot-helps", "--engine", "scripted:reply=cat", "--runs", str(tmp_path)]
     result = CliRunner().invoke(main, [*words, "--share", "900/900"])
     assert result.exit_code == 2 and "has nothing to ask" in result.output
+    result = CliRunner().invoke(main, [*words, "--share", "1/2"])
+    assert result.exit_code == 0 and "with --reuse for the folder of each share" in result.output
 
 
 def test_verdicts_come_out_the_same_again(tmp_path: Path) -> None:
