@@ -214,9 +214,16 @@ def main() -> None:
     with journal:
         tested = gathered(data, found.outcomes, found.few_shot, found.calibrated)
         wanted = [get_task(task).name for task in options.tasks.split(",")]
-        left = left or [f"searches on {task}" for task in wanted if task not in tested.tasks]
         report = build(data, found.outcomes, found.few_shot, found.calibrated, notes=found.notes)
         beside = side_by_side(tested, options.runs)
+        there = {(row[0], row[1]): int(str(row[2])) for row in beside.rows}
+        left = left or [f"searches on {task}" for task in wanted if task not in tested.tasks]
+        left += [
+            f"{options.seeds - seeds} of {options.seeds} trainings of {method} on {task}"
+            for task in wanted
+            for method in TRAINED
+            if task in tested.tasks and (seeds := there.get((task, method), 0)) < options.seeds
+        ]
         text = page_of(report, beside, options.page.parent / "figures", left, found)
         options.page.write_text(text, encoding="utf-8")
     trained = sum(row[1] in TRAINED for row in beside.rows)
