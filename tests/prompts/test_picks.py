@@ -136,7 +136,7 @@ def test_a_text_of_ones_own_stands_where_the_tasks_wording_would() -> None:
 
 
 def test_a_run_counts_places_in_the_pool_that_the_test_takes_nothing_out_of(tmp_path: Path) -> None:
-    """Which samples the test asks too hangs on the limit; the places must not."""
+    """What the test asks too is no exemplar, under any limit; the places count it."""
     rows = [f'{{"question": "text {at}", "answer": "{LABELS[at % 2]}"}}\n' for at in range(12)]
     (tmp_path / "own.train.jsonl").write_text("".join(rows), encoding="utf-8")
     (tmp_path / "own.jsonl").write_text("".join(rows[at] for at in (10, 1, 4)), encoding="utf-8")
@@ -145,6 +145,6 @@ def test_a_run_counts_places_in_the_pool_that_the_test_takes_nothing_out_of(tmp_
         loaded = load_plan(Plan((str(tmp_path / "own.jsonl"),), ("few-shot:picks=5+2",), limit=limit))
         [(task, strategy)] = loaded.pairs()
         question = loaded.question(task, strategy, loaded.samples[task.name][0])
-        assert len(question.exemplars) == 12 - limit
+        assert len(question.exemplars) == 12 - 3
         shown.append(shown_by(strategy.name, question))
     assert shown == [[5, 2, 10], [5, 2, 10]]
