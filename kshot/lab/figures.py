@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from kshot.eval.report.frame import framed
@@ -149,5 +150,5 @@ def effect(axes: Axes, result: Result) -> None:
     axes.set_yticks(range(len(rows)), [short(task, 18, 2) for task, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set(title=VERDICTS[result.verdict])
-    axes.set_xlabel(short(result.finding.unit, 26, 3), fontsize=7)
+    axes.set_xlabel(fill(result.finding.unit, 30 if len(rows) < 5 else 18), fontsize=7)
     axes.grid(axis="x")
