@@ -194,7 +194,7 @@ def reproduce(
                     return [step.finding for step in ordered[at:]]
                 finally:
                     said = known[step.finding.name]
-                    said["seconds"] = round(said["seconds"] + time.monotonic() - began, 1)
+                    said["seconds"] = round(said["seconds"] + time.monotonic() - began, 3)
                     keep(known, folder)
     finally:
         made.close()
