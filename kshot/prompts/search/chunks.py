@@ -1,6 +1,6 @@
 """Edits of an instruction by its words or phrases: what is left out, exchanged, said twice, or said again.
 
-Prasad et al. 2022 (arXiv 2203.07281), delete, swap, add back and paraphrase phrases of a constituency
+Prasad et al. 2022 (arXiv 2203.07281) delete, swap, add back and paraphrase phrases of a constituency
 parser. Concedes: chunks are words, or what stands between commas and stops; in place of a paraphrase, which takes a
 model of its own, a chunk is said twice. Chinese, which has no blanks, is cut into pieces of two characters.
 """
