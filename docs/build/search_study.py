@@ -17,7 +17,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import fmean
 
@@ -89,17 +90,13 @@ def tuned(task: str) -> str:
     return f"tuned-{task.replace(':', '-').replace('=', '-')}"
 
 
-def run(options: argparse.Namespace) -> list[str]:
-    """All that has not been run yet; gives what the hours did not do for."""
+def run(options: argparse.Namespace) -> None:
+    """All that has not been run yet, as far as the hours do for it."""
     until = None if options.hours is None else time.monotonic() + 3600 * options.hours
-    steps = [(f"searches on {task}", search_words(options, task)) for task in options.tasks.split(",")]
-    steps += [(f"trainings on {task}", tune_words(options, task)) for task in options.tasks.split(",")]
-    for at, (_, words) in enumerate(steps):
-        try:
-            command(words, until)
-        except OutOfTimeError:
-            return [name for name, _ in steps[at:]]
-    return []
+    with suppress(OutOfTimeError):
+        for words_of in (search_words, tune_words):
+            for task in options.tasks.split(","):
+                command(words_of(options, task), until)
 
 
 # ---------------------------------------------------------------- the page
@@ -132,6 +129,16 @@ def side_by_side(tested: Tested, runs: Path) -> Table:
         "once forward and once back. few-shot took a choice of its template, which is in neither."
     )
     return Table("People, machines, soft prompts, LoRA", heads, rows, caption)
+
+
+def lacking(wanted: Sequence[str], tested: Tested, beside: Table, seeds: int) -> list[str]:
+    """What of the study is not there: searches that were not tested, and trainings."""
+    there = {(row[0], row[1]): int(str(row[2])) for row in beside.rows}
+    found = [f"searches on {task}" for task in wanted if task not in tested.tasks]
+    for task in (task for task in wanted if task in tested.tasks):
+        counts = {method: there.get((task, method), 0) for method in TRAINED}
+        found += [f"{seeds - n} of {seeds} trainings of {m} on {task}" for m, n in counts.items() if n < seeds]
+    return found
 
 
 def trained_rows(task: str, folder: Path, asked: set[str], base: float) -> Iterator[list[str]]:
@@ -205,7 +212,8 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--only-report", action="store_true")
     options = parser.parse_args()
-    left = [] if options.only_report else run(options)
+    if not options.only_report:
+        run(options)
     folder = options.runs / "found"
     if not (folder / FOUND).is_file() or not (folder / "journal.sqlite").is_file():
         raise SystemExit("no search has ended and been tested yet; give the same command again.")
@@ -216,14 +224,7 @@ def main() -> None:
         wanted = [get_task(task).name for task in options.tasks.split(",")]
         report = build(data, found.outcomes, found.few_shot, found.calibrated, notes=found.notes)
         beside = side_by_side(tested, options.runs)
-        there = {(row[0], row[1]): int(str(row[2])) for row in beside.rows}
-        left = left or [f"searches on {task}" for task in wanted if task not in tested.tasks]
-        left += [
-            f"{options.seeds - seeds} of {options.seeds} trainings of {method} on {task}"
-            for task in wanted
-            for method in TRAINED
-            if task in tested.tasks and (seeds := there.get((task, method), 0)) < options.seeds
-        ]
+        left = lacking(wanted, tested, beside, options.seeds)
         text = page_of(report, beside, options.page.parent / "figures", left, found)
         options.page.write_text(text, encoding="utf-8")
     trained = sum(row[1] in TRAINED for row in beside.rows)
