@@ -166,6 +166,7 @@ def bench(
     from kshot.eval.tasks import answered, in_language
     from kshot.harness.engines.registry import find_engine
     from kshot.harness.runs.console import finish, print_prompts, run_plan
+    from kshot.harness.runs.maker import refuse_others
     from kshot.harness.runs.many import bench_many
     from kshot.harness.runs.members import is_many
     from kshot.harness.runs.plan import Plan
@@ -196,6 +197,7 @@ def bench(
         return
     model = f"{named.model}+{Path(named.adapter).name}" if named.adapter else named.model
     folder = runs / (run_name or default_name(tasks, "models" if others else model))
+    refuse_others(folder, "bench")
     reused = runs_named(reuse, runs)
     if others or is_many(folder):
         every = (named, *others)

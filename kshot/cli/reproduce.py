@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from kshot.cli.group import SETTINGS, Commands
-from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_model
+from kshot.cli.options import ModelOptions, data_folder, refuse_beside_engine, with_json, with_model
 from kshot.types import UserError
 
 
@@ -106,11 +106,12 @@ def run(
 @reproduce.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into. [default: RUN, where it is one]")
-def report(runs: tuple[Path, ...], out: Path | None) -> None:
+@with_json
+def report(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Judge findings again and make their report; no model is asked.
 
     With runs of several models it has a column a model, and judges what compares models: the smallest and the largest.
     """
     from kshot.lab.console import finish
 
-    finish(runs, out)
+    finish(runs, out, as_json=as_json)

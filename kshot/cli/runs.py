@@ -10,6 +10,10 @@ from kshot.cli.options import with_json
 from kshot.types import UserError
 
 MODEL = click.option("--model", help="Which model's run, of a RUN that holds those of several.")
+TESTS = {
+    "search": "a search is held against best-human, few-shot and random",
+    "reproduce": "each finding says what it compares",
+}
 OUTCOMES = ("right", "partial", "wrong", "scored", "unparsed", "truncated")  # of kshot.eval.report.model
 
 
@@ -45,26 +49,30 @@ def show(
 def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> None:
     """Make a RUN folder's report again: terminal table, report.md, report.html, figures.
 
-    RUN may be a study's or a search's, or hold the runs of several models.
+    RUN may be of any command that makes one: bench, tune, search or reproduce; and hold the runs of several models.
     """
+    from kshot.harness.runs.maker import maker_of
     from kshot.harness.runs.members import is_many
 
+    command = maker_of(run)
+    if command in TESTS and baseline is not None:
+        raise UserError(f"--baseline {baseline}: {TESTS[command]}; leave it out.")
     if is_many(run):
         from kshot.harness.runs.many import finish_many
 
         finish_many(run, baseline, out, as_json=as_json)
-    elif (run / "study.json").is_file():
+    elif command == "tune":
         from kshot.adapters.study.console import finish as finish_study
 
         finish_study(run, baseline, out, as_json=as_json)
-    elif (run / "found.json").is_file():
+    elif command == "search":
         from kshot.harness.runs.search.console import finish as finish_search
 
-        if baseline is not None:
-            raise UserError(
-                f"--baseline {baseline}: a search is held against best-human, few-shot and random; leave it out."
-            )
         finish_search(run, out, as_json=as_json)
+    elif command == "reproduce":
+        from kshot.lab.console import finish as finish_findings
+
+        finish_findings((run,), out, as_json=as_json)
     else:
         from kshot.harness.runs.console import finish
 

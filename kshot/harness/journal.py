@@ -51,6 +51,14 @@ LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
 
+def unended(folder: Path) -> str:
+    """What is said of a folder whose searches for prompts have only begun."""
+    return (
+        f"the searches in {folder} have not ended, and nothing is tested yet: give the same kshot search command "
+        "again, which goes on."
+    )
+
+
 class Journal:
     """A run's journal. `Journal.open` for the one writer, `Journal.read` for any reader."""
 
@@ -93,10 +101,7 @@ class Journal:
         try:
             if not path.is_file():
                 if (folder / "search" / "journal.sqlite").is_file():
-                    raise UserError(
-                        f"the searches in {folder} have not ended, and nothing is tested yet: give the same kshot "
-                        "search command again, which goes on."
-                    )
+                    raise UserError(unended(folder))
                 raise UserError(
                     f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo."
                 )

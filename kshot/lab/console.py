@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,6 @@ import click
 if TYPE_CHECKING:
     from kshot.harness.engines.registry import NamedEngine
     from kshot.lab.claims.finding import Finding
-
-VERDICTS_FILE = "verdicts.json"
 
 
 def print_findings(cost: bool = False) -> None:
@@ -117,23 +115,21 @@ def run_findings(
     finish([folder])
 
 
-def finish(folders: Sequence[Path], out: Path | None = None) -> None:
+def finish(folders: Sequence[Path], out: Path | None = None, *, as_json: bool = False) -> None:
     """Judges all that was settled in runs and answered to the end, prints the report and leaves it in `out`.
 
     With one run that is its own folder, if no other is given. Raises UserError as `judged_run` does.
     """
     from kshot.eval.report.publish import publish
     from kshot.lab.report import report_of
-    from kshot.lab.several import as_json, between, judged_run, ordered, said
+    from kshot.lab.several import between, judged_run, ordered, said, told
     from kshot.types import UserError
-    from kshot.whole_file import write_whole
 
     if len(folders) > 1 and out is None:
         raise UserError("a report of several runs lies in none of them: say where with --out FOLDER.")
     runs = ordered([judged_run(folder) for folder in folders])
     compared = between(runs)
-    out = out or folders[0]
-    publish(report_of(runs, compared), out, findings=len(runs))
-    found = [as_json(run) for run in runs]
-    told = found[0] if len(found) == 1 else {"models": found, "between_models": [said(each) for each in compared]}
-    write_whole(out / VERDICTS_FILE, json.dumps(told, indent=2) + "\n")
+    found = [told(run) for run in runs]
+    results = found[0] if len(found) == 1 else {"models": found, "between_models": [said(each) for each in compared]}
+    report = replace(report_of(runs, compared), results=results)
+    publish(report, out or folders[0], findings=len(runs), as_json=as_json)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kshot.eval.tasks import get_task
+from kshot.harness.runs.maker import refuse_others
 from kshot.harness.runs.plan import Plan, load_plan
 from kshot.harness.runs.reuse import OtherRuns
 from kshot.harness.runs.run import run_benchmark
@@ -111,13 +112,6 @@ def is_whole(said: Mapping[str, Any]) -> bool:
     )
 
 
-def refuse_others(folder: Path) -> None:
-    """Raises UserError where a folder holds a run that is not of findings: their attempts would be mixed."""
-    taken = any((folder / name).is_file() for name in ("journal.sqlite", "found.json", "study.json"))
-    if taken and not settled(folder):
-        raise UserError(f"{folder} holds a run of another command (it has no {SETTLED}): use another --run name.")
-
-
 def took(known: Mapping[str, dict[str, Any]], other: Path) -> None:
     """Adds what findings took in another run, whose answers are taken: once, however often the run is named."""
     for name, said in settled(other).items():
@@ -165,7 +159,7 @@ def reproduce(
     for plan in plans:
         if plan is not None:
             load_plan(plan).check()  # a mistake is told before a model is loaded
-    refuse_others(folder)
+    refuse_others(folder, "reproduce")
     known = settle([step.finding for step in ordered], folder)
     until = None if hours is None else time.monotonic() + 3600 * hours
 

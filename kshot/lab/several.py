@@ -111,7 +111,7 @@ def between(runs: Sequence[Judged], *, draws: int = DRAWS) -> list[Result]:
     ]
 
 
-def as_json(run: Judged) -> dict[str, Any]:
+def told(run: Judged) -> dict[str, Any]:
     """The verdicts on a model for scripts."""
     return {
         "model": run.model,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kshot.lab.run import named_findings, reproduce
-from kshot.lab.several import as_json, judged_run
+from kshot.lab.several import judged_run, told
 from kshot.types import UserError
 from tests.lab.test_run import GROWS, ONE, QUIET, TWO, Knows, several
 from tests.places import ROOT
@@ -51,12 +51,12 @@ def test_the_page_comes_out_of_the_runs_alone(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_finding_run_again_from_its_hash_gets_the_same_verdict(tmp_path: Path) -> None:
     [first] = several(tmp_path, {"model": (100, 2)}, [ONE, TWO])
-    said = as_json(judged_run(first))
+    said = told(judged_run(first))
     hashed = [f"{each['name']}@{each['hash']}" for each in said["findings"]]
     reproduce(
         named_findings(hashed), lambda: Knows("model", 2), tmp_path / "again", None, QUIET, info={"model": "model"}
     )
-    again = as_json(judged_run(tmp_path / "again"))
+    again = told(judged_run(tmp_path / "again"))
     assert again["findings"] == said["findings"] and len(hashed) == 2
     with pytest.raises(UserError, match="in this kshot and not 0000"):
         named_findings(["one@0000"])

@@ -154,7 +154,7 @@ def test_findings_that_were_damaged_are_named(tmp_path: Path, name: str, value: 
 def test_a_run_of_another_command_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     run_benchmark(load_plan(Plan(("word-pairs",), ("zero-shot",), limit=3)), Counting(), tmp_path)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UserError, match=r"another command .* another --run name"):
+    with pytest.raises(UserError, match=r"a run of `kshot bench`: use another --run name"):
         reproduce([ONE], Counting, tmp_path, None, QUIET)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -210,7 +210,7 @@ def test_the_report_has_hits_and_misses_in_one_table(
     reproduce([ONE, TWO], Counting, tmp_path, None, QUIET)
     finish([tmp_path])
     page = (tmp_path / "report.md").read_text()
-    verdicts = json.loads((tmp_path / "verdicts.json").read_text())
+    verdicts = json.loads((tmp_path / "results.json").read_text())
     assert {each["name"]: each["hash"] for each in verdicts["findings"]} == {"one": ONE.hash, "two": TWO.hash}
     assert page.index("## The findings") < page.index("## one") < page.index("## two")
     assert "Of 2 findings on" in capsys.readouterr().out
@@ -321,12 +321,12 @@ def test_what_compares_models_is_judged_on_the_smallest_and_the_largest(
     monkeypatch.setattr("kshot.lab.findings.FINDINGS", {"one": ONE, "grows": GROWS})
     folders = several(tmp_path, {"large": (300, 1), "small": (100, 0), "middle": (200, 2)}, [ONE, GROWS])
     finish(folders[1:2])
-    alone = json.loads((folders[1] / "verdicts.json").read_text())
+    alone = json.loads((folders[1] / "results.json").read_text())
     assert [each["name"] for each in alone["findings"]] == ["one"] and alone["not_run"] == []
     with pytest.raises(UserError, match="say where with --out"):
         finish(folders)
     finish(folders, tmp_path / "joint")
-    said = json.loads((tmp_path / "joint" / "verdicts.json").read_text())
+    said = json.loads((tmp_path / "joint" / "results.json").read_text())
     assert [each["model"] for each in said["models"]] == ["small", "middle", "large"]
     effects = [each["findings"][0]["effect"] for each in said["models"]]
     assert effects[0] == 0 < effects[1] < effects[2] > 80

@@ -17,6 +17,7 @@ from kshot.adapters.study.report import build
 from kshot.adapters.study.run import run_study
 from kshot.eval.report.prompting.build import check_baseline
 from kshot.eval.report.publish import publish
+from kshot.harness.runs.maker import refuse_others
 from kshot.harness.runs.progress import shown_on
 from kshot.prompts.strategies import get_strategy
 from kshot.types import UserError
@@ -27,6 +28,7 @@ def run(study: Study, folder: Path, options: Mapping[str, Any], baseline: str | 
 
     Raises UserError before anything is trained where the baseline is none of what will be reported.
     """
+    refuse_others(folder, "tune")
     check_baseline(names_in_report(study, folder), baseline)
     bar = shown_on(Console(stderr=True))
     under_way: tuple[str, str, int] = ("", "", 0)

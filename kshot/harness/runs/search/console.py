@@ -36,13 +36,14 @@ def run_search(
     UserError for a mistake before any model is loaded.
     """
     from kshot.harness.runs.console import run_plan
+    from kshot.harness.runs.maker import refuse_others
     from kshot.harness.runs.search.bench import bench_plan, shared
-    from kshot.harness.runs.search.found import check_pools, merged, write_found
+    from kshot.harness.runs.search.found import check_same_train, merged, write_found
     from kshot.harness.runs.search.plan import load_searches
 
-    refuse_others(folder)
+    refuse_others(folder, "search")
     loaded = load_searches(plan)
-    check_pools(folder, pools_of(loaded))
+    check_same_train(folder, pools_of(loaded))
     for other in (proposer, transfer):
         if other is not None and (note := other.note()):  # a wrong name is told now, and not after the searches
             tell(f"{other.model}: {note}")
@@ -141,16 +142,6 @@ def made_able(
         tell(note)
         keys = tuple(key for key in loaded.keys if not follows_gradients(key[1]))
         return replace(loaded, keys=keys, notes=(*loaded.notes, note)), engine
-
-
-def refuse_others(folder: Path) -> None:
-    """Raises UserError where a folder holds a run that is no search's."""
-    from kshot.harness.runs.members import is_many
-    from kshot.harness.runs.search.run import FOLDER
-
-    taken = (folder / "journal.sqlite").is_file() and not (folder / FOLDER).is_dir()
-    if taken or is_many(folder) or (folder / "study.json").is_file():
-        raise UserError(f"{folder} holds a run of another command: use another --run name.")
 
 
 def finish(folder: Path, out: Path | None = None, *, as_json: bool = False) -> None:

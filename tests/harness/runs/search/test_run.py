@@ -308,7 +308,7 @@ def test_the_smallest_pool_can_be_tested_to_the_end(tmp_path: Path, no_pictures:
 
 def test_the_folder_of_another_command_is_refused(tmp_path: Path) -> None:
     run_benchmark(load_plan(Plan(("planted",), ("zero-shot",))), planted.engine(), tmp_path)
-    with pytest.raises(UserError, match="another command"):
+    with pytest.raises(UserError, match="a run of `kshot bench`"):
         run_search(SMALL, named(), tmp_path)
 
 

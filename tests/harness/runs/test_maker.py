@@ -1,0 +1,57 @@
+"""Which command a folder's run is of: each command leaves the others' alone, and `kshot report` reports them all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kshot.cli.main import main
+from kshot.harness.runs.maker import MARKS, maker_of
+
+SCRIPTED = ["--engine", "scripted", "--limit", "2"]
+BENCH = ["bench", "-t", "word-pairs", "-s", "zero-shot", *SCRIPTED]
+COMMANDS = {
+    "bench": BENCH,
+    "tune": ["tune", "-t", "word-pairs", "--method", "lora"],
+    "search": ["search", "-t", "word-pairs", "--method", "edits", *SCRIPTED],
+    "reproduce": ["reproduce", "run", "few-shot-helps", "--engine", "scripted"],
+}
+
+
+@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_folder_of_another_command_is_refused_and_left_as_it_was(tmp_path: Path, command: str, mark: str) -> None:
+    if MARKS[mark] == command:
+        pytest.skip("its own")
+    file = tmp_path / "run" / mark
+    file.parent.mkdir(parents=True)
+    file.touch()
+    done = CliRunner().invoke(main, [*COMMANDS[command], "--run", "run", "--runs", str(tmp_path)])
+    assert done.exit_code == 2, done.output
+    assert f"holds a run of `kshot {MARKS[mark]}`: use another --run name" in done.output
+    assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == [file]
+    assert not file.read_bytes()
+
+
+def test_a_search_that_was_tested_is_a_searchs_though_it_has_an_ordinary_journal(tmp_path: Path) -> None:
+    for name in ("journal.sqlite", "found.json"):
+        (tmp_path / name).touch()
+    assert maker_of(tmp_path) == "search"
+    assert maker_of(tmp_path / "none") == ""
+
+
+def test_kshot_report_reports_findings(tmp_path: Path) -> None:
+    words = ["reproduce", "run", "few-shot-helps", "--engine", "scripted", "--run", "run", "--runs", str(tmp_path)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    folder = tmp_path / "run"
+    made = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    again = CliRunner().invoke(main, ["report", str(folder), "--json"])
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout) == made
+    assert made["findings"][0]["name"] == "few-shot-helps"
+    refused = CliRunner().invoke(main, ["report", str(folder), "--baseline", "zero-shot"])
+    assert refused.exit_code == 2
+    assert "each finding says what it compares" in refused.output
