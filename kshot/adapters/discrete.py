@@ -1,11 +1,13 @@
 """Gradients by the tokens of a prompt's own text: what `hotflip` asks of an engine that has the weights.
 
 `with_gradients` puts it around an engine of kshot's own; the weights are the engine's, none is loaded a second time and
-none changes. Everything else that is asked goes to the engine as before. To first order, exchanging the token at a
-place for another changes the loss by (the other's embedding - its own) . (the gradient at the place): Ebrahimi et al.
-2018 (HotFlip, arXiv 1712.06751), Shin et al. 2020 (AutoPrompt, arXiv 2010.15980), Zou et al. 2023 (GCG,
-arXiv 2307.15043). Only exchanges are told whose text, put into every prompt and cut into tokens again,
-gives these very tokens: what is found is a text, and asking it by `text="..."` is what was measured.
+none changes. Everything else that is asked goes to the engine as before. What a token would make of the loss at a
+place is said to first order, as HotFlip does (Ebrahimi et al. 2018, arXiv 1712.06751; Shin et al. 2020, AutoPrompt,
+arXiv 2010.15980; Zou et al. 2023, GCG, arXiv 2307.15043), but about another point: the mean of all embeddings, put in
+the place of the token that stands there. From one token to another is too far for a gradient at the first: it tells
+nothing (bench/hotflip.py); the mean is nearer to all of them. Only exchanges are told whose text, put into every
+prompt and cut into tokens again, gives these very tokens: what is found is a text, and asking it by `text="..."` is
+what was measured.
 
 Concedes: no soft prompt stands before the text, no model of several processes; quantized layers that have no
 derivative are refused.
@@ -137,20 +139,20 @@ def first_words(error: BaseException) -> str:
 
 
 def flipped(engine: Any, asked: FlipsAsked) -> Generation:
-    """The gradient by a text's tokens, and the best exchanges that are texts. Raises UserError where it has no place of
-    its own in the prompts."""
+    """The best exchanges of a text's token that are texts. Raises UserError where the text has no place of its own in
+    the prompts."""
     from kshot.harness.engines.token_engine import out_of_memory
 
     began = time.perf_counter()
     spelled = spell(engine, asked)
     try:
-        loss, gradient = gradient_of(engine.model, spelled, asked.rows)
+        place, table = asked.turn % len(spelled[0].span), embeddings(engine.model)
+        loss, told = told_of(engine.model, spelled, asked.rows, place, table)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
         raise EngineError("out of memory for a gradient; use a smaller model. All answers so far are kept.") from error
-    changes = first_order(engine.model, gradient, [spelled[0].ids[at] for at in spelled[0].span])
-    found = Gradient(loss, best_flips(engine, asked, spelled, changes))
+    found = Gradient(loss, len(spelled[0].span), best_flips(engine, asked, spelled, place, told))
     return Generation(
         reply_of(found),
         "scored",
@@ -217,17 +219,20 @@ def differentiable(model: Any) -> Iterator[None]:
         attend_with(model, before)
 
 
-def gradient_of(model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy]) -> tuple[float, torch.Tensor]:
+def gradient_of(
+    model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy], instead: tuple[int, torch.Tensor] | None = None
+) -> tuple[float, torch.Tensor]:
     """The rows' mean loss, and its gradient by the embeddings of the text's tokens: (tokens, width), float32 or wider.
 
-    Each row has the text in it once a continuation; these add up.
+    Each row has the text in it once a continuation; these add up. `instead` is an embedding that stands at one of the
+    text's places, counted from 0, in every row: (place, (width,)).
     """
     import torch
 
     total, loss = torch.zeros(()), 0.0
     with differentiable(model), torch.enable_grad():
         for some in portions(spelled):
-            worth, inputs = loss_of(model, some, rows)
+            worth, inputs = loss_of(model, some, rows, instead)
             [grads] = torch.autograd.grad(worth, inputs)
             places = torch.stack([grads[at, one.span.start : one.span.stop] for at, one in enumerate(unique(some))])
             total = total + wide(places).sum(0).cpu()
@@ -255,7 +260,9 @@ def unique(some: Sequence[Spelled]) -> list[Spelled]:
     return list(seen.values())
 
 
-def loss_of(model: Any, some: Sequence[Spelled], rows: Sequence[Lossy]) -> tuple[torch.Tensor, torch.Tensor]:
+def loss_of(
+    model: Any, some: Sequence[Spelled], rows: Sequence[Lossy], instead: tuple[int, torch.Tensor] | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The summed loss of some rows, and the embeddings that it hangs on: (sequences, longest, width)."""
     import torch
     from torch.nn import functional
@@ -267,6 +274,9 @@ def loss_of(model: Any, some: Sequence[Spelled], rows: Sequence[Lossy]) -> tuple
     mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in whole], device=device)
     with torch.no_grad():
         inputs = model.get_input_embeddings()(ids)
+        if instead is not None:
+            for row, one in enumerate(unique(some)):
+                inputs[row, one.span[instead[0]]] = instead[1].to(inputs)
     inputs = inputs.detach().requires_grad_()
     at = [places[one.seen] for one in some for _ in one.targets]
     steps = [len(one.ids) - 1 + step for one in some for step in range(len(one.targets))]
@@ -309,39 +319,41 @@ def logits_at(model: Any, inputs: torch.Tensor, mask: torch.Tensor, at: list[int
     return logits[0]
 
 
-def first_order(model: Any, gradient: torch.Tensor, ids: Sequence[int]) -> torch.Tensor:
-    """By how much the loss would change, to first order, with each token of the vocabulary at each of the text's
-    places: (tokens, vocabulary), float32 on the CPU."""
+def embeddings(model: Any) -> torch.Tensor:
+    """The embedding of each token, as the layer gives it: (vocabulary, width), float32 or wider, on the CPU."""
     import torch
 
     layer = model.get_input_embeddings()
     with torch.no_grad():
-        table = layer(torch.arange(layer.weight.shape[0], device=layer.weight.device))
-        table = wide(table).cpu()
-        changes = gradient @ table.T  # (tokens, vocabulary)
-        return changes - changes.gather(1, torch.tensor(ids).unsqueeze(1))
+        return wide(layer(torch.arange(layer.weight.shape[0], device=layer.weight.device))).cpu()
+
+
+def told_of(
+    model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy], place: int, table: torch.Tensor
+) -> tuple[float, torch.Tensor]:
+    """The rows' mean loss with the mean of all embeddings at a place of the text, and what it would be to first order
+    about there with each token: (vocabulary,)."""
+    mean = table.mean(0)
+    loss, gradient = gradient_of(model, spelled, rows, (place, mean))
+    return loss, loss + (table - mean) @ gradient[place]
 
 
 # ---------------------------------------------------------------- exchanges that are texts
 
 
 def best_flips(
-    engine: Any, asked: FlipsAsked, spelled: Sequence[Spelled], changes: torch.Tensor
-) -> tuple[tuple[tuple[str, float], ...], ...]:
-    """By token of the text the exchanges that lower the loss the most and are texts, with that change, best first."""
-    places = []
-    for place in range(len(changes)):
-        count = min(changes.shape[1], LOOKED_AT * asked.top)
-        values, tokens = changes[place].topk(count, largest=False)
-        found: list[tuple[str, float]] = []
-        for token, value in zip(tokens.tolist(), values.tolist(), strict=True):
-            if len(found) == asked.top:
-                break
-            text = text_with(engine, asked, spelled, place, token)
-            if text is not None:
-                found.append((text, value))
-        places.append(tuple(found))
-    return tuple(places)
+    engine: Any, asked: FlipsAsked, spelled: Sequence[Spelled], place: int, told: torch.Tensor
+) -> tuple[tuple[str, float], ...]:
+    """The exchanges of a token that are texts and are told the lowest losses, with these, best first."""
+    values, tokens = told.topk(min(len(told), LOOKED_AT * asked.top), largest=False)
+    found: list[tuple[str, float]] = []
+    for token, value in zip(tokens.tolist(), values.tolist(), strict=True):
+        if len(found) == asked.top:
+            break
+        text = text_with(engine, asked, spelled, place, token)
+        if text is not None:
+            found.append((text, value))
+    return tuple(found)
 
 
 def text_with(engine: Any, asked: FlipsAsked, spelled: Sequence[Spelled], place: int, token: int) -> str | None:

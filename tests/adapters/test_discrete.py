@@ -16,10 +16,11 @@ from scipy import stats
 from kshot.adapters.discrete import (
     GradientEngine,
     Spelled,
-    first_order,
+    embeddings,
     gradient_of,
     spell,
     text_with,
+    told_of,
     with_gradients,
 )
 from kshot.eval.answers import TEXT, labels
@@ -215,26 +216,29 @@ def test_the_engine_answers_afterwards_as_before(engine: GradientEngine) -> None
 def test_a_flip_is_a_text_that_is_cut_into_its_very_tokens(engine: GradientEngine) -> None:
     inner: Any = engine.engine
     rows = tuple(Lossy(f"{HOLE}\n\nQ: film {at}\nA:", (" good", " bad")) for at in range(3))
-    asked = FlipsAsked("say the word", rows, 5, without=("ward",))
-    engine.submit(0, flips_of(asked))
-    found = gradient_in(engine.collect()[0][1])
-    assert len(found.flips) == len("say the word") and all(place for place in found.flips)
-    tokenizer = inner.tokenizer
-    for place in found.flips:
-        assert [change for _, change in place] == sorted(change for _, change in place)
-        for text, _ in place:
-            new, old = (tokenizer(f"{said}\n\nQ: film 1\nA:").input_ids for said in (text, asked.text))
-            assert len(new) == len(old) and sum(a != b for a, b in zip(new, old, strict=True)) == 1
+    words = "say the word"
+    tokenizer, told = inner.tokenizer, dict[str, float]()
+    for turn in range(len(words) + 1):
+        asked = FlipsAsked(words, rows, 5, turn, without=("ward",))
+        engine.submit(0, flips_of(asked))
+        found = gradient_in(engine.collect()[0][1])
+        assert found.places == len(words) and found.flips
+        assert [loss for _, loss in found.flips] == sorted(loss for _, loss in found.flips)
+        for text, loss in found.flips:
+            new, old = (tokenizer(f"{said}\n\nQ: film 1\nA:").input_ids for said in (text, words))
+            ahead = len(old) - len(f"{words}\n\nQ: film 1\nA:")  # a token a letter, and one to begin with or none
+            place = ahead + turn % len(words)  # one after another, and round again
+            assert [at for at, (a, b) in enumerate(zip(new, old, strict=True)) if a != b] == [place]
             assert text == text.strip() and text.isprintable()
-    best = min((change, text) for place in found.flips for text, change in place)
-    assert "z" in best[1]
+            told[text] = loss
+    assert "z" in min(told, key=told.__getitem__)
 
 
 @pytest.mark.parametrize("filtered", ["filtered", "kept"])
 def test_no_label_becomes_a_word_of_the_text_unless_it_may(engine: GradientEngine, filtered: str) -> None:
     inner: Any = engine.engine
     asked = FlipsAsked(
-        "xood it", (Lossy(f"{HOLE}\nA:", (" good", " bad")),), 5, WORDS if filtered == "filtered" else ()
+        "xood it", (Lossy(f"{HOLE}\nA:", (" good", " bad")),), 5, 0, WORDS if filtered == "filtered" else ()
     )
     token = inner.tokenizer.convert_tokens_to_ids("g")
     text = text_with(inner, asked, spell(inner, asked), 0, token)
@@ -263,7 +267,7 @@ def test_turns_are_searched_as_the_chat_template_has_them(tiny_chat_llama: Path)
     assert not isinstance(row.prompt, str)
     engine.submit(0, flips_of(FlipsAsked("the film", (row,), 4)))
     found = gradient_in(engine.collect()[0][1])
-    assert len(found.flips) == len("the film") and sum(map(len, found.flips)) > 4
+    assert found.places == len("the film") and len(found.flips) > 1
     engine.close()
 
 
@@ -276,7 +280,7 @@ def test_a_planted_token_is_found(engine: GradientEngine, tmp_path: Path, seed: 
     best, start = found.candidates[found.best], next(one for one in found.candidates if one.how == "start")
     assert best.text.count("z") >= 2 and len(best.trials) == 16
     assert best.trials[0].value > start.trials[0].value
-    assert 300 - 9 < found.scorings <= 300
+    assert 300 - 10 < found.scorings <= 300
     [again] = [one.spec for one in found.candidates if one.text == best.text]
     assert get_strategy(again).params["text"] == best.text
 
@@ -285,7 +289,7 @@ def test_what_writes_is_searched_by_its_targets_likelihood(engine: GradientEngin
     task = task_of(answers=(), objective="accuracy")
     found = searched(engine, tmp_path / "run", "hotflip:tokens=1,samples=3,tries=4,top=4", task, 200)
     assert max(one.text.count("z") for one in found.candidates) >= 2
-    assert 200 - 9 < found.scorings <= 200
+    assert 200 - 6 < found.scorings <= 200
 
 
 def test_killed_anywhere_it_goes_on_to_the_same_end_and_is_replayed_without_a_model(
@@ -353,11 +357,11 @@ def test_what_cannot_be_is_said(spec: str, said: str) -> None:
 
 def test_what_is_asked_and_answered_is_read_as_it_was_written() -> None:
     turns = next(task_of().score("instruction:text=x", task_of().train[:1]))[0].prompt
-    asked = FlipsAsked('a "b"', (Lossy("x", ("a", "b"), 1), Lossy(turns, ("c",))), 7, ("d",), "zh")
+    asked = FlipsAsked('a "b"', (Lossy("x", ("a", "b"), 1), Lossy(turns, ("c",))), 7, 3, ("d",), "zh")
     assert asked_in(flips_of(asked)) == asked
-    found = Gradient(0.25, ((("é", -1.5),), ()))
+    found = Gradient(0.25, 2, (("é", 1.5),))
     assert gradient_in(Generation(reply_of(found), "scored")) == found
-    for text in ("gradients", "[]", json.dumps({"loss": 1}), json.dumps({"loss": 1, "flips": [[["a"]]]})):
+    for text in ("gradients", "[]", json.dumps({"loss": 1}), json.dumps({"loss": 1, "places": 1, "flips": [["a"]]})):
         with pytest.raises(UserError, match="hotflip"):
             gradient_in(Generation(text, "scored"))
 
@@ -375,29 +379,36 @@ def engine_of(loaded: Any) -> Any:
 REVIEWS = (("a moving film", " good"), ("a waste of time", " bad"))
 
 
-def test_first_order_changes_are_those_of_small_steps_to_another_token(bundled: Any) -> None:
-    """16 exchanges, a fiftieth of the way: what is left of it over a whole exchange bench/hotflip.py measures."""
+ROWS = tuple(
+    Lossy(f"{HOLE}\n\nReview: {said}\nIt was", (" good", " bad"), int(right == " bad")) for said, right in REVIEWS
+)
+
+
+def test_what_is_told_of_a_token_is_true_a_small_step_towards_it(bundled: Any) -> None:
+    """16 exchanges, a fiftieth of the way from the mean of all embeddings; whole ones bench/hotflip.py measures."""
     inner = engine_of(bundled)
-    rows = tuple(
-        Lossy(f"{HOLE}\n\nReview: {said}\nIt was", (" good", " bad"), int(right == " bad")) for said, right in REVIEWS
-    )
-    spelled = spell(inner, FlipsAsked("the the the", rows, 1))
-    loss, gradient = gradient_of(inner.model, spelled, rows)
-    span, layer = spelled[0].span, inner.model.get_input_embeddings()
-    changes = first_order(inner.model, gradient, [spelled[0].ids[at] for at in span])
-    drawing, said, true = random.Random(0), list[float](), list[float]()
+    spelled = spell(inner, FlipsAsked("the the the", ROWS, 1))
+    table = embeddings(inner.model)
+    mean, drawing = table.mean(0), random.Random(0)
+    said, true = list[float](), list[float]()
+    told = {place: told_of(inner.model, spelled, ROWS, place, table) for place in range(3)}
     for _ in range(16):
-        place, token = drawing.randrange(changes.shape[0]), drawing.randrange(changes.shape[1])
-
-        def moved(
-            module: Any, given: Any, out: torch.Tensor, at: int = span[place], token: int = token
-        ) -> torch.Tensor:
-            out = out.clone()
-            out[:, at] += 0.02 * (layer.weight[token] - out[:, at])
-            return out
-
-        hook = layer.register_forward_hook(moved)
-        true.append((gradient_of(inner.model, spelled, rows)[0] - loss) / 0.02)
-        hook.remove()
-        said.append(float(changes[place, token]))
+        place, token = drawing.randrange(3), drawing.randrange(len(table))
+        loss, losses = told[place]
+        step = (place, mean + 0.02 * (table[token] - mean))
+        true.append((gradient_of(inner.model, spelled, ROWS, step)[0] - loss) / 0.02)
+        said.append(float(losses[token]) - loss)
     assert stats.pearsonr(said, true).statistic > 0.95
+
+
+def test_an_embedding_that_stands_instead_is_that_tokens(bundled: Any) -> None:
+    """The loss with a token's own embedding put in its place is the loss of the text with that token."""
+    inner = engine_of(bundled)
+    table = embeddings(inner.model)
+    spelled, other = (spell(inner, FlipsAsked(text, ROWS, 1)) for text in ("the the the", "the film the"))
+    [token] = {one.ids[one.span[1]] for one in other}
+    loss, gradient = gradient_of(inner.model, spelled, ROWS, (1, table[token]))
+    own, direct = gradient_of(inner.model, other, ROWS)
+    assert loss == pytest.approx(own, abs=1e-5)
+    torch.testing.assert_close(gradient, direct, rtol=1e-3, atol=1e-5)
+    assert abs(loss - gradient_of(inner.model, spelled, ROWS)[0]) > 1e-3

@@ -1,4 +1,4 @@
-"""What `hotflip` asks of a model's weights: which exchange of one token of a text would lower a loss the most.
+"""What `hotflip` asks of a model's weights: which exchange of a token of a text would lower a loss the most.
 
 It is a request like any other, so that the runner batches it beside the scorings and the journal has its answer: a
 resume computes no gradient again, and a finished search is replayed without a model. Prompt and reply are JSON. Who
@@ -52,32 +52,34 @@ class Lossy:
 
 @dataclass(frozen=True, slots=True)
 class FlipsAsked:
-    """What a `Flips` asks: of this text in these prompts."""
+    """What a `Flips` asks: of one token of this text in these prompts."""
 
     text: str
     rows: tuple[Lossy, ...]
-    top: int  # so many exchanges of each token
+    top: int  # so many exchanges
+    turn: int = 0  # of which token: this one, counted round the text's tokens again and again
     without: tuple[str, ...] = ()  # words that no text may have
     language: str = "en"  # of the words around a question, for a model that takes no turns
 
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
-    """What the weights say of a text: its loss, and by token the texts that an exchange of it makes, best first.
+    """What the weights say of a token of a text: the texts that an exchange of it makes, best first.
 
-    With each text stands by how much the loss would change to first order: the token's embedding less the one that
-    stands there, times the gradient at its place.
+    With each text stands the loss that it would have to first order about the mean of all embeddings: the loss with
+    that mean at the token's place, and the new token's embedding less the mean times the gradient there.
     """
 
-    loss: float  # mean over the rows, natural log
-    flips: tuple[tuple[tuple[str, float], ...], ...]
+    loss: float  # with the mean of all embeddings at the place; mean over the rows, natural log
+    places: int  # tokens of the text
+    flips: tuple[tuple[str, float], ...]
 
 
 def flips_of(asked: FlipsAsked) -> Flips:
     """The request for it."""
     rows = [[turns_of(row.prompt), list(row.continuations), row.right] for row in asked.rows]
     said = {"text": asked.text, "rows": rows, "top": asked.top, "without": list(asked.without)}
-    said["language"] = asked.language
+    said |= {"turn": asked.turn, "language": asked.language}
     return Flips(json.dumps(said, sort_keys=True), continuation="gradients")
 
 
@@ -96,21 +98,21 @@ def asked_in(request: Flips) -> FlipsAsked:
         )
         for prompt, continuations, right in said["rows"]
     )
-    return FlipsAsked(said["text"], rows, said["top"], tuple(said["without"]), said["language"])
+    return FlipsAsked(said["text"], rows, said["top"], said["turn"], tuple(said["without"]), said["language"])
 
 
 def reply_of(gradient: Gradient) -> str:
     """A gradient as a reply's text."""
-    flips = [[[text, change] for text, change in place] for place in gradient.flips]
-    return json.dumps({"loss": gradient.loss, "flips": flips})
+    flips = [[text, loss] for text, loss in gradient.flips]
+    return json.dumps({"loss": gradient.loss, "places": gradient.places, "flips": flips})
 
 
 def gradient_in(reply: Generation) -> Gradient:
     """What a reply says. Raises UserError for one of an engine that has no gradients."""
     try:
         said = json.loads(reply.text)
-        flips = tuple(tuple((str(text), float(change)) for text, change in place) for place in said["flips"])
-        return Gradient(float(said["loss"]), flips)
+        flips = tuple((str(text), float(loss)) for text, loss in said["flips"])
+        return Gradient(float(said["loss"]), int(said["places"]), flips)
     except (ValueError, KeyError, TypeError):
         raise UserError(NEEDS_WEIGHTS) from None
 

@@ -1,7 +1,8 @@
 """A text whose tokens are exchanged one by one, along the gradient of the loss.
 
-Meets: a step's gradient and its candidates are read on the same samples, where AutoPrompt's code reads two shuffles of
-its loader, so that a candidate is held against the text that it was made of; the gradient is a request (`flips.py`),
+Meets: a step's gradient, its candidates and the text that stands are read on the same samples, where AutoPrompt's code
+reads two shuffles of its loader, so that a candidate is held against the text that it was made of; the gradient is
+taken where it tells something of other tokens (`kshot.adapters.discrete`); it is a request (`flips.py`),
 answered from the journal where it was answered before, so that a resume goes the same way to the last token. No torch
 is here: what answers is `kshot.adapters.discrete`.
 
@@ -51,11 +52,11 @@ def hotflip(
 
     Begins with `tokens` times "the", or with the task's instruction `wording`. Each step draws `samples` of train and
     takes on them the gradient of the loss, the negative log-probability of the target among the labels or choices, of a
-    task that writes for each token of the target. To first order that names the `top` best exchanges of each token
-    (Ebrahimi et al. 2018, arXiv 1712.06751; AutoPrompt); `tries` of them, drawn among all
-    places as GCG draws them, are scored on the same samples, and the best is taken where it is better
-    than the text that stands. A gradient is paid for as the scoring of its samples is. In the end the validation
-    chooses among the last `finalists` texts that it stood at and, where these are fewer, the best that it tried.
+    task that writes for each token of the target. That names to first order the `top` best exchanges of one token
+    (Ebrahimi et al. 2018, arXiv 1712.06751), one after another as AutoPrompt goes; `tries` of them, drawn as GCG draws
+    them, are scored on the same samples, and the best is taken where it is better than the text that stands. A
+    gradient is paid for as the scoring of its samples is. In the end the validation chooses among the last `finalists`
+    texts that it stood at and, where these are fewer, the best that it tried.
     `label_words`: filtered (no flip makes a text say one that the first did not say), or allowed.
     Raises UserError where a number is below 1, and where the engine has no weights.
     """
@@ -68,26 +69,29 @@ def hotflip(
     reached: dict[str, None] = {text: None}  # the texts that it stood at, the last one last
     others: dict[str, float] = {}  # and all that it tried, each with its loss
     rows: dict[str, Lossy] = {}
-    steps = taken = 0
-    while (size := min(samples, (trials.left - reserve) // (1 + tries), len(task.train))) > 0:
+    steps = taken = barren = 0
+    while (size := min(samples, (trials.left - reserve) // (2 + tries), len(task.train))) > 0:
         some = drawing.sample(task.train, size)
         for one in some:
             if one.id not in rows:
                 rows[one.id] = lossy(task, one, text)
         asked = [rows[one.id] for one in some]
         trials.pay(size)
-        [reply] = yield [flips_of(FlipsAsked(text, tuple(asked), top, without, task.question.language))]
+        [reply] = yield [flips_of(FlipsAsked(text, tuple(asked), top, steps, without, task.question.language))]
         found = gradient_in(reply)
-        flips = list(dict.fromkeys(flip for place in found.flips for flip, _ in place))
-        drawn = drawing.sample(flips, min(tries, len(flips)))
-        if not drawn:
-            break
-        trials.pay(size * len(drawn))
-        means = yield from mean_losses(asked, drawn)
-        best = min(range(len(drawn)), key=means.__getitem__)
         steps += 1
+        flips = [flip for flip, _ in found.flips]
+        barren = 0 if flips else barren + 1
+        if barren == found.places:  # no token can be exchanged
+            break
+        if not flips:
+            continue
+        drawn = drawing.sample(flips, min(tries, len(flips)))
+        trials.pay(size * (1 + len(drawn)))
+        stands, *means = yield from mean_losses(asked, [text, *drawn])
+        best = min(range(len(drawn)), key=means.__getitem__)
         others |= dict(zip(drawn, means, strict=True))
-        if means[best] < found.loss:
+        if means[best] < stands:
             text, taken = drawn[best], taken + 1
             reached[text] = reached.pop(text, None)
     beside = sorted(others.keys() - reached, key=lambda tried: (others[tried], tried))

@@ -87,16 +87,14 @@ class Model:
         return Generation(request.continuation, "scored", completion_tokens=1, logprob=logprob)
 
     def flipped(self, asked: FlipsAsked) -> Generation:
-        """A gradient, drawn: each word's exchanges are other words, worth what hangs on the text."""
+        """A gradient, drawn: a word's exchanges are other words, worth what hangs on the text."""
         for row in asked.rows:
             self.scored += [str(plain(one, asked.language).prompt) for one in row.filled(asked.text)]
         words = asked.text.split()
-        texts = [
-            [" ".join([*words[:at], FLIPPED[one % 6] + str(one), *words[at + 1 :]]) for one in range(asked.top)]
-            for at in range(len(words))
-        ]
-        flips = tuple(tuple((text, drawn(text) / 2**32 - 0.5) for text in place) for place in texts)
-        return Generation(reply_of(Gradient(1.0, flips)), "scored", logprob=-1.0)
+        at = asked.turn % len(words)
+        texts = [" ".join([*words[:at], FLIPPED[one % 6] + str(one), *words[at + 1 :]]) for one in range(asked.top)]
+        flips = tuple((text, drawn(text) / 2**32 - 0.5) for text in texts)
+        return Generation(reply_of(Gradient(1.0, len(words), flips)), "scored", logprob=-1.0)
 
 
 FLIPPED = ("Say", "what", "this", "film", "is", "now")
