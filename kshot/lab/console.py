@@ -82,7 +82,8 @@ def run_findings(
         raise UserError(
             f"share {share[0]}/{share[1]} has nothing to ask: these findings have fewer prompts; give fewer shares."
         )
-    console.print(f"{len(findings)} findings: {planned:,} attempts, what they share counted once", highlight=False)
+    of = "finding" if len(findings) == 1 else "findings"
+    console.print(f"{len(findings)} {of}: {planned:,} attempts, what they share counted once", highlight=False)
 
     def begin(step: Portion, at: int, hours_left: float | None) -> None:
         tallies.append(Tally({}))

@@ -65,6 +65,8 @@ def test_a_search_from_the_command_line_to_json_and_on_to_every_other_command(
         (("--task", "planted", "--data", "nowhere"), "--data nowhere is not a folder"),
         (("--task", "planted", "--method", "edits:wrong=1"), "no parameter 'wrong'"),
         (("--task", "planted", "--proposer", "scripted:wrong=1"), "no parameter 'wrong'"),
+        (("--task", "planted", "--method", "edits:balance=-1"), "balance is -1"),
+        (("--task", "planted", "--transfer", "scripted"), "is the model that is searched on"),
     ],
 )
 def test_mistakes_are_a_sentence(words: tuple[str, ...], said: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kshot.prompts.search.random import ATTEMPTS
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable, Trial
 from kshot.prompts.search.trials import Trials
-from kshot.types import Program
+from kshot.types import Program, UserError
 
 
 @search
@@ -37,9 +37,11 @@ def edits(
     validation samples, the same for all. `balance` times the entropy, in nats, of the labels that a candidate answers
     is added to its value where steps are chosen: the paper's code adds 10 times it to an accuracy in points (0.1 to a
     share) and the paper does not say so; here it is 0. Needs no model that can write. Concedes: no paraphrases; chunks
-    are no constituents. Raises UserError for numbers below 1.
+    are no constituents. Raises UserError for counts below 1, and a `balance` below 0.
     """
     check_counts(candidates=candidates, patience=patience)
+    if balance < 0:
+        raise UserError(f"balance is {balance}; it must not be below 0.")
     check_name("level", level, LEVELS)
     filtered = is_filtered(label_words)
     generator = random.Random(f"edits {seed}")

@@ -42,6 +42,8 @@ def run_search(
     from kshot.harness.runs.search.plan import load_searches
 
     refuse_others(folder, "search")
+    if transfer is not None and transfer.name == named.name:
+        raise UserError(f"--transfer {transfer.model} is the model that is searched on: name another, or leave it out.")
     loaded = load_searches(plan)
     check_same_train(folder, pools_of(loaded))
     for other in (proposer, transfer):
