@@ -66,6 +66,11 @@ ordinary run. The same command again goes on where it was stopped; more methods,
     "--calibrated/--no-calibrated", default=True, show_default=True,
     help="Test winners after calibration too, where labels are scored.",
 )  # fmt: skip
+@click.option(
+    "--reuse", multiple=True, metavar="RUN_FOLDER",
+    help="Take what the same engine was asked in another run already, such as a search of another task in a second "
+    "process; put together they are one report. Repeatable.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, and of generated samples.")
 @click.option("--run", "run_name", help="Name of the run. [default: made from tasks and model]")
 @click.option(
@@ -89,6 +94,7 @@ def search(
     limit: int,
     top: int,
     calibrated: bool,
+    reuse: tuple[str, ...],
     seed: int,
     run_name: str | None,
     runs: Path,
@@ -102,6 +108,7 @@ def search(
     """
     import kshot.adapters.registered  # noqa: F401  the engine, and the search, that only adapters know
     from kshot.harness.engines.registry import find_engine
+    from kshot.harness.runs.reuse import runs_named
     from kshot.harness.runs.search.console import finish, run_search
     from kshot.harness.runs.search.plan import SearchPlan
 
@@ -122,6 +129,7 @@ def search(
         plan, named, folder,
         proposer=find_engine(other(proposer, options)) if proposer else None,
         transfer=find_engine(other(transfer, options)) if transfer else None, able=with_gradients,
+        reuse=runs_named(reuse, runs),
     )  # fmt: skip
     finish(folder, as_json=as_json)
 

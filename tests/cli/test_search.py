@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kshot.cli import main
+from kshot.harness.journal import Journal
 from tests.harness.runs.search.conftest import no_pictures as no_pictures
 from tests.harness.runs.search.conftest import world as world
 
@@ -92,6 +93,33 @@ def test_a_proposer_and_a_transfer_are_engines_of_their_own(tmp_path: Path, no_p
     assert "Look at the item." in {one["text"] for one in ape["tried"]}
     assert (tmp_path / "s" / "transfer" / "journal.sqlite").is_file()
     assert "On another model" in (tmp_path / "s" / "report.md").read_text()
+
+
+def test_what_another_search_was_asked_is_taken_from_there(tmp_path: Path, no_pictures: None) -> None:
+    """A search of each task in a process of its own, then both in one report: nothing is asked a second time."""
+
+    def searched(run: str, *words: str) -> Path:
+        own = ("--runs", str(tmp_path), "--run", run, "--engine", "scripted", "--method", "edits")
+        done = kshot("search", *words, *SMALL, *own)
+        assert done.exit_code == 0, done.output
+        return tmp_path / run
+
+    tasks = ("planted", "planted:train=40")
+    apart = [searched(f"s{at}", "--task", task) for at, task in enumerate(tasks)]
+    reuse = [word for folder in apart for word in ("--reuse", str(folder))]
+    whole = searched("both", "--task", tasks[0], "--task", tasks[1], *reuse)
+    for place in ("search", "."):
+        with Journal.read(whole / place) as journal:
+            assert sum(journal.reused().values()) == journal.count() > 0
+    names = ("task", "method", "seed", "validation", "tested", "oob")
+    found, *others = (json.loads((folder / "found.json").read_text())["searches"] for folder in (whole, *apart))
+
+    def said(searches: list[dict[str, object]]) -> list[list[object]]:
+        return sorted([one.get(name) for name in names] for one in searches)  # type: ignore[type-var]
+
+    assert said(found) == said([one for some in others for one in some])
+    wrong = kshot("search", "--task", "planted", *SMALL, "--engine", "scripted", "--reuse", str(tmp_path / "none"))
+    assert wrong.exit_code == 2 and "holds no run" in wrong.output
 
 
 def test_the_command_imports_nothing_heavy_before_it_is_needed() -> None:

@@ -19,6 +19,7 @@ from kshot.harness.rows import check_generation
 from kshot.types import Generation, Request, UserError
 
 NAME = "journal.sqlite"
+SEARCHES = "search"  # the folder in a run that has what its searches for prompts asked
 DEPTHS = ("*", "*/*")  # below the folder of runs: a run, and a run of one of several models
 
 
@@ -27,7 +28,7 @@ def runs_named(given: Sequence[str], runs: Path) -> list[Path]:
     found: list[Path] = []
     for name in given:
         folder = Path(name).expanduser()
-        if name and not (folder / NAME).is_file():
+        if name and not (folder / NAME).is_file() and not (folder / SEARCHES / NAME).is_file():
             raise UserError(f"--reuse {name} holds no run (no {NAME}): give the folder of a run, such as runs/demo.")
         found += [folder] if name else runs_in(runs)
     return list(dict.fromkeys(found))
@@ -36,6 +37,11 @@ def runs_named(given: Sequence[str], runs: Path) -> list[Path]:
 def runs_in(folder: Path) -> list[Path]:
     """The runs of a folder of runs, in order of their names."""
     return sorted({path.parent for depth in DEPTHS for path in folder.glob(f"{depth}/{NAME}")})
+
+
+def searches_in(folders: Sequence[Path]) -> list[Path]:
+    """What the searches of these runs asked, of those that have any."""
+    return [place for folder in folders if ((place := folder / SEARCHES) / NAME).is_file()]
 
 
 class OtherRuns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,11 +29,13 @@ def run_search(
     proposer: NamedEngine | None = None,
     transfer: NamedEngine | None = None,
     able: Callable[[Engine], Engine] | None = None,
+    reuse: Sequence[Path] = (),
 ) -> None:
     """Searches, then tests what was found and what it is held against; `finish` makes the report.
 
-    `able` makes an engine answer what searches that follow gradients ask, and raises UserError where it cannot. Raises
-    UserError for a mistake before any model is loaded.
+    `able` makes an engine answer what searches that follow gradients ask, and raises UserError where it cannot. `reuse`
+    are other runs, of searches or not, whose answers are taken. Raises UserError for a mistake before any model is
+    loaded.
     """
     from kshot.harness.runs.console import run_plan
     from kshot.harness.runs.maker import refuse_others
@@ -51,10 +53,11 @@ def run_search(
             tell(f"{other.model}: {note}")
     for note in loaded.notes:
         tell(note)
-    found = merged(folder, searched(loaded, named, proposer, folder, able))
+    found = merged(folder, searched(loaded, named, proposer, folder, able, reuse))
     write_found(folder, found)
     let_go()
-    run_plan(bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated), named, folder, what="test attempts")
+    plan_of_tests = bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated)
+    run_plan(plan_of_tests, named, folder, what="test attempts", reuse=reuse)
     said = shared(loaded, folder)
     if said:
         write_found(folder, replace(found, notes=tuple(dict.fromkeys([*found.notes, *said]))))
@@ -70,12 +73,14 @@ def searched(
     proposer: NamedEngine | None,
     folder: Path,
     able: Callable[[Engine], Engine] | None,
+    reuse: Sequence[Path],
 ) -> FoundFile:
     """Runs or resumes the searches, and shows how far they are."""
     from rich.console import Console
 
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.resumed import deferred
+    from kshot.harness.runs.reuse import OtherRuns, searches_in
     from kshot.harness.runs.search.bench import calibrations_of, few_shot_of
     from kshot.harness.runs.search.engines import as_one
     from kshot.harness.runs.search.found import FoundFile, described, outcome_of, specs_of
@@ -89,17 +94,19 @@ def searched(
     def progress(far: HowFarSearches) -> None:
         states[:] = [far]
         state = far.state
-        tokens = f"{state.generated_tokens:,} tokens  {state.in_flight} in flight" if state else ""
-        bar.show(far.spent, f"{far.done} of {far.searches} searches done  {tokens}")
+        tokens = f"  {state.generated_tokens:,} tokens  {state.in_flight} in flight" if state else ""
+        taken = f"  {state.reused:,} taken from other runs" if state and state.reused else ""
+        bar.show(far.spent, f"{far.done} of {far.searches} searches done{tokens}{taken}")
 
     loaded, scores = made_able(loaded, named, folder / FOLDER, able)
     engine = scores
     if proposer is not None:
         engine = as_one(scores, deferred(proposer, folder / FOLDER, ("proposer", "proposer_chat")) or proposer())
     try:
-        with bar:
+        own = folder / FOLDER
+        with OtherRuns([*searches_in(reuse), *reuse], own, engine.id, tell) as others, bar:
             bar.begin("scorings", loaded.plan.budget * len(loaded.keys))
-            ended = run_searches(loaded, engine, folder, progress=progress)
+            ended = run_searches(loaded, engine, folder, progress=progress, reuse=others)
     except KeyboardInterrupt:
         far = states[0].done if states else 0
         click.echo(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kshot.harness.journal import Journal
-from kshot.harness.runner import Calls, Job, Progress, run_jobs
+from kshot.harness.runner import Calls, Job, Progress, Reuse, run_jobs
 from kshot.harness.runs.search.engines import TwoEngines
 from kshot.harness.runs.search.meter import Meter, metered
 from kshot.harness.runs.search.plan import Key, Searches
@@ -65,8 +65,12 @@ def run_searches(
     *,
     progress: Callable[[HowFarSearches], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
+    reuse: Reuse | None = None,
 ) -> list[Searched]:
-    """Runs or resumes all searches of a plan in RUN/search. Raises UserError and EngineError."""
+    """Runs or resumes all searches of a plan in RUN/search. Raises UserError and EngineError.
+
+    `reuse` is looked in for answers that other runs have.
+    """
     ended: dict[Key, Searched] = {}
     ledgers: dict[Key, Trials] = {}
     meters: dict[Key, Meter] = {}
@@ -97,7 +101,7 @@ def run_searches(
 
     id_of = engine.id_of if isinstance(engine, TwoEngines) else None
     with Journal.open(folder / FOLDER, settings_of(loaded, engine)) as journal:
-        run_jobs(engine, jobs(), journal, done=done, progress=told, on_ask=on_ask, id_of=id_of)
+        run_jobs(engine, jobs(), journal, done=done, progress=told, on_ask=on_ask, reuse=reuse, id_of=id_of)
     return [ended[key] for key in loaded.keys]
 
 
