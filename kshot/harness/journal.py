@@ -47,6 +47,7 @@ from kshot.types import Generation, Record, Request, Sample, UserError
 
 T = TypeVar("T")
 
+SEARCHES = "search"  # the folder in a run with the journal of what its searches for prompts asked
 LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
 
@@ -100,7 +101,7 @@ class Journal:
         path = folder / "journal.sqlite"
         try:
             if not path.is_file():
-                if (folder / "search" / "journal.sqlite").is_file():
+                if (folder / SEARCHES / path.name).is_file():
                     raise UserError(unended(folder))
                 raise UserError(
                     f"{folder} holds no run (no journal.sqlite): give the folder of a run, such as runs/demo."

@@ -13,13 +13,12 @@ from types import TracebackType
 from typing import Self
 
 from kshot.harness.damage import UNREADABLE
-from kshot.harness.journal import Journal, request_key
+from kshot.harness.journal import SEARCHES, Journal, request_key
 from kshot.harness.judging.read import SETTING
 from kshot.harness.rows import check_generation
 from kshot.types import Generation, Request, UserError
 
 NAME = "journal.sqlite"
-SEARCHES = "search"  # the folder in a run that has what its searches for prompts asked
 DEPTHS = ("*", "*/*")  # below the folder of runs: a run, and a run of one of several models
 
 

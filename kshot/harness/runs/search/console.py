@@ -78,13 +78,14 @@ def searched(
     """Runs or resumes the searches, and shows how far they are."""
     from rich.console import Console
 
+    from kshot.harness.journal import SEARCHES
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.resumed import deferred
     from kshot.harness.runs.reuse import OtherRuns, searches_in
     from kshot.harness.runs.search.bench import calibrations_of, few_shot_of
     from kshot.harness.runs.search.engines import as_one
     from kshot.harness.runs.search.found import FoundFile, described, outcome_of, specs_of
-    from kshot.harness.runs.search.run import FOLDER, HowFarSearches, run_searches
+    from kshot.harness.runs.search.run import HowFarSearches, run_searches
 
     if note := named.note():
         tell(f"{named.model}: {note}")
@@ -98,12 +99,12 @@ def searched(
         taken = f"  {state.reused:,} taken from other runs" if state and state.reused else ""
         bar.show(far.spent, f"{far.done} of {far.searches} searches done{tokens}{taken}")
 
-    loaded, scores = made_able(loaded, named, folder / FOLDER, able)
+    loaded, scores = made_able(loaded, named, folder / SEARCHES, able)
     engine = scores
     if proposer is not None:
-        engine = as_one(scores, deferred(proposer, folder / FOLDER, ("proposer", "proposer_chat")) or proposer())
+        engine = as_one(scores, deferred(proposer, folder / SEARCHES, ("proposer", "proposer_chat")) or proposer())
     try:
-        own = folder / FOLDER
+        own = folder / SEARCHES
         with OtherRuns([*searches_in(reuse), *reuse], own, engine.id, tell) as others, bar:
             bar.begin("scorings", loaded.plan.budget * len(loaded.keys))
             ended = run_searches(loaded, engine, folder, progress=progress, reuse=others)

@@ -18,7 +18,7 @@ from typing import Any
 from kshot.eval.report.searching.outcomes import SearchOutcome, Spent, Tried
 from kshot.eval.selection_bias import SelectionBias, selection_bias
 from kshot.harness import provenance
-from kshot.harness.journal import unended
+from kshot.harness.journal import SEARCHES, unended
 from kshot.harness.runs.search.plan import Searches
 from kshot.harness.runs.search.run import Searched
 from kshot.prompts.search import Candidate, Found, Searchable
@@ -122,7 +122,7 @@ def read_found(folder: Path) -> FoundFile:
     """What a folder's searches came to. Raises UserError where there is none, or it is damaged."""
     path = folder / FOUND
     if not path.is_file():
-        begun = (folder / "search" / "journal.sqlite").is_file()
+        begun = (folder / SEARCHES / "journal.sqlite").is_file()
         none = f"{folder} holds no search (no {FOUND}): give a folder of `kshot search`."
         raise UserError(unended(folder) if begun else none)
     said = read_object(path, REMEDY)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kshot.harness.journal import Journal
+from kshot.harness.journal import SEARCHES, Journal
 from kshot.harness.runner import Calls, Job, Progress, Reuse, run_jobs
 from kshot.harness.runs.search.engines import TwoEngines
 from kshot.harness.runs.search.meter import Meter, metered
@@ -23,7 +23,6 @@ from kshot.prompts.search.trials import Trials
 from kshot.prompts.templates import plain
 from kshot.types import Engine, Program, Request
 
-FOLDER = "search"
 SETTING = "search"
 
 
@@ -100,7 +99,7 @@ def run_searches(
             progress(far)
 
     id_of = engine.id_of if isinstance(engine, TwoEngines) else None
-    with Journal.open(folder / FOLDER, settings_of(loaded, engine)) as journal:
+    with Journal.open(folder / SEARCHES, settings_of(loaded, engine)) as journal:
         run_jobs(engine, jobs(), journal, done=done, progress=told, on_ask=on_ask, reuse=reuse, id_of=id_of)
     return [ended[key] for key in loaded.keys]
 
