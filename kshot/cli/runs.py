@@ -51,6 +51,11 @@ def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> 
 
     RUN may be of any command that makes one: bench, tune, search or reproduce; and hold the runs of several models.
     """
+    report_of(run, baseline, out, as_json=as_json)
+
+
+def report_of(run: Path, baseline: str | None = None, out: Path | None = None, *, as_json: bool = False) -> None:
+    """Makes the report of a folder's run, whichever command it is of. Raises UserError."""
     from kshot.harness.runs.maker import maker_of
     from kshot.harness.runs.members import is_many
 
@@ -89,8 +94,6 @@ def report(run: Path, baseline: str | None, out: Path | None, as_json: bool) -> 
 )
 def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
     """Read a RUN's stored completions again with today's rules, by further metrics too; no model is asked."""
-    from kshot.harness.runs.console import finish
-    from kshot.harness.runs.many import finish_many
     from kshot.harness.runs.members import folders_of, is_many
     from kshot.harness.runs.run import rescore as again
 
@@ -98,7 +101,7 @@ def rescore(run: Path, metrics: tuple[str, ...], trust_code: bool) -> None:
         count, changed = again(folder, metrics, trust_code=trust_code)
         of = f"{folder.name}: " if is_many(run) else ""
         click.echo(f"{of}{count} records read again, {changed} changed")
-    (finish_many if is_many(run) else finish)(run, None)
+    report_of(run)
 
 
 @click.command()

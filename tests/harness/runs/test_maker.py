@@ -51,6 +51,9 @@ def test_kshot_report_reports_findings(tmp_path: Path) -> None:
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout) == made
     assert made["findings"][0]["name"] == "few-shot-helps"
+    read_again = CliRunner().invoke(main, ["rescore", str(folder)])
+    assert read_again.exit_code == 0, read_again.output
+    assert json.loads((folder / "results.json").read_text(encoding="utf-8")) == made
     refused = CliRunner().invoke(main, ["report", str(folder), "--baseline", "zero-shot"])
     assert refused.exit_code == 2
     assert "each finding says what it compares" in refused.output
