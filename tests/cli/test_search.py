@@ -118,8 +118,27 @@ def test_what_another_search_was_asked_is_taken_from_there(tmp_path: Path, no_pi
         return sorted([one.get(name) for name in names] for one in searches)  # type: ignore[type-var]
 
     assert said(found) == said([one for some in others for one in some])
+    (apart[0] / "journal.sqlite").rename(tmp_path / "gone")  # as if it had been killed before its test
+    own = ("--engine", "scripted", "--method", "edits", "--runs", str(tmp_path), "--run", "again")
+    done = kshot("search", "--task", tasks[0], *SMALL, *own, "--reuse", str(apart[0]))
+    assert done.exit_code == 0 and "nothing is taken" not in done.output
+    with Journal.read(tmp_path / "again" / "search") as journal:
+        assert sum(journal.reused().values()) == journal.count()
     wrong = kshot("search", "--task", "planted", *SMALL, "--engine", "scripted", "--reuse", str(tmp_path / "none"))
     assert wrong.exit_code == 2 and "holds no run" in wrong.output
+
+
+def test_what_a_proposer_wrote_and_another_model_answered_is_taken_too(tmp_path: Path, no_pictures: None) -> None:
+    words = (
+        "search", "--task", "planted", "--method", "ape", *SMALL, "--engine", "scripted", "--runs", str(tmp_path),
+        "--proposer", "scripted:reply=Look at the item.", "--transfer", "scripted:reply=good",
+    )  # fmt: skip
+    assert kshot(*words, "--run", "one").exit_code == 0
+    done = kshot(*words, "--run", "two", "--reuse", str(tmp_path / "one"))
+    assert done.exit_code == 0, done.output
+    for place in ("search", ".", "transfer"):
+        with Journal.read(tmp_path / "two" / place) as journal:
+            assert sum(journal.reused().values()) == journal.count() > 0, place
 
 
 def test_the_command_imports_nothing_heavy_before_it_is_needed() -> None:

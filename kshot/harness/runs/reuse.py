@@ -38,16 +38,22 @@ def runs_in(folder: Path) -> list[Path]:
     return sorted({path.parent for depth in DEPTHS for path in folder.glob(f"{depth}/{NAME}")})
 
 
-def searches_in(folders: Sequence[Path]) -> list[Path]:
-    """What the searches of these runs asked, of those that have any."""
-    return [place for folder in folders if ((place := folder / SEARCHES) / NAME).is_file()]
+def within(folders: Sequence[Path], place: str) -> list[Path]:
+    """The journals in a place of these runs' folders, of those that have one there; "." is the folder itself."""
+    return [folder / place for folder in folders if (folder / place / NAME).is_file()]
 
 
 class OtherRuns:
-    """Journals that answers may be taken from. Used with `with`; called with a key and its request."""
+    """Journals that answers may be taken from. Used with `with`; called with a key and its request.
 
-    def __init__(self, folders: Sequence[Path], own: Path, engine: str, say: Callable[[str], None]) -> None:
+    `beside` is the id of a second engine, which answers some of the requests.
+    """
+
+    def __init__(
+        self, folders: Sequence[Path], own: Path, engine: str, say: Callable[[str], None], beside: str = ""
+    ) -> None:
         self.engine, self.say = engine, say
+        self.engines = tuple(filter(None, (engine, beside)))
         self.journals: dict[str, Journal] = {}
         self.taken: dict[str, int] = {}  # answers by run
         self.unfit: dict[Path, object] = {}  # runs of other engines, with these
@@ -102,7 +108,7 @@ class OtherRuns:
                 continue
             except UNREADABLE:
                 continue
-            if request_key(self.engine, asked) == key:
+            if key in [request_key(engine, asked) for engine in self.engines]:
                 self.taken[name] = self.taken.get(name, 0) + 1
                 return found, name
         return None

@@ -41,6 +41,7 @@ def run_search(
     from kshot.harness.runs.maker import refuse_others
     from kshot.harness.runs.search.bench import bench_plan, shared
     from kshot.harness.runs.search.found import check_same_train, merged, write_found
+    from kshot.harness.runs.reuse import within
     from kshot.harness.runs.search.plan import load_searches
 
     refuse_others(folder, "search")
@@ -57,14 +58,15 @@ def run_search(
     write_found(folder, found)
     let_go()
     plan_of_tests = bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated)
-    run_plan(plan_of_tests, named, folder, what="test attempts", reuse=reuse)
+    run_plan(plan_of_tests, named, folder, what="test attempts", reuse=within(reuse, "."))
     said = shared(loaded, folder)
     if said:
         write_found(folder, replace(found, notes=tuple(dict.fromkeys([*found.notes, *said]))))
     if transfer is not None:
         let_go()
         winners = bench_plan(loaded, found.outcomes, found.few_shot, found.calibrated, winners_only=True)
-        run_plan(winners, transfer, folder / TRANSFER, what=f"the same on {transfer.model}")
+        tested = within(reuse, TRANSFER)
+        run_plan(winners, transfer, folder / TRANSFER, what=f"the same on {transfer.model}", reuse=tested)
 
 
 def searched(
@@ -81,9 +83,9 @@ def searched(
     from kshot.harness.journal import SEARCHES
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.resumed import deferred
-    from kshot.harness.runs.reuse import OtherRuns, searches_in
+    from kshot.harness.runs.reuse import OtherRuns, within
     from kshot.harness.runs.search.bench import calibrations_of, few_shot_of
-    from kshot.harness.runs.search.engines import as_one
+    from kshot.harness.runs.search.engines import TwoEngines, as_one
     from kshot.harness.runs.search.found import FoundFile, described, outcome_of, specs_of
     from kshot.harness.runs.search.run import HowFarSearches, run_searches
 
@@ -105,7 +107,9 @@ def searched(
         engine = as_one(scores, deferred(proposer, folder / SEARCHES, ("proposer", "proposer_chat")) or proposer())
     try:
         own = folder / SEARCHES
-        with OtherRuns([*searches_in(reuse), *reuse], own, engine.id, tell) as others, bar:
+        beside = engine.proposes.id if isinstance(engine, TwoEngines) else ""
+        asked = [*within(reuse, SEARCHES), *within(reuse, ".")]
+        with OtherRuns(asked, own, engine.id, tell, beside) as others, bar:
             bar.begin("scorings", loaded.plan.budget * len(loaded.keys))
             ended = run_searches(loaded, engine, folder, progress=progress, reuse=others)
     except KeyboardInterrupt:
