@@ -39,9 +39,9 @@ def run_search(
     """
     from kshot.harness.runs.console import run_plan
     from kshot.harness.runs.maker import refuse_others
+    from kshot.harness.runs.reuse import within
     from kshot.harness.runs.search.bench import bench_plan, shared
     from kshot.harness.runs.search.found import check_same_train, merged, write_found
-    from kshot.harness.runs.reuse import within
     from kshot.harness.runs.search.plan import load_searches
 
     refuse_others(folder, "search")
