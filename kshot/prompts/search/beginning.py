@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from kshot.prompts.exemplars import check_name
 from kshot.prompts.phrases import said_in
-from kshot.prompts.search.proposals import HAN, label_words_of, names_a_label
+from kshot.prompts.search.proposals import HAN, WORDS, label_words_of, names_a_label
 from kshot.prompts.search.searchable import Searchable
 from kshot.prompts.templates import lettered, target_text
 from kshot.types import Message, Sample, UserError
@@ -23,6 +23,13 @@ def check_counts(**counts: int) -> None:
     for name, value in counts.items():
         if value < 1:
             raise UserError(f"{name} is {value}; it must be at least 1.")
+
+
+def check_length(**counts: int) -> None:
+    """Raises UserError for a hyperparameter that is the length of a text, and longer than what is tried."""
+    for name, value in counts.items():
+        if value > WORDS:
+            raise UserError(f"{name} is {value}; it must be {WORDS} at most: no longer text is tried as a prompt.")
 
 
 def is_filtered(label_words: str) -> bool:

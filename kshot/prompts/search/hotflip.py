@@ -21,7 +21,7 @@ from kshot.program import Done, advance, drive
 from kshot.prompts.common import answer_behind
 from kshot.prompts.instructions import instruction_of
 from kshot.prompts.scoring import checked
-from kshot.prompts.search.beginning import check_counts, is_filtered
+from kshot.prompts.search.beginning import check_counts, check_length, is_filtered
 from kshot.prompts.search.flips import HOLE, FlipsAsked, Lossy, flips_of, gradient_in, losses
 from kshot.prompts.search.proposals import label_words_of, names_a_label
 from kshot.prompts.search.registry import search
@@ -53,14 +53,16 @@ def hotflip(
     Begins with `tokens` times "the", or with the task's instruction `wording`. Each step draws `samples` of train and
     takes on them the gradient of the loss, the negative log-probability of the target among the labels or choices, of a
     task that writes for each token of the target. That names to first order the `top` best exchanges of one token
-    (Ebrahimi et al. 2018, arXiv 1712.06751), one after another as AutoPrompt goes; `tries` of them, drawn as GCG draws
-    them, are scored on the same samples, and the best is taken where it is better than the text that stands. A
-    gradient is paid for as the scoring of its samples is. In the end the validation chooses among the last `finalists`
-    texts that it stood at and, where these are fewer, the best that it tried.
+    (Ebrahimi et al. 2018, arXiv 1712.06751), of the next one in turn, where AutoPrompt's code draws which; `tries` of
+    them, drawn as GCG draws them, are scored on the same samples, and the best is taken where it is better than the
+    text that stands. A gradient is paid for as the scoring of its samples is. In the end the validation chooses among
+    the last `finalists` texts that it stood at and, where these are fewer, the best that it tried.
     `label_words`: filtered (no flip makes a text say one that the first did not say), or allowed.
-    Raises UserError where a number is below 1, and where the engine has no weights.
+    Raises UserError where a number is below 1, `tokens` above 40, and where the engine has no weights.
     """
     check_counts(tokens=tokens, samples=samples, top=top, tries=tries, finalists=finalists)
+    check_length(tokens=tokens)
+    tries = min(tries, top)  # no more is ever drawn, nor kept back for
     text = start = instruction_of(task.question.instructions, wording) or " ".join([NEUTRAL] * tokens)
     filtered = label_words_of(task) if is_filtered(label_words) else ()
     without = tuple(word for word in filtered if not names_a_label(start, (word,)))
@@ -70,6 +72,7 @@ def hotflip(
     others: dict[str, float] = {}  # and all that it tried, each with its loss
     rows: dict[str, Lossy] = {}
     steps = taken = barren = 0
+    notes: list[str] = []
     while (size := min(samples, (trials.left - reserve) // (2 + tries), len(task.train))) > 0:
         some = drawing.sample(task.train, size)
         for one in some:
@@ -82,7 +85,8 @@ def hotflip(
         steps += 1
         flips = [flip for flip, _ in found.flips]
         barren = 0 if flips else barren + 1
-        if barren == found.places:  # no token can be exchanged
+        if barren == found.places:
+            notes.append("it ended early: no token of the text can be exchanged for one that makes another text.")
             break
         if not flips:
             continue
@@ -98,7 +102,7 @@ def hotflip(
     ends = ((end, "start" if end == start else "flip") for end in [*reversed(reached), *beside])
     yield from trials.halving(trials.add_first(ends, finalists))
     said = f"{taken} of {steps} steps took a flip, each on {samples} train samples at most."
-    return (yield from trials.concluded([said]))
+    return (yield from trials.concluded([said, *notes]))
 
 
 def mean_losses(rows: Sequence[Lossy], texts: Sequence[str]) -> Program[list[float]]:

@@ -12,7 +12,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kshot.prompts.search.beginning import check_counts, is_filtered
+from kshot.prompts.search.beginning import check_counts, check_length, is_filtered
 from kshot.prompts.search.registry import search
 from kshot.prompts.search.searchable import Found, Searchable, Trial
 from kshot.prompts.search.trials import Trials
@@ -59,6 +59,7 @@ def reinforce(
     Raises UserError where a number is below 1, or the task has not two words to choose from.
     """
     check_counts(positions=positions, words=words, samples=samples, finalists=finalists)
+    check_length(positions=positions)
     if lr <= 0 or entropy < 0:
         raise UserError(f"lr is {lr} and entropy {entropy}; the one must be above 0, the other not below.")
     vocabulary = ranked_words(task, words, is_filtered(label_words))

@@ -11,7 +11,7 @@ import pytest
 
 from kshot.program import drive
 from kshot.prompts.search import SEARCHES, Trials
-from kshot.prompts.search.flips import HOLE, Flips, FlipsAsked, asked_in
+from kshot.prompts.search.flips import HOLE, Flips, FlipsAsked, Gradient, asked_in, reply_of
 from kshot.prompts.search.hotflip import lossy, mean_losses
 from kshot.prompts.strategies import get_strategy
 from kshot.types import Generation, Request, UserError
@@ -94,3 +94,30 @@ def test_a_strategy_that_changes_the_words_is_refused() -> None:
     with pytest.raises(UserError, match="very words"):
         lossy(shouting, task.train[0], "say it")
     assert HOLE not in str(lossy(task, task.train[0], "x").filled("x")[0].prompt)
+
+
+def test_nothing_is_kept_back_for_more_tries_than_exchanges_are_asked_for() -> None:
+    many, all_of_them = (
+        searched(SEARCHES.get(f"hotflip:top=4,tries={tries}"), task_of(), Model(), budget=600) for tries in (300, 4)
+    )
+    assert many == all_of_them
+
+
+@pytest.mark.parametrize("spec", ["hotflip:tokens=41", "reinforce:positions=41"])
+def test_a_text_that_is_too_long_to_be_tried_is_refused(spec: str) -> None:
+    """It was searched for to the end of the budget, and then the task's first wording stood in."""
+    with pytest.raises(UserError, match="is 41; it must be 40 at most"):
+        searched(SEARCHES.get(spec), task_of(), Model(), budget=600)
+
+
+def test_a_text_of_which_no_token_can_be_exchanged_ends_the_search_and_it_says_so() -> None:
+    class Rigid(Model):
+        """Has no exchange for any token."""
+
+        def flipped(self, asked: FlipsAsked) -> Generation:
+            return Generation(reply_of(Gradient(1.0, len(asked.text.split()), ())), "scored", logprob=-1.0)
+
+    found = searched(SEARCHES.get("hotflip:tokens=3,samples=8"), task_of(), Rigid(), budget=600)
+    assert [one.text for one in found.candidates] == ["the the the"]
+    assert found.scorings == 3 * 8 + 10  # a gradient of each token, and the text that stands on the validation
+    assert any("no token of the text can be exchanged" in note for note in found.notes)
