@@ -29,6 +29,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
+import torch
 from sides import parser
 
 from kshot.adapters.discrete import best_flips, embeddings, gradient_of, spell, text_with, told_of
@@ -75,8 +76,6 @@ def drawn(engine: Any, asked: FlipsAsked, spelled: Any, vocabulary: int) -> dict
 
 def told_where_it_stands(engine: Any, spelled: Any, rows: list[Lossy], table: Any) -> Any:
     """Losses to first order about the tokens that stand there, of each place and token; one gradient is all places'."""
-    import torch
-
     loss, gradient = gradient_of(engine.model, spelled, rows)
     own = table[[spelled[0].ids[at] for at in spelled[0].span]]
     return loss + torch.stack([(table - each) @ slope for each, slope in zip(own, gradient, strict=True)])
@@ -84,9 +83,7 @@ def told_where_it_stands(engine: Any, spelled: Any, rows: list[Lossy], table: An
 
 def told_at_the_mean(engine: Any, spelled: Any, rows: list[Lossy], table: Any) -> Any:
     """The same about the mean of all embeddings, a gradient a place."""
-    import torch
-
-    return torch.stack([told_of(engine.model, spelled, rows, at, table)[1] for at in range(len(spelled[0].span))])
+    return torch.stack([told_of(engine.model, spelled, rows, at)[1] for at in range(len(spelled[0].span))])
 
 
 def on_the_way(engine: Any, spelled: Any, rows: list[Lossy], table: Any, told: Any, count: int) -> float:
@@ -115,7 +112,7 @@ def main() -> None:
     language = task.question.language
     rows = [lossy(task, one, text) for one in task.train[: options.samples]]
     asked = FlipsAsked(text, tuple(rows), options.flips, language=language)
-    spelled, table = spell(engine, asked), embeddings(engine.model)
+    spelled, table = spell(engine, asked), torch.cat(list(embeddings(engine.model))).cpu()
     began = time.perf_counter()
     loss, _ = gradient_of(engine.model, spelled, rows)
     took = time.perf_counter() - began

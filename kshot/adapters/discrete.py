@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kshot.harness.models.render import Renderer
 
 AT_ONCE = 512  # tokens of a pass forward and back; activations of all layers are kept for it
+PART = 8192  # embeddings that are looked at together
 LOOKED_AT = 16  # of the best exchanges of a place, as many times those wanted are looked at
 
 
@@ -146,8 +147,8 @@ def flipped(engine: Any, asked: FlipsAsked) -> Generation:
     began = time.perf_counter()
     spelled = spell(engine, asked)
     try:
-        place, table = asked.turn % len(spelled[0].span), embeddings(engine.model)
-        loss, told = told_of(engine.model, spelled, asked.rows, place, table)
+        place = asked.turn % len(spelled[0].span)
+        loss, told = told_of(engine.model, spelled, asked.rows, place)
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -319,23 +320,36 @@ def logits_at(model: Any, inputs: torch.Tensor, mask: torch.Tensor, at: list[int
     return logits[0]
 
 
-def embeddings(model: Any) -> torch.Tensor:
-    """The embedding of each token, as the layer gives it: (vocabulary, width), float32 or wider, on the CPU."""
+def embeddings(model: Any) -> Iterator[torch.Tensor]:
+    """The embedding of each token as the layer gives it, some thousand at a time: (tokens, width), float32 or wider.
+
+    A large model's whole table in float32 would be as much again as a layer or ten.
+    """
     import torch
 
     layer = model.get_input_embeddings()
     with torch.no_grad():
-        return wide(layer(torch.arange(layer.weight.shape[0], device=layer.weight.device))).cpu()
+        for ids in torch.split(torch.arange(layer.weight.shape[0], device=layer.weight.device), PART):
+            yield wide(layer(ids))
 
 
-def told_of(
-    model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy], place: int, table: torch.Tensor
-) -> tuple[float, torch.Tensor]:
+def mean_embedding(model: Any) -> torch.Tensor:
+    """The mean of all embeddings: (width,), float32 or wider."""
+    count = model.get_input_embeddings().weight.shape[0]
+    total: Any = sum(part.sum(0) for part in embeddings(model))
+    found: torch.Tensor = total / count
+    return found
+
+
+def told_of(model: Any, spelled: Sequence[Spelled], rows: Sequence[Lossy], place: int) -> tuple[float, torch.Tensor]:
     """The rows' mean loss with the mean of all embeddings at a place of the text, and what it would be to first order
-    about there with each token: (vocabulary,)."""
-    mean = table.mean(0)
+    about there with each token: (vocabulary,), on the CPU."""
+    import torch
+
+    mean = mean_embedding(model)
     loss, gradient = gradient_of(model, spelled, rows, (place, mean))
-    return loss, loss + (table - mean) @ gradient[place]
+    slope = gradient[place].to(mean)
+    return loss, loss + torch.cat([(part - mean) @ slope for part in embeddings(model)]).cpu()
 
 
 # ---------------------------------------------------------------- exchanges that are texts
