@@ -32,7 +32,8 @@ from typing import Any
 import torch
 from sides import parser
 
-from kshot.adapters.discrete import best_flips, embeddings, gradient_of, spell, text_with, told_of
+from kshot.adapters.discrete import embeddings, gradient_of, told_of
+from kshot.adapters.spelled import best_flips, spell, text_with
 from kshot.eval.ranks import spearman
 from kshot.eval.tasks import get_task
 from kshot.harness.engines.transformers import load_engine

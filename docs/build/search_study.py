@@ -32,7 +32,7 @@ from kshot.eval.report.style import png
 from kshot.eval.tasks import get_task
 from kshot.harness.runs.read import read_run
 from kshot.harness.runs.search.found import FOUND, FoundFile, read_found
-from kshot.types import UserError
+from kshot.types import Source, UserError
 
 PAGE = Path(__file__).parent.parent / "prompt-search-study.md"
 TASKS = "sst2,trec,rte,word-pairs:relation=past"
@@ -75,7 +75,8 @@ def search_words(options: argparse.Namespace, task: str) -> list[str]:
 def tune_words(options: argparse.Namespace, task: str) -> list[str]:
     """The command that trains on as many samples as a search learns from, and tests on the same ones."""
     labels = len(get_task(task).labels)
-    samples = max(1, options.learn // max(labels, 1))
+    there = 4 * len(get_task(task).load("train", Source(options.data, 0))) // 5  # beside those for its own validation
+    samples = max(1, min(options.learn, there) // max(labels, 1))
     methods = [word for method in TRAINED for word in ("--method", method)]
     data = ["--data", str(options.data)] if options.data else []
     strategy = "choice-logprob" if labels else "zero-shot"

@@ -7,6 +7,7 @@ folder.py       an adapter's folder: what is written, whose it is
 weights.py      the weights out of its file: whole, finite and its own
 engine.py       adapters through kshot's own engine
 discrete.py     gradients by the tokens of a prompt's own text, for the search hotflip
+spelled.py      that text as tokens, and which exchanges of one of them are texts
 registered.py   the engine `adapted`, by name
 encoder.py      encoders, and the cloze
 heads.py        what classifies

@@ -1,4 +1,5 @@
-"""What is wrong with a journal, in a sentence: a full disk, a folder that cannot be opened, damage, rows that are none.
+"""What is wrong with a journal, in a sentence: a full disk, a folder that cannot be opened, searches that have not
+ended, damage, rows that are none.
 
 Damage never stays hidden: a row that cannot be read is named, and left out of nothing in silence.
 """
@@ -14,6 +15,9 @@ from kshot.types import UserError
 
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError, UserError)
 """What making a value from a damaged row may raise; UserError where the noun itself refuses."""
+
+SEARCHES = "search"
+"""The folder in a run with the journal of what its searches for prompts asked."""
 
 NO_MEDIUM = ("readonly", "unable to open")
 """How SQLite says that it cannot write beside a journal, or reach it."""
@@ -51,4 +55,12 @@ def unreadable(path: Path, names: Iterable[str], why: object) -> UserError:
     return UserError(
         f"{path} is damaged: {first}{others} cannot be read ({why}): give the command that made the run again, which "
         "makes good what it can, or restore the folder."
+    )
+
+
+def unended(folder: Path) -> str:
+    """What is said of a folder whose searches for prompts have only begun."""
+    return (
+        f"the searches in {folder} have not ended, and nothing is tested yet: give the same kshot search command "
+        "again, which goes on."
     )

@@ -20,7 +20,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from kshot.harness import schema
-from kshot.harness.damage import UNREADABLE, explained, unreadable
+from kshot.harness.damage import SEARCHES, UNREADABLE, explained, unended, unreadable
 from kshot.harness.folder_lock import locked
 from kshot.harness.keys import request_key as request_key  # whose home is here for whoever asks a journal
 from kshot.harness.medium import connect_to_read
@@ -47,17 +47,8 @@ from kshot.types import Generation, Record, Request, Sample, UserError
 
 T = TypeVar("T")
 
-SEARCHES = "search"  # the folder in a run with the journal of what its searches for prompts asked
 LATER = ("chat",)  # settings that runs were once made without
 COMMIT_EVERY = 0.5  # seconds; also after every batch of generations, before its programs go on
-
-
-def unended(folder: Path) -> str:
-    """What is said of a folder whose searches for prompts have only begun."""
-    return (
-        f"the searches in {folder} have not ended, and nothing is tested yet: give the same kshot search command "
-        "again, which goes on."
-    )
 
 
 class Journal:

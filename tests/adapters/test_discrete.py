@@ -13,17 +13,8 @@ import pytest
 import torch
 from scipy import stats
 
-from kshot.adapters.discrete import (
-    GradientEngine,
-    Spelled,
-    embeddings,
-    gradient_of,
-    mean_embedding,
-    spell,
-    text_with,
-    told_of,
-    with_gradients,
-)
+from kshot.adapters.discrete import GradientEngine, embeddings, gradient_of, mean_embedding, told_of, with_gradients
+from kshot.adapters.spelled import Spelled, spell, text_with
 from kshot.eval.answers import TEXT, labels
 from kshot.harness.engines.scripted import ScriptedEngine
 from kshot.harness.engines.transformers import load_engine

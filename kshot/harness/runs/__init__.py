@@ -20,6 +20,7 @@ resumed.py   its engine, made only where something is left to ask
 read.py      a folder, read for a report
 many.py      several models on one plan, and their report
 members.py   which models a folder holds the runs of, and where
+maker.py     which command a folder's run is of
 judge.py     a judge on a finished run
 console.py   what the commands do: run with progress, report, show, print prompts
 progress.py  how far a command is, on a terminal and in a log

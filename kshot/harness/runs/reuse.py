@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kshot.harness.damage import UNREADABLE
-from kshot.harness.journal import SEARCHES, Journal, request_key
+from kshot.harness.damage import SEARCHES, UNREADABLE
+from kshot.harness.journal import Journal, request_key
 from kshot.harness.judging.read import SETTING
 from kshot.harness.rows import check_generation
 from kshot.types import Generation, Request, UserError

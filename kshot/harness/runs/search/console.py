@@ -80,7 +80,7 @@ def searched(
     """Runs or resumes the searches, and shows how far they are."""
     from rich.console import Console
 
-    from kshot.harness.journal import SEARCHES
+    from kshot.harness.damage import SEARCHES
     from kshot.harness.runs.progress import shown_on
     from kshot.harness.runs.resumed import deferred
     from kshot.harness.runs.reuse import OtherRuns, within

@@ -18,7 +18,7 @@ from typing import Any
 from kshot.eval.report.searching.outcomes import SearchOutcome, Spent, Tried
 from kshot.eval.selection_bias import SelectionBias, selection_bias
 from kshot.harness import provenance
-from kshot.harness.journal import SEARCHES, unended
+from kshot.harness.damage import SEARCHES, unended
 from kshot.harness.runs.search.plan import Searches
 from kshot.harness.runs.search.run import Searched
 from kshot.prompts.search import Candidate, Found, Searchable

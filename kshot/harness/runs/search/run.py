@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kshot.harness.journal import SEARCHES, Journal
+from kshot.harness.damage import SEARCHES
+from kshot.harness.journal import Journal
 from kshot.harness.runner import Calls, Job, Progress, Reuse, run_jobs
 from kshot.harness.runs.search.engines import TwoEngines
 from kshot.harness.runs.search.meter import Meter, metered
