@@ -65,8 +65,12 @@ def span_of(renderer: Renderer, holed: Request, text: str, ids: Sequence[int]) -
     """Where a text's tokens are in a prompt's. Raises UserError where it has none of its own there."""
     before, found, after = renderer.text(holed.prompt).partition(HOLE)
     encoded = renderer.tokenizer(f"{before}{text}{after}", add_special_tokens=False, return_offsets_mapping=True)
-    start, end = len(before), len(before) + len(text)
-    inside = [at for at, (left, right) in enumerate(encoded.offset_mapping) if start <= left < right <= end]
+    start, end = len(before.rstrip()), len(before) + len(text)  # a blank before it may be in its first token
+    inside = [
+        at
+        for at, (left, right) in enumerate(encoded.offset_mapping)
+        if start <= left < right <= end and right > len(before)
+    ]
     if found and inside:
         upto = inside[-1] + 1
         for ahead in (0, 1):  # without and with a beginning token

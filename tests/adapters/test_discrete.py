@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ import pytest
 import torch
 from scipy import stats
 
-from kshot.adapters.discrete import GradientEngine, embeddings, gradient_of, mean_embedding, told_of, with_gradients
+from kshot.adapters.discrete import (
+    GradientEngine,
+    embeddings,
+    flipped,
+    gradient_of,
+    mean_embedding,
+    told_of,
+    with_gradients,
+)
 from kshot.adapters.spelled import Spelled, spell, text_with
 from kshot.eval.answers import TEXT, labels
 from kshot.harness.engines.scripted import ScriptedEngine
@@ -249,6 +258,22 @@ def test_what_merges_with_its_neighbours_is_no_flip(bundled: Any) -> None:
     assert text_with(inner, asked, spelled, 2, ids[" m"][0]) == "see the m"
     assert text_with(inner, asked, spelled, 1, ids[" them"][0]) == "see them and"
     assert text_with(inner, asked, spelled, 0, ids[" them"][0]) is None  # begins with a blank
+
+
+def test_a_blank_before_the_text_is_in_its_first_token(bundled: Any) -> None:
+    """ "Q: the": the text's first token has the blank in it, and can be exchanged as all others can."""
+    inner = engine_of(bundled)
+    for text in ("the the the", "say the word"):
+        asked = FlipsAsked(text, (Lossy(f"Q: {HOLE}\n\ngo\nA:", (" went",)),), 3)
+        spelled = spell(inner, asked)
+        assert inner.tokenizer.decode([spelled[0].ids[at] for at in spelled[0].span]) == f" {text}"
+        for turn in range(3):
+            found = gradient_in(flipped(inner, replace(asked, turn=turn)))
+            assert found.places == 3 and len(found.flips) == 3
+            for flip, _ in found.flips:
+                words, old = flip.split(), text.split()
+                assert flip.startswith(" ".join(old[:turn])) and flip.endswith(" ".join(old[turn + 1 :]))
+                assert flip != text and words
 
 
 def test_turns_are_searched_as_the_chat_template_has_them(tiny_chat_llama: Path) -> None:
