@@ -17,6 +17,7 @@ from kshot.types import Generation, Message, Prompt, Request, UserError
 
 HOLE = "\ue010"
 """Stands in a prompt where the text goes; a character that no text has."""
+VERSION = 2  # of how they are answered: a journal's answers of another are asked anew
 NEEDS_WEIGHTS = (
     "hotflip follows gradients, which only kshot's own engine has (--engine transformers): leave it out, or use the "
     "other methods."
@@ -79,7 +80,7 @@ def flips_of(asked: FlipsAsked) -> Flips:
     """The request for it."""
     rows = [[turns_of(row.prompt), list(row.continuations), row.right] for row in asked.rows]
     said = {"text": asked.text, "rows": rows, "top": asked.top, "without": list(asked.without)}
-    said |= {"turn": asked.turn, "language": asked.language}
+    said |= {"turn": asked.turn, "language": asked.language, "version": VERSION}
     return Flips(json.dumps(said, sort_keys=True), continuation="gradients")
 
 
