@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from kshot.eval.report.frame import framed
 from kshot.eval.report.model import Figure
 from kshot.eval.report.style import BLUE, GREY, VERMILLION, short
-from kshot.lab.claims.effects import accuracies
 from kshot.lab.claims.finding import Finding
 from kshot.lab.claims.verdict import VERDICTS, Verdict
 from kshot.lab.judge import Result
@@ -98,8 +97,8 @@ def finding_figure(results: Sequence[tuple[str, Result]]) -> Figure:
     @framed(
         f"finding-{finding.name}",
         finding.claim,
-        "The score of each arm, a light dot an exemplar seed, a bar their mean; last, the effect by task and over all "
-        f"with 95% intervals, in {finding.unit}; the band is what counts as no effect."
+        f"The {finding.effect.scale} of each arm, a light dot an exemplar seed, a bar their mean; last, the effect by "
+        f"task and over all with 95% intervals, in {finding.unit}; the band is what counts as no effect."
         + (" A row a model." if len(results) > 1 else ""),
         count=across * rows * len(results),
         columns=across,
@@ -109,7 +108,11 @@ def finding_figure(results: Sequence[tuple[str, Result]]) -> Figure:
     def drawn(*panels: Axes) -> None:
         for at, (model, result) in enumerate(results):
             row = panels[at * across * rows : (at + 1) * across * rows]
-            arms_of(row, result, "score in percent" if len(results) == 1 else short(f"{model}, percent", 26, 2))
+            arms_of(
+                row,
+                result,
+                f"{finding.effect.scale} in percent" if len(results) == 1 else short(f"{model}, percent", 26, 2),
+            )
             for unused in row[len(result.tables) + 1 :]:
                 unused.set_visible(False)
 
@@ -121,7 +124,7 @@ def arms_of(panels: Sequence[Axes], result: Result, scale: str) -> None:
     names = labels(len(result.arms))
     for (task, arms), axes in zip(result.tables.items(), panels, strict=False):
         for at, arm in enumerate(arms):
-            scores = [100 * score for score in accuracies(arm)]
+            scores = [100 * score for score in result.finding.effect.drawn(arm)]
             if len(scores) > 1:
                 axes.plot([at] * len(scores), scores, "o", color=BLUE, alpha=0.35, markersize=3)
             mean = sum(scores) / len(scores)

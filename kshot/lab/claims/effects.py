@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from kshot.lab.claims.estimate import Replies, Tables
 
@@ -20,6 +20,17 @@ SEED = "{seed}"
 
 class Effect(Protocol):
     """A statistic of the arms that it names."""
+
+    @property
+    def unit(self) -> str:
+        """What a hundredth of it is a point of."""
+
+    @property
+    def scale(self) -> str:
+        """What is drawn of an arm."""
+
+    def drawn(self, arm: Arm) -> list[float]:
+        """That, one a seed, as shares."""
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -93,7 +104,18 @@ def arms_exchanged(tables: Tables) -> float:
     return float((1 + (drawn >= observed - 1e-15).sum()) / (1 + EXCHANGES))
 
 
-class Bootstrapped:
+class OfScores:
+    """What an effect is counted in, and what is drawn of its arms: their scores, where it says nothing else."""
+
+    __slots__ = ()
+    unit: ClassVar[str] = "points of accuracy"
+    scale: ClassVar[str] = "score"
+
+    def drawn(self, arm: Arm) -> list[float]:
+        return accuracies(arm)
+
+
+class Bootstrapped(OfScores):
     """An effect whose p is the bootstrap's own."""
 
     __slots__ = ()
@@ -140,6 +162,8 @@ class ScoreGain(OverAnother):
 class Worst(BetweenSeeds):
     """How much better the worst seed of one arm scores than the worst seed of another."""
 
+    unit: ClassVar[str] = "points of the worst seed's accuracy"
+
     def __call__(self, arms: Sequence[Arm]) -> float:
         return min(accuracies(arms[0])) - min(accuracies(arms[1]))
 
@@ -147,6 +171,8 @@ class Worst(BetweenSeeds):
 @dataclass(frozen=True, slots=True)
 class SeedSpread(BetweenSeeds):
     """How much further apart the seeds of one arm score than those of another: a difference of standard deviations."""
+
+    unit: ClassVar[str] = "points of standard deviation"
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         import numpy as np
@@ -159,6 +185,7 @@ class SeedSpread(BetweenSeeds):
 class Slope(Bootstrapped):
     """The least-squares slope of the score on log2(k + 1): what a doubling of the exemplars brings."""
 
+    unit: ClassVar[str] = "points a doubling"
     arm: str  # with {k} in it
     ks: tuple[int, ...]
 
@@ -174,7 +201,7 @@ class Slope(Bootstrapped):
 
 
 @dataclass(frozen=True, slots=True)
-class ArmSpread:
+class ArmSpread(OfScores):
     """The standard deviation between the true scores of several arms, sampling noise taken off.
 
     The arms' variance by the method of moments of a two-way layout without replication (Scheffe 1959, chapter 7): mean
@@ -182,6 +209,7 @@ class ArmSpread:
     them. Its signed root, so that chance alone has it around 0.
     """
 
+    unit: ClassVar[str] = "points of standard deviation between arms, noise taken off"
     arms: tuple[str, ...]
 
     @property
@@ -206,6 +234,8 @@ class ArmSpread:
 class AreaOverHalf(Bootstrapped):
     """How far above one half the area under the ROC curve is, each label against the rest: knowledge, leaning aside."""
 
+    unit: ClassVar[str] = "points of AUC above one half"
+    scale: ClassVar[str] = "AUC"
     of: str
 
     @property
@@ -213,8 +243,11 @@ class AreaOverHalf(Bootstrapped):
         return (self.of,)
 
     def __call__(self, arms: Sequence[Arm]) -> float:
-        found = [area(each) for each in arms[0]]
+        found = self.drawn(arms[0])
         return sum(found) / len(found) - 0.5
+
+    def drawn(self, arm: Arm) -> list[float]:
+        return [area(each) for each in arm]
 
 
 def area(answers: Replies) -> float:
@@ -234,15 +267,20 @@ def area(answers: Replies) -> float:
 class Leaning(OverAnother):
     """How much more often one arm answers with a label than another: a label by its place among the task's."""
 
+    unit: ClassVar[str] = "points of how often the label is answered"
+    scale: ClassVar[str] = "share of answers with the label"
     label: int
 
     def __call__(self, arms: Sequence[Arm]) -> float:
-        first, second = (sum(float((each.said == self.label).mean()) for each in arm) / len(arm) for arm in arms)
+        first, second = (sum(self.drawn(arm)) / len(arm) for arm in arms)
         return first - second
+
+    def drawn(self, arm: Arm) -> list[float]:
+        return [float((each.said == self.label).mean()) for each in arm]
 
 
 @dataclass(frozen=True, slots=True)
-class Growth(Bootstrapped):
+class Growth:
     """How much larger an effect is on the larger of two models: a difference of differences, on the same samples."""
 
     of: Effect
@@ -250,6 +288,21 @@ class Growth(Bootstrapped):
     @property
     def arms(self) -> tuple[str, ...]:
         return self.of.arms
+
+    @property
+    def unit(self) -> str:
+        return self.of.unit
+
+    @property
+    def scale(self) -> str:
+        return self.of.scale
+
+    @property
+    def test(self) -> Callable[[Tables], float] | None:
+        return None
+
+    def drawn(self, arm: Arm) -> list[float]:
+        return self.of.drawn(arm)
 
     def __call__(self, arms: Sequence[Arm]) -> float:
         """Of the smaller model's arms and then the larger's."""

@@ -25,8 +25,11 @@ class Finding:
     seeds: int = 1  # exemplar seeds, where the effect's arms have {seed}
     numbers: str = ""  # what the source measured, in its words
     scale: str = ""  # on what models: "GPT-3 175B"
-    unit: str = "points of accuracy"
+    unit: str = ""  # the effect's own, where nothing else is said
     starred: bool = False  # worth its cost on larger models as well
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unit", self.unit or self.effect.unit)
 
     @property
     def hash(self) -> str:

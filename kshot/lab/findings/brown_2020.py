@@ -31,7 +31,6 @@ FINDINGS = (
         margin=2,
         seeds=3,
         scale="GPT-3 175B",
-        unit="points a doubling",
         starred=True,
     ),
     Finding(
@@ -44,7 +43,6 @@ FINDINGS = (
         margin=2,
         seeds=3,
         scale="GPT-3 175B",
-        unit="points a doubling",
     ),
     Finding(
         "gain-grows-with-size",

@@ -21,7 +21,6 @@ FINDINGS = (
         margin=3,
         seeds=5,
         scale="GPT-2 large 774M",
-        unit="points of the worst seed's accuracy",
     ),
     Finding(
         "channel-beats-direct",

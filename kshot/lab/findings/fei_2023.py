@@ -42,6 +42,5 @@ FINDINGS = (
         margin=2,
         seeds=10,
         scale="GPT-J 6B, GPT-3",
-        unit="points of standard deviation",
     ),
 )

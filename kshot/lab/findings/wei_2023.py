@@ -21,7 +21,6 @@ FINDINGS = (
         seeds=5,
         numbers="overriding priors emerges with scale (abstract)",
         scale="GPT-3, Codex, PaLM 8B to 540B",
-        unit="points of AUC above one half",
         starred=True,
     ),
     Finding(
@@ -36,7 +35,6 @@ FINDINGS = (
         seeds=5,
         numbers="learning unrelated labels emerges with scale (abstract)",
         scale="GPT-3, Codex, PaLM 8B to 540B",
-        unit="points of AUC above one half",
         starred=True,
     ),
     Finding(

@@ -36,7 +36,6 @@ FINDINGS = (
         seeds=10,
         numbers="reduces variance across different choices of the prompt (abstract)",
         scale="GPT-3 2.7B to 175B, GPT-2 1.5B",
-        unit="points of standard deviation",
     ),
     Finding(
         "majority-label-bias",
@@ -48,7 +47,6 @@ FINDINGS = (
         margin=5,
         seeds=10,
         scale="GPT-3 2.7B",
-        unit="points of how often the label is answered",
     ),
     Finding(
         "recency-bias",
@@ -60,6 +58,5 @@ FINDINGS = (
         margin=5,
         seeds=10,
         scale="GPT-3 2.7B",
-        unit="points of how often the label is answered",
     ),
 )
