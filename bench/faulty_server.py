@@ -17,6 +17,7 @@ import json
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
@@ -77,6 +78,12 @@ class ScriptedModel:
         return {"id": "x", "model": self.model, "choices": [choice], "usage": counts, **self.changes}
 
 
+def told(future: asyncio.Future[Any], answer: Any) -> None:
+    """Gives a future its answer, if anybody still waits for it."""
+    if not future.done():
+        future.set_result(answer)
+
+
 class TokenModel:
     """Answers by an engine of kshot's own around a loaded model; speaks as vLLM does, or as a server that knows less.
 
@@ -113,7 +120,8 @@ class TokenModel:
                 pass
             for done, generation in self.engine.collect() if waiting else []:
                 loop, future = waiting.pop(done)
-                loop.call_soon_threadsafe(future.set_result, generation)
+                with suppress(RuntimeError):  # the server was closed meanwhile, and nobody waits any more
+                    loop.call_soon_threadsafe(told, future, generation)
 
     async def run(self, *args: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
