@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from itertools import pairwise
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -689,3 +690,30 @@ def test_the_server_of_these_tests_keeps_its_word() -> None:
 
     assert asyncio.run(texts()) == asyncio.run(texts())
     assert len(set(asyncio.run(texts()))) > 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # it is what is asserted
+def test_the_tests_server_lives_on_where_nobody_waits_any_more() -> None:
+    """An answer that comes after its loop was closed, as at the end of a test."""
+    loop = asyncio.new_event_loop()
+    gone, answered = loop.create_future(), Queue[int]()
+    loop.close()
+
+    class Late:
+        """An engine that answers what it was asked, once nobody waits."""
+
+        def submit_tokens(self, ticket: int, *args: Any) -> None:
+            self.ticket = ticket
+
+        def collect(self) -> list[tuple[int, str]]:
+            answered.put(self.ticket)
+            return [(self.ticket, "late")]
+
+        def close(self) -> None:
+            pass
+
+    model = TokenModel(Late())
+    for ticket in (1, 2):  # the second finds a thread only if the first has not ended it
+        model.asked.put((loop, gone, ((), {})))
+        assert answered.get(timeout=60) == ticket
+    model.close()
