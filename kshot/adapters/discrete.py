@@ -209,7 +209,8 @@ def loss_of(
     import torch
     from torch.nn import functional
 
-    whole = [list(one.seen) for one in unique(some)]
+    seen = unique(some)
+    whole = [list(one.seen) for one in seen]
     places = {tuple(row): at for at, row in enumerate(whole)}
     width, device = max(map(len, whole)), model.get_input_embeddings().weight.device
     ids = torch.tensor([[*row, *[row[-1]] * (width - len(row))] for row in whole], device=device)
@@ -217,7 +218,7 @@ def loss_of(
     with torch.no_grad():
         inputs = model.get_input_embeddings()(ids)
         if instead is not None:
-            for row, one in enumerate(unique(some)):
+            for row, one in enumerate(seen):
                 inputs[row, one.span[instead[0]]] = instead[1].to(inputs)
     inputs = inputs.detach().requires_grad_()
     at = [places[one.seen] for one in some for _ in one.targets]

@@ -27,7 +27,7 @@ def runs_named(given: Sequence[str], runs: Path) -> list[Path]:
     found: list[Path] = []
     for name in given:
         folder = Path(name).expanduser()
-        if name and not (folder / NAME).is_file() and not (folder / SEARCHES / NAME).is_file():
+        if name and not any(within([folder], place) for place in (".", SEARCHES)):
             raise UserError(f"--reuse {name} holds no run (no {NAME}): give the folder of a run, such as runs/demo.")
         found += [folder] if name else runs_in(runs)
     return list(dict.fromkeys(found))

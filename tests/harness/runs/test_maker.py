@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kshot.adapters.study.folder import SETTINGS
 from kshot.cli.main import main
+from kshot.harness.damage import SEARCHES
 from kshot.harness.runs.maker import MARKS, maker_of
+from kshot.harness.runs.members import INDEX
+from kshot.harness.runs.reuse import NAME
+from kshot.harness.runs.search.found import FOUND
+from kshot.lab.run import SETTLED
 
 SCRIPTED = ["--engine", "scripted", "--limit", "2"]
 BENCH = ["bench", "-t", "word-pairs", "-s", "zero-shot", *SCRIPTED]
@@ -33,6 +39,10 @@ def test_a_folder_of_another_command_is_refused_and_left_as_it_was(tmp_path: Pat
     assert f"holds a run of `kshot {MARKS[mark]}`: use another --run name" in done.output
     assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == [file]
     assert not file.read_bytes()
+
+
+def test_the_marks_are_the_files_that_the_commands_write() -> None:
+    assert {mark: MARKS[mark] for mark in (INDEX, SETTINGS, SETTLED, FOUND, f"{SEARCHES}/{NAME}", NAME)} == MARKS
 
 
 def test_a_search_that_was_tested_is_a_searchs_though_it_has_an_ordinary_journal(tmp_path: Path) -> None:
