@@ -115,6 +115,7 @@ def commands() -> dict[tuple[str, ...], Any]:
 GOOD: dict[tuple[str, ...], tuple[str, ...]] = {
     ("bench",): ("--task", "rows.jsonl", "--strategy", "zero-shot", *SCRIPT),
     ("tune",): TUNE[1:],
+    ("search",): ("--task", "rows.jsonl", "--method", "edits", *SCRIPT),
     ("show",): ("run",),
     ("report",): ("run", "--out", "out"),
     ("rescore",): ("run",),
